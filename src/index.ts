@@ -1,0 +1,30 @@
+/**
+ * tfjs-revcol: Reversible Column Networks for TensorFlow.js. Importing this module registers the
+ * layer classes with tfjs.
+ */
+import './registry/register';
+
+// Layers
+export * as layers from './layers/index';
+export { ConvNextBlock, type ConvNextBlockArgs } from './layers/convnext_block';
+export { RevColHead, type RevColHeadArgs } from './layers/head';
+export { LevelFusion, type LevelFusionArgs } from './layers/level_fusion';
+export { RevColBackbone, type RevColBackboneArgs } from './layers/rev_col_backbone';
+export { ReversibleColumn, type ReversibleColumnArgs } from './layers/reversible_column';
+export { RevColStem, type RevColStemArgs } from './layers/stem';
+export type { ColumnOptions } from './layers/column_options';
+
+// Models
+export { createModel, type CreateModelOptions } from './models/create_model';
+export {
+  listModels,
+  type ListModelsOptions,
+  type ModelName,
+  type ModelRecord,
+} from './registry/models';
+
+// Memory
+export { memoryPeak, type MemoryPeak } from './ops/memory_peak';
+export { recompute } from './ops/recompute';
+export type { AnchorSpacing } from './ops/reversible/anchors';
+export type { ReconstructionError } from './ops/reversible/reconstruction';

@@ -1,0 +1,128 @@
+import { type Variable } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-layers';
+
+import { withNameScope } from './name_scope';
+import type { WeightSpec } from './weight_specs';
+
+type Layer = tf.layers.Layer;
+
+/**
+ * A layer with weights from specs and with sublayers. tfjs does not look for the weights of
+ * sublayers (tfjs issue 8253), so everything that concerns weights is passed on here, in the way of
+ * its `Bidirectional` wrapper.
+ */
+export abstract class CompositeLayer extends tf.layers.Layer {
+  /** In the order in which their weights are listed. Set once, in `build`. */
+  protected sublayers: Layer[] = [];
+  private fastInit = false;
+
+  override get trainable(): boolean {
+    return this.trainable_;
+  }
+
+  override set trainable(value: boolean) {
+    super.trainable = value;
+    // The base constructor assigns before fields exist.
+    for (const layer of (this.sublayers as Layer[] | undefined) ?? []) layer.trainable = value;
+  }
+
+  override get trainableWeights(): tf.LayerVariable[] {
+    if (!this.trainable) return [];
+    return [...super.trainableWeights, ...this.sublayers.flatMap((s) => s.trainableWeights)];
+  }
+
+  override set trainableWeights(weights: tf.LayerVariable[]) {
+    super.trainableWeights = weights;
+  }
+
+  override get nonTrainableWeights(): tf.LayerVariable[] {
+    const below = this.trainable
+      ? this.sublayers.flatMap((s) => s.nonTrainableWeights)
+      : this.sublayers.flatMap((s) => s.weights);
+    return [...super.nonTrainableWeights, ...below];
+  }
+
+  override set nonTrainableWeights(weights: tf.LayerVariable[]) {
+    super.nonTrainableWeights = weights;
+  }
+
+  override calculateLosses(): ReturnType<Layer['calculateLosses']> {
+    return [...super.calculateLosses(), ...this.sublayers.flatMap((s) => s.calculateLosses())];
+  }
+
+  override setFastWeightInitDuringBuild(value: boolean): void {
+    super.setFastWeightInitDuringBuild(value);
+    this.fastInit = value;
+    for (const layer of this.sublayers) layer.setFastWeightInitDuringBuild(value);
+  }
+
+  /** Runs the body of `build`; when it throws, frees the weights made so far. */
+  protected buildOrUndo(body: () => void): void {
+    try {
+      body();
+    } catch (error) {
+      for (const weight of new Set(this.weights)) weight.dispose();
+      this.sublayers = [];
+      throw error;
+    }
+  }
+
+  /** Adds one weight per spec. */
+  protected addSpecs(specs: readonly WeightSpec[], trainable = true): tf.LayerVariable[] {
+    return specs.map(({ name, shape, init }) =>
+      this.addWeight(
+        name,
+        shape,
+        'float32',
+        init === 'truncatedNormal'
+          ? tf.initializers.truncatedNormal({ stddev: 0.02 })
+          : tf.initializers.constant({ value: init }),
+        undefined,
+        trainable,
+      ),
+    );
+  }
+
+  /**
+   * Builds `layer` as a sublayer whose weights are named `path/...` below this layer's, and lists
+   * it. To be called from `build`.
+   */
+  protected addSublayer<L extends Layer>(
+    layer: L,
+    path: string,
+    inputShape: tf.Shape | tf.Shape[],
+  ): L {
+    if (this.fastInit) layer.setFastWeightInitDuringBuild(true);
+    withNameScope(path, () => {
+      if (!layer.built) layer.build(inputShape);
+      layer.built = true;
+    });
+    this.sublayers.push(layer);
+    return layer;
+  }
+}
+
+/** The variables behind layer weights, for the ops. */
+export function variablesOf(weights: readonly tf.LayerVariable[]): Variable[] {
+  return weights.map((w) => w.read() as Variable);
+}
+
+/** Four variables, of a projection and a LayerNorm, where so many are known to be. */
+export type FourVariables = [Variable, Variable, Variable, Variable];
+
+/**
+ * Gives every weight of a user's layer a name below `prefix`, where its own name does not say so
+ * already: nested models name their weights when they are made, the same in every copy.
+ */
+export function renameBelow(prefix: string, weights: readonly tf.LayerVariable[]): void {
+  const seen = new Set<string>();
+  for (const weight of weights) {
+    const local = weight.originalName.startsWith(`${prefix}/`)
+      ? weight.originalName.slice(prefix.length + 1)
+      : weight.originalName;
+    let name = `${prefix}/${local}`;
+    for (let i = 1; seen.has(name); i++) name = `${prefix}/${local}_${i}`;
+    seen.add(name);
+    (weight as { originalName: string }).originalName = name;
+  }
+}

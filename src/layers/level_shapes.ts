@@ -1,0 +1,42 @@
+import type * as tf from '@tensorflow/tfjs-layers';
+
+import { show } from './arguments';
+
+/** What decides the shapes of a column's levels. */
+export interface LevelLayout {
+  channels: readonly number[];
+  /** Levels of equal size instead of a pyramid that halves. */
+  isotropic: boolean;
+}
+
+/**
+ * Shapes of all levels, bottom first, given that of the stem's output.
+ *
+ * @throws when a level of a pyramid would have no pixel, or the stem's channels are not level 0's
+ */
+export function levelShapes(
+  owner: string,
+  stemShape: tf.Shape,
+  { channels, isotropic }: LevelLayout,
+  advice: string,
+): tf.Shape[] {
+  const stemChannels = stemShape[stemShape.length - 1];
+  if (stemShape.length < 2 || stemChannels !== channels[0]) {
+    throw new Error(
+      `${owner}: level 0 takes ${show(stemShape)} and channels[0] is ${channels[0]}; expected ` +
+        `[batch, ..., ${channels[0]}]`,
+    );
+  }
+  return channels.map((c, l) => {
+    const inner = stemShape
+      .slice(1, -1)
+      .map((d) => (d == null || isotropic ? d : Math.floor(d / 2 ** l)));
+    if (inner.some((d) => d === 0)) throw new Error(`${owner}: ${advice}`);
+    return [stemShape[0] as number | null, ...inner, c];
+  });
+}
+
+/** Whether two shapes agree where both are known. */
+export function sameShape(a: tf.Shape, b: tf.Shape): boolean {
+  return a.length === b.length && a.every((d, i) => d == null || b[i] == null || d === b[i]);
+}

@@ -1,0 +1,227 @@
+import { tidy, type serialization, type Tensor } from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-layers';
+
+import type { AnchorSpacing } from '../ops/reversible/anchors';
+import { runColumns } from '../ops/reversible/backbone';
+import { measureReconstruction, type ReconstructionError } from '../ops/reversible/reconstruction';
+import { requireInteger, requireOneOf, show } from './arguments';
+import {
+  resolveOptions,
+  serializeOptions,
+  usedLevels,
+  type ColumnOptions,
+  type ResolvedOptions,
+} from './column_options';
+import { CompositeLayer } from './composite_layer';
+import { levelShapes } from './level_shapes';
+import { ReversibleColumn } from './reversible_column';
+import { RevColStem } from './stem';
+import { instantiate, serializeTemplate, type LayerOrConfig } from './template';
+
+type Layer = tf.layers.Layer;
+type LayerArgs = ConstructorParameters<typeof tf.layers.Layer>[0];
+const OWNER = 'RevColBackbone';
+
+/** Arguments of `RevColBackbone`. */
+export type RevColBackboneArgs = LayerArgs &
+  ColumnOptions & {
+    /** Number of columns, from 1. Default 4. */
+    columns?: number;
+    /** Side and stride of the stem's patches, in pixels. Small images want 1 or 2. Default 4. */
+    patchSize?: number;
+    /**
+     * Template of the stem: any layer that gives `[batch, ..., channels[0]]`. Default: `RevColStem`.
+     */
+    stem?: LayerOrConfig;
+    /**
+     * `'last'` (default): the last column's top level; `'pyramid'`: all its levels, bottom first;
+     * `'columns'`: every column's top level, first column first.
+     */
+    output?: 'last' | 'pyramid' | 'columns';
+    /**
+     * Columns between two anchors (exact features kept to stop rounding errors from growing), or
+     * `'auto'` (default): as many as the alphas call for. `Infinity` keeps none.
+     */
+    anchorEvery?: AnchorSpacing;
+  };
+
+/**
+ * RevCol backbone (Cai et al., ICLR 2023, arXiv 2212.11696): a stem and reversible columns, trained
+ * without stored activations. All columns are one node of tfjs's tape: memory in training does not
+ * grow with their number, but for weights, gradients and an anchor every few columns.
+ *
+ * Input: one tensor, `[batch, height, width, channels]` for the built-in stem and blocks, or what
+ * the stem given takes. Output: see `output`.
+ *
+ * @throws when an argument is out of range, when the input leaves a level without a pixel, when a
+ *   block changes the shape, or when the input is no image and no `block` is given
+ *
+ * @example
+ * const model = tf.sequential({ layers: [
+ *   layers.revColBackbone({ inputShape: [32, 32, 3], channels: [32, 64, 128], depths: [1, 1, 2],
+ *     patchSize: 2 }),
+ *   layers.revColHead({ units: 10 }),
+ * ] });
+ */
+export class RevColBackbone extends CompositeLayer {
+  static className = 'RevColBackbone';
+
+  private readonly options: ResolvedOptions;
+  private readonly columns: number;
+  private readonly patchSize: number;
+  private readonly stemTemplate: LayerOrConfig | undefined;
+  private readonly outputMode: 'last' | 'pyramid' | 'columns';
+  private readonly anchorEvery: AnchorSpacing;
+  private stemLayer: Layer;
+  private readonly columnList: ReversibleColumn[] = [];
+
+  constructor(args: RevColBackboneArgs = {}) {
+    super(args);
+    this.options = resolveOptions(OWNER, args);
+    this.columns = args.columns ?? 4;
+    this.patchSize = args.patchSize ?? 4;
+    this.stemTemplate = args.stem ?? undefined;
+    this.outputMode = args.output ?? 'last';
+    // JSON has no Infinity: a saved configuration holds the string.
+    this.anchorEvery =
+      String(args.anchorEvery) === 'Infinity' ? Infinity : (args.anchorEvery ?? 'auto');
+    requireInteger(OWNER, 'columns', this.columns, 1);
+    requireInteger(OWNER, 'patchSize', this.patchSize, 1);
+    requireOneOf(OWNER, 'output', this.outputMode, ['last', 'pyramid', 'columns']);
+    if (this.anchorEvery !== 'auto' && this.anchorEvery !== Infinity) {
+      requireInteger(OWNER, 'anchorEvery', this.anchorEvery, 1);
+    }
+    this.stemLayer = this.makeStem();
+  }
+
+  private makeStem(): Layer {
+    if (this.stemTemplate != null) return instantiate(this.stemTemplate, 'stem');
+    return new RevColStem({
+      name: 'stem',
+      filters: this.options.channels[0] as number,
+      patchSize: this.patchSize,
+    });
+  }
+
+  override build(inputShape: tf.Shape | tf.Shape[]): void {
+    const stemShape = this.checkedStemShape(inputShape);
+    const shapes = this.shapesOf(inputShape, stemShape);
+    this.buildOrUndo(() => {
+      this.addSublayer(this.stemLayer, 'stem', inputShape);
+      for (let i = 0; i < this.columns; i++) {
+        const column = new ReversibleColumn({ ...this.options, name: `column_${i}` });
+        this.addSublayer(column, `column_${i}`, i === 0 ? stemShape : [stemShape, ...shapes]);
+        this.columnList.push(column);
+      }
+    });
+    if (!this.trainable) this.trainable = false;
+    this.built = true;
+  }
+
+  private checkedStemShape(inputShape: tf.Shape | tf.Shape[]): tf.Shape {
+    if (Array.isArray(inputShape[0])) {
+      throw new Error(
+        `${OWNER}: ${inputShape.length} inputs given; expected one tensor. For the columns alone ` +
+          `use ReversibleColumn`,
+      );
+    }
+    const shape = inputShape as tf.Shape;
+    if (shape.length < 2) {
+      throw new Error(`${OWNER}: inputShape ${show(shape.slice(1))}; expected [..., channels]`);
+    }
+    if (this.stemTemplate == null && shape.length !== 4 && this.options.block == null) {
+      throw new Error(
+        `${OWNER}: inputShape ${show(shape.slice(1))} is no image [height, width, channels], which ` +
+          `the built-in block needs; give a 'block' that keeps the shape of such inputs`,
+      );
+    }
+    return this.stemLayer.computeOutputShape(shape) as tf.Shape;
+  }
+
+  private shapesOf(inputShape: tf.Shape | tf.Shape[], stemShape: tf.Shape): tf.Shape[] {
+    const { channels } = this.options;
+    const least = this.patchSize * 2 ** (channels.length - 1);
+    return levelShapes(
+      OWNER,
+      stemShape,
+      { channels, isotropic: this.options.isotropic ?? stemShape.length !== 4 },
+      `inputShape ${show((inputShape as tf.Shape).slice(1))} with patchSize ${this.patchSize} and ` +
+        `${channels.length} levels leaves no pixel at the top; give at least ${least} x ${least}` +
+        (this.patchSize > 1 ? ` or patchSize ${Math.ceil(this.patchSize / 2)}` : ''),
+    );
+  }
+
+  /** The columns, first to last, for freezing some or for reading their weights. Once built. */
+  get columnLayers(): readonly ReversibleColumn[] {
+    return this.columnList;
+  }
+
+  /** The stem, for freezing it or for reading its weights. */
+  get stem(): Layer {
+    return this.stemLayer;
+  }
+
+  override call(
+    inputs: Tensor | Tensor[],
+    kwargs: { training?: boolean; mask?: Tensor },
+  ): Tensor | Tensor[] {
+    const x = (Array.isArray(inputs) ? inputs[0] : inputs) as Tensor;
+    const training = kwargs.training ?? false;
+    const mask = (Array.isArray(kwargs.mask) ? kwargs.mask[0] : kwargs.mask) ?? undefined;
+    return tidy(() => {
+      const stem = this.stemLayer.apply(x, { training }) as Tensor;
+      const top = this.options.channels.length - 1;
+      const { last, tapped } = runColumns(this.columnPlans(), stem, {
+        backprop: this.options.backprop,
+        training,
+        anchorEvery: this.anchorEvery,
+        taps: this.outputMode === 'columns' ? this.columnList.slice(0, -1).map((_, i) => i) : [],
+        mask,
+        usesLevels: usedLevels(top, this.outputMode !== 'pyramid'),
+      });
+      if (this.outputMode === 'pyramid') return last;
+      const final = last[top] as Tensor;
+      return this.outputMode === 'last' ? final : [...tapped, final];
+    });
+  }
+
+  private columnPlans() {
+    return this.columnList.map((c) => c.column(this.trainable));
+  }
+
+  /**
+   * How exactly the features of each column are recovered when walking back from the last one with
+   * no anchor at all: what the anchors save you from. Meant for judging trained weights.
+   *
+   * @param x a batch of inputs
+   * @param training whether dropout and batch statistics are active; default false
+   */
+  reconstructionError(x: Tensor, { training = false } = {}): ReconstructionError[] {
+    if (!this.built) throw new Error(`${OWNER}: apply the layer to an input before checking it`);
+    const stem = this.stemLayer.apply(x, { training }) as Tensor;
+    try {
+      return measureReconstruction(this.columnPlans(), stem, training);
+    } finally {
+      stem.dispose();
+    }
+  }
+
+  override computeOutputShape(inputShape: tf.Shape | tf.Shape[]): tf.Shape | tf.Shape[] {
+    const shapes = this.shapesOf(inputShape, this.checkedStemShape(inputShape));
+    const top = shapes[shapes.length - 1] as tf.Shape;
+    if (this.outputMode === 'pyramid') return shapes;
+    return this.outputMode === 'last' ? top : Array.from({ length: this.columns }, () => top);
+  }
+
+  override getConfig(): serialization.ConfigDict {
+    return {
+      ...super.getConfig(),
+      ...serializeOptions(this.options),
+      columns: this.columns,
+      patchSize: this.patchSize,
+      stem: serializeTemplate(this.stemTemplate),
+      output: this.outputMode,
+      anchorEvery: this.anchorEvery === Infinity ? 'Infinity' : this.anchorEvery,
+    };
+  }
+}

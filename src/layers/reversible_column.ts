@@ -1,0 +1,259 @@
+import { tidy, type serialization, type Tensor } from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-layers';
+
+import { drawSeed } from '../ops/random';
+import { runColumns } from '../ops/reversible/backbone';
+import { columnInverse, operands, type Column } from '../ops/reversible/column';
+import type { Level } from '../ops/reversible/level';
+import { requireOneOf, show, toShapes } from './arguments';
+import {
+  dropRates,
+  resolveOptions,
+  serializeOptions,
+  usedLevels,
+  type ColumnOptions,
+  type ResolvedOptions,
+} from './column_options';
+import { CompositeLayer, renameBelow, variablesOf } from './composite_layer';
+import { ConvNextBlock } from './convnext_block';
+import { LevelFusion } from './level_fusion';
+import { levelShapes, sameShape } from './level_shapes';
+import { stageOf } from './stage_of';
+import { instantiate, templateOf } from './template';
+import { alphaSpec } from './weight_specs';
+
+type Layer = tf.layers.Layer;
+type LayerArgs = ConstructorParameters<typeof tf.layers.Layer>[0];
+
+/** Arguments of `ReversibleColumn`. */
+export type ReversibleColumnArgs = LayerArgs &
+  ColumnOptions & {
+    /** `'pyramid'` (default): all levels; `'last'`: the top level alone. */
+    output?: 'pyramid' | 'last';
+  };
+
+/**
+ * One reversible column (paper section 2.1): `c[l] = alpha[l] * previous[l] + F_l(c[l-1],
+ * previous[l+1])`, where F is a fusion and then blocks.
+ *
+ * Input: the stem's output `[batch, ..., channels[0]]` alone in a first column, else
+ * `[stem, previous level 0, ..., previous top level]`. Output: one tensor per level, bottom first,
+ * or the top one.
+ *
+ * On its own it keeps no activations but its outputs; only a `RevColBackbone` frees those of the
+ * columns between as well.
+ */
+export class ReversibleColumn extends CompositeLayer {
+  static className = 'ReversibleColumn';
+
+  private readonly options: ResolvedOptions;
+  private readonly outputMode: 'pyramid' | 'last';
+  private isFirst = true;
+  private alphas: tf.LayerVariable[] = [];
+  private levelLayers: { fusion: Layer; blocks: Layer[] }[] = [];
+
+  constructor(args: ReversibleColumnArgs = {}) {
+    super(args);
+    this.options = resolveOptions('ReversibleColumn', args);
+    this.outputMode = args.output ?? 'pyramid';
+    requireOneOf('ReversibleColumn', 'output', this.outputMode, ['pyramid', 'last']);
+  }
+
+  override build(inputShape: tf.Shape | tf.Shape[]): void {
+    const shapes = toShapes(inputShape);
+    const { channels, topFusion } = this.options;
+    const levels = channels.length;
+    if (shapes.length !== 1 && shapes.length !== levels + 1) {
+      throw new Error(
+        `ReversibleColumn: ${shapes.length} inputs given; expected the stem's output alone (first ` +
+          `column), or it and the previous column's ${levels} levels`,
+      );
+    }
+    this.isFirst = shapes.length === 1;
+    const expected = this.shapesOf(shapes[0] as tf.Shape);
+    shapes.slice(1).forEach((shape, l) => {
+      if (sameShape(shape, expected[l] as tf.Shape)) return;
+      throw new Error(
+        `ReversibleColumn: level ${l} of the previous column is ${show(shape)}; expected ` +
+          `${show(expected[l])}`,
+      );
+    });
+    const operandShape = (l: number): tf.Shape[] =>
+      operands(l, levels, this.isFirst, topFusion).map((o) =>
+        o.from === 'stem' ? (shapes[0] as tf.Shape) : (expected[o.level] as tf.Shape),
+      );
+    this.buildOrUndo(() => this.buildLevels(expected, operandShape));
+    this.built = true;
+  }
+
+  private buildLevels(expected: tf.Shape[], operandShape: (level: number) => tf.Shape[]): void {
+    const { channels, depths, dropPathRate } = this.options;
+    const rates = dropRates(dropPathRate, depths);
+    this.alphas = this.addSpecs(
+      channels.map((c, l) => alphaSpec(l, c)),
+      !this.isFirst,
+    );
+    expected.forEach((shape, l) => {
+      const fusion = this.buildFusion(l, operandShape(l), shape);
+      const blocks = Array.from({ length: depths[l] as number }, (_, b) =>
+        this.buildBlock(l, b, shape, rates[l]?.[b] ?? 0),
+      );
+      this.levelLayers.push({ fusion, blocks });
+    });
+  }
+
+  /** Shapes of the levels for a stem output, and the check that each has a pixel. */
+  private shapesOf(stem: tf.Shape): tf.Shape[] {
+    const { channels } = this.options;
+    const isotropic = this.options.isotropic ?? stem.length !== 4;
+    return levelShapes(
+      'ReversibleColumn',
+      stem,
+      { channels, isotropic },
+      `input ${show(stem)} with ${channels.length} levels leaves no pixel at the top; give at ` +
+        `least ${2 ** (channels.length - 1)} x ${2 ** (channels.length - 1)}`,
+    );
+  }
+
+  /** Scoped name of this column, as its weights carry it. */
+  private get prefix(): string {
+    return (this.alphas[0] as tf.LayerVariable).originalName.replace(/\/level_0\/alpha$/, '');
+  }
+
+  private buildFusion(level: number, operandShapes: tf.Shape[], shape: tf.Shape): Layer {
+    const path = `level_${level}/fusion`;
+    const template = operandShapes.length > 1 ? templateOf(this.options.fusion, level) : undefined;
+    if (template == null) {
+      const layer = new LevelFusion({
+        name: path,
+        level,
+        filters: this.options.channels[level],
+        isotropic: this.options.isotropic,
+      });
+      return this.addSublayer(layer, path, unwrap(operandShapes));
+    }
+    const layer = instantiate(template, path);
+    const declared = layer.inputSpec?.length ?? operandShapes.length;
+    if (declared > operandShapes.length) {
+      throw new Error(
+        `ReversibleColumn: fusion ${layer.getClassName()} declares ${declared} inputs, but the walk ` +
+          `back knows ${operandShapes.length} at level ${level}: lower, of this column, and upper, ` +
+          `of the previous one. The previous column's own level is what it recovers, so a fusion ` +
+          `cannot read it; write one that takes [lower, upper]`,
+      );
+    }
+    return this.addUserLayer(layer, path, operandShapes, shape, 'fusion');
+  }
+
+  private buildBlock(level: number, index: number, shape: tf.Shape, dropRate: number): Layer {
+    const path = `level_${level}/block_${index}`;
+    const template = templateOf(this.options.block, level);
+    if (template != null) {
+      return this.addUserLayer(instantiate(template, path), path, [shape], shape, 'block');
+    }
+    const layer = new ConvNextBlock({ name: path, kernelSize: this.options.kernelSize, dropRate });
+    return this.addSublayer(layer, path, shape);
+  }
+
+  private addUserLayer(
+    layer: Layer,
+    path: string,
+    inputs: tf.Shape[],
+    expected: tf.Shape,
+    role: string,
+  ): Layer {
+    this.addSublayer(layer, path, unwrap(inputs));
+    renameBelow(`${this.prefix}/${path}`, layer.weights);
+    const output = layer.computeOutputShape(unwrap(inputs));
+    if (Array.isArray(output[0]) || !sameShape(output as tf.Shape, expected)) {
+      throw new Error(
+        `ReversibleColumn: ${role} ${layer.getClassName()} turns ${show(inputs)} into ` +
+          `${show(output)}; expected ${show(expected)}. A ${role} must give the shape of its level`,
+      );
+    }
+    return layer;
+  }
+
+  /**
+   * The column as the reversible walk sees it, with what is trainable now.
+   *
+   * @param trainable false when an enclosing layer is frozen
+   */
+  column(trainable = true): Column {
+    const wanted = trainable && this.trainable;
+    const rates = dropRates(this.options.dropPathRate, this.options.depths);
+    const levels = this.levelLayers.map(({ fusion, blocks }, l): Level => ({
+      stages: [
+        stageOf(fusion, wanted),
+        ...blocks.map((b, i) => stageOf(b, wanted, rates[l]?.[i] ?? 0)),
+      ],
+    }));
+    return {
+      levels,
+      alphas: variablesOf(this.alphas),
+      alphaTrainable: wanted,
+      topFusion: this.options.topFusion,
+    };
+  }
+
+  /**
+   * Recovers the previous column's features from this column's (paper equation 3).
+   *
+   * @param inputs `[stem, level 0, ..., top level]`: the stem's output and this column's features
+   * @returns the previous column's levels, bottom first
+   * @throws in a first column, which has no previous one
+   */
+  inverse(inputs: Tensor[]): Tensor[] {
+    const levels = this.options.channels.length;
+    if (!this.built || this.isFirst) {
+      throw new Error(
+        `ReversibleColumn: ${this.name} has no previous column to recover; call inverse on a column ` +
+          `that was applied to [stem, ...previous levels]`,
+      );
+    }
+    if (inputs.length !== levels + 1) {
+      throw new Error(
+        `ReversibleColumn: inverse got ${inputs.length} tensors; expected the stem's output and ` +
+          `${levels} levels`,
+      );
+    }
+    const [stem, ...features] = inputs as [Tensor, ...Tensor[]];
+    return columnInverse(this.column(), 0, stem, features, { training: false, seed: drawSeed() });
+  }
+
+  override call(
+    inputs: Tensor | Tensor[],
+    kwargs: { training?: boolean; mask?: Tensor },
+  ): Tensor | Tensor[] {
+    const [stem, ...previous] = (Array.isArray(inputs) ? inputs : [inputs]) as [
+      Tensor,
+      ...Tensor[],
+    ];
+    return tidy(() => {
+      const top = this.options.channels.length - 1;
+      const { last } = runColumns([this.column()], stem, {
+        backprop: this.options.backprop,
+        training: kwargs.training ?? false,
+        anchorEvery: 'auto',
+        taps: [],
+        mask: kwargs.mask ?? undefined,
+        previous: this.isFirst ? undefined : previous,
+        usesLevels: usedLevels(top, this.outputMode === 'last'),
+      });
+      return this.outputMode === 'last' ? (last[top] as Tensor) : last;
+    });
+  }
+
+  override computeOutputShape(inputShape: tf.Shape | tf.Shape[]): tf.Shape | tf.Shape[] {
+    const shapes = this.shapesOf(toShapes(inputShape)[0] as tf.Shape);
+    return this.outputMode === 'last' ? (shapes[shapes.length - 1] as tf.Shape) : shapes;
+  }
+
+  override getConfig(): serialization.ConfigDict {
+    return { ...super.getConfig(), ...serializeOptions(this.options), output: this.outputMode };
+  }
+}
+
+function unwrap(shapes: tf.Shape[]): tf.Shape | tf.Shape[] {
+  return shapes.length === 1 ? (shapes[0] as tf.Shape) : shapes;
+}

@@ -1,0 +1,76 @@
+/**
+ * Names, shapes and initial values of every weight that a built-in layer has. One source for
+ * building layers and for describing models too large to allocate.
+ */
+
+/** One weight: its name within the layer, its shape, and what it starts as. */
+export interface WeightSpec {
+  name: string;
+  shape: number[];
+  /** Truncated normal with deviation 0.02, or a constant. */
+  init: 'truncatedNormal' | number;
+}
+
+/** Hidden width of a ConvNeXt block over its channels. */
+export const EXPANSION = 4;
+
+/** Initial layer scale of a ConvNeXt block. */
+export const LAYER_SCALE_INIT = 1e-6;
+
+/** Initial alpha of every channel (paper section 2.1). */
+export const ALPHA_INIT = 0.5;
+
+function kernelAndBias(prefix: string, kernel: number[], bias: number): WeightSpec[] {
+  return [
+    { name: `${prefix}/kernel`, shape: kernel, init: 'truncatedNormal' },
+    { name: `${prefix}/bias`, shape: [bias], init: 0 },
+  ];
+}
+
+function norm(prefix: string, channels: number): WeightSpec[] {
+  return [
+    { name: `${prefix}/gamma`, shape: [channels], init: 1 },
+    { name: `${prefix}/beta`, shape: [channels], init: 0 },
+  ];
+}
+
+/** Weights of a ConvNeXt block, in the order of `ConvNextWeights`. */
+export function blockSpecs(
+  channels: number,
+  kernelSize: number,
+  expansion: number,
+  layerScaleInit: number,
+): WeightSpec[] {
+  const hidden = channels * expansion;
+  return [
+    ...kernelAndBias('depthwise', [kernelSize, kernelSize, channels, 1], channels),
+    ...norm('norm', channels),
+    ...kernelAndBias('expand', [channels, hidden], hidden),
+    ...kernelAndBias('project', [hidden, channels], channels),
+    { name: 'layer_scale', shape: [channels], init: layerScaleInit },
+  ];
+}
+
+/** Weights of one path of a fusion, in the order of `PathWeights`. */
+export function pathSpecs(
+  path: 'down' | 'up' | 'top',
+  kernel: number[],
+  channels: number,
+): WeightSpec[] {
+  return [...kernelAndBias(path, kernel, channels), ...norm(`${path}_norm`, channels)];
+}
+
+/** Weights of the stem; `kernel` is `[p, p, in, out]` for images and `[in, out]` otherwise. */
+export function stemSpecs(kernel: number[], channels: number): WeightSpec[] {
+  return [...kernelAndBias('projection', kernel, channels), ...norm('norm', channels)];
+}
+
+/** Weights of the classification head. */
+export function headSpecs(channels: number, classes: number): WeightSpec[] {
+  return [...norm('norm', channels), ...kernelAndBias('classifier', [channels, classes], classes)];
+}
+
+/** The alpha of one level. */
+export function alphaSpec(level: number, channels: number): WeightSpec {
+  return { name: `level_${level}/alpha`, shape: [channels], init: ALPHA_INIT };
+}

@@ -1,0 +1,234 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+import { isTapeOn } from './engine';
+import { depthwiseBackwardInput, depthwiseBackwardKernel, depthwiseConv } from './depthwise_conv';
+import { gelu, geluBackward, geluForward } from './gelu';
+import { layerNorm, normalize, normalizeBackward } from './layer_norm';
+import { linear } from './linear';
+import { affine2d, columnSum, matMul2d, toMatrix } from './mat_mul';
+import {
+  free,
+  tidyAll,
+  type LinearizedStage,
+  type Stage,
+  type StageContext,
+  type StageGradients,
+} from './reversible/stage';
+import { survivalMask } from './stochastic_depth';
+
+/** Weights of a ConvNeXt block with `c` channels and hidden width `m`, in gradient order. */
+export interface ConvNextWeights<T extends tf.Tensor = tf.Tensor> {
+  /** `[k, k, c, 1]` */
+  depthwiseKernel: T;
+  /** `[c]` */
+  depthwiseBias: T;
+  /** LayerNorm scale, `[c]` */
+  gamma: T;
+  /** LayerNorm shift, `[c]` */
+  beta: T;
+  /** `[c, m]` */
+  expandKernel: T;
+  /** `[m]` */
+  expandBias: T;
+  /** `[m, c]` */
+  projectKernel: T;
+  /** `[c]` */
+  projectBias: T;
+  /** `[c]` */
+  layerScale: T;
+}
+
+/**
+ * LayerNorm's scale and shift folded into the expansion, and layer scale into the projection, so
+ * that the big tensors see only normalise, product, GELU, product. `(x g + b) W + c = x (g W) +
+ * (b W + c)`.
+ */
+interface FoldedWeights {
+  w1: tf.Tensor2D;
+  b1: tf.Tensor;
+  w2: tf.Tensor2D;
+  b2: tf.Tensor;
+}
+
+function fold(w: ConvNextWeights): FoldedWeights {
+  return tf.tidy(() => {
+    const shift = tf.reshape(w.beta, [1, -1]) as tf.Tensor2D;
+    return {
+      w1: tf.mul(tf.reshape(w.gamma, [-1, 1]), w.expandKernel) as tf.Tensor2D,
+      b1: tf.add(tf.reshape(tf.matMul(shift, w.expandKernel as tf.Tensor2D), [-1]), w.expandBias),
+      w2: tf.mul(w.projectKernel, w.layerScale) as tf.Tensor2D,
+      b2: tf.mul(w.projectBias, w.layerScale),
+    };
+  });
+}
+
+interface Activations {
+  /** Normalised depthwise output, `[pixels, c]`, and its factor `[pixels, 1]`. */
+  xhat: tf.Tensor;
+  rstd: tf.Tensor;
+  /** Before the GELU, `[pixels, m]`. */
+  hidden: tf.Tensor;
+}
+
+function branchForward(x: tf.Tensor, w: ConvNextWeights, f: FoldedWeights): Activations {
+  return tf.tidy(() => {
+    const u = tf.fused.depthwiseConv2d({
+      x: x as tf.Tensor4D,
+      filter: w.depthwiseKernel as tf.Tensor4D,
+      strides: 1,
+      pad: 'same',
+      bias: w.depthwiseBias,
+    });
+    const { xhat, rstd } = normalize(u);
+    const rows = toMatrix(xhat);
+    free(u, xhat);
+    return { xhat: rows, rstd: tf.reshape(rstd, [-1, 1]), hidden: affine2d(rows, f.w1, f.b1) };
+  });
+}
+
+function project(
+  x: tf.Tensor,
+  hidden: tf.Tensor,
+  f: FoldedWeights,
+  mask: tf.Tensor | null,
+): tf.Tensor {
+  return tf.tidy(() => {
+    const activated = geluForward(hidden);
+    const y = tf.reshape(affine2d(activated, f.w2, f.b2), x.shape);
+    free(activated);
+    return tf.add(x, mask ? tf.mul(y, mask) : y);
+  });
+}
+
+/**
+ * ConvNeXt block (Liu et al. 2022, arXiv 2201.03545; RevCol section 2.2): depthwise convolution,
+ * LayerNorm, linear, exact GELU, linear, layer scale, stochastic depth, plus the input, with a
+ * hand-written VJP.
+ */
+export class ConvNextStage implements Stage {
+  readonly weights: readonly tf.Variable[];
+  readonly state: readonly tf.Variable[] = [];
+
+  /**
+   * @param w the block's variables
+   * @param dropRate probability with which a sample skips the block in training, in [0, 1)
+   * @param trainable whether weight gradients are wanted
+   */
+  constructor(
+    private readonly w: ConvNextWeights<tf.Variable>,
+    private readonly dropRate: number,
+    private readonly trainable: boolean,
+  ) {
+    this.weights = trainable ? Object.values(w) : [];
+  }
+
+  private mask(x: tf.Tensor, context: StageContext): tf.Tensor | null {
+    return context.training ? survivalMask(x.shape, this.dropRate, context.seed) : null;
+  }
+
+  forward(inputs: readonly tf.Tensor[], context: StageContext): tf.Tensor {
+    const x = inputs[0] as tf.Tensor;
+    return isTapeOn() ? this.composed(x, context) : this.folded(x, context);
+  }
+
+  private composed(x: tf.Tensor, context: StageContext): tf.Tensor {
+    const { w } = this;
+    return tf.tidy(() => {
+      const normed = layerNorm(
+        depthwiseConv(x, w.depthwiseKernel, w.depthwiseBias),
+        w.gamma,
+        w.beta,
+      );
+      const hidden = gelu(linear(normed, w.expandKernel, w.expandBias));
+      const y = tf.mul(linear(hidden, w.projectKernel, w.projectBias), w.layerScale);
+      const mask = this.mask(x, context);
+      return tf.add(x, mask ? tf.mul(y, mask) : y);
+    });
+  }
+
+  private folded(x: tf.Tensor, context: StageContext): tf.Tensor {
+    return tf.tidy(() => {
+      const f = fold(this.w);
+      const { xhat, rstd, hidden } = branchForward(x, this.w, f);
+      free(xhat, rstd);
+      return project(x, hidden, f, this.mask(x, context));
+    });
+  }
+
+  linearize(inputs: readonly tf.Tensor[], context: StageContext): LinearizedStage {
+    const x = tf.clone(inputs[0] as tf.Tensor);
+    const mask = this.mask(x, context);
+    const f = fold(this.w);
+    const activations = branchForward(x, this.w, f);
+    return {
+      output: project(x, activations.hidden, f, mask),
+      pullback: (dOutput) => {
+        const gradients = this.pullback(dOutput, x, mask, f, activations);
+        free(x, mask);
+        return gradients;
+      },
+    };
+  }
+
+  private pullback(
+    dOutput: tf.Tensor,
+    x: tf.Tensor,
+    mask: tf.Tensor | null,
+    f: FoldedWeights,
+    { xhat, rstd, hidden }: Activations,
+  ): StageGradients {
+    const { w, trainable } = this;
+    return tidyAll(() => {
+      const dy = toMatrix(mask ? tf.mul(dOutput, mask) : dOutput);
+      const second = trainable ? this.projectGradients(dy, hidden) : [];
+      const dActivated = matMul2d(dy, f.w2, false, true);
+      const dHidden = geluBackward(dActivated, hidden);
+      free(dActivated, hidden, f.w2, f.b2);
+      const first = trainable ? this.expandGradients(dHidden, xhat) : [];
+      const dXhat = matMul2d(dHidden, f.w1, false, true);
+      free(dHidden, f.w1, f.b1);
+      const dNormInput = normalizeBackward(dXhat, { xhat, rstd });
+      free(dXhat, xhat, rstd);
+      const du = tf.reshape(dNormInput, x.shape);
+      const dWeights = trainable
+        ? [
+            depthwiseBackwardKernel(du, x, w.depthwiseKernel.shape),
+            columnSum(dNormInput),
+            ...first,
+            ...second,
+          ]
+        : [];
+      const dBranch = depthwiseBackwardInput(du, w.depthwiseKernel, x.shape);
+      return { dInputs: [tf.add(dOutput, dBranch)], dWeights };
+    });
+  }
+
+  /** Gradients of projectKernel, projectBias, layerScale through their folded product. */
+  private projectGradients(dy: tf.Tensor, hidden: tf.Tensor): tf.Tensor[] {
+    const { w } = this;
+    return tf.tidy(() => {
+      const activated = geluForward(hidden);
+      const dW2 = matMul2d(activated, dy, true);
+      free(activated);
+      const db2 = columnSum(dy);
+      const dScale = tf.add(columnSum(tf.mul(dW2, w.projectKernel)), tf.mul(db2, w.projectBias));
+      return [tf.mul(dW2, w.layerScale), tf.mul(db2, w.layerScale), dScale];
+    });
+  }
+
+  /** Gradients of gamma, beta, expandKernel, expandBias through their folded product. */
+  private expandGradients(dHidden: tf.Tensor, xhat: tf.Tensor): tf.Tensor[] {
+    const { w } = this;
+    return tf.tidy(() => {
+      const dW1 = matMul2d(xhat, dHidden, true);
+      const db1 = columnSum(dHidden);
+      const dGamma = tf.sum(tf.mul(dW1, w.expandKernel), 1);
+      const dBeta = tf.reshape(matMul2d(w.expandKernel, tf.reshape(db1, [-1, 1])), [-1]);
+      const dKernel = tf.add(
+        tf.mul(dW1, tf.reshape(w.gamma, [-1, 1])),
+        tf.mul(tf.reshape(w.beta, [-1, 1]), tf.reshape(db1, [1, -1])),
+      );
+      return [dGamma, dBeta, dKernel, db1];
+    });
+  }
+}

@@ -1,0 +1,119 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+import { defineOp } from './define_op';
+import { affine2d, columnSum, matMul2d, toMatrix } from './mat_mul';
+
+/** Height and width after a `size` x `size` convolution with stride `size` and no padding. */
+export function patchGrid(shape: readonly number[], size: number): [number, number] {
+  return [Math.floor((shape[1] as number) / size), Math.floor((shape[2] as number) / size)];
+}
+
+/**
+ * Cuts an image into patches, one row each: `[b, h, w, c]` to `[b * h/s * w/s, s * s * c]`. Rows and
+ * columns that fill no patch are dropped, as an unpadded strided convolution does.
+ */
+export function toPatches(x: tf.Tensor, size: number): tf.Tensor2D {
+  const [batch, height, width, channels] = x.shape as [number, number, number, number];
+  const [rows, cols] = patchGrid(x.shape, size);
+  return tf.tidy(() => {
+    const whole = rows * size === height && cols * size === width;
+    const cut = whole ? x : tf.slice(x, [0, 0, 0, 0], [batch, rows * size, cols * size, channels]);
+    if (size === 1) return tf.reshape(cut, [-1, channels]);
+    // Rank 4 on purpose: higher-rank transposes are slow or missing on some backends.
+    const split = tf.reshape(cut, [batch * rows, size, cols, size * channels]);
+    return tf.reshape(tf.transpose(split, [0, 2, 1, 3]), [-1, size * size * channels]);
+  });
+}
+
+/** Gradient of `toPatches`: puts patch rows back into an image of `shape`, zeros elsewhere. */
+export function fromPatches(patches: tf.Tensor, shape: readonly number[], size: number): tf.Tensor {
+  const [batch, height, width, channels] = shape as [number, number, number, number];
+  const [rows, cols] = patchGrid(shape, size);
+  return tf.tidy(() => {
+    const split = tf.reshape(patches, [batch * rows, cols, size, size * channels]);
+    const image = tf.reshape(size === 1 ? split : tf.transpose(split, [0, 2, 1, 3]), [
+      batch,
+      rows * size,
+      cols * size,
+      channels,
+    ]);
+    const [below, right] = [height - rows * size, width - cols * size];
+    if (below === 0 && right === 0) return image;
+    return tf.pad(image, [
+      [0, 0],
+      [0, below],
+      [0, right],
+      [0, 0],
+    ]);
+  });
+}
+
+function kernelMatrix(kernel: tf.Tensor): tf.Tensor2D {
+  return tf.reshape(kernel, [-1, kernel.shape[3] as number]);
+}
+
+/** `size` x `size` convolution with stride `size`, without a tape node. */
+export function patchConvForward(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor): tf.Tensor {
+  const [size, , , filters] = kernel.shape as [number, number, number, number];
+  return tf.tidy(() => {
+    const [rows, cols] = patchGrid(x.shape, size);
+    const y = affine2d(toPatches(x, size), kernelMatrix(kernel), bias);
+    return tf.reshape(y, [x.shape[0] as number, rows, cols, filters]);
+  });
+}
+
+/** Gradient of the convolution with respect to its input. */
+export function patchConvBackwardInput(
+  dy: tf.Tensor,
+  kernel: tf.Tensor,
+  inputShape: readonly number[],
+): tf.Tensor {
+  return tf.tidy(() =>
+    fromPatches(
+      matMul2d(toMatrix(dy), kernelMatrix(kernel), false, true),
+      inputShape,
+      kernel.shape[0] as number,
+    ),
+  );
+}
+
+/** Gradient of the convolution with respect to its kernel. */
+export function patchConvBackwardKernel(
+  dy: tf.Tensor,
+  x: tf.Tensor,
+  kernelShape: readonly number[],
+): tf.Tensor {
+  return tf.tidy(() =>
+    tf.reshape(matMul2d(toPatches(x, kernelShape[0] as number), toMatrix(dy), true), [
+      ...kernelShape,
+    ]),
+  );
+}
+
+const patchConvOp = defineOp<object>({
+  name: 'RevColPatchConv',
+  inputNames: ['x', 'kernel', 'bias'],
+  forward: ([x, kernel, bias]) =>
+    patchConvForward(x as tf.Tensor, kernel as tf.Tensor, bias as tf.Tensor),
+  backward: (dy, [x, kernel]) => {
+    const [input, k] = [x as tf.Tensor, kernel as tf.Tensor];
+    return [
+      () => patchConvBackwardInput(dy, k, input.shape),
+      () => patchConvBackwardKernel(dy, input, k.shape),
+      () => columnSum(toMatrix(dy)),
+    ];
+  },
+});
+
+/**
+ * Convolution whose stride equals its kernel's size, unpadded, as reshape + transpose + matmul: the
+ * stem's patches and the fusion's 2x2 downsampling. Needs no convolution gradient kernel.
+ *
+ * @param x `[batch, height, width, in]`
+ * @param kernel `[size, size, in, out]`
+ * @param bias `[out]`
+ * @returns `[batch, floor(height / size), floor(width / size), out]`
+ */
+export function patchConv(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor): tf.Tensor {
+  return patchConvOp([x, kernel, bias], {});
+}

@@ -1,0 +1,265 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+import { ensureGradient, ensureKernel } from '../define_op';
+import { assertFirstOrder, disposingTapeOnError, isTapeOn } from '../engine';
+import { drawSeed } from '../random';
+import { clampAlphas, type NamedAlpha } from './alpha';
+import { anchorColumns, type AnchorSpacing } from './anchors';
+import { columnForward, type Column, type Features } from './column';
+import { free, tidyAll, type StageContext } from './stage';
+import { ReversibleWalk, weightSlots, type SavedRun } from './walk';
+
+const KERNEL = 'RevColBackbone';
+
+/** How to run a stack of columns. */
+export interface RunOptions {
+  /** `'reversible'`: one tape node that keeps no activations; `'stored'`: the plain tape. */
+  backprop: 'reversible' | 'stored';
+  training: boolean;
+  anchorEvery: AnchorSpacing;
+  /** Columns whose top level is returned as well, ascending. */
+  taps: readonly number[];
+  mask?: tf.Tensor;
+  /** Seed of all randomness; drawn from `Math.random` when absent. */
+  seed?: number;
+  /**
+   * Features that the first column adds to and fuses with. Absent for a whole backbone, whose first
+   * column has no previous one.
+   */
+  previous?: Features;
+  /** Which levels of the last column the caller will use; the others' gradients are known zero. */
+  usesLevels?: readonly boolean[];
+}
+
+/** Features that leave the stack. */
+export interface StackOutput {
+  /** All levels of the last column. */
+  last: tf.Tensor[];
+  /** Top level of each tapped column, in the order of `taps`. */
+  tapped: tf.Tensor[];
+}
+
+type GradientThunks = Record<string, () => tf.Tensor>;
+
+/** What one run of the kernel needs besides tensors; travels as the kernel's attributes. */
+interface Plan {
+  columns: readonly Column[];
+  context: Omit<StageContext, 'mask'>;
+  taps: readonly number[];
+  anchors: ReadonlySet<number>;
+  usesLevels: readonly boolean[];
+  hasMask: boolean;
+  hasPrevious: boolean;
+  taped: boolean;
+}
+
+/**
+ * Runs the columns on the stem's output (paper section 2.1).
+ *
+ * In `'reversible'` mode all columns are one node of the tape, which saves the stem's output, the
+ * last column's features and the anchors; its gradient walks the columns back. In `'stored'` mode
+ * tfjs records every operation.
+ *
+ * @param stem output of the stem, which feeds level 0 of every column
+ */
+export function runColumns(
+  columns: readonly Column[],
+  stem: tf.Tensor,
+  options: RunOptions,
+): StackOutput {
+  return disposingTapeOnError(() => {
+    const alphas = namedAlphas(columns, options.previous != null);
+    const magnitudes = clampAlphas(alphas);
+    const context = { training: options.training, seed: options.seed ?? drawSeed() };
+    if (options.backprop === 'stored') {
+      return runStored(columns, stem, { ...context, mask: options.mask }, options);
+    }
+    const taped = isTapeOn();
+    const levels = columns[0]?.levels.length ?? 0;
+    const plan: Plan = {
+      columns,
+      context,
+      taps: options.taps,
+      usesLevels: options.usesLevels ?? Array.from({ length: levels }, () => true),
+      anchors: taped
+        ? anchorsFor(columns.length, alphas, magnitudes, options.anchorEvery)
+        : new Set(),
+      hasPrevious: options.previous != null,
+      hasMask: options.mask != null,
+      taped,
+    };
+    return runNode(plan, stem, options);
+  });
+}
+
+function namedAlphas(columns: readonly Column[], hasPrevious: boolean): NamedAlpha[] {
+  return columns.flatMap((c, column) =>
+    column === 0 && !hasPrevious
+      ? []
+      : c.alphas.map((variable, level) => ({ variable, column, level })),
+  );
+}
+
+/** Anchors by column; -1 stands for the given previous features. */
+function anchorsFor(
+  columns: number,
+  alphas: readonly NamedAlpha[],
+  magnitudes: readonly number[],
+  spacing: AnchorSpacing,
+): Set<number> {
+  const minima = Array.from({ length: columns + 1 }, () => 1);
+  alphas.forEach(({ column }, i) => {
+    minima[column + 1] = Math.min(minima[column + 1] as number, magnitudes[i] as number);
+  });
+  const hasPrevious = alphas.some(({ column }) => column === 0);
+  const shifted = anchorColumns(hasPrevious ? minima : minima.slice(1), spacing);
+  return hasPrevious ? new Set([...shifted].map((i) => i - 1)) : shifted;
+}
+
+function runStored(
+  columns: readonly Column[],
+  stem: tf.Tensor,
+  context: StageContext,
+  { taps, previous }: RunOptions,
+): StackOutput {
+  return tidyAll(() => {
+    let features: Features | null = previous ?? null;
+    const tapped: tf.Tensor[] = [];
+    columns.forEach((column, i) => {
+      features = columnForward(column, i, stem, features, context);
+      if (taps.includes(i)) tapped.push(tf.clone(features[features.length - 1] as tf.Tensor));
+    });
+    return { last: features as unknown as tf.Tensor[], tapped };
+  });
+}
+
+const previousName = (level: number) => `previous${level}`;
+
+function runNode(plan: Plan, stem: tf.Tensor, { mask, previous }: RunOptions): StackOutput {
+  ensureKernel(KERNEL, ({ inputs, attrs }) =>
+    forwardKernel(attrs as unknown as Plan, inputs as tf.NamedTensorMap),
+  );
+  const inputs: tf.NamedTensorMap = { stem };
+  if (mask) inputs.mask = mask;
+  previous?.forEach((p, l) => {
+    inputs[previousName(l)] = p;
+  });
+  for (const { name, variable } of weightSlots(plan.columns, plan.hasPrevious)) {
+    inputs[name] = variable;
+  }
+  const outputs = tf
+    .engine()
+    .runKernel(KERNEL, inputs, plan as unknown as tf.NamedAttrMap) as tf.Tensor[];
+  const levels = (plan.columns[0] as Column).levels.length;
+  const used = levels + plan.taps.length;
+  // The tape keeps its own copies of the anchors and of the state.
+  free(...outputs.slice(used));
+  return { last: outputs.slice(0, levels), tapped: outputs.slice(levels, used) };
+}
+
+/**
+ * Outputs of the kernel: last column's levels, tapped top levels, then, when taped and hidden from
+ * the caller, the mask if any, the anchors' levels and the state snapshots. The tape saves them all.
+ */
+function forwardKernel(plan: Plan, inputs: tf.NamedTensorMap): tf.Tensor[] {
+  return tidyAll(() => {
+    const { mask } = inputs;
+    const stem = inputs.stem as tf.Tensor;
+    const context: StageContext = { ...plan.context, mask };
+    const tapped: tf.Tensor[] = [];
+    const anchors: tf.Tensor[] = [];
+    const states: tf.Tensor[] = [];
+    const keepState = plan.taped && context.training;
+    let features: Features | null = plan.hasPrevious
+      ? (plan.columns[0] as Column).levels.map((_, l) =>
+          tf.clone(inputs[previousName(l)] as tf.Tensor),
+        )
+      : null;
+    if (features && plan.anchors.has(-1)) anchors.push(...features);
+    plan.columns.forEach((column, i) => {
+      const next = columnForward(
+        column,
+        i,
+        stem,
+        features,
+        context,
+        keepState ? (_, snapshot) => states.push(...snapshot.flat()) : undefined,
+      );
+      if (features && !plan.anchors.has(i - 1)) free(...features);
+      features = next;
+      if (plan.anchors.has(i)) anchors.push(...next);
+      if (plan.taps.includes(i)) tapped.push(tf.clone(next[next.length - 1] as tf.Tensor));
+    });
+    const used = [...(features ?? []), ...tapped];
+    if (!plan.taped) return used;
+    return [...used, ...(mask ? [tf.clone(mask)] : []), ...anchors, ...states];
+  });
+}
+
+/** tfjs asks index by index which outputs to save, and their number varies: all of them. */
+const SAVE_ALL_OUTPUTS = new Proxy<boolean[]>([], { get: () => true });
+
+ensureGradient({
+  kernelName: KERNEL,
+  inputsToSave: ['stem'],
+  outputsToSave: SAVE_ALL_OUTPUTS,
+  gradFunc: (dys, saved, attrs) => {
+    assertFirstOrder('RevColBackbone');
+    return disposingTapeOnError(() =>
+      backwardNode(attrs as unknown as Plan, dys as tf.Tensor[], saved),
+    );
+  },
+});
+
+function backwardNode(
+  plan: Plan,
+  dys: readonly tf.Tensor[],
+  saved: readonly tf.Tensor[],
+): GradientThunks {
+  const walk = new ReversibleWalk(plan, splitSaved(plan, dys, saved));
+  walk.toFirstTrainable();
+  const gradients: GradientThunks = {
+    stem: () => disposingTapeOnError(() => walk.stemGradient()),
+    mask: () => {
+      throw new Error('RevColBackbone: the mask has no gradient; stop asking for one');
+    },
+  };
+  if (plan.hasPrevious) {
+    (plan.columns[0] as Column).levels.forEach((_, l) => {
+      gradients[previousName(l)] = () => disposingTapeOnError(() => walk.previousGradient(l));
+    });
+  }
+  for (const { name } of weightSlots(plan.columns, plan.hasPrevious)) {
+    gradients[name] = () => walk.weightGradient(name);
+  }
+  return gradients;
+}
+
+/** Sorts saved tensors and output gradients by role; frees gradients known to be zero. */
+function splitSaved(plan: Plan, dys: readonly tf.Tensor[], saved: readonly tf.Tensor[]): SavedRun {
+  const levels = (plan.columns[0] as Column).levels.length;
+  const tapEnd = levels + plan.taps.length;
+  const [stem, ...outputs] = saved as [tf.Tensor, ...tf.Tensor[]];
+  // tfjs makes zeros for outputs that nobody used, and nobody can use the hidden ones.
+  const isUsed = (i: number) => i < tapEnd && (i >= levels || plan.usesLevels[i] === true);
+  dys.forEach((dy, i) => {
+    if (!isUsed(i)) free(dy);
+  });
+  const anchorStart = tapEnd + (plan.hasMask ? 1 : 0);
+  const anchored = [...plan.anchors].sort((a, b) => a - b);
+  return {
+    stem,
+    last: outputs.slice(0, levels),
+    tapped: new Map(plan.taps.map((column, t) => [column, outputs[levels + t] as tf.Tensor])),
+    mask: plan.hasMask ? outputs[tapEnd] : undefined,
+    anchors: new Map(
+      anchored.map((column, a) => {
+        const start = anchorStart + a * levels;
+        return [column, outputs.slice(start, start + levels)] as const;
+      }),
+    ),
+    states: outputs.slice(anchorStart + anchored.length * levels),
+    dLast: dys.slice(0, levels).map((dy, l) => (isUsed(l) ? dy : null)),
+    dTapped: new Map(plan.taps.map((column, t) => [column, dys[levels + t] as tf.Tensor])),
+  };
+}

@@ -1,0 +1,52 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+import { drawSeed } from '../random';
+import { columnForward, columnInverse, type Column } from './column';
+import { free, tidyAll, type StageContext } from './stage';
+
+/** How well one column's input features were recovered. */
+export interface ReconstructionError {
+  /** Column whose features were recovered, from 0. */
+  column: number;
+  /** `norm(recovered - exact) / norm(exact)` per level, bottom first. */
+  levels: number[];
+}
+
+/**
+ * Walks back from the last column without any anchor and compares every recovered feature with the
+ * exact one. Keeps all features while it runs.
+ *
+ * @returns one entry per column but the last, from the deepest recovery (column 0) up
+ */
+export function measureReconstruction(
+  columns: readonly Column[],
+  stem: tf.Tensor,
+  training: boolean,
+): ReconstructionError[] {
+  return tidyAll(() => {
+    const context: StageContext = { training, seed: drawSeed() };
+    const exact: tf.Tensor[][] = [];
+    columns.forEach((column, i) => {
+      exact.push(columnForward(column, i, stem, exact[i - 1] ?? null, context));
+    });
+    const errors: ReconstructionError[] = [];
+    let recovered = (exact[exact.length - 1] as tf.Tensor[]).map((c) => tf.clone(c));
+    for (let i = columns.length - 1; i > 0; i--) {
+      const previous = columnInverse(columns[i] as Column, i, stem, recovered, context);
+      free(...recovered);
+      recovered = previous;
+      const truth = exact[i - 1] as tf.Tensor[];
+      errors.unshift({
+        column: i - 1,
+        levels: truth.map((t, l) => relativeError(recovered[l] as tf.Tensor, t)),
+      });
+    }
+    return errors;
+  });
+}
+
+function relativeError(got: tf.Tensor, expected: tf.Tensor): number {
+  return tf.tidy(
+    () => tf.norm(tf.sub(got, expected)).dataSync()[0]! / tf.norm(expected).dataSync()[0]!,
+  );
+}

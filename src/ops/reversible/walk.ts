@@ -1,0 +1,220 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+import {
+  levelContext,
+  operands,
+  operandTensors,
+  undoLevel,
+  type Column,
+  type Features,
+} from './column';
+import { levelBackward, type StateSnapshot } from './level';
+import { accumulate, free, type StageContext } from './stage';
+
+/** Tensors that a run has saved for its gradient, by role. All belong to the engine's tape. */
+export interface SavedRun {
+  stem: tf.Tensor;
+  /** Features of the last column. */
+  last: Features;
+  /** Top level of tapped columns, by column. */
+  tapped: ReadonlyMap<number, tf.Tensor>;
+  mask?: tf.Tensor;
+  /** Exact features by column. */
+  anchors: ReadonlyMap<number, Features>;
+  /** State snapshots, flat, in order of execution. */
+  states: readonly tf.Tensor[];
+  /** Gradients of the last column's features; null where known to be zero. */
+  dLast: readonly (tf.Tensor | null)[];
+  /** Gradients of tapped top levels, by column. */
+  dTapped: ReadonlyMap<number, tf.Tensor>;
+}
+
+/** A trainable variable and the name under which the tape node takes it. */
+export interface WeightSlot {
+  name: string;
+  variable: tf.Variable;
+}
+
+const alphaName = (column: number, level: number) => `c${column}l${level}alpha`;
+const weightName = (column: number, level: number, weight: number) =>
+  `c${column}l${level}w${weight}`;
+
+/**
+ * All variables whose gradients the node gives, in a fixed order.
+ *
+ * @param hasPrevious whether the first column adds to given features and so uses its alphas
+ */
+export function weightSlots(columns: readonly Column[], hasPrevious: boolean): WeightSlot[] {
+  return columns.flatMap((column, i) =>
+    column.levels.flatMap((level, l) => [
+      ...((i > 0 || hasPrevious) && column.alphaTrainable
+        ? [{ name: alphaName(i, l), variable: column.alphas[l] as tf.Variable }]
+        : []),
+      ...level.stages
+        .flatMap((stage) => stage.weights)
+        .map((variable, w) => ({ name: weightName(i, l, w), variable })),
+    ]),
+  );
+}
+
+interface WalkPlan {
+  columns: readonly Column[];
+  context: Omit<StageContext, 'mask'>;
+  hasPrevious: boolean;
+}
+
+/**
+ * The way back through the columns, last to first, top level to bottom: undoes each column and
+ * differentiates it with one recomputation (paper section 2.1; design of the memory-free backward
+ * pass in docs/how-it-works.md).
+ *
+ * Goes eagerly as far as the first trainable column. The rest, needed only for the gradient of the
+ * stem's output, waits until somebody asks for that.
+ */
+export class ReversibleWalk {
+  private column: number;
+  /** Features of `column`, exact or recovered. */
+  private features: (tf.Tensor | null)[];
+  /** Gradients of those features. */
+  private dFeatures: (tf.Tensor | null)[];
+  private readonly dStem: (tf.Tensor | null)[] = [null];
+  private readonly weightGradients = new Map<string, tf.Tensor>();
+  private readonly context: StageContext;
+  private readonly statesOf: (column: number, level: number) => StateSnapshot;
+
+  constructor(
+    private readonly plan: WalkPlan,
+    private readonly saved: SavedRun,
+  ) {
+    this.context = { ...plan.context, mask: saved.mask };
+    this.column = plan.columns.length - 1;
+    this.features = saved.last.map((c) => tf.clone(c));
+    this.dFeatures = saved.dLast.map((d) => (d ? tf.clone(d) : null));
+    this.statesOf = stateLookup(plan.columns, saved.states);
+  }
+
+  /** Walks back as far as weights need it, and to the end where features were given. */
+  toFirstTrainable(): void {
+    const { columns, hasPrevious } = this.plan;
+    const first = hasPrevious
+      ? 0
+      : columns.findIndex((column, i) => weightSlots([column], i > 0).length > 0);
+    if (first >= 0) while (this.column >= first) this.stepBack();
+  }
+
+  /** Gradient of the stem's output; walks the remaining columns. */
+  stemGradient(): tf.Tensor {
+    while (this.column >= 0) this.stepBack();
+    const gradient = this.dStem[0];
+    return gradient ? tf.clone(gradient) : tf.zerosLike(this.saved.stem);
+  }
+
+  /** Gradient of one level of the features that the first column was given. */
+  previousGradient(level: number): tf.Tensor {
+    return tf.clone(this.dFeatures[level] as tf.Tensor);
+  }
+
+  /** Gradient of one weight, by its slot's name; may be taken once. */
+  weightGradient(name: string): tf.Tensor {
+    const gradient = this.weightGradients.get(name);
+    if (!gradient) throw new Error(`internal: no gradient for ${name}`);
+    this.weightGradients.delete(name);
+    const result = tf.clone(gradient);
+    gradient.dispose();
+    return result;
+  }
+
+  /** Undoes and differentiates the current column. */
+  private stepBack(): void {
+    const { columns } = this.plan;
+    const index = this.column;
+    const column = columns[index] as Column;
+    const tapped = this.saved.dTapped.get(index);
+    const top = column.levels.length - 1;
+    if (tapped) accumulate(this.dFeatures, top, tf.clone(tapped));
+    const isFirst = index === 0 && !this.plan.hasPrevious;
+    const previous = isFirst ? [] : this.exactFeatures(index - 1);
+    const dPrevious: (tf.Tensor | null)[] = column.levels.map(() => null);
+    for (let l = top; l >= 0; l--) this.levelBack(index, l, isFirst, previous, dPrevious);
+    this.column = index - 1;
+    this.features = previous;
+    this.dFeatures = dPrevious;
+  }
+
+  /** Features of a column as far as they were saved; null where they must be recovered. */
+  private exactFeatures(index: number): (tf.Tensor | null)[] {
+    const anchor = this.saved.anchors.get(index);
+    const top = this.saved.last.length - 1;
+    const tapped = this.saved.tapped.get(index);
+    return this.saved.last.map((_, l) => {
+      const exact = anchor?.[l] ?? (l === top ? tapped : undefined);
+      return exact ? tf.clone(exact) : null;
+    });
+  }
+
+  private levelBack(
+    index: number,
+    l: number,
+    isFirst: boolean,
+    previous: (tf.Tensor | null)[],
+    dPrevious: (tf.Tensor | null)[],
+  ): void {
+    const column = this.plan.columns[index] as Column;
+    const list = operands(l, column.levels.length, isFirst, column.topFusion);
+    const c = this.features[l] as tf.Tensor;
+    const dc = this.dFeatures[l] ?? tf.zerosLike(c);
+    const { output, dInputs, dWeights } = levelBackward(
+      column.levels[l] as Column['levels'][number],
+      operandTensors(list, this.saved.stem, this.features, previous),
+      levelContext(this.context, index, l),
+      this.statesOf(index, l),
+      dc,
+    );
+    if (!isFirst) {
+      const alpha = column.alphas[l] as tf.Tensor;
+      previous[l] ??= undoLevel(c, output, alpha);
+      const exact = previous[l] as tf.Tensor;
+      if (column.alphaTrainable) {
+        this.weightGradients.set(alphaName(index, l), alphaGradient(dc, exact));
+      }
+      accumulate(dPrevious, l, tf.mul(dc, alpha));
+    }
+    free(output, dc, c);
+    this.features[l] = null;
+    this.dFeatures[l] = null;
+    list.forEach((o, i) => {
+      const d = dInputs[i] as tf.Tensor;
+      if (o.from === 'stem') accumulate(this.dStem, 0, d);
+      else accumulate(o.from === 'lower' ? this.dFeatures : dPrevious, o.level, d);
+    });
+    dWeights.forEach((d, w) => this.weightGradients.set(weightName(index, l, w), d));
+  }
+}
+
+/** Sum over all but the channel axis of `dc * previous`. */
+function alphaGradient(dc: tf.Tensor, previous: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const channels = dc.shape[dc.rank - 1] as number;
+    return tf.sum(tf.reshape(tf.mul(dc, previous), [-1, channels]), 0);
+  });
+}
+
+/** Finds a level's state snapshot in the flat list written in order of execution. */
+function stateLookup(
+  columns: readonly Column[],
+  states: readonly tf.Tensor[],
+): (column: number, level: number) => StateSnapshot {
+  const table = new Map<string, StateSnapshot>();
+  if (states.length > 0) {
+    let at = 0;
+    columns.forEach((column, i) =>
+      column.levels.forEach((level, l) => {
+        table.set(
+          `${i}/${l}`,
+          level.stages.map((stage) => states.slice(at, (at += stage.state.length))),
+        );
+      }),
+    );
+  }
+  return (column, level) => table.get(`${column}/${level}`) ?? [];
+}

@@ -1,0 +1,86 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+import { defineOp } from './define_op';
+
+/**
+ * Source index of each output position of a nearest resize, in float32 as PyTorch computes it:
+ * `floor(i * (from / to))`.
+ */
+function nearestIndices(from: number, to: number): Int32Array {
+  const scale = Math.fround(from / to);
+  return Int32Array.from({ length: to }, (_, i) =>
+    Math.min(from - 1, Math.floor(Math.fround(i * scale))),
+  );
+}
+
+/** `[from, to]` matrix with a one where output `to` was read from input `from`. */
+function scatterMatrix(from: number, to: number): tf.Tensor2D {
+  const values = new Float32Array(from * to);
+  nearestIndices(from, to).forEach((source, i) => {
+    values[source * to + i] = 1;
+  });
+  return tf.tensor2d(values, [from, to]);
+}
+
+function isDouble(shape: readonly number[], height: number, width: number): boolean {
+  return height === 2 * (shape[1] as number) && width === 2 * (shape[2] as number);
+}
+
+/** Nearest resize of `[b, h, w, c]` to `height` x `width`, without a tape node. */
+export function upsampleForward(x: tf.Tensor, height: number, width: number): tf.Tensor {
+  const [batch, rows, cols, channels] = x.shape as [number, number, number, number];
+  if (rows === height && cols === width) return tf.clone(x);
+  return tf.tidy(() => {
+    if (isDouble(x.shape, height, width)) {
+      // Tiling instead of the resize kernel, whose gradient is wrong on the cpu backend.
+      const wide = tf.tile(tf.reshape(x, [batch * rows * cols, 1, channels]), [1, 2, 1]);
+      const tall = tf.tile(tf.reshape(wide, [batch * rows, 1, width * channels]), [1, 2, 1]);
+      return tf.reshape(tall, [batch, height, width, channels]);
+    }
+    const tall = tf.gather(x, tf.tensor1d(nearestIndices(rows, height), 'int32'), 1);
+    return tf.gather(tall, tf.tensor1d(nearestIndices(cols, width), 'int32'), 2);
+  });
+}
+
+/** Gradient of `upsampleForward`: sums what each input pixel was copied to. */
+export function upsampleBackward(dy: tf.Tensor, inputShape: readonly number[]): tf.Tensor {
+  const [batch, height, width, channels] = dy.shape as [number, number, number, number];
+  const [, rows, cols] = inputShape as [number, number, number, number];
+  if (rows === height && cols === width) return tf.clone(dy);
+  return tf.tidy(() => {
+    if (isDouble(inputShape, height, width)) {
+      return tf.mul(tf.avgPool(dy as tf.Tensor4D, 2, 2, 'valid'), 4);
+    }
+    const perRow = tf.reshape(dy, [batch, height, width * channels]);
+    const summedRows = batchedLeftProduct(scatterMatrix(rows, height), perRow);
+    const perCol = tf.reshape(summedRows, [batch * rows, width, channels]);
+    const summed = batchedLeftProduct(scatterMatrix(cols, width), perCol);
+    return tf.reshape(summed, [batch, rows, cols, channels]);
+  });
+}
+
+/** `m` `[i, j]` times every matrix of `x` `[n, j, k]`. */
+function batchedLeftProduct(m: tf.Tensor2D, x: tf.Tensor): tf.Tensor {
+  const [n, j, k] = x.shape as [number, number, number];
+  const flat = tf.reshape(tf.transpose(x, [1, 0, 2]), [j, n * k]);
+  const product = tf.matMul(m, flat as tf.Tensor2D);
+  return tf.transpose(tf.reshape(product, [m.shape[0], n, k]), [1, 0, 2]);
+}
+
+const upsampleOp = defineOp<{ height: number; width: number }>({
+  name: 'RevColUpsampleNearest',
+  inputNames: ['x'],
+  forward: ([x], { height, width }) => upsampleForward(x as tf.Tensor, height, width),
+  backward: (dy, [x]) => [() => upsampleBackward(dy, (x as tf.Tensor).shape)],
+});
+
+/**
+ * Nearest-neighbour resize to any size, as one tape node with a gradient that is right on every
+ * backend.
+ *
+ * @param x `[batch, h, w, channels]`
+ * @returns `[batch, height, width, channels]`
+ */
+export function upsampleNearest(x: tf.Tensor, height: number, width: number): tf.Tensor {
+  return upsampleOp([x], { height, width });
+}

@@ -1,0 +1,22 @@
+/** Registers the layer classes with tfjs, so that saved models load. Runs once, on import. */
+import { serialization } from '@tensorflow/tfjs-core';
+
+import { ConvNextBlock } from '../layers/convnext_block';
+import { RevColHead } from '../layers/head';
+import { LevelFusion } from '../layers/level_fusion';
+import { RevColBackbone } from '../layers/rev_col_backbone';
+import { ReversibleColumn } from '../layers/reversible_column';
+import { RevColStem } from '../layers/stem';
+
+const PACKAGE = 'tfjs-revcol';
+
+for (const layer of [
+  ConvNextBlock,
+  LevelFusion,
+  RevColStem,
+  RevColHead,
+  ReversibleColumn,
+  RevColBackbone,
+]) {
+  serialization.registerClass(layer, PACKAGE);
+}
