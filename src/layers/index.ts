@@ -1,6 +1,7 @@
 /** Factories in the manner of `tf.layers.*`. */
 import { ConvNextBlock, type ConvNextBlockArgs } from './convnext_block';
 import { RevColHead, type RevColHeadArgs } from './head';
+import { RevColImageDecoder, type RevColImageDecoderArgs } from './image_decoder';
 import { LevelFusion, type LevelFusionArgs } from './level_fusion';
 import { RevColBackbone, type RevColBackboneArgs } from './rev_col_backbone';
 import { ReversibleColumn, type ReversibleColumnArgs } from './reversible_column';
@@ -34,4 +35,9 @@ export function revColStem(args: RevColStemArgs): RevColStem {
 /** See `RevColHead`. */
 export function revColHead(args: RevColHeadArgs): RevColHead {
   return new RevColHead(args);
+}
+
+/** See `RevColImageDecoder`. */
+export function revColImageDecoder(args: RevColImageDecoderArgs): RevColImageDecoder {
+  return new RevColImageDecoder(args);
 }

@@ -22,6 +22,9 @@ type Layer = tf.layers.Layer;
 type LayerArgs = ConstructorParameters<typeof tf.layers.Layer>[0];
 const OWNER = 'RevColBackbone';
 
+/** What a backbone returns. */
+export type BackboneOutput = 'last' | 'pyramid' | 'columns' | number[];
+
 /** Arguments of `RevColBackbone`. */
 export type RevColBackboneArgs = LayerArgs &
   ColumnOptions & {
@@ -35,9 +38,10 @@ export type RevColBackboneArgs = LayerArgs &
     stem?: LayerOrConfig;
     /**
      * `'last'` (default): the last column's top level; `'pyramid'`: all its levels, bottom first;
-     * `'columns'`: every column's top level, first column first.
+     * `'columns'`: every column's top level, first column first; a list of column numbers, ascending
+     * from 0: the top levels of those columns.
      */
-    output?: 'last' | 'pyramid' | 'columns';
+    output?: BackboneOutput;
     /**
      * Columns between two anchors (exact features kept to stop rounding errors from growing), or
      * `'auto'` (default): as many as the alphas call for. `Infinity` keeps none.
@@ -70,7 +74,7 @@ export class RevColBackbone extends CompositeLayer {
   private readonly columns: number;
   private readonly patchSize: number;
   private readonly stemTemplate: LayerOrConfig | undefined;
-  private readonly outputMode: 'last' | 'pyramid' | 'columns';
+  private readonly outputMode: BackboneOutput;
   private readonly anchorEvery: AnchorSpacing;
   private stemLayer: Layer;
   private readonly columnList: ReversibleColumn[] = [];
@@ -87,11 +91,34 @@ export class RevColBackbone extends CompositeLayer {
       String(args.anchorEvery) === 'Infinity' ? Infinity : (args.anchorEvery ?? 'auto');
     requireInteger(OWNER, 'columns', this.columns, 1);
     requireInteger(OWNER, 'patchSize', this.patchSize, 1);
-    requireOneOf(OWNER, 'output', this.outputMode, ['last', 'pyramid', 'columns']);
+    this.checkOutput();
     if (this.anchorEvery !== 'auto' && this.anchorEvery !== Infinity) {
       requireInteger(OWNER, 'anchorEvery', this.anchorEvery, 1);
     }
     this.stemLayer = this.makeStem();
+  }
+
+  private checkOutput(): void {
+    const { outputMode } = this;
+    if (!Array.isArray(outputMode)) {
+      requireOneOf(OWNER, 'output', outputMode, ['last', 'pyramid', 'columns']);
+      return;
+    }
+    const ascending = outputMode.every(
+      (c, i) => Number.isInteger(c) && c > (outputMode[i - 1] ?? -1) && c < this.columns,
+    );
+    if (outputMode.length > 0 && ascending) return;
+    throw new Error(
+      `${OWNER}: output is ${JSON.stringify(outputMode)}; expected ascending column numbers from 0 ` +
+        `to ${this.columns - 1}`,
+    );
+  }
+
+  /** Columns whose top level leaves the backbone. */
+  private get outputColumns(): number[] {
+    if (Array.isArray(this.outputMode)) return this.outputMode;
+    const last = this.columns - 1;
+    return this.outputMode === 'columns' ? Array.from({ length: last + 1 }, (_, i) => i) : [last];
   }
 
   private makeStem(): Layer {
@@ -171,17 +198,20 @@ export class RevColBackbone extends CompositeLayer {
     return tidy(() => {
       const stem = this.stemLayer.apply(x, { training }) as Tensor;
       const top = this.options.channels.length - 1;
+      const columns = this.outputColumns;
       const { last, tapped } = runColumns(this.columnPlans(), stem, {
         backprop: this.options.backprop,
         training,
         anchorEvery: this.anchorEvery,
-        taps: this.outputMode === 'columns' ? this.columnList.slice(0, -1).map((_, i) => i) : [],
+        taps: columns.filter((c) => c < this.columns - 1),
         mask,
         usesLevels: usedLevels(top, this.outputMode !== 'pyramid'),
       });
       if (this.outputMode === 'pyramid') return last;
-      const final = last[top] as Tensor;
-      return this.outputMode === 'last' ? final : [...tapped, final];
+      const outputs = columns.map(
+        (c, i) => (c < this.columns - 1 ? tapped[i] : last[top]) as Tensor,
+      );
+      return outputs.length === 1 ? (outputs[0] as Tensor) : outputs;
     });
   }
 
@@ -210,7 +240,8 @@ export class RevColBackbone extends CompositeLayer {
     const shapes = this.shapesOf(inputShape, this.checkedStemShape(inputShape));
     const top = shapes[shapes.length - 1] as tf.Shape;
     if (this.outputMode === 'pyramid') return shapes;
-    return this.outputMode === 'last' ? top : Array.from({ length: this.columns }, () => top);
+    const outputs = this.outputColumns.map(() => top);
+    return outputs.length === 1 ? top : outputs;
   }
 
   override getConfig(): serialization.ConfigDict {
@@ -220,7 +251,7 @@ export class RevColBackbone extends CompositeLayer {
       columns: this.columns,
       patchSize: this.patchSize,
       stem: serializeTemplate(this.stemTemplate),
-      output: this.outputMode,
+      output: Array.isArray(this.outputMode) ? [...this.outputMode] : this.outputMode,
       anchorEvery: this.anchorEvery === Infinity ? 'Infinity' : this.anchorEvery,
     };
   }

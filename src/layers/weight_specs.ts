@@ -74,3 +74,19 @@ export function headSpecs(channels: number, classes: number): WeightSpec[] {
 export function alphaSpec(level: number, channels: number): WeightSpec {
   return { name: `level_${level}/alpha`, shape: [channels], init: ALPHA_INIT };
 }
+
+/** A projection of a decoder with its LayerNorm. */
+export function projectionSpecs(index: number, from: number, to: number): WeightSpec[] {
+  const path = `projection_${index}`;
+  return [...kernelAndBias(path, [from, to], to), ...norm(`${path}/norm`, to)];
+}
+
+/** The last projection of a decoder, to the values of a patch. */
+export function pixelSpecs(from: number, values: number): WeightSpec[] {
+  return kernelAndBias('pixels', [from, values], values);
+}
+
+/** The LayerNorm that begins a simple decoder. */
+export function decoderNormSpecs(channels: number): WeightSpec[] {
+  return norm('norm', channels);
+}

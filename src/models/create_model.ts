@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-layers';
 
 import { requireInteger } from '../layers/arguments';
 import { RevColHead } from '../layers/head';
+import { RevColImageDecoder } from '../layers/image_decoder';
 import { RevColBackbone, type RevColBackboneArgs } from '../layers/rev_col_backbone';
 import { modelRecord, type ModelName } from '../registry/models';
 
@@ -22,11 +23,21 @@ export interface CreateModelOptions extends Pick<
   inputShape?: [number, number, number];
   /** Number of classes. Default: that of the weight set, else 1000. */
   numClasses?: number;
+  /** Whether to add the classifiers and image decoders of the middle columns. Default false. */
+  intermediateSupervision?: boolean;
 }
+
+/** Widest classifier that the published models pair with the progressive image decoder. */
+const MAX_PROGRESSIVE_CLASSES = 1000;
 
 /**
  * Builds a RevCol image classifier as a `tf.LayersModel`: images `[batch, height, width, 3]`,
  * normalised as the size's preprocessing tells, to logits `[batch, numClasses]`. Weights are random.
+ *
+ * With `intermediateSupervision` (paper section 2.3) the outputs are four logits, after columns N/4,
+ * N/2, 3N/4 and N, then three reconstructed images `[batch, height, width, 3]` (logits of 0..1
+ * intensities), after the first three of these columns. Sides must then be multiples of
+ * `patchSize * 2 ** (levels - 1)` for the images to have the input's size.
  *
  * @param name a size such as `'revcol_tiny'`, see `listModels()`
  * @throws when the name is unknown or an option is out of range
@@ -35,9 +46,11 @@ export function createModel(name: ModelName, options: CreateModelOptions = {}): 
   const { size, weights } = modelRecord(name);
   const numClasses = options.numClasses ?? weights?.numClasses ?? 1000;
   requireInteger('createModel', 'numClasses', numClasses, 1);
-  const backbone = new RevColBackbone({
+  const columns = options.columns ?? size.columns;
+  const supervised = options.intermediateSupervision ?? false;
+  const args: RevColBackboneArgs & { channels: number[]; patchSize: number } = {
     name: 'backbone',
-    columns: options.columns ?? size.columns,
+    columns,
     channels: [...(options.channels ?? size.channels)],
     depths: [...(options.depths ?? size.depths)],
     kernelSize: options.kernelSize ?? size.kernelSize,
@@ -46,9 +59,46 @@ export function createModel(name: ModelName, options: CreateModelOptions = {}): 
     dropPathRate: options.dropPathRate ?? 0,
     backprop: options.backprop,
     anchorEvery: options.anchorEvery,
+    output: supervised ? supervisedColumns(columns) : 'last',
+  };
+  const image = tf.input({
+    shape: options.inputShape ?? [...(weights?.inputSize ?? [224, 224, 3])],
+    name: 'image',
   });
-  const image = tf.input({ shape: options.inputShape ?? [...(weights?.inputSize ?? [224, 224, 3])], name: 'image' });
-  const features = backbone.apply(image) as tf.SymbolicTensor;
-  const logits = new RevColHead({ name: 'head', units: numClasses }).apply(features);
-  return tf.model({ name, inputs: image, outputs: logits as tf.SymbolicTensor });
+  const features = new RevColBackbone(args).apply(image);
+  const outputs = Array.isArray(features)
+    ? supervisedOutputs(features as tf.SymbolicTensor[], numClasses, args, image.shape[3] as number)
+    : new RevColHead({ name: 'head', units: numClasses }).apply(features);
+  return tf.model({ name, inputs: image, outputs: outputs as tf.SymbolicTensor[] });
+}
+
+/** Columns after which the network is supervised: N/4, N/2, 3N/4 and N, counted from 0. */
+function supervisedColumns(columns: number): number[] {
+  if (columns % 4 === 0) return [1, 2, 3, 4].map((k) => (k * columns) / 4 - 1);
+  throw new Error(
+    `createModel: intermediateSupervision divides the columns into quarters, but columns is ` +
+      `${columns}; give a multiple of 4`,
+  );
+}
+
+function supervisedOutputs(
+  features: tf.SymbolicTensor[],
+  units: number,
+  { channels, patchSize }: { channels: number[]; patchSize: number },
+  imageChannels: number,
+): tf.SymbolicTensor[] {
+  const logits = features.map((f, k) => new RevColHead({ name: `head_${k}`, units }).apply(f));
+  const kind = units <= MAX_PROGRESSIVE_CLASSES ? 'progressive' : 'simple';
+  const images = features
+    .slice(0, -1)
+    .map((f, k) =>
+      new RevColImageDecoder({
+        name: `decoder_${k}`,
+        channels,
+        kind,
+        patchSize,
+        imageChannels,
+      }).apply(f),
+    );
+  return [...logits, ...images] as tf.SymbolicTensor[];
 }

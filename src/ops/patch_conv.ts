@@ -117,3 +117,25 @@ const patchConvOp = defineOp<object>({
 export function patchConv(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor): tf.Tensor {
   return patchConvOp([x, kernel, bias], {});
 }
+
+const unpatchOp = defineOp<{ size: number }>({
+  name: 'RevColUnpatch',
+  inputNames: ['x'],
+  forward: ([x], { size }) => fromPatches(x as tf.Tensor, imageShape(x as tf.Tensor, size), size),
+  backward: (dy, [x], { size }) => [() => tf.reshape(toPatches(dy, size), (x as tf.Tensor).shape)],
+});
+
+function imageShape(x: tf.Tensor, size: number): number[] {
+  const [batch, rows, cols, depth] = x.shape as [number, number, number, number];
+  return [batch, rows * size, cols * size, depth / (size * size)];
+}
+
+/**
+ * Spreads the channels of each pixel over a patch (depth to space), as one tape node.
+ *
+ * @param x `[batch, h, w, size * size * channels]`, channels ordered (row, column, channel)
+ * @returns `[batch, h * size, w * size, channels]`
+ */
+export function unpatch(x: tf.Tensor, size: number): tf.Tensor {
+  return unpatchOp([x], { size });
+}

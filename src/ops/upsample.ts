@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineOp } from './define_op';
+import { leftProduct } from './left_product';
 
 /**
  * Source index of each output position of a nearest resize, in float32 as PyTorch computes it:
@@ -32,10 +33,10 @@ export function upsampleForward(x: tf.Tensor, height: number, width: number): tf
   if (rows === height && cols === width) return tf.clone(x);
   return tf.tidy(() => {
     if (isDouble(x.shape, height, width)) {
-      // Tiling instead of the resize kernel, whose gradient is wrong on the cpu backend.
-      const wide = tf.tile(tf.reshape(x, [batch * rows * cols, 1, channels]), [1, 2, 1]);
-      const tall = tf.tile(tf.reshape(wide, [batch * rows, 1, width * channels]), [1, 2, 1]);
-      return tf.reshape(tall, [batch, height, width, channels]);
+      // Joining rows with themselves: the tile kernel is ten times slower on wasm.
+      const pixels = tf.reshape(x, [batch * rows * cols, channels]);
+      const wide = tf.reshape(tf.concat([pixels, pixels], 1), [batch * rows, width * channels]);
+      return tf.reshape(tf.concat([wide, wide], 1), [batch, height, width, channels]);
     }
     const tall = tf.gather(x, tf.tensor1d(nearestIndices(rows, height), 'int32'), 1);
     return tf.gather(tall, tf.tensor1d(nearestIndices(cols, width), 'int32'), 2);
@@ -52,19 +53,11 @@ export function upsampleBackward(dy: tf.Tensor, inputShape: readonly number[]): 
       return tf.mul(tf.avgPool(dy as tf.Tensor4D, 2, 2, 'valid'), 4);
     }
     const perRow = tf.reshape(dy, [batch, height, width * channels]);
-    const summedRows = batchedLeftProduct(scatterMatrix(rows, height), perRow);
+    const summedRows = leftProduct(scatterMatrix(rows, height), perRow);
     const perCol = tf.reshape(summedRows, [batch * rows, width, channels]);
-    const summed = batchedLeftProduct(scatterMatrix(cols, width), perCol);
+    const summed = leftProduct(scatterMatrix(cols, width), perCol);
     return tf.reshape(summed, [batch, rows, cols, channels]);
   });
-}
-
-/** `m` `[i, j]` times every matrix of `x` `[n, j, k]`. */
-function batchedLeftProduct(m: tf.Tensor2D, x: tf.Tensor): tf.Tensor {
-  const [n, j, k] = x.shape as [number, number, number];
-  const flat = tf.reshape(tf.transpose(x, [1, 0, 2]), [j, n * k]);
-  const product = tf.matMul(m, flat as tf.Tensor2D);
-  return tf.transpose(tf.reshape(product, [m.shape[0], n, k]), [1, 0, 2]);
 }
 
 const upsampleOp = defineOp<{ height: number; width: number }>({

@@ -1,12 +1,17 @@
-/** Registers the layer classes with tfjs, so that saved models load. Runs once, on import. */
+/**
+ * Registers the layer classes with tfjs, so that saved models load, and the kernels that its wasm
+ * backend lacks. Runs once, on import.
+ */
 import { serialization } from '@tensorflow/tfjs-core';
 
 import { ConvNextBlock } from '../layers/convnext_block';
 import { RevColHead } from '../layers/head';
+import { RevColImageDecoder } from '../layers/image_decoder';
 import { LevelFusion } from '../layers/level_fusion';
 import { RevColBackbone } from '../layers/rev_col_backbone';
 import { ReversibleColumn } from '../layers/reversible_column';
 import { RevColStem } from '../layers/stem';
+import { registerWasmKernels } from '../ops/wasm/index';
 
 const PACKAGE = 'tfjs-revcol';
 
@@ -15,8 +20,11 @@ for (const layer of [
   LevelFusion,
   RevColStem,
   RevColHead,
+  RevColImageDecoder,
   ReversibleColumn,
   RevColBackbone,
 ]) {
   serialization.registerClass(layer, PACKAGE);
 }
+
+registerWasmKernels();

@@ -1,0 +1,96 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+import type { Attrs } from './backend';
+
+/** Sizes of a 2-D convolution in elements, always in the order batch, height, width, channels. */
+export interface ConvGeometry {
+  batch: number;
+  height: number;
+  width: number;
+  channels: number;
+  outHeight: number;
+  outWidth: number;
+  outChannels: number;
+  filterHeight: number;
+  filterWidth: number;
+  strideHeight: number;
+  strideWidth: number;
+  dilationHeight: number;
+  dilationWidth: number;
+  /** Rows of padding above the image. */
+  top: number;
+  /** Columns of padding left of the image. */
+  left: number;
+  channelsLast: boolean;
+  /** Shape that the convolution gives, in the data format of the input. */
+  outShape: number[];
+}
+
+type Pair = number | [number, number];
+type Info = typeof tf.backend_util.computeConv2DInfo;
+
+/**
+ * Geometry of the convolution that `attrs` (strides, pad, dilations, dimRoundingMode, dataFormat)
+ * describe, computed as the forward kernels compute it.
+ *
+ * @throws when the shapes do not fit each other or dy
+ */
+export function convGeometry(
+  kernelName: string,
+  inputShape: number[],
+  filterShape: number[],
+  dyShape: number[],
+  attrs: Attrs,
+  depthwise: boolean,
+): ConvGeometry {
+  if (inputShape.length !== 4 || filterShape.length !== 4) {
+    throw new Error(
+      `${kernelName} (wasm): input shape [${inputShape}] and filter shape [${filterShape}] must ` +
+        `have 4 dimensions each`,
+    );
+  }
+  const dataFormat = attrs['dataFormat'] as 'NHWC' | 'NCHW' | undefined;
+  const dilations = depthwise ? ((attrs['dilations'] as Pair | null | undefined) ?? 1) : 1;
+  const info = tf.backend_util.computeConv2DInfo(
+    inputShape as [number, number, number, number],
+    filterShape as [number, number, number, number],
+    attrs['strides'] as Pair,
+    dilations,
+    attrs['pad'] as Parameters<Info>[4],
+    (attrs['dimRoundingMode'] as Parameters<Info>[5] | null) ?? undefined,
+    depthwise,
+    tf.backend_util.convertConv2DDataFormat(dataFormat ?? 'NHWC'),
+  );
+  if (info.inChannels !== filterShape[2]) {
+    throw new Error(
+      `${kernelName} (wasm): the input has ${info.inChannels} channels (shape [${inputShape}]), the ` +
+        `filter is for ${filterShape[2]} (shape [${filterShape}])`,
+    );
+  }
+  if (!tf.util.arraysEqual(dyShape, info.outShape)) {
+    throw new Error(
+      `${kernelName} (wasm): dy has shape [${dyShape}], but input [${inputShape}] and filter ` +
+        `[${filterShape}] with strides ${String(attrs['strides'])} and pad ` +
+        `${JSON.stringify(attrs['pad'])} give [${info.outShape}]`,
+    );
+  }
+  return {
+    batch: info.batchSize,
+    height: info.inHeight,
+    width: info.inWidth,
+    channels: info.inChannels,
+    outHeight: info.outHeight,
+    outWidth: info.outWidth,
+    outChannels: info.outChannels,
+    filterHeight: info.filterHeight,
+    filterWidth: info.filterWidth,
+    strideHeight: info.strideHeight,
+    strideWidth: info.strideWidth,
+    dilationHeight: info.dilationHeight,
+    dilationWidth: info.dilationWidth,
+    top: info.padInfo.top,
+    left: info.padInfo.left,
+    channelsLast: info.dataFormat === 'channelsLast',
+    outShape: info.outShape,
+  };
+}
