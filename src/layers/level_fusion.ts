@@ -46,7 +46,7 @@ export class LevelFusion extends CompositeLayer implements StagedLayer {
   private readonly filters: number | null;
   private readonly isotropic: boolean | null;
   /** Per operand: its weights' place in the list, or null for none. */
-  private paths: (number | null)[] = [];
+  private readonly paths: (number | null)[] = [];
 
   constructor(args: LevelFusionArgs = {}) {
     super(args);

@@ -76,7 +76,7 @@ export class RevColBackbone extends CompositeLayer {
   private readonly stemTemplate: LayerOrConfig | undefined;
   private readonly outputMode: BackboneOutput;
   private readonly anchorEvery: AnchorSpacing;
-  private stemLayer: Layer;
+  private readonly stemLayer: Layer;
   private readonly columnList: ReversibleColumn[] = [];
 
   constructor(args: RevColBackboneArgs = {}) {

@@ -50,7 +50,7 @@ export class ReversibleColumn extends CompositeLayer {
   private readonly outputMode: 'pyramid' | 'last';
   private isFirst = true;
   private alphas: tf.LayerVariable[] = [];
-  private levelLayers: { fusion: Layer; blocks: Layer[] }[] = [];
+  private readonly levelLayers: { fusion: Layer; blocks: Layer[] }[] = [];
 
   constructor(args: ReversibleColumnArgs = {}) {
     super(args);

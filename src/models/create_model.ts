@@ -89,16 +89,14 @@ function supervisedOutputs(
 ): tf.SymbolicTensor[] {
   const logits = features.map((f, k) => new RevColHead({ name: `head_${k}`, units }).apply(f));
   const kind = units <= MAX_PROGRESSIVE_CLASSES ? 'progressive' : 'simple';
-  const images = features
-    .slice(0, -1)
-    .map((f, k) =>
-      new RevColImageDecoder({
-        name: `decoder_${k}`,
-        channels,
-        kind,
-        patchSize,
-        imageChannels,
-      }).apply(f),
-    );
+  const images = features.slice(0, -1).map((f, k) =>
+    new RevColImageDecoder({
+      name: `decoder_${k}`,
+      channels,
+      kind,
+      patchSize,
+      imageChannels,
+    }).apply(f),
+  );
   return [...logits, ...images] as tf.SymbolicTensor[];
 }

@@ -46,7 +46,10 @@ export function measureReconstruction(
 }
 
 function relativeError(got: tf.Tensor, expected: tf.Tensor): number {
-  return tf.tidy(
-    () => tf.norm(tf.sub(got, expected)).dataSync()[0]! / tf.norm(expected).dataSync()[0]!,
-  );
+  return tf.tidy(() => {
+    const [difference, size] = [tf.sub(got, expected), expected].map(
+      (x) => tf.norm(x).dataSync()[0] as number,
+    ) as [number, number];
+    return difference / size;
+  });
 }

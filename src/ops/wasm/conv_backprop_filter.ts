@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { floats, pointer, withScratch, type WasmBackend, type WasmKernel } from './backend';
-import { convGeometry, type ConvGeometry } from './conv_geometry';
+import { convGeometry, forEachTap, type ConvGeometry } from './conv_geometry';
+import { transpose } from './layout';
 import { simdKernels } from './simd_module';
 
 /**
@@ -19,7 +20,10 @@ export const convBackpropFilter: WasmKernel<'x' | 'dy'> = {
     if (geometry.channelsLast) {
       filterGradient(backend, x, dy, dw, geometry);
     } else {
-      const [xLast, dyLast] = [toChannelsLast(backend, x), toChannelsLast(backend, dy)];
+      const [xLast, dyLast] = [x, dy].map((info) => transpose(backend, info, [0, 2, 3, 1])) as [
+        tf.TensorInfo,
+        tf.TensorInfo,
+      ];
       filterGradient(backend, xLast, dyLast, dw, geometry);
       backend.disposeData(xLast.dataId);
       backend.disposeData(dyLast.dataId);
@@ -27,12 +31,6 @@ export const convBackpropFilter: WasmKernel<'x' | 'dy'> = {
     return dw;
   },
 };
-
-function toChannelsLast(backend: WasmBackend, x: tf.TensorInfo): tf.TensorInfo {
-  const transpose = tf.getKernel(tf.Transpose, 'wasm');
-  const params = { inputs: { x }, backend, attrs: { perm: [0, 2, 3, 1] } };
-  return transpose.kernelFunc(params) as tf.TensorInfo;
-}
 
 function filterGradient(
   backend: WasmBackend,
@@ -66,27 +64,15 @@ function filterGradientLoops(
   g: ConvGeometry,
 ): void {
   const sums = new Float64Array(dw.length);
-  const { channels, outChannels } = g;
-  let dyAt = 0;
-  for (let b = 0; b < g.batch; b++) {
-    for (let outRow = 0; outRow < g.outHeight; outRow++) {
-      for (let outColumn = 0; outColumn < g.outWidth; outColumn++, dyAt += outChannels) {
-        for (let tap = 0; tap < g.filterHeight * g.filterWidth; tap++) {
-          const s = tap % g.filterWidth;
-          const row = outRow * g.strideHeight - g.top + (tap - s) / g.filterWidth;
-          const column = outColumn * g.strideWidth - g.left + s;
-          if (row < 0 || row >= g.height || column < 0 || column >= g.width) continue;
-          const xAt = ((b * g.height + row) * g.width + column) * channels;
-          for (let i = 0; i < channels; i++) {
-            const value = x[xAt + i] as number;
-            const at = (tap * channels + i) * outChannels;
-            for (let j = 0; j < outChannels; j++) {
-              sums[at + j] = (sums[at + j] as number) + value * (dy[dyAt + j] as number);
-            }
-          }
-        }
+  forEachTap(g, (outPixel, pixel, tap) => {
+    for (let i = 0; i < g.channels; i++) {
+      const value = x[pixel * g.channels + i] as number;
+      const at = (tap * g.channels + i) * g.outChannels;
+      for (let j = 0; j < g.outChannels; j++) {
+        const product = value * (dy[outPixel * g.outChannels + j] as number);
+        sums[at + j] = (sums[at + j] as number) + product;
       }
     }
-  }
+  });
   dw.set(sums);
 }

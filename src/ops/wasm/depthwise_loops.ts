@@ -1,28 +1,4 @@
-import type { ConvGeometry } from './conv_geometry';
-
-/**
- * Calls `visit(output pixel, input pixel, tap)` for every tap of every output pixel that reads
- * inside the image; all three count from 0 over the whole batch and the filter.
- */
-function forEachTap(
-  g: ConvGeometry,
-  visit: (outPixel: number, pixel: number, tap: number) => void,
-): void {
-  for (let b = 0, outPixel = 0; b < g.batch; b++) {
-    for (let outRow = 0; outRow < g.outHeight; outRow++) {
-      for (let outColumn = 0; outColumn < g.outWidth; outColumn++, outPixel++) {
-        for (let tap = 0; tap < g.filterHeight * g.filterWidth; tap++) {
-          const s = tap % g.filterWidth;
-          const r = (tap - s) / g.filterWidth;
-          const row = outRow * g.strideHeight - g.top + r * g.dilationHeight;
-          const column = outColumn * g.strideWidth - g.left + s * g.dilationWidth;
-          if (row < 0 || row >= g.height || column < 0 || column >= g.width) continue;
-          visit(outPixel, (b * g.height + row) * g.width + column, tap);
-        }
-      }
-    }
-  }
-}
+import { forEachTap, type ConvGeometry } from './conv_geometry';
 
 /** Filter gradient of a depthwise convolution in JavaScript, summed in float64. */
 export function filterGradientLoops(

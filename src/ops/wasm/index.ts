@@ -3,14 +3,16 @@ import * as tf from '@tensorflow/tfjs-core';
 import { assertFloat32, type Attrs, type WasmBackend, type WasmKernel } from './backend';
 import { columnSum } from './column_sum';
 import { convBackpropFilter } from './conv_backprop_filter';
+import { convBackpropInput } from './conv_backprop_input';
 import { depthwiseBackpropFilter, depthwiseBackpropInput } from './depthwise_backprop';
 import { gelu, geluGrad } from './gelu';
 import { layerNorm, layerNormGrad } from './layer_norm';
 import { matMul } from './mat_mul';
+import { maxPoolGrad } from './max_pool_grad';
 import { SIMD_FLAG } from './simd_module';
 import { unsortedSegmentSum } from './unsorted_segment_sum';
 
-const KERNELS: readonly WasmKernel[] = [
+const MISSING: readonly WasmKernel[] = [
   convBackpropFilter,
   depthwiseBackpropFilter,
   depthwiseBackpropInput,
@@ -23,6 +25,11 @@ const KERNELS: readonly WasmKernel[] = [
   matMul,
 ];
 
+const REPAIRED: readonly WasmKernel[] = [maxPoolGrad, convBackpropInput];
+
+/** What this module has registered, to know it again. */
+const own = new Set<tf.KernelConfig>();
+
 /**
  * Registers, for backend 'wasm', the gradient kernels that tfjs 4.22 lacks there (of convolution
  * filters, of depthwise convolutions and of gather), so that stock conv and embedding layers train,
@@ -33,21 +40,46 @@ const KERNELS: readonly WasmKernel[] = [
  * @returns names of the kernels registered by this call
  */
 export function registerWasmKernels(): string[] {
-  tf.env().registerFlag(SIMD_FLAG, () => true);
-  const missing = KERNELS.filter(({ name }) => tf.getKernel(name, 'wasm') == null);
-  for (const kernel of missing) {
-    tf.registerKernel({
-      kernelName: kernel.name,
-      backendName: 'wasm',
-      kernelFunc: ({ inputs, backend, attrs }) => {
-        assertFloat32(kernel.name, kernel.float32Inputs, inputs);
-        return kernel.run(
-          backend as WasmBackend,
-          inputs as Record<string, tf.TensorInfo>,
-          (attrs ?? {}) as Attrs,
-        );
-      },
-    });
-  }
+  const missing = MISSING.filter(({ name }) => tf.getKernel(name, 'wasm') == null);
+  missing.forEach(register);
   return missing.map(({ name }) => name);
+}
+
+/**
+ * Replaces kernels of tfjs-backend-wasm 4.22 that hinder training: `MaxPoolGrad`, which is wrong
+ * for windows without a positive value, and `Conv2DBackpropInput`, which takes ten times as long as
+ * the forward convolution. A kernel that is not registered is left alone (registering it here would
+ * make tfjs-backend-wasm warn when it is imported later), so call this once the backend is imported;
+ * further calls do nothing.
+ *
+ * @returns names of the kernels replaced by this call
+ */
+export function repairWasmKernels(): string[] {
+  const replaced = REPAIRED.filter(({ name }) => {
+    const config: tf.KernelConfig | undefined = tf.getKernel(name, 'wasm');
+    return config != null && !own.has(config);
+  });
+  for (const kernel of replaced) {
+    tf.unregisterKernel(kernel.name, 'wasm');
+    register(kernel);
+  }
+  return replaced.map(({ name }) => name);
+}
+
+function register(kernel: WasmKernel): void {
+  tf.env().registerFlag(SIMD_FLAG, () => true);
+  const config: tf.KernelConfig = {
+    kernelName: kernel.name,
+    backendName: 'wasm',
+    kernelFunc: ({ inputs, backend, attrs }) => {
+      assertFloat32(kernel.name, kernel.float32Inputs, inputs);
+      return kernel.run(
+        backend as WasmBackend,
+        inputs as Record<string, tf.TensorInfo>,
+        (attrs ?? {}) as Attrs,
+      );
+    },
+  };
+  own.add(config);
+  tf.registerKernel(config);
 }

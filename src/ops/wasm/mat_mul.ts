@@ -9,6 +9,7 @@ import {
   type WasmBackend,
   type WasmKernel,
 } from './backend';
+import { transpose } from './layout';
 import { simdKernels } from './simd_module';
 
 /** Shape of a product of matrices. */
@@ -100,8 +101,8 @@ function compose(
   bias: tf.TensorInfo | undefined,
   { transposeA, transposeB }: Product,
 ): tf.TensorInfo {
-  const left = transposeA ? transpose(backend, a) : a;
-  const right = transposeB ? transpose(backend, b) : b;
+  const left = transposeA ? transpose(backend, a, [1, 0]) : a;
+  const right = transposeB ? transpose(backend, b, [1, 0]) : b;
   try {
     return tf.getKernel(tf._FusedMatMul, 'wasm').kernelFunc({
       inputs: bias == null ? { a: left, b: right } : { a: left, b: right, bias },
@@ -112,9 +113,4 @@ function compose(
     if (left !== a) backend.disposeData(left.dataId);
     if (right !== b) backend.disposeData(right.dataId);
   }
-}
-
-function transpose(backend: WasmBackend, x: tf.TensorInfo): tf.TensorInfo {
-  const params = { inputs: { x }, backend, attrs: { perm: [1, 0] } };
-  return tf.getKernel(tf.Transpose, 'wasm').kernelFunc(params) as tf.TensorInfo;
 }

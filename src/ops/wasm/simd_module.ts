@@ -43,9 +43,10 @@ export interface SimdKernels {
     scratch: number,
   ): void;
   convFilterGrad(x: number, dy: number, dw: number, ...geometryAndScratch: number[]): void;
+  scatterPatches(patches: number, dx: number, first: number, ...countAndGeometry: number[]): void;
   depthwiseFilterGrad(x: number, dy: number, dw: number, ...geometry: number[]): void;
   depthwiseInputGrad(dy: number, filter: number, dx: number, ...geometry: number[]): void;
-  /** Bytes of scratch memory that `gemm` (without bias) and `convFilterGrad` need. */
+  /** Bytes of scratch memory that `gemm` (4 columns + 32 more with a bias) and `convFilterGrad` need. */
   BLOCK_SCRATCH: { value: number };
 }
 

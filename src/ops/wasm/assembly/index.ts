@@ -1,7 +1,8 @@
-export { gelu, geluGrad } from './gelu';
-export { layerNorm, layerNormGrad } from './layer_norm';
 export { columnSum } from './column_sum';
-export { gemm, BLOCK_SCRATCH } from './gemm';
 export { convFilterGrad } from './conv_filter';
+export { scatterPatches } from './conv_input';
 export { depthwiseFilterGrad } from './depthwise_filter';
 export { depthwiseInputGrad } from './depthwise_input';
+export { gelu, geluGrad } from './gelu';
+export { BLOCK_SCRATCH, gemm } from './gemm';
+export { layerNorm, layerNormGrad } from './layer_norm';

@@ -1,0 +1,97 @@
+/** Which RevCol a checkpoint holds, read off its names and shapes. */
+import type { ModelLayout } from '../models/describe';
+import { MODEL_SIZES, type ModelSizeName } from '../registry/sizes';
+import type { CheckpointEntry } from '../weights/checkpoint';
+import { findPrefix, withoutPrefix } from '../weights/published_names';
+
+/** What a checkpoint's tensors tell of the model. */
+export interface Architecture extends Omit<ModelLayout, 'numClasses'> {
+  /** The published size with these numbers, if there is one. */
+  size?: ModelSizeName;
+  /** Classes of the last classifier; undefined for a backbone without one. */
+  numClasses?: number;
+  /** Whether there are classifiers and image decoders of intermediate supervision. */
+  supervised: boolean;
+  /** What stands before every published name in the file, e.g. `module.`. */
+  prefix: string;
+}
+
+type Shapes = ReadonlyMap<string, readonly number[]>;
+
+/** Numbers 0, 1, ... for which `nameOf` is in the file. */
+function countOf(shapes: Shapes, nameOf: (index: number) => string): number {
+  let count = 0;
+  while (shapes.has(nameOf(count))) count++;
+  return count;
+}
+
+/**
+ * Reads the architecture off a checkpoint in the published names.
+ *
+ * @throws Error when the tensors are not those of a RevCol
+ */
+export function architectureOf(entries: ReadonlyMap<string, CheckpointEntry>): Architecture {
+  const names = [...entries.keys()];
+  const prefix = findPrefix(names);
+  const shapes = new Map<string, readonly number[]>();
+  for (const [published, inFile] of withoutPrefix(names, prefix)) {
+    shapes.set(published, entries.get(inFile)?.shape ?? []);
+  }
+  const [, inputChannels, patchSize] = require4d(shapes, 'stem.0.weight');
+  const levels = countOf(shapes, (level) => `subnet0.alpha${level}`);
+  const columns = countOf(shapes, (column) => `subnet${column}.alpha0`);
+  if (levels < 2 || columns === 0) throw notRevCol(`found ${columns} columns of ${levels} levels`);
+  const levelNumbers = Array.from({ length: levels }, (_, level) => level);
+  const channels = levelNumbers.map((level) => require4d(shapes, `subnet0.alpha${level}`)[1]);
+  const block = (level: number) => (index: number) =>
+    `subnet0.level${level}.blocks.${index}.dwconv.weight`;
+  const depths = levelNumbers.map((level) => countOf(shapes, block(level)));
+  const withBlocks = depths.findIndex((depth) => depth > 0);
+  const classifiers = countOf(shapes, (index) => `cls_blocks.${index}.classifier.1.bias`);
+  const head = classifiers > 0 ? `cls_blocks.${classifiers - 1}` : 'cls';
+  const found = {
+    channels,
+    depths,
+    columns,
+    kernelSize: withBlocks < 0 ? 3 : require4d(shapes, block(withBlocks)(0))[3],
+    patchSize,
+    topFusion: shapes.has('subnet1.level0.fusion.up2.channel_reschedule.0.weight'),
+    inputChannels,
+  };
+  return {
+    ...found,
+    size: Object.values(MODEL_SIZES).find((size) => sameArchitecture(size, found))?.name,
+    numClasses: shapes.get(`${head}.classifier.1.bias`)?.[0],
+    supervised: classifiers > 0,
+    prefix,
+  };
+}
+
+function sameArchitecture(
+  a: Omit<ModelLayout, 'numClasses' | 'inputChannels'>,
+  b: Omit<ModelLayout, 'numClasses' | 'inputChannels'>,
+): boolean {
+  return (
+    a.channels.join() === b.channels.join() &&
+    a.depths.join() === b.depths.join() &&
+    a.columns === b.columns &&
+    a.kernelSize === b.kernelSize &&
+    a.patchSize === b.patchSize &&
+    a.topFusion === b.topFusion
+  );
+}
+
+function require4d(shapes: Shapes, name: string): [number, number, number, number] {
+  const shape = shapes.get(name);
+  if (shape?.length !== 4) {
+    throw notRevCol(`${name} is ${shape ? `[${shape.join(', ')}]` : 'missing'}`);
+  }
+  return shape as unknown as [number, number, number, number];
+}
+
+function notRevCol(why: string): Error {
+  return new Error(
+    `the tensors are not those of a RevCol with the published names (${why}); expected ` +
+      'stem.0.weight, subnet0.alpha0, ...',
+  );
+}

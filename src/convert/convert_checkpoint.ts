@@ -1,0 +1,178 @@
+/** A checkpoint in the published names to a tfjs layers-model, one tensor at a time. */
+import type { io } from '@tensorflow/tfjs-core';
+
+import { describeWeights, type ModelLayout } from '../models/describe';
+import type { Checkpoint } from '../weights/checkpoint';
+import { CheckpointError } from '../weights/errors';
+import { nameMapping } from '../weights/name_mapping';
+import { withoutPrefix, withoutSupervision } from '../weights/published_names';
+import { architectureOf } from './architecture';
+import { encodeWeight, storedBytes, type WeightDType } from './quantize';
+import { shardNames, ShardWriter, type ModelSink } from './shard_writer';
+import { modelTopology } from './topology';
+
+export interface ConvertOptions {
+  /**
+   * Precision of the kernels. Default `'float32'`. `'float16'` halves the files, `'uint8'`
+   * quarters them at some loss; vectors stay float32, and tfjs computes in float32 in any case.
+   */
+  dtype?: WeightDType;
+  /** `[height, width]` of the images. Default `[224, 224]`. */
+  inputSize?: readonly [number, number];
+  /** Largest weight file in bytes. Default 4 MiB, as tfjs itself writes them. */
+  shardBytes?: number;
+  /** Kept in `model.json` as `userDefinedMetadata`. */
+  metadata?: Record<string, unknown>;
+  /** Called with the fraction written so far, from 0 to 1. */
+  onProgress?: (fraction: number) => void;
+}
+
+/** What a conversion did. */
+export interface ConvertReport<Result> {
+  /** What the sink gives: the path of `model.json`, or the files. */
+  model: Result;
+  /** Bytes of weights written. */
+  bytes: number;
+  /** Published names of tensors that inference does not use, left out. */
+  unused: string[];
+}
+
+const DEFAULT_SHARD_BYTES = 4 * 2 ** 20;
+
+/**
+ * Writes `model.json` and weight files that `tf.loadLayersModel` reads (with tfjs-revcol imported,
+ * so that its layers are known). Of intermediate supervision only the last classifier is kept.
+ * Memory: a few copies of the largest tensor, whatever the size of the file.
+ *
+ * Needs a tfjs backend for a moment, to describe the layers.
+ *
+ * @param checkpoint from `openCheckpoint`; stays open
+ * @param sink from `folderSink(path)` in Node, `filesSink()` in browsers
+ * @throws {CheckpointError} `mismatch` where the file is not a whole RevCol classifier. Nothing is
+ * left behind then.
+ */
+export async function convertCheckpoint<Result>(
+  checkpoint: Checkpoint,
+  sink: ModelSink<Result>,
+  options: ConvertOptions = {},
+): Promise<ConvertReport<Result>> {
+  try {
+    const { dtype = 'float32', shardBytes = DEFAULT_SHARD_BYTES } = options;
+    if (!Number.isInteger(shardBytes) || shardBytes < 1) {
+      throw new Error(
+        `convertCheckpoint: shardBytes must be a positive integer, got ${shardBytes}`,
+      );
+    }
+    const plan = planOf(checkpoint);
+    const { layout, weights } = plan;
+    const topology = modelTopology(plan.name, layout, options.inputSize ?? [224, 224]);
+    const bytes = weights.reduce((sum, { shape }) => sum + storedBytes(shape, dtype), 0);
+    const paths = shardNames(bytes, shardBytes);
+    const entries = await writeWeights(checkpoint, plan, sink, {
+      ...options,
+      dtype,
+      shardBytes,
+      paths,
+      bytes,
+    });
+    await writeJson(sink, {
+      format: 'layers-model',
+      generatedBy: 'tfjs-revcol',
+      convertedBy: null,
+      modelTopology: topology,
+      weightsManifest: [{ paths, weights: entries }],
+      ...(options.metadata ? { userDefinedMetadata: options.metadata } : {}),
+    });
+    return { model: await sink.finish(), bytes, unused: plan.unused };
+  } catch (error) {
+    await sink.abort();
+    throw error;
+  }
+}
+
+interface PlannedWeight {
+  /** Our name and shape. */
+  name: string;
+  shape: number[];
+  /** Name in the file. */
+  inFile: string;
+  toOwn(data: Float32Array): Float32Array;
+}
+
+interface Plan {
+  name: string;
+  layout: ModelLayout;
+  weights: PlannedWeight[];
+  unused: string[];
+}
+
+/** Finds every weight of the model in the file, before anything is written. */
+function planOf(checkpoint: Checkpoint): Plan {
+  const { size, numClasses, prefix, ...architecture } = architectureOf(checkpoint.entries);
+  if (numClasses === undefined) {
+    throw new CheckpointError('mismatch', 'The file has no classifier; only classifiers convert');
+  }
+  const layout: ModelLayout = { ...architecture, numClasses };
+  const published = withoutPrefix([...checkpoint.entries.keys()], prefix);
+  const inFile = withoutSupervision(published);
+  const mapping = nameMapping();
+  const used = new Set<string>();
+  const weights = describeWeights(layout).map(({ name, shape }): PlannedWeight => {
+    const mapped = mapping.toPublished(name);
+    const file = mapped && inFile.get(mapped.name);
+    const entry = file === undefined ? undefined : checkpoint.entries.get(file);
+    if (!mapped || file === undefined || !entry) {
+      throw new CheckpointError('mismatch', `The file has no ${mapped?.name ?? name}`);
+    }
+    const own = mapped.layout.ownShape(entry.shape);
+    if (own?.join() !== shape.join()) {
+      throw new CheckpointError(
+        'mismatch',
+        `${file} is [${entry.shape.join(', ')}] in the file; its neighbours want ` +
+          `[${mapped.layout.publishedShape(shape)?.join(', ')}]`,
+      );
+    }
+    used.add(file);
+    return { name, shape, inFile: file, toOwn: (data) => mapped.layout.toOwn(data, entry.shape) };
+  });
+  const unused = [...published].filter(([, file]) => !used.has(file)).map(([name]) => name);
+  return { name: size ?? 'revcol', layout, weights, unused };
+}
+
+async function writeWeights(
+  checkpoint: Checkpoint,
+  { weights }: Plan,
+  sink: ModelSink<unknown>,
+  options: Required<Pick<ConvertOptions, 'dtype' | 'shardBytes'>> &
+    ConvertOptions & { paths: string[]; bytes: number },
+): Promise<io.WeightsManifestEntry[]> {
+  const writer = new ShardWriter(sink, options.paths, options.shardBytes);
+  const entries: io.WeightsManifestEntry[] = [];
+  let written = 0;
+  try {
+    for (const { name, shape, inFile, toOwn } of weights) {
+      const values = toOwn(await checkpoint.read(inFile));
+      const { bytes, quantization } = encodeWeight(inFile, values, shape, options.dtype);
+      entries.push({ name, shape, dtype: 'float32', ...(quantization ? { quantization } : {}) });
+      await writer.write(bytes);
+      written += bytes.length;
+      options.onProgress?.(written / options.bytes);
+    }
+    await writer.close();
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+  return entries;
+}
+
+async function writeJson(sink: ModelSink<unknown>, json: object): Promise<void> {
+  const file = await sink.open('model.json');
+  try {
+    await file.write(new TextEncoder().encode(JSON.stringify(json)));
+    await file.finish();
+  } catch (error) {
+    await file.abort();
+    throw error;
+  }
+}

@@ -1,0 +1,45 @@
+/** The `modelTopology` of a RevCol classifier, without allocating its weights. */
+import { createModel } from '../models/create_model';
+import type { ModelLayout } from '../models/describe';
+
+interface LayerJson {
+  class_name: string;
+  config: Record<string, unknown>;
+}
+
+interface ModelJson {
+  config: { name: string; layers: LayerJson[] };
+}
+
+/**
+ * What `createModel(...).toJSON()` gives for this layout. A twin with the same layers but one
+ * channel per level is built and described, then given the true widths: weights of a size such as
+ * Huge would not fit into memory.
+ *
+ * @param inputSize `[height, width]` of the images
+ */
+export function modelTopology(
+  name: string,
+  layout: ModelLayout,
+  [height, width]: readonly [number, number],
+): object {
+  const twin = createModel('revcol_tiny', {
+    ...layout,
+    channels: layout.channels.map(() => 1),
+    depths: [...layout.depths],
+    numClasses: 1,
+    inputShape: [height, width, layout.inputChannels],
+  });
+  let json: ModelJson;
+  try {
+    json = twin.toJSON(null, false) as unknown as ModelJson;
+  } finally {
+    twin.dispose();
+  }
+  json.config.name = name;
+  for (const layer of json.config.layers) {
+    if (layer.class_name === 'RevColBackbone') layer.config.channels = [...layout.channels];
+    if (layer.class_name === 'RevColHead') layer.config.units = layout.numClasses;
+  }
+  return json;
+}
