@@ -28,6 +28,14 @@ export {
   type ModelRecord,
 } from './registry/models';
 
+// Checkpoints
+export { loadCheckpoint, type LoadOptions, type LoadReport } from './weights/load_checkpoint';
+export { saveCheckpoint, type SaveOptions } from './weights/save_checkpoint';
+export { openCheckpoint, type OpenOptions } from './weights/open_checkpoint';
+export type { Checkpoint } from './weights/checkpoint';
+export { CheckpointError } from './weights/errors';
+export type { CheckpointSource } from './weights/source';
+
 // Memory
 export { memoryPeak, type MemoryPeak } from './ops/memory_peak';
 export { recompute } from './ops/recompute';

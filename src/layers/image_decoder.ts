@@ -137,13 +137,11 @@ export class RevColImageDecoder extends CompositeLayer {
    */
   private pixels(x: tfc.Tensor, kernel: tfc.Tensor, bias: tfc.Tensor): tfc.Tensor {
     const side = this.pixelSide;
-    const reorder = (w: tfc.Tensor, rows: number) =>
-      tfc.reshape(
-        tfc.transpose(tfc.reshape(w, [rows, this.imageChannels, side * side]), [0, 2, 1]),
-        w.shape,
-      );
-    const from = kernel.shape[0] as number;
-    return unpatch(linear(x, reorder(kernel, from), reorder(bias, 1)), side);
+    const channelLast = (w: tfc.Tensor) => {
+      const split = tfc.reshape(w, [-1, this.imageChannels, side * side]);
+      return tfc.reshape(tfc.transpose(split, [0, 2, 1]), w.shape);
+    };
+    return unpatch(linear(x, channelLast(kernel), channelLast(bias)), side);
   }
 
   override getConfig(): tfc.serialization.ConfigDict {

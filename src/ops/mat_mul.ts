@@ -32,7 +32,9 @@ export function affine2d(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.T
   if (TRANSPOSES_WELL.has(tf.getBackend())) {
     return tf.tidy(() => tf.add(tf.matMul(x as tf.Tensor2D, weight as tf.Tensor2D), bias));
   }
-  return tf.fused.matMul({ a: x as tf.Tensor2D, b: weight as tf.Tensor2D, bias }) as tf.Tensor2D;
+  return runFused('RevColMatMul', { a: x, b: weight, bias }, {}, () =>
+    tf.fused.matMul({ a: x as tf.Tensor2D, b: weight as tf.Tensor2D, bias }),
+  ) as tf.Tensor2D;
 }
 
 /** Sum over rows of a matrix, `[m, n]` to `[n]`: the gradient of a bias. */
