@@ -1,8 +1,10 @@
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
+  // tfjs looks at its global engine once more when a file's tests are over.
+  testEnvironmentOptions: { globalsCleanup: 'off' },
+  roots: ['<rootDir>/src', '<rootDir>/test'],
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  extensionsToTreatAsEsm: [],
   moduleNameMapper: {
     '^tfjs-revcol$': '<rootDir>/src/index.ts',
     '^tfjs-revcol/node$': '<rootDir>/src/node.ts',

@@ -1,6 +1,6 @@
 /**
- * The package as a user gets it: packed, installed into an empty project from the tarball, imported
- * in each way there is.
+ * The package as a user gets it: built, packed, installed into an empty project from the tarball,
+ * imported in each way there is, run, and compiled against.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -8,24 +8,49 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 
 const ROOT = path.resolve(__dirname, '../..');
+const TSC = require.resolve('typescript/bin/tsc');
 
-/** Prints which classes tfjs knows after the import, and that a layer can be built and run. */
+/**
+ * Prints which classes tfjs knows after the import, and computes features and a gradient with
+ * nothing but the peer dependencies and a backend. Production mode keeps tfjs from recommending
+ * tfjs-node.
+ */
 const CHECK = `
 const names = ['ReversibleColumn', 'LevelFusion', 'RevColBackbone'];
 const map = tf.serialization.SerializationMap.getMap().classNameMap;
+tf.enableProdMode();
 const backbone = revcol.layers.revColBackbone({
-  columns: 2, channels: [4, 8], depths: [1, 1], patchSize: 2, inputShape: [8, 8, 3] });
+  columns: 3, channels: [4, 8], depths: [1, 1], patchSize: 2, inputShape: [8, 8, 3] });
+const features = (x) => backbone.apply(x, { training: true });
+const x = tf.randomNormal([2, 8, 8, 3], 0, 1, 'float32', 1);
+const y = features(x);
+const dx = tf.grad(features)(x, tf.onesLike(y));
+const norm = (t) => Math.hypot(...t.dataSync());
 console.log(JSON.stringify({
   registered: names.filter((n) => n in map),
-  shape: backbone.computeOutputShape([null, 8, 8, 3]),
+  classes: names.filter((n) => typeof revcol[n] === 'function'),
+  shape: y.shape,
+  computes: norm(y) > 0 && norm(y) < 1e6,
+  differentiates: norm(dx) > 0 && norm(dx) < 1e6,
   recompute: typeof revcol.recompute,
   fileSystem: typeof node.fileSystem,
 }));`;
+
+const EXPECTED = {
+  registered: ['ReversibleColumn', 'LevelFusion', 'RevColBackbone'],
+  classes: ['ReversibleColumn', 'LevelFusion', 'RevColBackbone'],
+  shape: [2, 2, 2, 8],
+  computes: true,
+  differentiates: true,
+  recompute: 'function',
+  fileSystem: 'function',
+};
 
 const PROGRAMS: Record<string, [file: string, text: string]> = {
   ESM: [
     'main.mjs',
     `import * as tf from '@tensorflow/tfjs-core';
+     import '@tensorflow/tfjs-backend-cpu';
      import * as revcol from 'tfjs-revcol';
      import * as node from 'tfjs-revcol/node';
      ${CHECK}`,
@@ -33,6 +58,7 @@ const PROGRAMS: Record<string, [file: string, text: string]> = {
   CommonJS: [
     'main.cjs',
     `const tf = require('@tensorflow/tfjs-core');
+     require('@tensorflow/tfjs-backend-cpu');
      const revcol = require('tfjs-revcol');
      const node = require('tfjs-revcol/node');
      ${CHECK}`,
@@ -40,6 +66,7 @@ const PROGRAMS: Record<string, [file: string, text: string]> = {
   'dynamic import': [
     'dynamic.cjs',
     `const tf = require('@tensorflow/tfjs-core');
+     require('@tensorflow/tfjs-backend-cpu');
      Promise.all([import('tfjs-revcol'), import('tfjs-revcol/node')]).then(([revcol, node]) => {
        ${CHECK}
      });`,
@@ -48,12 +75,26 @@ const PROGRAMS: Record<string, [file: string, text: string]> = {
     'both.mjs',
     `import { createRequire } from 'node:module';
      import * as tf from '@tensorflow/tfjs-core';
+     import '@tensorflow/tfjs-backend-cpu';
      import 'tfjs-revcol';
      const revcol = createRequire(import.meta.url)('tfjs-revcol');
      import * as node from 'tfjs-revcol/node';
      ${CHECK}`,
   ],
 };
+
+/** What a typed user writes; `columns` is to be a number. */
+const typed = (columns: string) => `
+import * as tf from '@tensorflow/tfjs-core';
+import { RevColBackbone, createModel, layers, recompute } from 'tfjs-revcol';
+import { fileSystem } from 'tfjs-revcol/node';
+
+const backbone: RevColBackbone = layers.revColBackbone({
+  columns: ${columns}, channels: [4, 8], depths: [1, 1], inputShape: [8, 8, 3] });
+const y = backbone.apply(tf.ones([1, 8, 8, 3])) as tf.Tensor;
+export const classes: number = createModel('revcol_tiny').outputs.length;
+export const used = [y.shape, recompute, fileSystem];
+`;
 
 describe('the packed package', () => {
   let project: string;
@@ -62,7 +103,7 @@ describe('the packed package', () => {
     project = fs.mkdtempSync(path.join(os.tmpdir(), 'revcol-consumer-'));
     const npm = (args: string[], cwd: string) =>
       execFileSync('npm', [...args, '--loglevel=error'], { cwd, encoding: 'utf8' });
-    if (!fs.existsSync(path.join(ROOT, 'dist/index.js'))) npm(['run', 'build'], ROOT);
+    npm(['run', 'build'], ROOT);
     const packed = npm(['pack', '--json', '--ignore-scripts', '--pack-destination', project], ROOT);
     const [{ filename }] = JSON.parse(packed) as [{ filename: string }];
     fs.writeFileSync(path.join(project, 'package.json'), '{ "private": true }');
@@ -86,29 +127,56 @@ describe('the packed package', () => {
     fs.rmSync(project, { recursive: true, force: true });
   });
 
-  test.each(Object.keys(PROGRAMS))('imports as %s, registers its classes, stays silent', (kind) => {
+  /** Runs Node in the project; npm's settings of this run are none of the project's. */
+  function node(args: string[]): { stdout: string; stderr: string; status: number | null } {
+    const env = { PATH: process.env.PATH, HOME: process.env.HOME };
+    return spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8', env });
+  }
+
+  test.each(Object.keys(PROGRAMS))('imports as %s, registers, computes, stays silent', (kind) => {
     const [file, text] = PROGRAMS[kind] as [string, string];
     fs.writeFileSync(path.join(project, file), text);
-    const { stdout, stderr, status } = spawnSync(process.execPath, [file], {
-      cwd: project,
-      encoding: 'utf8',
-    });
+    const { stdout, stderr, status } = node([file]);
     expect(stderr).toBe('');
     expect(status).toBe(0);
-    expect(JSON.parse(stdout)).toEqual({
-      registered: ['ReversibleColumn', 'LevelFusion', 'RevColBackbone'],
-      shape: [null, 2, 2, 8],
-      recompute: 'function',
-      fileSystem: 'function',
-    });
+    expect(JSON.parse(stdout)).toEqual(EXPECTED);
+  });
+
+  test.each([
+    ['ESM', 'mts'],
+    ['CommonJS', 'cts'],
+  ])('has types for %s', (_, extension) => {
+    const compile = (name: string, columns: string) => {
+      const file = `${name}.${extension}`;
+      fs.writeFileSync(path.join(project, file), typed(columns));
+      const flags = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext'];
+      return node([TSC, ...flags, '--target', 'es2022', file]);
+    };
+    expect(compile('right', '4')).toMatchObject({ stdout: '', status: 0 });
+    const wrong = compile('wrong', "'four'");
+    expect(wrong.stdout).toMatch(/error TS2322: Type 'string' is not assignable to type 'number'/);
+    expect(wrong.stdout.match(/error TS/g)).toHaveLength(1);
   });
 
   test('holds what it must and nothing else', () => {
     const folder = path.join(project, 'node_modules/tfjs-revcol');
     const entries = fs.readdirSync(folder).sort();
     expect(entries).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json']);
-    for (const file of ['index.js', 'index.cjs', 'index.d.ts', 'index.d.cts', 'node.js']) {
-      expect(fs.existsSync(path.join(folder, 'dist', file))).toBe(true);
+    for (const entry of ['index', 'node']) {
+      for (const kind of ['js', 'cjs', 'd.ts', 'd.cts', 'js.map', 'cjs.map']) {
+        expect(fs.existsSync(path.join(folder, 'dist', `${entry}.${kind}`))).toBe(true);
+      }
+    }
+  });
+
+  test('leaves tfjs to its peers', () => {
+    const folder = path.join(project, 'node_modules');
+    expect(fs.existsSync(path.join(folder, 'tfjs-revcol/node_modules'))).toBe(false);
+    // The bundle names tfjs in import statements and holds none of its code.
+    for (const file of ['index.js', 'index.cjs']) {
+      const text = fs.readFileSync(path.join(folder, 'tfjs-revcol/dist', file), 'utf8');
+      expect(text).toMatch(/(from |require\()['"]@tensorflow\/tfjs-core['"]/);
+      expect(text).not.toContain('KernelBackend');
     }
   });
 });

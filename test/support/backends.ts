@@ -16,14 +16,27 @@ const LOADERS: Record<string, () => void> = {
   },
 };
 
-const wanted = process.env.REVCOL_BACKENDS?.split(',');
+const AVAILABLE = ['cpu', 'wasm', ...(HAVE_NATIVE ? ['tensorflow'] : [])];
 
-/** Backends to test here: `cpu`, `wasm`, and `tensorflow` once `npm run native` has set it up. */
-export const BACKENDS: readonly string[] = [
-  'cpu',
-  'wasm',
-  ...(HAVE_NATIVE ? ['tensorflow'] : []),
-].filter((name) => !wanted || wanted.includes(name));
+/** Reads `REVCOL_BACKENDS`; a name that is not to be had must not quietly test nothing. */
+function chosen(list: string | undefined): readonly string[] {
+  if (!list) return AVAILABLE;
+  const names = list.split(',').map((name) => name.trim());
+  const absent = names.filter((name) => !AVAILABLE.includes(name));
+  if (absent.length > 0) {
+    throw new Error(
+      `REVCOL_BACKENDS: ${absent.join(', ')} cannot be tested here; there is ${AVAILABLE.join(', ')}` +
+        (HAVE_NATIVE ? '' : ' (npm run native sets up tensorflow)'),
+    );
+  }
+  return AVAILABLE.filter((name) => names.includes(name));
+}
+
+/**
+ * Backends to test here: `cpu`, `wasm`, and `tensorflow` once `npm run native` has set it up; of
+ * these, the ones that the environment variable `REVCOL_BACKENDS` lists, when it is set.
+ */
+export const BACKENDS: readonly string[] = chosen(process.env.REVCOL_BACKENDS);
 
 /** Makes a backend the current one. */
 export async function useBackend(name: string): Promise<void> {
@@ -32,7 +45,14 @@ export async function useBackend(name: string): Promise<void> {
   await tf.ready();
 }
 
-/** One `describe` per backend, with that backend current in its tests. */
+/**
+ * One `describe` per backend, with that backend current in its tests and hooks, and the one before
+ * it current again afterwards.
+ *
+ * @param body gets the backend's name
+ * @param options.only backends to keep; where none of them is here, the tests count as skipped
+ * @param options.except backends to leave out
+ */
 export function describeBackends(
   title: string,
   body: (backend: string) => void,
@@ -44,19 +64,36 @@ export function describeBackends(
     return;
   }
   describe.each(names)(`${title} [%s]`, (name) => {
-    beforeAll(() => useBackend(name));
+    let before: string | undefined;
+    beforeAll(async () => {
+      before = tf.engine().backendName;
+      await useBackend(name);
+    });
+    afterAll(async () => {
+      if (before) await useBackend(before);
+    });
     body(name);
   });
 }
 
-/** Runs `fn` and asserts that as many tensors live afterwards as before, also when it throws. */
+/**
+ * Runs `fn` and asserts that as many tensors live afterwards as before.
+ *
+ * @returns what `fn` returns; so it may not return tensors that it made
+ * @throws what `fn` throws, unless tensors leaked: then an error that says so, with that as its cause
+ */
 export async function expectNoLeak<T>(fn: () => T | Promise<T>): Promise<T> {
   const before = tf.memory().numTensors;
+  const leaked = () => tf.memory().numTensors - before;
+  let result: T;
   try {
-    return await fn();
-  } finally {
-    expect({ tensors: tf.memory().numTensors }).toEqual({ tensors: before });
+    result = await fn();
+  } catch (cause) {
+    if (leaked() === 0) throw cause;
+    throw new Error(`${leaked()} more tensors live after a failure than before`, { cause });
   }
+  expect({ moreTensors: leaked() }).toEqual({ moreTensors: 0 });
+  return result;
 }
 
 type Values = tf.Tensor | ArrayLike<number>;
@@ -65,10 +102,16 @@ function values(x: Values): ArrayLike<number> {
   return x instanceof tf.Tensor ? x.dataSync() : x;
 }
 
-/** `norm(got - expected) / norm(expected)` in double precision; the norm of `got` where expected is 0. */
+/**
+ * `norm(got - expected) / norm(expected)` in double precision; where `expected` is 0 throughout, the
+ * norm of `got`.
+ *
+ * @throws where the sizes differ or there is nothing to compare
+ */
 export function relativeError(got: Values, expected: Values): number {
   const [a, b] = [values(got), values(expected)];
   if (a.length !== b.length) throw new Error(`sizes differ: ${a.length} and ${b.length}`);
+  if (a.length === 0) throw new Error('nothing to compare: both are empty');
   let difference = 0;
   let size = 0;
   for (let i = 0; i < a.length; i++) {
@@ -78,16 +121,23 @@ export function relativeError(got: Values, expected: Values): number {
   return Math.sqrt(difference) / (size > 0 ? Math.sqrt(size) : 1);
 }
 
-/** Asserts a relative error; the failure names what was compared and how far off it is. */
+/**
+ * Asserts a relative error, and equal shapes of two tensors. The failure names what was compared and
+ * how far off it is.
+ */
 export function expectClose(
   got: Values,
   expected: Values,
   tolerance: number,
   what = 'tensor',
 ): void {
+  if (got instanceof tf.Tensor && expected instanceof tf.Tensor) {
+    expect({ [what]: got.shape }).toEqual({ [what]: expected.shape });
+  }
   const error = relativeError(got, expected);
   if (!(error <= tolerance)) {
     throw new Error(`${what}: relative error ${error}, expected at most ${tolerance}`);
   }
+  // Counts as an assertion for expect.hasAssertions().
   expect(error).toBeLessThanOrEqual(tolerance);
 }
