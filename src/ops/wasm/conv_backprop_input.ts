@@ -46,8 +46,14 @@ function inputGradient(
   }
   const patch = g.filterHeight * g.filterWidth * g.channels;
   const block = Math.min(pixels, Math.max(MIN_BLOCK_PIXELS, Math.floor(BLOCK_BYTES / 4 / patch)));
-  // A 1 x 1 filter without stride or padding makes the patches the image.
-  const direct = patch === g.channels && pixels === g.batch * g.height * g.width;
+  // A 1 x 1 filter without stride or padding: the patches are the image.
+  const direct =
+    patch === g.channels &&
+    g.strideHeight * g.strideWidth === 1 &&
+    g.top === 0 &&
+    g.left === 0 &&
+    g.outHeight === g.height &&
+    g.outWidth === g.width;
   if (!direct) floats(backend, dx).fill(0);
   const blockBytes = direct ? 0 : block * patch * Float32Array.BYTES_PER_ELEMENT;
   withScratch(backend, simd.BLOCK_SCRATCH.value + blockBytes, (scratch) => {

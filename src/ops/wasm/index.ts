@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { assertFloat32, type Attrs, type WasmBackend, type WasmKernel } from './backend';
+import { batchMatMul } from './batch_mat_mul';
 import { columnSum } from './column_sum';
 import { convBackpropFilter } from './conv_backprop_filter';
 import { convBackpropInput } from './conv_backprop_input';
@@ -23,6 +24,7 @@ const MISSING: readonly WasmKernel[] = [
   layerNormGrad,
   columnSum,
   matMul,
+  batchMatMul,
 ];
 
 const REPAIRED: readonly WasmKernel[] = [maxPoolGrad, convBackpropInput];
