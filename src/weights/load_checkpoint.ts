@@ -1,0 +1,205 @@
+/** Loading a checkpoint into a model: all of it or nothing. */
+
+import * as tf from '@tensorflow/tfjs-core';
+
+import type { Checkpoint } from './checkpoint';
+import { CheckpointError, messageOf } from './errors';
+import { compareNames, type NameComparison } from './compare_names';
+import {
+  modelWeights,
+  shapeOf,
+  type LayerRoles,
+  type MappedWeight,
+  type ModelLike,
+} from './model_weights';
+import { openCheckpoint, type OpenOptions } from './open_checkpoint';
+import { findPrefix, withoutPrefix, withoutSupervision } from './published_names';
+import type { CheckpointSource } from './source';
+
+/** Options of {@link loadCheckpoint}. */
+export interface LoadOptions extends OpenOptions {
+  /**
+   * What stands before every published name in the file, for example `module.`. By default it is
+   * found out.
+   */
+  prefix?: string;
+  /**
+   * Whether every weight must be in the file and every tensor in the model. Default true. Shapes
+   * must agree in any case.
+   */
+  strict?: boolean;
+  /**
+   * `'load'` (default) wants classifiers and image decoders that fit. `'skip'` leaves those that do
+   * not (another number of classes, or none at all) as they are in the model, with a warning.
+   */
+  head?: 'load' | 'skip';
+  /**
+   * `'load'` (default) takes the file's intermediate supervision as it is. `'skip'` leaves it out,
+   * for models without: of several classifiers the last becomes the model's, and no image decoder
+   * is looked at.
+   */
+  supervision?: 'load' | 'skip';
+  /** Which of the model's layers are the backbone and the head, where that cannot be told. */
+  layers?: LayerRoles;
+  /** Called with the fraction read so far, from 0 to 1. */
+  onProgress?: (fraction: number) => void;
+}
+
+/** What {@link loadCheckpoint} did, in published names without prefix. */
+export interface LoadReport {
+  /** Tensors now in the model. */
+  loaded: string[];
+  /** Weights of the model that keep their values; of layers that are not RevCol's, their own names. */
+  missing: string[];
+  /** Tensors of the file that the model has no place for. */
+  unexpected: string[];
+}
+
+/**
+ * Loads a `.pth` or `.safetensors` checkpoint in the published names into a model of `createModel`,
+ * or into any model with a RevCol backbone.
+ *
+ * Names, shapes and places in the file are checked first; then all tensors are read, and only when
+ * the last one is there does the first weight change. Memory: the weights once more (the new ones
+ * beside the old ones), and two copies of the largest tensor.
+ *
+ * @param source a path (Node), a URL, an `ArrayBuffer`, `Uint8Array`, `Blob` or byte source; the
+ * format is told by content.
+ * @throws {CheckpointError} `mismatch` where file and model do not fit, listing the first names and
+ * both shapes; `format`, `corrupt`, `unsupported`, `io` for the file. The model is then unchanged.
+ */
+export async function loadCheckpoint(
+  model: ModelLike,
+  source: CheckpointSource,
+  options: LoadOptions = {},
+): Promise<LoadReport> {
+  const { mapped, unmapped } = modelWeights(model, options.layers);
+  const checkpoint = await openCheckpoint(source, options);
+  try {
+    const names = [...checkpoint.entries.keys()];
+    const published = withoutPrefix(names, options.prefix ?? findPrefix(names));
+    const inFile = options.supervision === 'skip' ? withoutSupervision(published) : published;
+    const comparison = compareNames(mapped, inFile, checkpoint.entries, options.head === 'skip');
+    const report: LoadReport = {
+      loaded: comparison.fitting,
+      missing: [...comparison.missing, ...unmapped],
+      unexpected: comparison.unexpected,
+    };
+    const { strict = true } = options;
+    if (
+      comparison.misshapen.length > 0 ||
+      (strict && report.missing.length + report.unexpected.length > 0)
+    ) {
+      throw misfit(model, comparison, report);
+    }
+    if (comparison.dropped.length > 0) {
+      console.warn(
+        `loadCheckpoint: ${comparison.dropped.length} weights of the head do not fit and keep their ` +
+          `values in the model, for example ${comparison.dropped[0]}`,
+      );
+    }
+    const targets = comparison.fitting.map((name) => ({
+      weight: mapped.get(name) as MappedWeight,
+      inFile: inFile.get(name) as string,
+    }));
+    await readThenWrite(checkpoint, targets, options.onProgress);
+    return report;
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+interface Target {
+  readonly weight: MappedWeight;
+  readonly inFile: string;
+}
+
+async function readThenWrite(
+  checkpoint: Checkpoint,
+  targets: readonly Target[],
+  onProgress: (fraction: number) => void = () => undefined,
+): Promise<void> {
+  const sizeOf = (target: Target): number => checkpoint.entries.get(target.inFile)?.bytes ?? 0;
+  const total = targets.reduce((sum, target) => sum + sizeOf(target), 0);
+  const staged: tf.Tensor[] = [];
+  try {
+    let done = 0;
+    for (const target of targets) {
+      const { layout, publishedShape, variable } = target.weight;
+      const data = layout.toOwn(await checkpoint.read(target.inFile), publishedShape);
+      staged.push(tf.tensor(data, shapeOf(variable), 'float32'));
+      done += sizeOf(target);
+      onProgress(done / total);
+    }
+    writeAll(
+      targets.map(({ weight }) => weight),
+      staged,
+    );
+  } finally {
+    tf.dispose(staged);
+  }
+}
+
+/** Sets all variables, or none: on failure those already set get their old values back. */
+function writeAll(weights: readonly MappedWeight[], values: readonly tf.Tensor[]): void {
+  // Clones share the old values' memory, which stays until the end.
+  const before: tf.Tensor[] = [];
+  try {
+    for (const { variable } of weights) before.push(tf.clone(variable.read()));
+    weights.forEach(({ variable }, i) => {
+      // A constraint on the weight leaves tensors behind.
+      tf.tidy(() => {
+        variable.write(values[i] as tf.Tensor);
+      });
+    });
+  } catch (error) {
+    before.forEach((old, i) => restore(weights[i] as MappedWeight, old));
+    throw new CheckpointError('mismatch', `The model cannot be written: ${messageOf(error)}`, {
+      cause: error,
+    });
+  } finally {
+    tf.dispose(before);
+  }
+}
+
+function restore({ variable }: MappedWeight, old: tf.Tensor): void {
+  try {
+    (variable.read() as tf.Variable).assign(old);
+  } catch {
+    // A weight that was disposed of meanwhile: the failure being reported.
+  }
+}
+
+const SHOWN = 5;
+const MAX_SHOWN_NAME = 120;
+
+function misfit(model: ModelLike, comparison: NameComparison, report: LoadReport): CheckpointError {
+  const list = (names: readonly string[]): string =>
+    names
+      .slice(0, SHOWN)
+      .map((name) => name.slice(0, MAX_SHOWN_NAME))
+      .join(', ') + (names.length > SHOWN ? ', ...' : '');
+  const lines: string[] = [];
+  const { misshapen } = comparison;
+  if (misshapen.length > 0) {
+    lines.push(`${misshapen.length} of another shape:`);
+    for (const { name, file, model: own } of misshapen.slice(0, SHOWN)) {
+      lines.push(`  ${name}: [${file.join(', ')}] in the file, [${own.join(', ')}] in the model`);
+    }
+    lines.push("For another number of classes pass head: 'skip'.");
+  }
+  const { missing, unexpected } = report;
+  if (missing.length > 0) lines.push(`${missing.length} missing from the file: ${list(missing)}`);
+  if (unexpected.length > 0)
+    lines.push(`${unexpected.length} not in the model: ${list(unexpected)}`);
+  if (missing.length + unexpected.length > 0) {
+    lines.push(
+      "Build the model as the file was trained, or pass strict: false to load what fits (supervision: 'skip' " +
+        'where only the classifiers and decoders of intermediate supervision are too many).',
+    );
+  }
+  return new CheckpointError(
+    'mismatch',
+    `loadCheckpoint: the file does not fit model ${model.name}; nothing was loaded.\n${lines.join('\n')}`,
+  );
+}

@@ -1,0 +1,71 @@
+/** Saving a model so that PyTorch can load it. */
+
+import { CheckpointError } from './errors';
+import { modelWeights, type LayerRoles, type ModelLike } from './model_weights';
+import { writeSafetensors, type TensorToWrite, type WriteOptions } from './safetensors_writer';
+
+/** Options of {@link saveCheckpoint}. */
+export interface SaveOptions extends Omit<WriteOptions, 'onProgress'> {
+  /** Which of the model's layers are the backbone and the head, where that cannot be told. */
+  layers?: LayerRoles;
+  /**
+   * What to do with weights of layers that are not RevCol's, for which there is no published name:
+   * `'throw'` (default), or `'skip'` them.
+   */
+  others?: 'throw' | 'skip';
+  /** Called with the fraction written so far, from 0 to 1. */
+  onProgress?: (fraction: number) => void;
+}
+
+/**
+ * Saves a model's weights as safetensors, under the published names, in PyTorch's layout, float32:
+ * what `safetensors.torch.load_file` reads and the official code's `load_state_dict` takes. Memory:
+ * the largest tensor twice (and the whole file for a `Blob`, where the browser keeps it there).
+ *
+ * @param path file to write, in Node; it appears only when complete. Without it the answer is a
+ * `Blob`.
+ * @throws {CheckpointError} `mismatch` where a weight has no published name; `io`.
+ */
+export async function saveCheckpoint(
+  model: ModelLike,
+  path: string,
+  options?: SaveOptions,
+): Promise<void>;
+export async function saveCheckpoint(
+  model: ModelLike,
+  path?: undefined,
+  options?: SaveOptions,
+): Promise<Blob>;
+export async function saveCheckpoint(
+  model: ModelLike,
+  path?: string,
+  options: SaveOptions = {},
+): Promise<Blob | void> {
+  const { layers, others = 'throw', onProgress, ...writing } = options;
+  const { mapped, unmapped } = modelWeights(model, layers);
+  if (unmapped.length > 0 && others === 'throw') {
+    throw new CheckpointError(
+      'mismatch',
+      `saveCheckpoint: ${unmapped.length} weights of model ${model.name} have no published name, ` +
+        `for example ${unmapped[0]}; pass others: 'skip' to leave them out, or use model.save()`,
+    );
+  }
+  if (mapped.size === 0) {
+    throw new CheckpointError(
+      'mismatch',
+      `saveCheckpoint: model ${model.name} has no RevCol weights`,
+    );
+  }
+  const tensors = [...mapped.values()].map(
+    ({ variable, published, publishedShape, layout }): TensorToWrite => ({
+      name: published,
+      shape: publishedShape,
+      read: async () => {
+        const data = (await variable.read().data()) as Float32Array;
+        return layout.toPublished(data, variable.shape as number[]);
+      },
+    }),
+  );
+  const progress = onProgress && ((done: number, total: number) => onProgress(done / total));
+  return writeSafetensors(tensors, path as undefined, { ...writing, onProgress: progress });
+}

@@ -1,0 +1,282 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+
+import type { CheckpointEntry } from '../../src/weights/checkpoint';
+import { MAX_STEPS } from '../../src/weights/pickle';
+import { OP } from '../../src/weights/pickle_opcodes';
+import { openCheckpoint } from '../../src/weights/open_checkpoint';
+import { isOpaque, PickleDict, type PickleValue } from '../../src/weights/pickle_values';
+import { describeGoldens, GOLDENS_DIR, HAVE_GOLDENS } from '../support/goldens';
+import {
+  buildPth,
+  bytesOf,
+  dict,
+  global,
+  pickleOf,
+  tensor,
+  text,
+  tuple,
+} from './support/build_pickle';
+import {
+  expectedTensors,
+  firstDifference,
+  fixturePath,
+  readFixture,
+  type ExpectedTensor,
+} from './support/fixtures';
+
+const goldenFiles = HAVE_GOLDENS
+  ? fs.readdirSync(GOLDENS_DIR).filter((file) => file.endsWith('.pth'))
+  : ['none'];
+
+describeGoldens('golden .pth files', () => {
+  test.each(goldenFiles)('%s equals its safetensors bit for bit', async (file) => {
+    const pth = await openCheckpoint(path.join(GOLDENS_DIR, file));
+    const safetensors = await openCheckpoint(
+      path.join(GOLDENS_DIR, file.replace('.pth', '.weights.safetensors')),
+    );
+    expect(pth.format).toBe('pytorch');
+    expect(safetensors.format).toBe('safetensors');
+    expect([...pth.entries.keys()].sort()).toEqual([...safetensors.entries.keys()].sort());
+    for (const [name, entry] of pth.entries) {
+      expect(entry).toEqual(safetensors.entries.get(name));
+      expect(firstDifference(await pth.read(name), await safetensors.read(name))).toBe(-1);
+    }
+    await pth.close();
+    await safetensors.close();
+  });
+});
+
+const READABLE = [
+  'dtypes.pth',
+  'dtypes_legacy.pth',
+  'strides.pth',
+  'strides_legacy.pth',
+  'nested.pth',
+  'lightning.pth',
+  'protocol2.pth',
+  'protocol5.pth',
+  'no_crc.pth',
+  'deflated.pth',
+  'deflated_stream.pth',
+  'zip64.pth',
+  'trainer.pth',
+];
+
+describe('files made by PyTorch', () => {
+  test.each(READABLE)('%s holds what PyTorch says', async (file) => {
+    const checkpoint = await openCheckpoint(fixturePath(file));
+    const expected = await expectedTensors(file);
+    const wanted = [...expected.keys()].filter((name) => !name.startsWith('ema.'));
+    expect([...checkpoint.entries.keys()].sort()).toEqual(wanted.sort());
+    for (const name of wanted) {
+      const { shape, data } = expected.get(name) as ExpectedTensor;
+      const got = await checkpoint.read(name);
+      const { dtype, shape: gotShape, bytes } = checkpoint.entries.get(name) as CheckpointEntry;
+      expect(gotShape).toEqual(shape);
+      expect(bytes % Math.max(1, data.length)).toBe(0);
+      // Which NaN a half NaN becomes depends on the processor; everything else is bit-exact.
+      if (dtype === 'float16') expect([...got]).toEqual([...data]);
+      else expect({ name, differsAt: firstDifference(got, data) }).toEqual({ name, differsAt: -1 });
+    }
+    await checkpoint.close();
+  });
+
+  test('knows the element types', async () => {
+    const { entries } = await openCheckpoint(fixturePath('dtypes.pth'));
+    for (const [name, { dtype }] of entries) {
+      if (name !== 'scalar' && name !== 'empty') expect(dtype).toBe(name);
+    }
+    expect(entries.get('int64')).toEqual({ dtype: 'int64', shape: [5], bytes: 40 });
+    expect(entries.get('scalar')).toEqual({ dtype: 'float32', shape: [], bytes: 4 });
+  });
+
+  test('reads every half precision number', async () => {
+    const halves = new Uint8Array(Uint16Array.from({ length: 65536 }, (_, i) => i).buffer);
+    const pickle = pickleOf(
+      dict({ h: tensor({ storage: 'HalfStorage', length: 65536, shape: [65536] }) }),
+    );
+    const got = await (await openCheckpoint(buildPth(pickle, { 0: halves }))).read('h');
+    for (let half = 0; half < 65536; half++) {
+      const [exponent, fraction] = [(half >> 10) & 31, half & 1023];
+      const magnitude =
+        exponent === 31
+          ? fraction
+            ? NaN
+            : Infinity
+          : exponent
+            ? (1 + fraction / 1024) * 2 ** (exponent - 15)
+            : (fraction / 1024) * 2 ** -14;
+      const value = half & 0x8000 ? -magnitude : magnitude;
+      if (!Object.is(got[half], value)) throw new Error(`half ${half}: ${got[half]}, not ${value}`);
+    }
+  });
+
+  test('takes the weights from the official trainer’s file, the rest stays data', async () => {
+    const checkpoint = await openCheckpoint(readFixture('trainer.pth'));
+    const { metadata } = checkpoint;
+    expect([...checkpoint.entries.keys()][0]).toBe('module.0.weight');
+    expect(metadata.get('epoch')).toBe(299);
+    expect(metadata.get('max_accuracy')).toBe(81.25);
+    expect(metadata.get('input')).toEqual({ kind: 'opaque', module: '__builtin__', name: 'input' });
+    expect(metadata.get('optimizer')).toBeInstanceOf(PickleDict);
+    const config = metadata.get('config') as PickleValue;
+    expect(config).toMatchObject({ kind: 'opaque', module: 'yacs.config', name: 'CfgNode' });
+    const modelNode = isOpaque(config) ? config.entries?.get('MODEL') : undefined;
+    expect(isOpaque(modelNode) && modelNode.entries?.get('NUM_CLASSES')).toBe(10);
+  });
+
+  test('takes state_dict_ema when told to', async () => {
+    const expected = await expectedTensors('trainer.pth');
+    const checkpoint = await openCheckpoint(readFixture('trainer.pth'), { key: 'state_dict_ema' });
+    expect([...checkpoint.entries.keys()]).toEqual(['0.weight', '0.bias', '1.weight', '1.bias']);
+    for (const name of checkpoint.entries.keys()) {
+      const { data } = expected.get(`ema.${name}`) as ExpectedTensor;
+      expect(firstDifference(await checkpoint.read(name), data)).toBe(-1);
+    }
+  });
+
+  test('says which keys there are', async () => {
+    await expect(openCheckpoint(readFixture('trainer.pth'), { key: 'ema' })).rejects.toThrow(
+      /nothing under 'ema'; its keys are 'model', 'optimizer'/,
+    );
+    await expect(
+      openCheckpoint(readFixture('trainer.pth'), { key: 'epoch' }),
+    ).rejects.toMatchObject({
+      code: 'mismatch',
+    });
+  });
+
+  test('says what a pickled module is', async () => {
+    await expect(openCheckpoint(readFixture('module.pth'))).rejects.toThrow(
+      /torch\.nn\.modules\.linear\.Linear, not a dict of weights; save with torch\.save/,
+    );
+  });
+
+  test('opens files with element types that it cannot convert', async () => {
+    const checkpoint = await openCheckpoint(readFixture('unsupported_dtypes.pth'));
+    expect(await checkpoint.read('ok')).toEqual(Float32Array.of(1, 1));
+    await expect(checkpoint.read('c')).rejects.toMatchObject({ code: 'unsupported' });
+    await expect(checkpoint.read('f8')).rejects.toThrow(/float8_e4m3fn cannot be read/);
+    await expect(checkpoint.read('absent')).rejects.toMatchObject({ code: 'mismatch' });
+  });
+});
+
+/** Every tensor is read too: what opening accepts must hold. */
+async function openAndRead(file: Uint8Array): Promise<void> {
+  const checkpoint = await openCheckpoint(file);
+  for (const name of checkpoint.entries.keys()) await checkpoint.read(name);
+}
+
+const ofTensor = (fields: Parameters<typeof tensor>[0]) =>
+  buildPth(pickleOf(dict({ w: tensor(fields) })));
+
+const CORRUPT: Record<string, () => Uint8Array> = {
+  'a tensor past its storage': () => ofTensor({ shape: [5] }),
+  'an offset past its storage': () => ofTensor({ offset: 1 }),
+  'an offset of 2^62': () => ofTensor({ offset: 2n ** 62n }),
+  'a negative offset': () => ofTensor({ offset: -1 }),
+  'a negative size': () => ofTensor({ shape: [-4] }),
+  'a negative stride': () => ofTensor({ strides: [-1] }),
+  'a stride past the end': () => ofTensor({ shape: [2, 2], strides: [3, 1] }),
+  'sizes whose product overflows': () =>
+    ofTensor({ shape: Array(60).fill(2 ** 40), strides: Array(60).fill(1) }),
+  'more sizes than strides': () => ofTensor({ shape: [2, 2] }),
+  'a hundred dimensions': () =>
+    ofTensor({ shape: Array(100).fill(1), strides: Array(100).fill(1) }),
+  'a storage longer than its entry': () => ofTensor({ length: 5 }),
+  'a storage shorter than its entry': () => ofTensor({ length: 3, shape: [3] }),
+  'a storage of 2^60': () => ofTensor({ length: 2n ** 60n, shape: [2 ** 50] }),
+  'a storage that is not there': () => ofTensor({ key: 'gone' }),
+  'a storage outside its folder': () => ofTensor({ key: '../byteorder', length: 1, shape: [1] }),
+  'a tensor of no storage type': () =>
+    buildPth(
+      pickleOf(
+        dict({
+          w: [
+            global('torch._utils', '_rebuild_tensor_v2'),
+            tuple([tuple(text('storage'), text('0'), text('0')), OP.BINPERSID]),
+            OP.REDUCE,
+          ],
+        }),
+      ),
+    ),
+  'an OrderedDict of a number': () =>
+    buildPth(pickleOf([global('collections', 'OrderedDict'), tuple([OP.BININT1, 3]), OP.REDUCE])),
+};
+
+describe('hostile PyTorch files', () => {
+  test.each(Object.keys(CORRUPT))('refuses %s', async (name) => {
+    await expect(openAndRead((CORRUPT[name] as () => Uint8Array)())).rejects.toMatchObject({
+      name: 'CheckpointError',
+      code: 'corrupt',
+    });
+  });
+
+  test('a small file cannot ask for a large memory', async () => {
+    const repeated = ofTensor({ shape: [2 ** 20, 2 ** 20], strides: [0, 0] });
+    await expect(openAndRead(repeated)).rejects.toMatchObject({ code: 'unsupported' });
+  });
+
+  test('an empty tensor may begin anywhere', async () => {
+    const file = ofTensor({ shape: [0, 2 ** 40, 2 ** 40], strides: [1, 1, 1], offset: 2 ** 50 });
+    const checkpoint = await openCheckpoint(file);
+    expect(await checkpoint.read('w')).toEqual(new Float32Array(0));
+  });
+
+  test('dicts that contain themselves, or one another many times, end', async () => {
+    const cycle = bytesOf(
+      OP.PROTO,
+      2,
+      OP.EMPTY_DICT,
+      OP.BINPUT,
+      0,
+      text('self'),
+      OP.BINGET,
+      0,
+      OP.SETITEM,
+      OP.STOP,
+    );
+    await expect(openAndRead(buildPth(cycle))).rejects.toMatchObject({ code: 'unsupported' });
+    // Fifteen dicts, each of which holds the one before ten times.
+    const dicts = Array.from({ length: 15 }, (_, level) => [
+      OP.EMPTY_DICT,
+      Array.from({ length: 10 }, (_, i) => [
+        text(`${i}`),
+        level ? [OP.BINGET, level - 1] : OP.NONE,
+        OP.SETITEM,
+      ]),
+      OP.BINPUT,
+      level,
+    ]);
+    const laughs = bytesOf(OP.PROTO, 2, dicts, OP.STOP);
+    await expect(openAndRead(buildPth(laughs))).rejects.toMatchObject({ code: 'unsupported' });
+  });
+
+  test('names cannot grow without end', async () => {
+    let nested: Parameters<typeof pickleOf>[0] = tensor();
+    for (let depth = 0; depth < 10; depth++) nested = dict({ ['n'.repeat(500)]: nested });
+    await expect(openAndRead(buildPth(pickleOf(nested)))).rejects.toMatchObject({
+      code: 'unsupported',
+    });
+  });
+
+  test('a pickle of a gigabyte, deflated, is not unpacked', async () => {
+    const bomb = new Uint8Array(64 << 20).fill(OP.EMPTY_DICT);
+    const file = buildPth(new Uint8Array(0));
+    expect(file.length).toBeLessThan(1000);
+    const zip = (await import('./support/build_zip')).buildZip([
+      { name: 'archive/data.pkl', data: bomb, deflate: true },
+    ]);
+    expect(zip.length).toBeLessThan(200_000);
+    await expect(openAndRead(zip)).rejects.toMatchObject({ code: 'unsupported' });
+    const steps = (await import('./support/build_zip')).buildZip([
+      { name: 'archive/data.pkl', data: bomb.subarray(0, 20 << 20), deflate: true },
+    ]);
+    const before = process.memoryUsage().rss;
+    const start = performance.now();
+    await expect(openAndRead(steps)).rejects.toThrow(String(MAX_STEPS));
+    expect(performance.now() - start).toBeLessThan(2000);
+    expect(process.memoryUsage().rss - before).toBeLessThan(256e6);
+  });
+});
