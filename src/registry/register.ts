@@ -8,9 +8,16 @@ import { ConvNextBlock } from '../layers/convnext_block';
 import { RevColHead } from '../layers/head';
 import { RevColImageDecoder } from '../layers/image_decoder';
 import { LevelFusion } from '../layers/level_fusion';
+import { MultiHeadAttention } from '../layers/multi_head_attention';
+import { PaddingMask } from '../layers/padding_mask';
+import { PatchEmbedding } from '../layers/patch_embedding';
+import { LearnedPositions, SinusoidalPositions } from '../layers/positions';
 import { RevColBackbone } from '../layers/rev_col_backbone';
 import { ReversibleColumn } from '../layers/reversible_column';
 import { RevColStem } from '../layers/stem';
+import { TokenEmbedding } from '../layers/token_embedding';
+import { TransformerDecoderBlock } from '../layers/transformer_decoder_block';
+import { TransformerEncoderBlock } from '../layers/transformer_encoder_block';
 import { registerWasmKernels } from '../ops/wasm/index';
 
 const PACKAGE = 'tfjs-revcol';
@@ -23,6 +30,14 @@ for (const layer of [
   RevColImageDecoder,
   ReversibleColumn,
   RevColBackbone,
+  MultiHeadAttention,
+  TransformerEncoderBlock,
+  TransformerDecoderBlock,
+  TokenEmbedding,
+  LearnedPositions,
+  SinusoidalPositions,
+  PatchEmbedding,
+  PaddingMask,
 ]) {
   serialization.registerClass(layer, PACKAGE);
 }

@@ -1,0 +1,29 @@
+/** Node's own modules, loaded at run time so that browser bundles never see them. */
+
+/** Whether this is Node (or a runtime that says it is, such as Bun or Deno). */
+export function runsInNode(): boolean {
+  return typeof process !== 'undefined' && typeof process.versions?.node === 'string';
+}
+
+interface Builtins {
+  crypto: typeof import('node:crypto');
+  fs: typeof import('node:fs/promises');
+  os: typeof import('node:os');
+  path: typeof import('node:path');
+}
+
+const SPECIFIERS: Record<keyof Builtins, string> = {
+  crypto: 'crypto',
+  fs: 'fs/promises',
+  os: 'os',
+  path: 'path',
+};
+
+/** Loads one of Node's modules. */
+export async function nodeBuiltin<Name extends keyof Builtins>(
+  name: Name,
+): Promise<Builtins[Name]> {
+  // Put together at run time: bundlers resolve literal specifiers, and no page has these.
+  const specifier = `node:${SPECIFIERS[name]}`;
+  return (await import(/* webpackIgnore: true */ /* @vite-ignore */ specifier)) as Builtins[Name];
+}

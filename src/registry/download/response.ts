@@ -1,0 +1,174 @@
+/** What to ask a server for, and what its answer means for the part. */
+import { DownloadError, RetryableError } from './errors';
+import type { PartFile } from './store';
+
+/** What the next request is to bring. */
+export interface Plan {
+  url: string;
+  /** Exact length in bytes, where it is published. */
+  bytes?: number;
+  hasChecksum: boolean;
+  /** First byte wanted. */
+  start: number;
+  /** ETag or date of the version that the bytes before `start` belong to. */
+  validator?: string;
+  sendsIfRange: boolean;
+}
+
+/** The body of an accepted answer; `part` is ready to take it. */
+export interface Body {
+  stream: ReadableStream<Uint8Array>;
+  /** Length of the whole file, when announced or published. */
+  total?: number;
+  /** Whether the body continues what the part held. */
+  continued: boolean;
+}
+
+const MISSING = [404, 410];
+const RETRIED = [408, 425, 429];
+
+export function requestHeaders({ start, validator, sendsIfRange }: Plan): Record<string, string> {
+  // Compressed on the way, neither the length nor an offset would mean the file's bytes.
+  const plain = { 'Accept-Encoding': 'identity' };
+  if (start === 0) return plain;
+  const range = { ...plain, Range: `bytes=${start}-` };
+  return sendsIfRange && validator !== undefined ? { ...range, 'If-Range': validator } : range;
+}
+
+/**
+ * Accepts or refuses an answer. A whole file (200) restarts the part; a range (206) must begin
+ * where the part ends and be of the same version, else the part is dropped and the request made
+ * again.
+ */
+export async function readResponse(response: Response, part: PartFile, plan: Plan): Promise<Body> {
+  const { url, start } = plan;
+  if (response.status === 416 && start > 0) {
+    await refuse(response, part, `${url}: the server has no byte ${start}; starting again`, url);
+  }
+  if (response.status !== 200 && response.status !== 206) {
+    await response.body?.cancel().catch(() => undefined);
+    throw statusError(response, url);
+  }
+  if (!response.body) throw new RetryableError(`${url}: the answer has no body`, { url });
+  const stream = response.body;
+  if (response.status === 206 && start > 0) {
+    const total = await checkRange(response, part, plan);
+    return { stream, total, continued: true };
+  }
+  if (response.status === 206) {
+    await refuse(response, part, `${url}: the server sent a range that was not asked for`, url);
+  }
+  const total = announcedLength(response);
+  checkTotal(total, plan);
+  await part.restart({ url, validator: validatorOf(response), total });
+  return { stream, total: total ?? plan.bytes, continued: false };
+}
+
+async function checkRange(
+  response: Response,
+  part: PartFile,
+  plan: Plan,
+): Promise<number | undefined> {
+  const { url, start } = plan;
+  const known = part.state?.total;
+  const validator = validatorOf(response);
+  if (validator !== undefined && validator !== plan.validator && plan.validator !== undefined) {
+    await refuse(response, part, `${url}: the file changed on the server; starting again`, url);
+  }
+  if (validator === undefined && !plan.sendsIfRange && !plan.hasChecksum) {
+    await refuse(response, part, `${url}: the server does not say which version it sent`, url);
+  }
+  const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '');
+  if (range) {
+    const total = range[3] === '*' ? known : Number(range[3]);
+    if (Number(range[1]) !== start || (known !== undefined && total !== known)) {
+      await refuse(
+        response,
+        part,
+        `${url}: asked for byte ${start} of ${known ?? 'an unknown number'}, got ${range[0]}`,
+        url,
+      );
+    }
+    checkTotal(total, plan);
+    return total;
+  }
+  // Cross-origin answers may hide Content-Range; their length then tells where they begin.
+  const length = announcedLength(response);
+  if (known === undefined || length === undefined || start + length !== known) {
+    await refuse(response, part, `${url}: the server does not say which range it sent`, url);
+  }
+  return known;
+}
+
+/** Drops the part and asks for another attempt, from the first byte. */
+async function refuse(
+  response: Response,
+  part: PartFile,
+  message: string,
+  url: string,
+): Promise<never> {
+  await response.body?.cancel().catch(() => undefined);
+  await part.discard();
+  throw new RetryableError(message, { url, status: response.status });
+}
+
+function checkTotal(total: number | undefined, { url, bytes, hasChecksum }: Plan): void {
+  if (total === undefined && bytes === undefined && !hasChecksum) {
+    throw new DownloadError(
+      'size',
+      `${url}: the server gives no Content-Length and neither length nor checksum of the file is ` +
+        'known, so a cut download could not be told from a whole one; use a server that gives it',
+      { url },
+    );
+  }
+  if (total !== undefined && bytes !== undefined && total !== bytes) {
+    throw new DownloadError(
+      'size',
+      `${url}: the server announces ${total} bytes; the published file has ${bytes}`,
+      { url },
+    );
+  }
+}
+
+/** Content-Length, unless it counts compressed bytes. */
+function announcedLength(response: Response): number | undefined {
+  const encoding = response.headers.get('content-encoding');
+  const length = response.headers.get('content-length');
+  if (length === null || (encoding !== null && encoding !== 'identity')) return undefined;
+  return /^\d+$/.test(length) ? Number(length) : undefined;
+}
+
+/** What names this version of the file. Weak ETags do not promise equal bytes. */
+function validatorOf(response: Response): string | undefined {
+  const etag = response.headers.get('etag');
+  if (etag !== null && !etag.startsWith('W/')) return etag;
+  return response.headers.get('last-modified') ?? undefined;
+}
+
+function statusError(response: Response, url: string): DownloadError {
+  const { status } = response;
+  const details = { url, status };
+  if (MISSING.includes(status)) {
+    return new DownloadError('not-found', `${url}: not found (${status})`, details);
+  }
+  if (RETRIED.includes(status) || status >= 500) {
+    return new RetryableError(
+      `${url}: the server answered ${status}`,
+      details,
+      retryAfter(response),
+    );
+  }
+  return new DownloadError(
+    'http',
+    `${url}: the server answered ${status} ${response.statusText}; expected 200 or 206`,
+    details,
+  );
+}
+
+/** Retry-After in ms, whether given in seconds or as a date. */
+function retryAfter(response: Response): number | undefined {
+  const value = response.headers.get('retry-after');
+  if (value === null) return undefined;
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+}

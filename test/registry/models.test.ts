@@ -1,0 +1,137 @@
+import { listModels, modelRecord, pretrainedWeights } from '../../src/registry/models';
+import { PRETRAINED_WEIGHTS } from '../../src/registry/pretrained';
+import { isModelSizeName, MODEL_SIZES } from '../../src/registry/sizes';
+import { describeGoldens, readGoldenJson } from '../support/goldens';
+
+type Shapes = Record<string, [name: string, shape: number[]][] | Record<string, number[]>>;
+
+describeGoldens('sizes against the published parameter shapes', () => {
+  const shapes = readGoldenJson('parameter_shapes.json') as Shapes;
+
+  test.each(Object.values(MODEL_SIZES))('$name', (size) => {
+    const entries = shapes[size.name.replace('revcol_', '')];
+    const named = new Map<string, number[]>(
+      Array.isArray(entries) ? entries : Object.entries(entries ?? {}),
+    );
+    const count = [...named.values()].reduce(
+      (sum, shape) => sum + shape.reduce((a, b) => a * b, 1),
+      0,
+    );
+    expect(count).toBe(size.parameters);
+    const { patchSize, kernelSize, channels, columns, depths } = size;
+    expect(named.get('stem.0.weight')).toEqual([channels[0], 3, patchSize, patchSize]);
+    expect(named.has(`subnet${columns - 1}.alpha0`)).toBe(true);
+    expect(named.has(`subnet${columns}.alpha0`)).toBe(false);
+    for (const [level, depth] of depths.entries()) {
+      const block = (i: number) => `subnet0.level${level}.blocks.${i}.dwconv.weight`;
+      expect(named.get(block(depth - 1))).toEqual([channels[level], 1, kernelSize, kernelSize]);
+      expect(named.has(block(depth))).toBe(false);
+    }
+    expect(named.get('cls.classifier.1.weight')).toEqual([1000, channels[3]]);
+    const top = [...named.keys()].some((name) => name.startsWith('subnet1.level0.fusion.up2.'));
+    expect(top).toBe(size.topFusion);
+  });
+});
+
+describe('published weight sets', () => {
+  const sets = Object.values(PRETRAINED_WEIGHTS);
+
+  test.each(sets)('$name is consistent', (set) => {
+    expect(set.name.startsWith(`${set.size}.`)).toBe(true);
+    expect(isModelSizeName(set.size)).toBe(true);
+    expect(PRETRAINED_WEIGHTS[set.name]).toBe(set);
+    for (const { url, sha256, bytes } of set.sources) {
+      expect(url.endsWith(`/${set.fileName}`)).toBe(true);
+      expect(new URL(url).protocol).toBe('https:');
+      if (sha256 !== undefined) expect(sha256).toMatch(/^[0-9a-f]{64}$/);
+      if (bytes !== undefined) {
+        expect(Math.abs(bytes - set.approximateBytes) / bytes).toBeLessThan(0.005);
+      }
+    }
+    expect(set.inputSize[0]).toBe(set.inputSize[1]);
+    expect(set.crop).toBe(set.inputSize[0] > 224 ? 'squash' : 'center');
+    expect(set.fineTunedOn === undefined || !set.intermediateSupervision).toBe(true);
+    // A set for ImageNet-1k, and no other, has a published accuracy on it.
+    expect(set.top1 !== undefined).toBe(set.numClasses === 1000);
+  });
+
+  test('a file has room for its weights as float32', () => {
+    for (const { weights, parameters } of listModels({ pretrained: true })) {
+      if (parameters !== undefined) {
+        // The published length is rounded to three digits.
+        expect((weights?.approximateBytes ?? 0) * 1.005).toBeGreaterThan(4 * parameters);
+      }
+    }
+  });
+
+  test('no two sets share a file or a checksum', () => {
+    expect(new Set(sets.map(({ fileName }) => fileName)).size).toBe(sets.length);
+    const sums = sets.flatMap(({ sources }) => sources.flatMap(({ sha256 }) => sha256 ?? []));
+    expect(new Set(sums).size).toBe(sums.length);
+  });
+
+  test('the accuracies are those of the published table', () => {
+    expect(Object.fromEntries(sets.filter((s) => s.top1).map((s) => [s.name, s.top1]))).toEqual({
+      'revcol_tiny.in1k': 82.2,
+      'revcol_small.in1k': 83.5,
+      'revcol_base.in1k': 84.1,
+      'revcol_base.in22k_ft_in1k_224': 85.6,
+      'revcol_base.in22k_ft_in1k_384': 86.7,
+      'revcol_large.in22k_ft_in1k_224': 86.6,
+      'revcol_large.in22k_ft_in1k_384': 87.6,
+      'revcol_huge.megdata168m_ft_in1k_640': 90.0,
+    });
+  });
+});
+
+describe('listModels', () => {
+  const names = (options?: Parameters<typeof listModels>[0]) =>
+    listModels(options).map(({ name }) => name);
+
+  test('sizes, sets, or both', () => {
+    expect(names({ pretrained: false })).toEqual(Object.keys(MODEL_SIZES));
+    expect(new Set(names({ pretrained: true }))).toEqual(new Set(Object.keys(PRETRAINED_WEIGHTS)));
+    expect(names()).toHaveLength(
+      Object.keys(MODEL_SIZES).length + Object.keys(PRETRAINED_WEIGHTS).length,
+    );
+  });
+
+  test('globs match whole names and nothing else', () => {
+    expect(names({ filter: 'revcol_base' })).toEqual(['revcol_base']);
+    expect(names({ filter: 'revcol_base*384' })).toEqual(['revcol_base.in22k_ft_in1k_384']);
+    expect(names({ filter: '*_ft_in1k_*', pretrained: true })).toHaveLength(5);
+    expect(names({ filter: 'revcol_tin?' })).toEqual(['revcol_tiny']);
+    expect(names({ filter: 'revcol_tiny?in1k' })).toEqual(['revcol_tiny.in1k']);
+    expect(names({ filter: 'revcol.tiny' })).toEqual([]);
+    expect(names({ filter: '(' })).toEqual([]);
+  });
+});
+
+describe('modelRecord', () => {
+  test('gives architecture, weights and exact parameters', () => {
+    const record = modelRecord('revcol_base.in22k');
+    expect(record.size).toBe(MODEL_SIZES.revcol_base);
+    expect(record.weights).toBe(PRETRAINED_WEIGHTS['revcol_base.in22k']);
+    // Head of 21841 classes: 576 weights and a bias each.
+    expect(record.parameters).toBe(138_616_408 + 20_841 * 577);
+    expect(modelRecord('revcol_huge.megdata168m').parameters).toBeUndefined();
+    expect(modelRecord('revcol_tiny').weights).toBeUndefined();
+  });
+
+  test('errors name what comes near', () => {
+    expect(() => modelRecord('revcol_tinny')).toThrow(/'revcol_tinny'.*revcol_tiny/);
+    expect(() => modelRecord('RevCol_Large')).toThrow(/nearest names: revcol_large/);
+    expect(() => modelRecord('revcol_tiny.in22k')).toThrow('revcol_tiny has revcol_tiny.in1k');
+    expect(() => modelRecord('revcol_xlarge.in22k')).toThrow('no weights of revcol_xlarge');
+    expect(() => modelRecord('')).toThrow('unknown model');
+    expect(() => modelRecord('constructor')).toThrow('unknown model');
+  });
+
+  test('pretrainedWeights wants a tag', () => {
+    expect(pretrainedWeights('revcol_small.in1k').fileName).toBe('revcol_small_1k.pth');
+    expect(() => pretrainedWeights('revcol_base')).toThrow(
+      /say which weights: revcol_base\.in1k, /,
+    );
+    expect(() => pretrainedWeights('revcol_xlarge')).toThrow('no weights of revcol_xlarge');
+  });
+});
