@@ -1,0 +1,176 @@
+/** `tfjs-revcol bench`: how fast a model runs here, and how much memory it takes. */
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+
+import { createModel } from '../models/create_model';
+import { memoryPeak } from '../ops/memory_peak';
+import type { ModelName } from '../registry/models';
+import { MODEL_SIZES } from '../registry/sizes';
+import { activateBackend, type BackendName } from './backend';
+import { backendOption, integer } from './options';
+import { withProgress, type Terminal } from './terminal';
+import { bytesText, table } from './text';
+
+interface BenchOptions {
+  batch: number[];
+  inputSize: number;
+  runs: number;
+  columns?: number;
+  train?: boolean;
+  backprop: 'reversible' | 'stored';
+  backend?: BackendName;
+  json?: boolean;
+}
+
+interface Measurement {
+  batch: number;
+  /** Median over the runs, in ms. */
+  milliseconds: number;
+  /** First run, with whatever the backend compiles or allocates, in ms. */
+  firstMilliseconds: number;
+  imagesPerSecond: number;
+  /** Most bytes in tensors, those of the model included. */
+  peakBytes: number;
+}
+
+export function addBenchCommand(program: Command, terminal: Terminal): void {
+  program
+    .command('bench')
+    .description('time a model with random weights on random images')
+    .argument(
+      '[model]',
+      `size or published name: ${Object.keys(MODEL_SIZES).join(', ')}`,
+      'revcol_tiny',
+    )
+    .option('-n, --batch <sizes>', 'batch sizes, separated by commas', integers, [1])
+    .option('--input-size <pixels>', 'side of the square images', integer(32), 224)
+    .option('-r, --runs <count>', 'timed runs after the first', integer(1), 5)
+    .option('--columns <count>', "columns in place of the size's own", integer(1))
+    .option('--train', 'time training steps (plain SGD) instead of inference')
+    .addOption(
+      new Option('--backprop <mode>', 'backward pass of training')
+        .choices(['reversible', 'stored'])
+        .default('reversible'),
+    )
+    .addOption(backendOption())
+    .option('--json', 'as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ tfjs-revcol bench
+  $ tfjs-revcol bench revcol_small --batch 1,8 --backend wasm
+  $ tfjs-revcol bench --train --batch 4 --backprop stored`,
+    )
+    .action(async (name: string, options: BenchOptions) => {
+      const backend = await activateBackend(options.backend);
+      if (options.train) await loadGradients();
+      const total = options.batch.length * (options.runs + 1);
+      const results = await withProgress(terminal, name, String, async (report) => {
+        const measured: Measurement[] = [];
+        let done = 0;
+        for (const batch of options.batch) {
+          measured.push(await measure(name, batch, options, () => report(++done, total)));
+        }
+        return measured;
+      });
+      const what = options.train ? `training step, ${options.backprop}` : 'inference';
+      const head = { model: name, backend, what, inputSize: options.inputSize };
+      terminal.out(
+        options.json
+          ? `${JSON.stringify({ ...head, results }, null, 2)}\n`
+          : `${name}, ${what}, ${options.inputSize} x ${options.inputSize}, ${backend}\n${asTable(results)}\n`,
+      );
+    });
+}
+
+function integers(text: string): number[] {
+  const parse = integer(1);
+  const values = text.split(',').map(parse);
+  if (values.length === 0) throw new InvalidArgumentError('expected at least one number.');
+  return values;
+}
+
+/** tfjs-core alone knows no gradients; those of the loss come with the union package. */
+async function loadGradients(): Promise<void> {
+  const specifier: string = '@tensorflow/tfjs';
+  await import(specifier).catch((error: Error) => {
+    throw new Error(`bench --train needs tfjs's gradients; run: npm install ${specifier}`, {
+      cause: error,
+    });
+  });
+}
+
+async function measure(
+  name: string,
+  batch: number,
+  { inputSize, runs, columns, train, backprop }: BenchOptions,
+  afterRun: () => void,
+): Promise<Measurement> {
+  const model = createModel(name as ModelName, {
+    inputShape: [inputSize, inputSize, 3],
+    columns,
+    backprop,
+  });
+  const images = tf.randomUniform([batch, inputSize, inputSize, 3], -1, 1, 'float32', 1);
+  const labels = tf.tidy(() =>
+    tf.oneHot(tf.zeros([batch], 'int32'), model.outputShape[1] as number),
+  );
+  try {
+    if (train) model.compile({ optimizer: tf.train.sgd(1e-3), loss: crossEntropy });
+    const run = train ? () => model.trainOnBatch(images, labels) : () => predict(model, images);
+    const times: number[] = [];
+    const { peakBytes } = await memoryPeak(async () => {
+      for (let i = 0; i <= runs; i++) {
+        const start = performance.now();
+        await run();
+        times.push(performance.now() - start);
+        afterRun();
+      }
+    });
+    const [first = 0, ...rest] = times;
+    const milliseconds = median(rest);
+    return {
+      batch,
+      milliseconds,
+      firstMilliseconds: first,
+      imagesPerSecond: (1000 * batch) / milliseconds,
+      peakBytes,
+    };
+  } finally {
+    tf.dispose([images, labels]);
+    model.dispose();
+  }
+}
+
+function crossEntropy(labels: tf.Tensor, logits: tf.Tensor): tf.Tensor {
+  return tf.losses.softmaxCrossEntropy(labels, logits);
+}
+
+async function predict(model: LayersModel, images: tf.Tensor): Promise<void> {
+  const logits = model.predict(images) as tf.Tensor;
+  // Some backends only queue the work: the values end it.
+  await logits.data();
+  logits.dispose();
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? 0;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? 0)) / 2;
+}
+
+function asTable(results: readonly Measurement[]): string {
+  return table(
+    ['batch', 'ms', 'first ms', 'images/s', 'peak memory'],
+    results.map(({ batch, milliseconds, firstMilliseconds, imagesPerSecond, peakBytes }) => [
+      batch,
+      Number(milliseconds.toFixed(1)),
+      Number(firstMilliseconds.toFixed(1)),
+      Number(imagesPerSecond.toFixed(2)),
+      bytesText(peakBytes),
+    ]),
+  );
+}

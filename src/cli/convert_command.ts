@@ -1,0 +1,124 @@
+/** `tfjs-revcol convert`: a checkpoint to a tfjs model or to safetensors. */
+import { Option, type Command } from 'commander';
+
+import { convertCheckpoint } from '../convert/convert_checkpoint';
+import { folderSink } from '../convert/model_sinks';
+import { WEIGHT_DTYPES, type WeightDType } from '../convert/quantize';
+import { openCheckpoint } from '../weights/open_checkpoint';
+import type { Checkpoint } from '../weights/checkpoint';
+import { findPrefix, withoutPrefix } from '../weights/published_names';
+import { writeSafetensors } from '../weights/safetensors_writer';
+import { activateBackend } from './backend';
+import { addDownloadOptions, inputSizeOption } from './options';
+import { withProgress, type Terminal } from './terminal';
+import { bytesText } from './text';
+import { findWeights, type DownloadOptions, type WeightsSource } from './weights_source';
+
+interface ConvertCommandOptions extends DownloadOptions {
+  to?: 'tfjs' | 'safetensors';
+  dtype: WeightDType;
+  key?: string;
+  inputSize?: number;
+}
+
+export function addConvertCommand(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('convert')
+    .description('convert a checkpoint to a tfjs layers-model or to safetensors')
+    .argument('<in>', '.pth or .safetensors (path or URL), or the name of published weights')
+    .argument('<out>', 'folder for tfjs, file for safetensors')
+    .addOption(
+      new Option('--to <format>', 'what to write; default: told by the ending of <out>').choices([
+        'tfjs',
+        'safetensors',
+      ]),
+    )
+    .addOption(
+      new Option('--dtype <dtype>', 'precision that kernels are stored in (tfjs only)')
+        .choices(WEIGHT_DTYPES as string[])
+        .default('float32'),
+    )
+    .addOption(inputSizeOption())
+    .option('-k, --key <key>', 'part of the file to take, e.g. state_dict_ema');
+  addDownloadOptions(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ tfjs-revcol convert revcol_tiny_1k.pth web/revcol_tiny --dtype float16
+  $ tfjs-revcol convert revcol_base.in22k_ft_in1k_384 web/revcol_base
+  $ tfjs-revcol convert ckpt_epoch_299.pth ema.safetensors --key state_dict_ema`,
+    )
+    .action(async (from: string, to: string, options: ConvertCommandOptions) => {
+      const format = options.to ?? (to.endsWith('.safetensors') ? 'safetensors' : 'tfjs');
+      if (format === 'safetensors' && options.dtype !== 'float32') {
+        throw new Error(`--dtype ${options.dtype} is for tfjs; safetensors are written as float32`);
+      }
+      const weights = await findWeights(from, options, terminal);
+      const checkpoint = await openCheckpoint(weights.source, { key: options.key });
+      try {
+        await (format === 'tfjs'
+          ? toTfjs(checkpoint, weights, to, options, terminal)
+          : toSafetensors(checkpoint, to, terminal));
+      } finally {
+        await checkpoint.close();
+      }
+    });
+}
+
+async function toTfjs(
+  checkpoint: Checkpoint,
+  { record }: WeightsSource,
+  folder: string,
+  { dtype, inputSize }: ConvertCommandOptions,
+  terminal: Terminal,
+): Promise<void> {
+  // Only to describe the layers: whatever backend there is will do.
+  await activateBackend();
+  const [height, width] = record?.inputSize ?? [224, 224];
+  const sink = await folderSink(folder);
+  const { model, bytes, unused } = await withProgress(terminal, folder, percent, (report) =>
+    convertCheckpoint(checkpoint, sink, {
+      dtype,
+      inputSize: inputSize ? [inputSize, inputSize] : [height, width],
+      metadata: record && metadataOf(record),
+      onProgress: (fraction) => report(fraction, 1),
+    }),
+  );
+  if (unused.length > 0) {
+    terminal.error(
+      `left out ${unused.length} tensors that inference does not use: ${few(unused)}\n`,
+    );
+  }
+  terminal.out(`${model}: ${bytesText(bytes)} of ${dtype} weights\n`);
+}
+
+function metadataOf(record: NonNullable<WeightsSource['record']>): Record<string, unknown> {
+  const { name, mean, std, crop, interpolation, license, origin } = record;
+  return { name, mean, std, crop, interpolation, license, origin };
+}
+
+async function toSafetensors(
+  checkpoint: Checkpoint,
+  file: string,
+  terminal: Terminal,
+): Promise<void> {
+  const names = [...checkpoint.entries.keys()];
+  const tensors = [...withoutPrefix(names, findPrefix(names))].map(([name, inFile]) => ({
+    name,
+    shape: checkpoint.entries.get(inFile)?.shape ?? [],
+    read: () => checkpoint.read(inFile),
+  }));
+  await withProgress(terminal, file, String, (report) =>
+    writeSafetensors(tensors, file, { onProgress: report }),
+  );
+  terminal.out(`${file}: ${tensors.length} tensors, float32\n`);
+}
+
+function percent(fraction: number): string {
+  return `${Math.round(100 * fraction)}%`;
+}
+
+function few(names: readonly string[]): string {
+  return names.slice(0, 3).join(', ') + (names.length > 3 ? ', ...' : '');
+}

@@ -1,0 +1,99 @@
+/** `tfjs-revcol inspect`: what is in a checkpoint. */
+import type { Command } from 'commander';
+
+import type { Checkpoint } from '../weights/checkpoint';
+import { openCheckpoint } from '../weights/open_checkpoint';
+import { architectureOf, type Architecture } from '../convert/architecture';
+import type { Terminal } from './terminal';
+import { bytesText, millionsText, table } from './text';
+
+interface InspectOptions {
+  key?: string;
+  tensors: boolean;
+  json?: boolean;
+}
+
+export function addInspectCommand(program: Command, terminal: Terminal): void {
+  program
+    .command('inspect')
+    .description('show the tensors of a checkpoint and which model it is; runs nothing in the file')
+    .argument('<file>', '.pth or .safetensors, a path or a URL')
+    .option('-k, --key <key>', 'part of the file to look at, e.g. state_dict_ema')
+    .option('--no-tensors', 'only the summary')
+    .option('--json', 'as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ tfjs-revcol inspect revcol_tiny_1k.pth
+  $ tfjs-revcol inspect --no-tensors https://example.org/model.safetensors
+  $ tfjs-revcol inspect ckpt_epoch_299.pth --key state_dict_ema`,
+    )
+    .action(async (file: string, { key, tensors, json }: InspectOptions) => {
+      const checkpoint = await openCheckpoint(file, { key });
+      try {
+        terminal.out(json ? asJson(checkpoint) : asText(checkpoint, tensors));
+      } finally {
+        await checkpoint.close();
+      }
+    });
+}
+
+function elements(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+function architectureOrReason(checkpoint: Checkpoint): Architecture | { error: string } {
+  try {
+    return architectureOf(checkpoint.entries);
+  } catch (error) {
+    return { error: (error as Error).message };
+  }
+}
+
+function asJson(checkpoint: Checkpoint): string {
+  const summary = {
+    format: checkpoint.format,
+    architecture: architectureOrReason(checkpoint),
+    metadata: [...checkpoint.metadata.keys()],
+    tensors: [...checkpoint.entries].map(([name, { shape, dtype, bytes }]) => ({
+      name,
+      shape,
+      dtype,
+      bytes,
+    })),
+  };
+  return `${JSON.stringify(summary, null, 2)}\n`;
+}
+
+function asText(checkpoint: Checkpoint, tensors: boolean): string {
+  const entries = [...checkpoint.entries];
+  const rows = entries.map(([name, { shape, dtype }]) => [name, `[${shape.join(', ')}]`, dtype]);
+  const count = entries.reduce((sum, [, { shape }]) => sum + elements(shape), 0);
+  const bytes = entries.reduce((sum, [, entry]) => sum + entry.bytes, 0);
+  const dtypes = [...new Set(entries.map(([, { dtype }]) => dtype))].join(', ');
+  const lines = [
+    `format:   ${checkpoint.format}`,
+    `tensors:  ${entries.length}, ${millionsText(count)} values, ${bytesText(bytes)}, ${dtypes}`,
+    ...modelLines(architectureOrReason(checkpoint)),
+  ];
+  if (checkpoint.metadata.size > 0) {
+    lines.push(`also has: ${[...checkpoint.metadata.keys()].join(', ')}`);
+  }
+  const listing = tensors ? `${table(['tensor', 'shape', 'dtype'], rows)}\n\n` : '';
+  return `${listing}${lines.join('\n')}\n`;
+}
+
+function modelLines(architecture: Architecture | { error: string }): string[] {
+  if ('error' in architecture) return [`model:    ${architecture.error}`];
+  const { size, columns, channels, depths, kernelSize, patchSize, topFusion } = architecture;
+  const { numClasses, supervised, prefix } = architecture;
+  return [
+    `model:    ${size ?? 'a RevCol of no published size'}: ${columns} columns, channels ` +
+      `${channels.join(' ')}, depths ${depths.join(' ')}, kernel ${kernelSize}, patch ${patchSize}` +
+      (topFusion ? ', Huge fusion' : ''),
+    `head:     ${numClasses === undefined ? 'none' : `${numClasses} classes`}` +
+      (supervised ? ', intermediate supervision' : ''),
+    ...(prefix ? [`prefix:   ${prefix}`] : []),
+  ];
+}

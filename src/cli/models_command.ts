@@ -1,0 +1,52 @@
+/** `tfjs-revcol models`: what can be built and downloaded. */
+import type { Command } from 'commander';
+
+import { listModels, type ModelRecord } from '../registry/models';
+import type { Terminal } from './terminal';
+import { bytesText, millionsText, table } from './text';
+
+interface ModelsOptions {
+  pretrained?: boolean;
+  json?: boolean;
+}
+
+export function addModelsCommand(program: Command, terminal: Terminal): void {
+  program
+    .command('models')
+    .description('list the model sizes and the published weights')
+    .argument('[filter]', 'glob over names, e.g. "*_ft_in1k_*"')
+    .option('-p, --pretrained', 'only published weights')
+    .option('--json', 'full records as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ tfjs-revcol models
+  $ tfjs-revcol models --pretrained "revcol_base*"
+  $ tfjs-revcol models revcol_tiny.in1k --json`,
+    )
+    .action((filter: string | undefined, options: ModelsOptions) => {
+      const records = listModels({ filter, pretrained: options.pretrained });
+      if (records.length === 0) {
+        throw new Error(`no model matches '${filter}'; tfjs-revcol models lists all of them`);
+      }
+      terminal.out(
+        options.json ? `${JSON.stringify(records, null, 2)}\n` : `${asTable(records)}\n`,
+      );
+    });
+}
+
+function asTable(records: readonly ModelRecord[]): string {
+  return table(
+    ['name', 'parameters', 'columns', 'input', 'classes', 'top-1 %', 'download'],
+    records.map(({ name, size, weights, parameters }) => [
+      name,
+      millionsText(parameters),
+      size.columns,
+      weights && `${weights.inputSize[0]}x${weights.inputSize[1]}`,
+      weights?.numClasses,
+      weights?.top1?.toFixed(1),
+      weights && bytesText(weights.approximateBytes),
+    ]),
+  );
+}

@@ -1,0 +1,34 @@
+/** Options that several commands share. */
+import { InvalidArgumentError, Option, type Command } from 'commander';
+
+import { BACKEND_NAMES } from './backend';
+
+/** Parser of whole numbers of at least `least`. */
+export function integer(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < least) {
+      throw new InvalidArgumentError(`expected a whole number of at least ${least}.`);
+    }
+    return value;
+  };
+}
+
+export function addDownloadOptions(command: Command): Command {
+  return command
+    .option('--cache-dir <folder>', 'where downloads are kept; default: $TFJS_REVCOL_CACHE')
+    .option('--base-url <url>', 'mirror that has the published files under their own names');
+}
+
+export function backendOption(): Option {
+  return new Option('-b, --backend <name>', 'tfjs backend; default: the fastest installed').choices(
+    BACKEND_NAMES,
+  );
+}
+
+export function inputSizeOption(): Option {
+  return new Option(
+    '--input-size <pixels>',
+    'side of the square input; default: that of the published weights, else 224',
+  ).argParser(integer(32));
+}

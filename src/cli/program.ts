@@ -1,0 +1,61 @@
+/** The command line: its commands, and how failures are told. */
+import { Command, CommanderError } from 'commander';
+
+import '../registry/register';
+import { addBenchCommand } from './bench_command';
+import { addClassifyCommand } from './classify_command';
+import { addConvertCommand } from './convert_command';
+import { addInspectCommand } from './inspect_command';
+import { addModelsCommand } from './models_command';
+import { PROCESS_TERMINAL, type Terminal } from './terminal';
+import { version } from '../../package.json';
+
+/** Builds the program; `run` is how to use it. */
+export function createProgram(terminal: Terminal): Command {
+  const program = new Command('tfjs-revcol')
+    .description('Reversible Column Networks for TensorFlow.js: models, weights, conversion')
+    .version(version)
+    .showHelpAfterError('(add --help for the options)')
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.error })
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ tfjs-revcol models --pretrained
+  $ tfjs-revcol inspect revcol_tiny_1k.pth
+  $ tfjs-revcol convert revcol_tiny.in1k web/revcol_tiny --dtype float16
+  $ tfjs-revcol classify cat.jpg --weights revcol_tiny.in1k`,
+    );
+  for (const add of [
+    addModelsCommand,
+    addInspectCommand,
+    addConvertCommand,
+    addClassifyCommand,
+    addBenchCommand,
+  ]) {
+    add(program, terminal);
+  }
+  return program;
+}
+
+/**
+ * Runs the command line.
+ *
+ * @param args the arguments after the program's name
+ * @returns the exit status: 0, or 1 after a failure, which was told on `terminal.error`
+ */
+export async function run(
+  args: readonly string[],
+  terminal: Terminal = PROCESS_TERMINAL,
+): Promise<number> {
+  try {
+    await createProgram(terminal).parseAsync([...args], { from: 'user' });
+    return 0;
+  } catch (error) {
+    // commander has said what was wrong, or printed the help or version that was asked for.
+    if (error instanceof CommanderError) return error.exitCode;
+    terminal.error(`tfjs-revcol: ${(error as Error).message}\n`);
+    return 1;
+  }
+}

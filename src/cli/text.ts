@@ -1,0 +1,38 @@
+/** Text for people: tables, counts, sizes. */
+
+/** Columns aligned with two spaces between; numbers (given as numbers) to the right. */
+export function table(header: string[], rows: (string | number | undefined)[][]): string {
+  const cells = [header, ...rows.map((row) => row.map((cell) => String(cell ?? '-')))];
+  const widths = header.map((_, column) =>
+    Math.max(...cells.map((row) => (row[column] ?? '').length)),
+  );
+  const right = header.map((_, column) => rows.some((row) => typeof row[column] === 'number'));
+  return cells
+    .map((row) =>
+      widths
+        .map((width, column) => {
+          const cell = row[column] ?? '';
+          return right[column] ? cell.padStart(width) : cell.padEnd(width);
+        })
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** `135 MB`, `8.63 GB`: decimal units, three digits. */
+export function bytesText(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toPrecision(3)} ${units[unit]}`;
+}
+
+/** `30.5 M`: millions with one decimal. */
+export function millionsText(count: number | undefined): string | undefined {
+  return count === undefined ? undefined : `${(count / 1e6).toFixed(1)} M`;
+}

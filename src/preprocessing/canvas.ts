@@ -1,0 +1,37 @@
+/** Pixels of what a web page can draw. */
+import type { PixelImage } from './image';
+
+/** Anything a canvas can draw that knows its own size. */
+export type Drawable =
+  ImageBitmap | HTMLImageElement | HTMLVideoElement | HTMLCanvasElement | OffscreenCanvas;
+
+/**
+ * Reads the pixels of an image, video frame or canvas at their own size, without the browser's
+ * resizing, whose filter is nobody's to know.
+ *
+ * @throws Error where there is no canvas (Node), for an image that has not loaded, and (by the
+ * browser) for images of other origins served without CORS headers
+ */
+export function readPixels(source: Drawable): PixelImage {
+  if (typeof OffscreenCanvas === 'undefined') {
+    throw new Error(
+      'readPixels: needs OffscreenCanvas; in Node decode the file with a library (jpeg-js, pngjs) ' +
+        'and pass { width, height, data }',
+    );
+  }
+  const [width, height] = sizeOf(source);
+  if (width === 0 || height === 0) {
+    throw new Error('readPixels: the image has no pixels yet; wait until it has loaded');
+  }
+  const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+  if (!context)
+    throw new Error(`readPixels: no 2d canvas of ${width} x ${height} pixels to be had`);
+  context.drawImage(source, 0, 0);
+  return context.getImageData(0, 0, width, height);
+}
+
+function sizeOf(source: Drawable): [width: number, height: number] {
+  if ('naturalWidth' in source) return [source.naturalWidth, source.naturalHeight];
+  if ('videoWidth' in source) return [source.videoWidth, source.videoHeight];
+  return [source.width, source.height];
+}

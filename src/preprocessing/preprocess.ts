@@ -1,0 +1,100 @@
+/** Images to model input, as the published evaluation does it. */
+import * as tf from '@tensorflow/tfjs-core';
+
+import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/pretrained';
+import { crop, toRgb, type PixelImage, type RgbImage } from './image';
+import { resizeBicubic } from './resize_bicubic';
+
+/** How to make model input of an image. The record of a published weight set is one. */
+export interface PreprocessOptions {
+  /** `[height, width, channels]` of the model input. Default `[224, 224, 3]`. */
+  inputSize?: readonly [number, number, 3];
+  /**
+   * `'center'`: the shorter side becomes 256/224 of the input size, then the centre is cut out.
+   * `'squash'`: the image is resized to the input size, whatever its aspect ratio. Default:
+   * `'center'` up to 224 pixels, `'squash'` above, as the published evaluation does.
+   */
+  crop?: 'center' | 'squash';
+  /** Per-channel mean, RGB, for pixels in 0..1. Default: ImageNet's. */
+  mean?: readonly [number, number, number];
+  /** Per-channel deviation, RGB, for pixels in 0..1. Default: ImageNet's. */
+  std?: readonly [number, number, number];
+}
+
+/** Python's `round`: halves go to the even neighbour. */
+function roundHalfToEven(x: number): number {
+  const rounded = Math.round(x);
+  return rounded - x === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+}
+
+/**
+ * Resizes and cuts an image to the input size, bit for bit as `torchvision` does it with Pillow:
+ * `Resize(int(256 / 224 * size), BICUBIC)` and `CenterCrop(size)`, or `Resize((height, width))`.
+ *
+ * @throws Error for a malformed image, and for `'center'` with an input that is not square
+ */
+export function fitImage(image: PixelImage, options: PreprocessOptions = {}): RgbImage {
+  const [height, width] = options.inputSize ?? [224, 224, 3];
+  const mode = options.crop ?? (Math.max(height, width) > 224 ? 'squash' : 'center');
+  const rgb = toRgb(image);
+  if (mode === 'squash') return resizeBicubic(rgb, width, height);
+  if (height !== width) {
+    throw new Error(
+      `fitImage: crop 'center' makes square inputs, got inputSize ${height} x ${width}; give ` +
+        "crop: 'squash'",
+    );
+  }
+  const short = Math.trunc((256 / 224) * height);
+  const shortest = Math.min(rgb.width, rgb.height);
+  const side = (length: number) =>
+    length === shortest ? short : Math.trunc((short * length) / shortest);
+  const resized = resizeBicubic(rgb, side(rgb.width), side(rgb.height));
+  const left = roundHalfToEven((resized.width - width) / 2);
+  const top = roundHalfToEven((resized.height - height) / 2);
+  return crop(resized, left, top, width, height);
+}
+
+/**
+ * Model input of one image or several: fitted to the input size, scaled to 0..1, mean subtracted,
+ * divided by the deviation.
+ *
+ * @param images RGB or RGBA pixels, of any sizes; `ImageData` will do
+ * @returns float32 `[images, height, width, 3]`; the caller disposes it
+ * @throws Error for no image, and as `fitImage`
+ */
+export function preprocess(
+  images: PixelImage | readonly PixelImage[],
+  options: PreprocessOptions = {},
+): tf.Tensor4D {
+  const list: readonly PixelImage[] = Array.isArray(images)
+    ? (images as readonly PixelImage[])
+    : [images as PixelImage];
+  if (list.length === 0) throw new Error('preprocess: got no image; expected at least one');
+  const [height, width] = options.inputSize ?? [224, 224, 3];
+  const table = normalizationTable(options.mean ?? IMAGENET_MEAN, options.std ?? IMAGENET_STD);
+  const values = new Float32Array(list.length * height * width * 3);
+  let at = 0;
+  for (const image of list) {
+    const { data } = fitImage(image, options);
+    for (let i = 0; i < data.length; i += 3) {
+      values[at++] = table[data[i] as number] as number;
+      values[at++] = table[256 + (data[i + 1] as number)] as number;
+      values[at++] = table[512 + (data[i + 2] as number)] as number;
+    }
+  }
+  return tf.tensor4d(values, [list.length, height, width, 3]);
+}
+
+/** Normalised value of each byte for each channel, each step rounded to float32 as PyTorch does. */
+function normalizationTable(mean: readonly number[], std: readonly number[]): Float32Array {
+  const table = new Float32Array(3 * 256);
+  for (let channel = 0; channel < 3; channel++) {
+    const center = Math.fround(mean[channel] as number);
+    const deviation = Math.fround(std[channel] as number);
+    for (let byte = 0; byte < 256; byte++) {
+      const scaled = Math.fround(Math.fround(byte / 255) - center);
+      table[256 * channel + byte] = scaled / deviation;
+    }
+  }
+  return table;
+}

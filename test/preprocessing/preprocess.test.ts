@@ -1,0 +1,136 @@
+import * as tf from '@tensorflow/tfjs';
+import { createHash } from 'node:crypto';
+
+import { readPixels } from '../../src/preprocessing/canvas';
+import { crop, toRgb, type RgbImage } from '../../src/preprocessing/image';
+import { fitImage, preprocess } from '../../src/preprocessing/preprocess';
+import { resizeBicubic } from '../../src/preprocessing/resize_bicubic';
+import { PRETRAINED_WEIGHTS } from '../../src/registry/pretrained';
+import pillow from './pillow.json';
+
+/** The image that make_pillow_fixture.py builds. */
+function synthetic(width: number, height: number): RgbImage {
+  const data = new Uint8Array(3 * width * height);
+  let at = 0;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      for (let c = 0; c < 3; c++) {
+        data[at++] = (x * 7 * (c + 1) + y * 13 + ((x * y) ^ (x * 31 + y * 17 + c * 101))) & 255;
+      }
+    }
+  }
+  return { width, height, data };
+}
+
+function withAlpha({ width, height, data }: RgbImage) {
+  const rgba = new Uint8ClampedArray(4 * width * height);
+  for (let i = 0; i < width * height; i++) {
+    rgba.set(
+      [data[3 * i] as number, data[3 * i + 1] as number, data[3 * i + 2] as number, i & 255],
+      4 * i,
+    );
+  }
+  return { width, height, data: rgba };
+}
+
+const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex');
+
+describe('byte for byte what Pillow makes', () => {
+  test.each(pillow.resized)('resize $from to $to', ({ from, to, rgb }) => {
+    const [width, height] = from as [number, number];
+    const got = resizeBicubic(synthetic(width, height), to[0] as number, to[1] as number);
+    expect([got.width, got.height]).toEqual(to);
+    expect(Buffer.from(got.data).equals(Buffer.from(rgb, 'base64'))).toBe(true);
+  });
+
+  test.each(pillow.official)(
+    'official evaluation of $from at $size',
+    ({ from, size, head, sha256: sum }) => {
+      const image = synthetic(from[0] as number, from[1] as number);
+      const got = fitImage(image, { inputSize: [size, size, 3] });
+      expect([got.width, got.height]).toEqual([size, size]);
+      expect([...got.data.subarray(0, head.length)]).toEqual(head);
+      expect(sha256(got.data)).toBe(sum);
+      // With an alpha channel, the very same.
+      expect(sha256(fitImage(withAlpha(image), { inputSize: [size, size, 3] }).data)).toBe(sum);
+    },
+  );
+});
+
+describe('preprocess', () => {
+  test('normalises with the published mean and deviation, in NHWC, and batches', async () => {
+    const before = tf.memory().numTensors;
+    const images = [synthetic(100, 80), withAlpha(synthetic(64, 90))];
+    const batch = preprocess(images, PRETRAINED_WEIGHTS['revcol_tiny.in1k']);
+    expect(batch.shape).toEqual([2, 224, 224, 3]);
+    expect(batch.dtype).toBe('float32');
+    const values = await batch.data();
+    const mean = [0.485, 0.456, 0.406];
+    const std = [0.229, 0.224, 0.225];
+    let worst = 0;
+    for (const [n, image] of images.entries()) {
+      const { data } = fitImage(image);
+      for (let i = 0; i < data.length; i++) {
+        const c = i % 3;
+        const expected = ((data[i] as number) / 255 - (mean[c] as number)) / (std[c] as number);
+        worst = Math.max(worst, Math.abs((values[n * data.length + i] as number) - expected));
+      }
+    }
+    expect(worst).toBeLessThan(1e-6);
+    batch.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test('takes the crop, size, mean and deviation of the record', async () => {
+    const image = synthetic(50, 40);
+    const options = {
+      inputSize: [10, 12, 3] as const,
+      crop: 'squash' as const,
+      mean: [0, 0, 0] as const,
+      std: [1, 0.5, 0.25] as const,
+    };
+    const input = preprocess(image, options);
+    expect(input.shape).toEqual([1, 10, 12, 3]);
+    const resized = resizeBicubic(image, 12, 10).data;
+    const values = await input.data();
+    for (let i = 0; i < resized.length; i++) {
+      expect(values[i]).toBeCloseTo(((resized[i] as number) / 255) * 2 ** (i % 3), 5);
+    }
+    input.dispose();
+    const large = preprocess(image, PRETRAINED_WEIGHTS['revcol_base.in22k_ft_in1k_384']);
+    expect(large.shape).toEqual([1, 384, 384, 3]);
+    large.dispose();
+  });
+
+  test('errors say what is wrong', () => {
+    expect(() => preprocess([])).toThrow('got no image');
+    const short = { width: 4, height: 4, data: new Uint8Array(17) };
+    expect(() => preprocess(short)).toThrow('need 48 bytes (RGB) or 64 (RGBA), got 17');
+    expect(() => toRgb({ width: 0, height: 4, data: new Uint8Array(0) })).toThrow('0 x 4');
+    expect(() => resizeBicubic(synthetic(4, 4), 0, 3)).toThrow('got 0 x 3');
+    expect(() => fitImage(synthetic(4, 4), { inputSize: [32, 64, 3], crop: 'center' })).toThrow(
+      '32 x 64',
+    );
+    expect(() => crop(synthetic(4, 4), 2, 2, 3, 1)).toThrow('does not lie inside 4 x 4');
+    expect(() => readPixels({ width: 1, height: 1 } as OffscreenCanvas)).toThrow('OffscreenCanvas');
+  });
+
+  test('a view into a larger buffer is read at its place', () => {
+    const image = synthetic(9, 7);
+    const buffer = new Uint8Array(image.data.length + 5);
+    buffer.set(image.data, 5);
+    const view = { ...image, data: buffer.subarray(5) };
+    expect(sha256(resizeBicubic(toRgb(view), 5, 4).data)).toBe(
+      sha256(resizeBicubic(image, 5, 4).data),
+    );
+  });
+});
+
+test('class names', async () => {
+  const { IMAGENET_CLASSES } = await import('../../src/registry/imagenet_classes');
+  expect(IMAGENET_CLASSES).toHaveLength(1000);
+  expect(new Set(IMAGENET_CLASSES).size).toBe(999);
+  expect(IMAGENET_CLASSES[0]).toBe('tench, Tinca tinca');
+  expect(IMAGENET_CLASSES[281]).toMatch(/^tabby/);
+  expect(IMAGENET_CLASSES[999]).toMatch(/^toilet tissue/);
+});
