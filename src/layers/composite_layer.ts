@@ -67,15 +67,23 @@ export abstract class CompositeLayer extends tf.layers.Layer {
     }
   }
 
-  /** Adds one weight per spec. */
-  protected addSpecs(specs: readonly WeightSpec[], trainable = true): tf.LayerVariable[] {
+  /**
+   * Adds one weight per spec.
+   *
+   * @param stddev deviation of the truncated normals
+   */
+  protected addSpecs(
+    specs: readonly WeightSpec[],
+    trainable = true,
+    stddev = 0.02,
+  ): tf.LayerVariable[] {
     return specs.map(({ name, shape, init }) =>
       this.addWeight(
         name,
         shape,
         'float32',
         init === 'truncatedNormal'
-          ? tf.initializers.truncatedNormal({ stddev: 0.02 })
+          ? tf.initializers.truncatedNormal({ stddev })
           : tf.initializers.constant({ value: init }),
         undefined,
         trainable,

@@ -72,7 +72,7 @@ export class ConvNextBlock extends CompositeLayer implements StagedLayer {
     return ConvNextBlock.prototype.call;
   }
 
-  stage(trainable: boolean): Stage {
+  stage(trainable: boolean, dropRate = 0): Stage {
     const [
       depthwiseKernel,
       depthwiseBias,
@@ -95,7 +95,7 @@ export class ConvNextBlock extends CompositeLayer implements StagedLayer {
       projectBias,
       layerScale,
     } as ConvNextWeights<Variable>;
-    return new ConvNextStage(weights, this.dropRate, trainable);
+    return new ConvNextStage(weights, Math.max(dropRate, this.dropRate), trainable);
   }
 
   override call(inputs: Tensor | Tensor[], kwargs: { training?: boolean }): Tensor {

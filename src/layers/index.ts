@@ -3,9 +3,27 @@ import { ConvNextBlock, type ConvNextBlockArgs } from './convnext_block';
 import { RevColHead, type RevColHeadArgs } from './head';
 import { RevColImageDecoder, type RevColImageDecoderArgs } from './image_decoder';
 import { LevelFusion, type LevelFusionArgs } from './level_fusion';
+import { MultiHeadAttention, type MultiHeadAttentionArgs } from './multi_head_attention';
+import { PaddingMask } from './padding_mask';
+import { PatchEmbedding, type PatchEmbeddingArgs } from './patch_embedding';
+import {
+  LearnedPositions,
+  SinusoidalPositions,
+  type LearnedPositionsArgs,
+  type SinusoidalPositionsArgs,
+} from './positions';
 import { RevColBackbone, type RevColBackboneArgs } from './rev_col_backbone';
 import { ReversibleColumn, type ReversibleColumnArgs } from './reversible_column';
 import { RevColStem, type RevColStemArgs } from './stem';
+import { TokenEmbedding, type TokenEmbeddingArgs } from './token_embedding';
+import {
+  TransformerDecoderBlock,
+  type TransformerDecoderBlockArgs,
+} from './transformer_decoder_block';
+import {
+  TransformerEncoderBlock,
+  type TransformerEncoderBlockArgs,
+} from './transformer_encoder_block';
 
 /** See `RevColBackbone`. */
 export function revColBackbone(args?: RevColBackboneArgs): RevColBackbone {
@@ -40,4 +58,48 @@ export function revColHead(args: RevColHeadArgs): RevColHead {
 /** See `RevColImageDecoder`. */
 export function revColImageDecoder(args: RevColImageDecoderArgs): RevColImageDecoder {
   return new RevColImageDecoder(args);
+}
+
+/** See `MultiHeadAttention`. */
+export function multiHeadAttention(args: MultiHeadAttentionArgs): MultiHeadAttention {
+  return new MultiHeadAttention(args);
+}
+
+/** See `TransformerEncoderBlock`. */
+export function transformerEncoderBlock(
+  args: TransformerEncoderBlockArgs,
+): TransformerEncoderBlock {
+  return new TransformerEncoderBlock(args);
+}
+
+/** See `TransformerDecoderBlock`. */
+export function transformerDecoderBlock(
+  args: TransformerDecoderBlockArgs,
+): TransformerDecoderBlock {
+  return new TransformerDecoderBlock(args);
+}
+
+/** See `TokenEmbedding`. */
+export function tokenEmbedding(args: TokenEmbeddingArgs): TokenEmbedding {
+  return new TokenEmbedding(args);
+}
+
+/** See `LearnedPositions`. */
+export function learnedPositions(args: LearnedPositionsArgs): LearnedPositions {
+  return new LearnedPositions(args);
+}
+
+/** See `SinusoidalPositions`. */
+export function sinusoidalPositions(args?: SinusoidalPositionsArgs): SinusoidalPositions {
+  return new SinusoidalPositions(args);
+}
+
+/** See `PatchEmbedding`. */
+export function patchEmbedding(args: PatchEmbeddingArgs): PatchEmbedding {
+  return new PatchEmbedding(args);
+}
+
+/** See `PaddingMask`. */
+export function paddingMask(): PaddingMask {
+  return new PaddingMask();
 }

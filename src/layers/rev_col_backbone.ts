@@ -4,6 +4,7 @@ import type * as tf from '@tensorflow/tfjs-layers';
 import type { AnchorSpacing } from '../ops/reversible/anchors';
 import { runColumns } from '../ops/reversible/backbone';
 import { measureReconstruction, type ReconstructionError } from '../ops/reversible/reconstruction';
+import { tidyAll } from '../ops/reversible/stage';
 import { requireInteger, requireOneOf, show } from './arguments';
 import {
   resolveOptions,
@@ -17,6 +18,15 @@ import { levelShapes } from './level_shapes';
 import { ReversibleColumn } from './reversible_column';
 import { RevColStem } from './stem';
 import { instantiate, serializeTemplate, type LayerOrConfig } from './template';
+import { areCausal } from './transformer_causality';
+import {
+  checkCache,
+  firstMask,
+  fittingMask,
+  toTensors,
+  withoutMaskMetadata,
+  type SequenceKwargs,
+} from './transformer_masks';
 
 type Layer = tf.layers.Layer;
 type LayerArgs = ConstructorParameters<typeof tf.layers.Layer>[0];
@@ -96,6 +106,8 @@ export class RevColBackbone extends CompositeLayer {
       requireInteger(OWNER, 'anchorEvery', this.anchorEvery, 1);
     }
     this.stemLayer = this.makeStem();
+    this.supportsMasking = true;
+    withoutMaskMetadata(this);
   }
 
   private checkOutput(): void {
@@ -188,23 +200,46 @@ export class RevColBackbone extends CompositeLayer {
     return this.stemLayer;
   }
 
-  override call(
-    inputs: Tensor | Tensor[],
-    kwargs: { training?: boolean; mask?: Tensor },
-  ): Tensor | Tensor[] {
-    const x = (Array.isArray(inputs) ? inputs[0] : inputs) as Tensor;
-    const training = kwargs.training ?? false;
-    const mask = (Array.isArray(kwargs.mask) ? kwargs.mask[0] : kwargs.mask) ?? undefined;
+  /**
+   * Mask of the outputs, `[batch, time]`: the stem's, where it makes or knows masks (as
+   * `TokenEmbedding` does with `maskZero`), else the input's.
+   */
+  override computeMask(inputs: Tensor | Tensor[], mask?: Tensor | Tensor[]): Tensor | Tensor[] {
+    const x = toTensors(inputs)[0] as Tensor;
+    const own = this.stemMask(x, firstMask(mask)) as Tensor;
+    if (this.outputMode === 'pyramid') return this.options.channels.map(() => own);
+    const outputs = this.outputColumns.map(() => own);
+    return outputs.length === 1 ? own : outputs;
+  }
+
+  private stemMask(x: Tensor, mask: Tensor | undefined): Tensor | undefined {
+    if (!this.stemLayer.supportsMasking) return mask;
+    return firstMask(this.stemLayer.computeMask(x, mask));
+  }
+
+  /**
+   * @param kwargs.mask which tokens are real, `[batch, time]`; reaches every block
+   * @param kwargs.cache to give tokens one after another: only the new ones go in and come out.
+   *   Needs causal transformer blocks
+   */
+  override call(inputs: Tensor | Tensor[], kwargs: SequenceKwargs = {}): Tensor | Tensor[] {
+    const x = toTensors(inputs)[0] as Tensor;
+    const { training = false, cache } = kwargs;
+    checkCache(OWNER, kwargs, areCausal(this.columnList.flatMap((c) => c.stageLayers)));
     return tidy(() => {
-      const stem = this.stemLayer.apply(x, { training }) as Tensor;
+      const stemArgs = cache ? { training, startIndex: cache.length } : { training };
+      const stem = this.stemLayer.apply(x, stemArgs) as Tensor;
       const top = this.options.channels.length - 1;
       const columns = this.outputColumns;
+      // Only sequences have masks; tfjs may hand an image the mask of another branch of the model.
+      const mask = stem.rank === 3 ? this.stemMask(x, firstMask(kwargs.mask)) : undefined;
       const { last, tapped } = runColumns(this.columnPlans(), stem, {
         backprop: this.options.backprop,
         training,
         anchorEvery: this.anchorEvery,
         taps: columns.filter((c) => c < this.columns - 1),
-        mask,
+        mask: fittingMask(OWNER, stem, mask),
+        caches: cache,
         usesLevels: usedLevels(top, this.outputMode !== 'pyramid'),
       });
       if (this.outputMode === 'pyramid') return last;
@@ -224,16 +259,19 @@ export class RevColBackbone extends CompositeLayer {
    * no anchor at all: what the anchors save you from. Meant for judging trained weights.
    *
    * @param x a batch of inputs
-   * @param training whether dropout and batch statistics are active; default false
+   * @param kwargs.training whether dropout and batch statistics are active; default false
+   * @param kwargs.mask which tokens are real, `[batch, time]`, unless the stem knows
    */
-  reconstructionError(x: Tensor, { training = false } = {}): ReconstructionError[] {
+  reconstructionError(
+    x: Tensor,
+    { training = false, mask }: Omit<SequenceKwargs, 'cache'> = {},
+  ): ReconstructionError[] {
     if (!this.built) throw new Error(`${OWNER}: apply the layer to an input before checking it`);
-    const stem = this.stemLayer.apply(x, { training }) as Tensor;
-    try {
-      return measureReconstruction(this.columnPlans(), stem, training);
-    } finally {
-      stem.dispose();
-    }
+    return tidyAll(() => {
+      const stem = this.stemLayer.apply(x, { training }) as Tensor;
+      const known = this.stemMask(x, firstMask(mask));
+      return measureReconstruction(this.columnPlans(), stem, { training, mask: known });
+    });
   }
 
   override computeOutputShape(inputShape: tf.Shape | tf.Shape[]): tf.Shape | tf.Shape[] {

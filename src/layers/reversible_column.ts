@@ -20,6 +20,13 @@ import { LevelFusion } from './level_fusion';
 import { levelShapes, sameShape } from './level_shapes';
 import { stageOf } from './stage_of';
 import { instantiate, templateOf } from './template';
+import {
+  firstMask,
+  fittingMask,
+  toTensors,
+  withoutMaskMetadata,
+  type SequenceKwargs,
+} from './transformer_masks';
 import { alphaSpec } from './weight_specs';
 
 type Layer = tf.layers.Layer;
@@ -57,6 +64,8 @@ export class ReversibleColumn extends CompositeLayer {
     this.options = resolveOptions('ReversibleColumn', args);
     this.outputMode = args.output ?? 'pyramid';
     requireOneOf('ReversibleColumn', 'output', this.outputMode, ['pyramid', 'last']);
+    this.supportsMasking = true;
+    withoutMaskMetadata(this);
   }
 
   override build(inputShape: tf.Shape | tf.Shape[]): void {
@@ -174,6 +183,11 @@ export class ReversibleColumn extends CompositeLayer {
     return layer;
   }
 
+  /** Fusions and blocks, bottom level first. Once built. */
+  get stageLayers(): Layer[] {
+    return this.levelLayers.flatMap(({ fusion, blocks }) => [fusion, ...blocks]);
+  }
+
   /**
    * The column as the reversible walk sees it, with what is trainable now.
    *
@@ -221,14 +235,20 @@ export class ReversibleColumn extends CompositeLayer {
     return columnInverse(this.column(), 0, stem, features, { training: false, seed: drawSeed() });
   }
 
+  /** The mask of the stem's output, for every output. */
+  override computeMask(_: Tensor | Tensor[], mask?: Tensor | Tensor[]): Tensor | Tensor[] {
+    const own = firstMask(mask) as Tensor;
+    return this.outputMode === 'last' ? own : this.options.channels.map(() => own);
+  }
+
+  /** @param kwargs.mask which tokens are real, `[batch, time]`; reaches every block */
   override call(
     inputs: Tensor | Tensor[],
-    kwargs: { training?: boolean; mask?: Tensor },
+    kwargs: Omit<SequenceKwargs, 'cache'> = {},
   ): Tensor | Tensor[] {
-    const [stem, ...previous] = (Array.isArray(inputs) ? inputs : [inputs]) as [
-      Tensor,
-      ...Tensor[],
-    ];
+    const [stem, ...previous] = toTensors(inputs) as [Tensor, ...Tensor[]];
+    // Only sequences have masks; tfjs may hand an image the mask of another branch of the model.
+    const mask = stem.rank === 3 ? firstMask(kwargs.mask) : undefined;
     return tidy(() => {
       const top = this.options.channels.length - 1;
       const { last } = runColumns([this.column()], stem, {
@@ -236,7 +256,7 @@ export class ReversibleColumn extends CompositeLayer {
         training: kwargs.training ?? false,
         anchorEvery: 'auto',
         taps: [],
-        mask: kwargs.mask ?? undefined,
+        mask: fittingMask('ReversibleColumn', stem, mask),
         previous: this.isFirst ? undefined : previous,
         usesLevels: usedLevels(top, this.outputMode === 'last'),
       });

@@ -10,8 +10,11 @@ type Layer = tf.layers.Layer;
 
 /** A layer that brings its own hand-differentiated stage. */
 export interface StagedLayer extends Layer {
-  /** @param trainable whether weight gradients are wanted */
-  stage(trainable: boolean): Stage;
+  /**
+   * @param trainable whether weight gradients are wanted
+   * @param dropRate stochastic depth that the column asks for; the larger of it and the layer's own
+   */
+  stage(trainable: boolean, dropRate?: number): Stage;
   /** The `call` that the stage stands for; a subclass that overrides it is differentiated as is. */
   readonly stagedCall: Layer['call'];
 }
@@ -31,7 +34,7 @@ function isStaged(layer: Layer): layer is StagedLayer {
  */
 export function stageOf(layer: Layer, trainable: boolean, dropRate = 0): Stage {
   const wanted = trainable && layer.trainable;
-  if (isStaged(layer)) return layer.stage(wanted);
+  if (isStaged(layer)) return layer.stage(wanted, dropRate);
   return new AutodiffStage(
     layer.name,
     (inputs, context) => residualDropped(inputs, run(layer, inputs, context), dropRate, context),

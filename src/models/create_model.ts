@@ -5,6 +5,8 @@ import { RevColHead } from '../layers/head';
 import { RevColImageDecoder } from '../layers/image_decoder';
 import { RevColBackbone, type RevColBackboneArgs } from '../layers/rev_col_backbone';
 import { modelRecord, type ModelName } from '../registry/models';
+import { isVitSizeName, type VitSizeName } from '../registry/vit_sizes';
+import { createVitModel } from './vit';
 
 /** Options of `createModel`; those left out are the named size's own. */
 export interface CreateModelOptions extends Pick<
@@ -39,10 +41,17 @@ const MAX_PROGRESSIVE_CLASSES = 1000;
  * intensities), after the first three of these columns. Sides must then be multiples of
  * `patchSize * 2 ** (levels - 1)` for the images to have the input's size.
  *
- * @param name a size such as `'revcol_tiny'`, see `listModels()`
+ * A RevCol-ViT (`'revcol_vit_small'`, `'revcol_vit_base'`) has levels of equal width and neither
+ * intermediate supervision nor a kernel size, see `createVitModel`.
+ *
+ * @param name a size such as `'revcol_tiny'`, see `listModels()` and `VIT_SIZES`
  * @throws when the name is unknown or an option is out of range
  */
-export function createModel(name: ModelName, options: CreateModelOptions = {}): tf.LayersModel {
+export function createModel(
+  name: ModelName | VitSizeName,
+  options: CreateModelOptions = {},
+): tf.LayersModel {
+  if (isVitSizeName(name)) return createVit(name, options);
   const { size, weights } = modelRecord(name);
   const numClasses = options.numClasses ?? weights?.numClasses ?? 1000;
   requireInteger('createModel', 'numClasses', numClasses, 1);
@@ -70,6 +79,17 @@ export function createModel(name: ModelName, options: CreateModelOptions = {}): 
     ? supervisedOutputs(features as tf.SymbolicTensor[], numClasses, args, image.shape[3] as number)
     : new RevColHead({ name: 'head', units: numClasses }).apply(features);
   return tf.model({ name, inputs: image, outputs: outputs as tf.SymbolicTensor[] });
+}
+
+function createVit(name: VitSizeName, options: CreateModelOptions): tf.LayersModel {
+  const { kernelSize, topFusion, intermediateSupervision, ...rest } = options;
+  if (kernelSize != null || topFusion != null || intermediateSupervision) {
+    throw new Error(
+      `createModel: ${name} has neither kernelSize, topFusion nor intermediateSupervision; leave ` +
+        `these options out`,
+    );
+  }
+  return createVitModel(name, rest);
 }
 
 /** Columns after which the network is supervised: N/4, N/2, 3N/4 and N, counted from 0. */

@@ -26,7 +26,7 @@ export interface Golden {
   metadata: Record<string, string>;
 }
 
-/** Reads one safetensors golden; int64 tensors come back as int32. */
+/** Reads one safetensors golden; int64 and uint8 tensors come back as int32. */
 export function readGolden(file: string): Golden {
   const bytes = fs.readFileSync(path.join(GOLDENS_DIR, file));
   const headerLength = Number(bytes.readBigUInt64LE(0));
@@ -42,7 +42,9 @@ export function readGolden(file: string): Golden {
     if (dtype === 'F32') tensors.set(name, { shape, data: new Float32Array(raw) });
     else if (dtype === 'I64')
       tensors.set(name, { shape, data: Int32Array.from(new BigInt64Array(raw), Number) });
-    else throw new Error(`readGolden: ${file} holds ${name} as ${dtype}; expected F32 or I64`);
+    else if (dtype === 'U8')
+      tensors.set(name, { shape, data: Int32Array.from(new Uint8Array(raw)) });
+    else throw new Error(`readGolden: ${file} holds ${name} as ${dtype}; expected F32, I64 or U8`);
   }
   return { tensors, metadata: (__metadata__ ?? {}) as unknown as Record<string, string> };
 }

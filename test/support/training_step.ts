@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { seededRandom, withSeededRandom } from '../../src/ops/random';
+import { tidyAll } from '../../src/ops/reversible/stage';
 import { relativeError } from './backends';
 
 /** Standard normal numbers (Box-Muller), the same for the same seed. */
@@ -42,11 +43,11 @@ export function randomizeWeights(
     const values = normals(seed + 7919 * i, size);
     const random = seededRandom(seed + 104729 * i);
     const [name, fanIn] = [weight.originalName, size / ((weight.shape.at(-1) as number) || 1)];
-    tf.tidy(() =>
+    tf.tidy(() => {
       weight.write(
         tf.tensor(values.map(valueOf(name, fanIn, random, alphas)), weight.shape as number[]),
-      ),
-    );
+      );
+    });
   });
 }
 
@@ -84,7 +85,7 @@ export function takeStep(
   x: tf.Tensor | null = null,
   seed = 1,
 ): Step {
-  return tf.tidy(() => {
+  return tidyAll(() => {
     const variables = weights.map((w) => w.read());
     const wanted = x ? [...variables, x] : variables;
     const { value, grads } = withSeededRandom(seed, () =>

@@ -20,6 +20,8 @@ export interface RunOptions {
   /** Columns whose top level is returned as well, ascending. */
   taps: readonly number[];
   mask?: tf.Tensor;
+  /** Earlier keys and values, when tokens are generated one after another. */
+  caches?: StageContext['caches'];
   /** Seed of all randomness; drawn from `Math.random` when absent. */
   seed?: number;
   /**
@@ -70,7 +72,8 @@ export function runColumns(
   return disposingTapeOnError(() => {
     const alphas = namedAlphas(columns, options.previous != null);
     const magnitudes = clampAlphas(alphas);
-    const context = { training: options.training, seed: options.seed ?? drawSeed() };
+    const { training, caches } = options;
+    const context = { training, caches, seed: options.seed ?? drawSeed() };
     if (options.backprop === 'stored') {
       return runStored(columns, stem, { ...context, mask: options.mask }, options);
     }
@@ -107,13 +110,14 @@ function anchorsFor(
   magnitudes: readonly number[],
   spacing: AnchorSpacing,
 ): Set<number> {
-  const minima = Array.from({ length: columns + 1 }, () => 1);
-  alphas.forEach(({ column }, i) => {
-    minima[column + 1] = Math.min(minima[column + 1] as number, magnitudes[i] as number);
+  // Shifted by one, so that the features given to the first column come first.
+  const minima = Array.from({ length: columns + 1 }, (): number[] => []);
+  alphas.forEach(({ column, level }, i) => {
+    (minima[column + 1] as number[])[level] = magnitudes[i] as number;
   });
   const hasPrevious = alphas.some(({ column }) => column === 0);
-  const shifted = anchorColumns(hasPrevious ? minima : minima.slice(1), spacing);
-  return hasPrevious ? new Set([...shifted].map((i) => i - 1)) : shifted;
+  if (!hasPrevious) return anchorColumns(minima.slice(1), spacing);
+  return new Set([...anchorColumns(minima, spacing)].map((i) => i - 1));
 }
 
 function runStored(

@@ -21,10 +21,10 @@ export interface ReconstructionError {
 export function measureReconstruction(
   columns: readonly Column[],
   stem: tf.Tensor,
-  training: boolean,
+  { training, mask }: Pick<StageContext, 'training' | 'mask'>,
 ): ReconstructionError[] {
   return tidyAll(() => {
-    const context: StageContext = { training, seed: drawSeed() };
+    const context: StageContext = { training, mask, seed: drawSeed() };
     const exact: tf.Tensor[][] = [];
     columns.forEach((column, i) => {
       exact.push(columnForward(column, i, stem, exact[i - 1] ?? null, context));

@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
+import type { KeyValueCache } from '../attention_cache';
+
 /** What a stage may depend on besides its inputs and weights. */
 export interface StageContext {
   /** Whether dropout, stochastic depth and batch statistics are active. */
@@ -8,6 +10,8 @@ export interface StageContext {
   seed: number;
   /** Mask that reaches every stage, for example `[batch, time]` of which tokens are real. */
   mask?: tf.Tensor;
+  /** Earlier keys and values, when tokens are generated one after another. Never in training. */
+  caches?: KeyValueCache;
 }
 
 /** Gradients of one stage. */

@@ -1,0 +1,143 @@
+import * as tfc from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-layers';
+
+import { dropout } from '../ops/attention_dropout';
+import { drawSeed } from '../ops/random';
+import { addPositions, embed, sinusoidalPositions } from '../ops/transformer_embedding';
+import { requireInteger, requireOneOf, requireRate, show } from './arguments';
+import { CompositeLayer, variablesOf } from './composite_layer';
+import { requirePositions, type PositionKwargs } from './positions';
+import { firstMask, toTensors, withoutMaskMetadata } from './transformer_masks';
+import type { WeightSpec } from './weight_specs';
+
+type LayerArgs = ConstructorParameters<typeof tf.layers.Layer>[0];
+const OWNER = 'TokenEmbedding';
+
+/** Arguments of `TokenEmbedding`; names as in `tf.layers.embedding`. */
+export type TokenEmbeddingArgs = LayerArgs & TokenEmbeddingOptions;
+
+interface TokenEmbeddingOptions {
+  /** Size of the vocabulary; ids run from 0 to `inputDim - 1`. */
+  inputDim: number;
+  /** Width of the embeddings. */
+  outputDim: number;
+  /** Whether id 0 is padding, which the mask then hides from every later layer. Default false. */
+  maskZero?: boolean;
+  /** What is added for a token's position. Default `'none'`. */
+  positions?: 'none' | 'learned' | 'sinusoidal';
+  /** Longest sequence, in tokens; needed for learned positions. */
+  sequenceLength?: number | null;
+  /** Factor of the embeddings before positions are added; `sqrt(outputDim)` is usual. Default 1. */
+  scale?: number;
+  /** Rate at which values of the output are dropped in training, in [0, 1). Default 0. */
+  dropout?: number;
+  /** Standard deviation of the initial embeddings. Default 0.02. */
+  initializerRange?: number;
+}
+
+/**
+ * Token embedding with positions: the stem of a RevCol over language.
+ *
+ * Input: ids `[batch, time]`, int32 (or float32 holding whole numbers, as `tf.input` gives by
+ * default). Output: `[batch, time, outputDim]`, float32. With `maskZero`, `computeMask(ids)` is
+ * true where the id is not 0.
+ *
+ * @throws when an argument is out of range, or a sequence is longer than `sequenceLength`
+ */
+export class TokenEmbedding extends CompositeLayer {
+  static className = 'RevColTokenEmbedding';
+
+  private readonly options: Required<TokenEmbeddingOptions>;
+
+  constructor(args: TokenEmbeddingArgs) {
+    super(args);
+    this.options = {
+      inputDim: args.inputDim,
+      outputDim: args.outputDim,
+      maskZero: args.maskZero ?? false,
+      positions: args.positions ?? 'none',
+      sequenceLength: args.sequenceLength ?? null,
+      scale: args.scale ?? 1,
+      dropout: args.dropout ?? 0,
+      initializerRange: args.initializerRange ?? 0.02,
+    };
+    const { inputDim, outputDim, positions, sequenceLength } = this.options;
+    requireInteger(OWNER, 'inputDim', inputDim, 1);
+    requireInteger(OWNER, 'outputDim', outputDim, 1);
+    requireOneOf(OWNER, 'positions', positions, ['none', 'learned', 'sinusoidal']);
+    requireRate(OWNER, 'dropout', this.options.dropout);
+    if (positions === 'learned' || sequenceLength != null) {
+      requireInteger(OWNER, 'sequenceLength', sequenceLength, 1);
+    }
+    this.supportsMasking = true;
+    withoutMaskMetadata(this);
+  }
+
+  override build(inputShape: tf.Shape | tf.Shape[]): void {
+    const shape = inputShape as tf.Shape;
+    if (shape.length !== 2) {
+      throw new Error(`${OWNER}: input shape ${show(shape)}; expected ids [batch, time]`);
+    }
+    const { inputDim, outputDim, positions, sequenceLength, initializerRange } = this.options;
+    if (shape[1] != null && sequenceLength != null) {
+      requirePositions(OWNER, 0, shape[1], sequenceLength);
+    }
+    const specs: WeightSpec[] = [
+      { name: 'embeddings', shape: [inputDim, outputDim], init: 'truncatedNormal' },
+    ];
+    if (positions === 'learned') {
+      specs.push({
+        name: 'position_embeddings',
+        shape: [sequenceLength as number, outputDim],
+        init: 'truncatedNormal',
+      });
+    }
+    this.addSpecs(specs, true, initializerRange);
+    this.built = true;
+  }
+
+  override computeOutputShape(inputShape: tf.Shape | tf.Shape[]): tf.Shape {
+    return [...(inputShape as tf.Shape), this.options.outputDim];
+  }
+
+  /** With `maskZero` true where an id is not 0, `[batch, time]`; else the mask given, if any. */
+  override computeMask(
+    inputs: tfc.Tensor | tfc.Tensor[],
+    mask?: tfc.Tensor | tfc.Tensor[],
+  ): tfc.Tensor {
+    const ids = toTensors(inputs)[0] as tfc.Tensor;
+    return this.options.maskZero ? tfc.notEqual(ids, 0) : (firstMask(mask) as tfc.Tensor);
+  }
+
+  override call(
+    inputs: tfc.Tensor | tfc.Tensor[],
+    kwargs: PositionKwargs & { training?: boolean } = {},
+  ): tfc.Tensor {
+    const ids = toTensors(inputs)[0] as tfc.Tensor;
+    const { startIndex = 0, training = false } = kwargs;
+    const { sequenceLength, scale, dropout: rate } = this.options;
+    const time = ids.shape[1] as number;
+    requireInteger(OWNER, 'startIndex', startIndex, 0);
+    if (sequenceLength != null) requirePositions(OWNER, startIndex, time, sequenceLength);
+    const [table] = variablesOf(this._trainableWeights) as [tfc.Variable];
+    return tfc.tidy(() => {
+      const x = embed(table, tfc.cast(ids, 'int32'));
+      const placed = this.placed(scale === 1 ? x : tfc.mul(x, scale), startIndex);
+      return dropout(placed, training ? rate : 0, drawSeed());
+    });
+  }
+
+  private placed(x: tfc.Tensor, startIndex: number): tfc.Tensor {
+    const { positions, outputDim } = this.options;
+    if (positions === 'none') return x;
+    if (positions === 'learned') {
+      return addPositions(x, variablesOf(this._trainableWeights)[1] as tfc.Variable, startIndex);
+    }
+    const time = x.shape[1] as number;
+    return addPositions(x, sinusoidalPositions(startIndex, time, outputDim, 10000), 0);
+  }
+
+  override getConfig() {
+    return { ...super.getConfig(), ...this.options };
+  }
+}

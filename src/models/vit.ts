@@ -1,0 +1,75 @@
+import * as tf from '@tensorflow/tfjs-layers';
+
+import { requireInteger, requireLevels } from '../layers/arguments';
+import { RevColHead } from '../layers/head';
+import { PatchEmbedding } from '../layers/patch_embedding';
+import { RevColBackbone, type RevColBackboneArgs } from '../layers/rev_col_backbone';
+import { TransformerEncoderBlock } from '../layers/transformer_encoder_block';
+import { VIT_SIZES, type VitSizeName } from '../registry/vit_sizes';
+
+/** Options of `createVitModel`; those left out are the named size's own. */
+export interface CreateVitModelOptions extends Pick<
+  RevColBackboneArgs,
+  'columns' | 'depths' | 'patchSize' | 'dropPathRate' | 'backprop' | 'anchorEvery'
+> {
+  /** `[height, width, channels]` of the images. Default [224, 224, 3]. */
+  inputShape?: [number, number, number];
+  /** Number of classes. Default 1000. */
+  numClasses?: number;
+  /** Channels per level, all equal. Default: the size's width. */
+  channels?: number[];
+}
+
+/** The width of levels that must be equal. */
+function widthOf(channels: readonly number[], numHeads: number): number {
+  const [width] = channels as [number];
+  if (channels.some((c) => c !== width) || width % numHeads !== 0) {
+    throw new Error(
+      `createVitModel: channels are [${channels.join(', ')}]; expected the same number at every ` +
+        `level, a multiple of ${numHeads}, the number of heads`,
+    );
+  }
+  return width;
+}
+
+/**
+ * Builds a RevCol-ViT image classifier (paper section 4.3) as a `tf.LayersModel`: isotropic columns
+ * over patches, with blocks of scaled cosine attention and residual post-norm. Images `[batch,
+ * height, width, 3]` to logits `[batch, numClasses]`. Weights are random.
+ *
+ * @throws when an option is out of range, or the levels' channels differ
+ */
+export function createVitModel(
+  name: VitSizeName,
+  options: CreateVitModelOptions = {},
+): tf.LayersModel {
+  const size = VIT_SIZES[name];
+  const { numHeads } = size;
+  const depths = [...(options.depths ?? size.depths)];
+  const channels = options.channels ?? depths.map(() => size.width);
+  requireLevels('createVitModel', channels, depths);
+  const width = widthOf(channels, numHeads);
+  const units = options.numClasses ?? 1000;
+  requireInteger('createVitModel', 'numClasses', units, 1);
+  const patchSize = options.patchSize ?? size.patchSize;
+  const image = tf.input({
+    shape: options.inputShape ?? [size.imageSize, size.imageSize, 3],
+    name: 'image',
+  });
+  const backbone = new RevColBackbone({
+    name: 'backbone',
+    isotropic: true,
+    columns: options.columns ?? size.columns,
+    channels: [...channels],
+    depths,
+    dropPathRate: options.dropPathRate ?? 0,
+    backprop: options.backprop,
+    anchorEvery: options.anchorEvery,
+    stem: new PatchEmbedding({ filters: width, patchSize }),
+    block: new TransformerEncoderBlock({ numHeads, norm: 'post', attention: 'cosine' }),
+  });
+  const logits = new RevColHead({ name: 'head', units }).apply(
+    backbone.apply(image) as tf.SymbolicTensor,
+  );
+  return tf.model({ name, inputs: image, outputs: logits as tf.SymbolicTensor });
+}
