@@ -17,16 +17,39 @@ export {
 } from './layers/rev_col_backbone';
 export { ReversibleColumn, type ReversibleColumnArgs } from './layers/reversible_column';
 export { RevColStem, type RevColStemArgs } from './layers/stem';
+
+// Transformer layers
+export { MultiHeadAttention, type MultiHeadAttentionArgs } from './layers/multi_head_attention';
+export {
+  TransformerEncoderBlock,
+  type TransformerEncoderBlockArgs,
+} from './layers/transformer_encoder_block';
+export {
+  TransformerDecoderBlock,
+  type TransformerDecoderBlockArgs,
+} from './layers/transformer_decoder_block';
+export { TokenEmbedding, type TokenEmbeddingArgs } from './layers/token_embedding';
+export {
+  LearnedPositions,
+  SinusoidalPositions,
+  type LearnedPositionsArgs,
+  type SinusoidalPositionsArgs,
+} from './layers/positions';
+export { PatchEmbedding, type PatchEmbeddingArgs } from './layers/patch_embedding';
+export { PaddingMask } from './layers/padding_mask';
+export { KeyValueCache } from './ops/attention_cache';
 export type { ColumnOptions } from './layers/column_options';
 
 // Models
 export { createModel, type CreateModelOptions } from './models/create_model';
+export { createVitModel, type CreateVitModelOptions } from './models/vit';
 export {
   listModels,
   type ListModelsOptions,
   type ModelName,
   type ModelRecord,
 } from './registry/models';
+export { VIT_SIZES, type VitSize, type VitSizeName } from './registry/vit_sizes';
 
 // Checkpoints
 export { loadCheckpoint, type LoadOptions, type LoadReport } from './weights/load_checkpoint';
