@@ -1,0 +1,15 @@
+/** Failures of the file system, told in terms of the model. */
+import { CheckpointError, messageOf } from '../weights/errors';
+
+/** The code that Node gives errors of the file system, such as `ENOENT`. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+}
+
+/** Turns a rejection of the file system into `io: what, and why`. For `.catch`. */
+export function failing(what: string): (error: unknown) => never {
+  return (error) => {
+    if (error instanceof CheckpointError) throw error;
+    throw new CheckpointError('io', `${what}: ${messageOf(error)}`, { cause: error });
+  };
+}

@@ -1,0 +1,10 @@
+/**
+ * tfjs-revcol/node: models as files in plain Node. Importing this module lets `model.save` and
+ * `tf.loadLayersModel` take `file://` URLs. Import `tfjs-revcol` as well to load models with its
+ * layers.
+ */
+import { registerFileRouters } from './files/register_routers';
+
+export { fileSystem, type FileSystemOptions } from './files/file_system';
+
+registerFileRouters();
