@@ -15,7 +15,9 @@ export default {
       '@swc/jest',
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
     ],
+    '/@jsquash/': '<rootDir>/test/support/jpeg_decoder_transform.cjs',
   },
+  transformIgnorePatterns: ['/node_modules/(?!@jsquash/)'],
   maxWorkers: 2,
   testTimeout: 60000,
 };

@@ -15,7 +15,7 @@ export type Drawable =
 export function readPixels(source: Drawable): PixelImage {
   if (typeof OffscreenCanvas === 'undefined') {
     throw new Error(
-      'readPixels: needs OffscreenCanvas; in Node decode the file with a library (jpeg-js, pngjs) ' +
+      'readPixels: needs OffscreenCanvas; in Node decode the file with a library (@jsquash/jpeg, pngjs) ' +
         'and pass { width, height, data }',
     );
   }
