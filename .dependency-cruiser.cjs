@@ -41,6 +41,7 @@ module.exports = {
   options: {
     tsPreCompilationDeps: 'specify',
     tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require'] },
     doNotFollow: { path: 'node_modules' },
     exclude: { path: 'src/ops/wasm/assembly' },
   },

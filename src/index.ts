@@ -59,6 +59,12 @@ export type { Checkpoint } from './weights/checkpoint';
 export { CheckpointError } from './weights/errors';
 export type { CheckpointSource } from './weights/source';
 
+// Text generation
+export type { DecodeOptions, Decoded, StepModel } from './text/step_model';
+export { greedySearch, type SequentialOptions } from './text/decode_greedy';
+export { sampleTokens, type SamplingOptions } from './text/decode_sampling';
+export { beamSearch, type BeamOptions, type Hypothesis } from './text/decode_beam';
+
 // Memory
 export { memoryPeak, type MemoryPeak } from './ops/memory_peak';
 export { recompute } from './ops/recompute';

@@ -1,0 +1,86 @@
+import { seededRandom } from '../ops/random';
+import { checkDecoding, requireWhole } from './decode_steps';
+import { decodeSequentially, type SequentialOptions } from './decode_greedy';
+import type { Decoded, StepModel } from './step_model';
+
+/** Options of `sampleTokens`. */
+export interface SamplingOptions extends SequentialOptions {
+  /** Divides the logits; above 0. Small: close to greedy. Default 1. */
+  temperature?: number;
+  /** Only so many of the most probable tokens may be drawn. Default: all. */
+  topK?: number;
+  /**
+   * Only the most probable tokens that together reach this probability may be drawn, in (0, 1]
+   * (Holtzman et al. 2020, arXiv 1904.09751). Applied after `temperature` and `topK`. Default 1.
+   */
+  topP?: number;
+  /** Makes the draws repeatable. Default: other draws every time. */
+  seed?: number;
+}
+
+/**
+ * Draws every token at random by its probability.
+ *
+ * @param prompts token ids, one row per sequence, all of the same length from 1
+ * @returns one sequence per prompt; its `logProb` is the model's own, before temperature and cuts
+ * @throws when prompts or options are out of range, or the logits are not numbers
+ */
+export function sampleTokens(
+  model: StepModel,
+  prompts: readonly (readonly number[])[],
+  options: SamplingOptions,
+): Promise<Decoded[]> {
+  const { temperature = 1, topK, topP = 1, seed } = options;
+  checkDecoding('sampleTokens', prompts, options);
+  if (!(temperature > 0 && Number.isFinite(temperature))) {
+    throw new Error(
+      `sampleTokens: temperature is ${temperature}; expected a number above 0 (greedySearch always ` +
+        `takes the most probable token)`,
+    );
+  }
+  if (topK != null) requireWhole('sampleTokens', 'topK', topK, 1);
+  if (!(topP > 0 && topP <= 1)) {
+    throw new Error(`sampleTokens: topP is ${topP}; expected a number in (0, 1]`);
+  }
+  if (seed != null) requireWhole('sampleTokens', 'seed', seed, 0);
+  const random = seed == null ? Math.random : seededRandom(seed);
+  return decodeSequentially(model, prompts, options, (logProbs) =>
+    draw(candidates(logProbs, temperature, topK, topP), random()),
+  );
+}
+
+interface Candidates {
+  ids: number[];
+  /** Not normalised. */
+  weights: number[];
+}
+
+/** Tokens that may be drawn, the most probable first. */
+function candidates(
+  logProbs: Float64Array,
+  temperature: number,
+  topK = logProbs.length,
+  topP: number,
+): Candidates {
+  const order = Array.from(logProbs.keys()).filter((id) => (logProbs[id] as number) > -Infinity);
+  const at = (id: number) => logProbs[id] as number;
+  order.sort((a, b) => at(b) - at(a) || a - b);
+  const ids = order.slice(0, topK);
+  const largest = at(ids[0] as number);
+  const weights = ids.map((id) => Math.exp((at(id) - largest) / temperature));
+  const goal = topP * weights.reduce((a, b) => a + b, 0);
+  let sum = 0;
+  let count = 0;
+  while (count < ids.length && (count === 0 || sum < goal)) sum += weights[count++] as number;
+  return { ids: ids.slice(0, count), weights: weights.slice(0, count) };
+}
+
+/** @param u uniform on [0, 1) */
+function draw({ ids, weights }: Candidates, u: number): number {
+  let rest = u * weights.reduce((a, b) => a + b, 0);
+  for (let i = 0; i < ids.length; i++) {
+    rest -= weights[i] as number;
+    if (rest < 0) return ids[i] as number;
+  }
+  return ids[ids.length - 1] as number;
+}

@@ -1,0 +1,115 @@
+/** What all ways of decoding share: checks, running a step, and log-probabilities. */
+import * as tf from '@tensorflow/tfjs-core';
+
+import { KeyValueCache } from '../ops/attention_cache';
+import type { DecodeOptions, StepModel } from './step_model';
+
+/** Log-probabilities of the next token, one row per sequence; suppressed tokens have -Infinity. */
+export type LogProbs = Float64Array[];
+
+/** Asserts a whole number of at least `least`. */
+export function requireWhole(owner: string, name: string, value: unknown, least: number): void {
+  if (Number.isInteger(value) && (value as number) >= least) return;
+  throw new Error(`${owner}: ${name} is ${String(value)}; expected a whole number from ${least}`);
+}
+
+/** Asserts that prompts are rows of equal length from 1, and that the common options are in range. */
+export function checkDecoding(
+  owner: string,
+  prompts: readonly (readonly number[])[],
+  { maxNewTokens, endId, suppressIds = [] }: DecodeOptions,
+): void {
+  const time = prompts[0]?.length ?? 0;
+  if (time === 0 || prompts.some((p) => p.length !== time)) {
+    throw new Error(
+      `${owner}: prompts of ${prompts.map((p) => p.length).join(', ') || 'no'} tokens; expected at ` +
+        `least one prompt, all of the same length from 1. Decode prompts of other lengths separately`,
+    );
+  }
+  for (const id of prompts.flat()) requireWhole(owner, 'a prompt token', id, 0);
+  requireWhole(owner, 'maxNewTokens', maxNewTokens, 1);
+  if (endId != null) requireWhole(owner, 'endId', endId, 0);
+  for (const id of suppressIds) requireWhole(owner, 'a suppressed id', id, 0);
+  if (endId != null && suppressIds.includes(endId)) {
+    throw new Error(`${owner}: endId ${endId} is among suppressIds, so no sequence could end`);
+  }
+}
+
+/**
+ * Runs `fn` with a stepper on a new cache, and frees the cache afterwards, also when it throws.
+ */
+export async function withStepper<T>(
+  model: StepModel,
+  options: DecodeOptions,
+  fn: (stepper: Stepper) => Promise<T>,
+): Promise<T> {
+  const stepper = new Stepper(model, options);
+  try {
+    return await fn(stepper);
+  } finally {
+    stepper.dispose();
+  }
+}
+
+/** A model and the sequences that it is in the middle of. */
+export class Stepper {
+  private readonly cache = new KeyValueCache();
+
+  constructor(
+    private readonly model: StepModel,
+    private readonly options: DecodeOptions,
+  ) {}
+
+  /** Gives every sequence its new tokens and reads what may follow. */
+  async step(ids: readonly (readonly number[])[]): Promise<LogProbs> {
+    const shape: [number, number] = [ids.length, ids[0]?.length ?? 0];
+    const logits = tf.tidy(() => {
+      const scores = this.model.step(tf.tensor2d(ids.flat(), shape, 'int32'), this.cache);
+      if (scores.rank !== 2 || scores.shape[0] !== shape[0]) {
+        throw new Error(
+          `StepModel: step gave logits of shape [${scores.shape.join(', ')}] for ${shape[0]} ` +
+            `sequences; expected [${shape[0]}, vocabulary]: those after the last token`,
+        );
+      }
+      return scores;
+    });
+    try {
+      const values = (await logits.data()) as Float32Array;
+      const vocabulary = logits.shape[1];
+      return ids.map((_, row) =>
+        logSoftmax(values.subarray(row * vocabulary, (row + 1) * vocabulary), this.options),
+      );
+    } finally {
+      logits.dispose();
+    }
+  }
+
+  /** Goes on with a choice of the sequences, by their rows in the last step. */
+  select(rows: readonly number[]): void {
+    this.cache.gather(rows);
+  }
+
+  dispose(): void {
+    this.cache.dispose();
+  }
+}
+
+/** In double precision, so that decoding is the same on every backend that gives these logits. */
+function logSoftmax(logits: Float32Array, { suppressIds = [] }: DecodeOptions): Float64Array {
+  const result = Float64Array.from(logits);
+  for (const id of suppressIds) if (id < result.length) result[id] = -Infinity;
+  let largest = -Infinity;
+  for (const value of result) {
+    if (Number.isNaN(value)) {
+      throw new Error('StepModel: step gave logits that are not numbers (NaN); check the weights');
+    }
+    if (value > largest) largest = value;
+  }
+  if (largest === -Infinity) {
+    throw new Error('StepModel: no token is left to choose; suppress fewer ids');
+  }
+  let sum = 0;
+  for (const value of result) sum += Math.exp(value - largest);
+  const shift = largest + Math.log(sum);
+  return result.map((value) => value - shift);
+}
