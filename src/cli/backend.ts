@@ -1,41 +1,61 @@
 /** The tfjs backend that the command line computes on. */
 import * as tf from '@tensorflow/tfjs-core';
 
-/** Backends by name, the fastest first. `--backend` takes these. */
+/** Backends by name, the fastest first, and the packages that bring them. `--backend` takes these. */
 const PACKAGES = {
-  tensorflow: '@tensorflow/tfjs-node',
-  wasm: '@tensorflow/tfjs-backend-wasm',
-  cpu: '@tensorflow/tfjs-backend-cpu',
+  tensorflow: ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'],
+  wasm: ['@tensorflow/tfjs-backend-wasm'],
+  cpu: ['@tensorflow/tfjs-backend-cpu'],
 } as const;
 
 export type BackendName = keyof typeof PACKAGES;
 
 export const BACKEND_NAMES = Object.keys(PACKAGES) as BackendName[];
 
+/** Loads a package by its name; replaced in tests. */
+export type Import = (specifier: string) => Promise<unknown>;
+
+// By variable: these are optional, and nobody's bundler should want them.
+const importPackage: Import = (specifier) => import(specifier);
+
 /**
  * Loads and activates a backend: the named one, else the fastest that is installed.
  *
  * @returns its name
- * @throws Error that says what to install
+ * @throws Error that says what to install, and what is wrong with a backend that is installed
  */
-export async function activateBackend(wanted?: BackendName): Promise<BackendName> {
+export async function activateBackend(
+  wanted?: BackendName,
+  load: Import = importPackage,
+): Promise<BackendName> {
+  // Without it tfjs recommends tfjs-node on standard error.
+  tf.enableProdMode();
   const failures: string[] = [];
   for (const name of wanted ? [wanted] : BACKEND_NAMES) {
-    try {
-      // By variable: these are optional, and nobody's bundler should want them.
-      const specifier: string = PACKAGES[name];
-      await import(specifier);
-      if (await tf.setBackend(name)) {
-        await tf.ready();
-        return name;
+    for (const specifier of PACKAGES[name]) {
+      try {
+        await load(specifier);
+        if (await tf.setBackend(name)) {
+          await tf.ready();
+          return name;
+        }
+        failures.push(`${specifier} did not start`);
+      } catch (error) {
+        if (!isAbsent(error, specifier)) failures.push(`${specifier}: ${firstLine(error)}`);
       }
-      failures.push(`${name}: did not start`);
-    } catch (error) {
-      failures.push(`${name}: ${(error as Error).message.split('\n')[0]}`);
     }
   }
-  const install = wanted ? PACKAGES[wanted] : `${PACKAGES.tensorflow} or ${PACKAGES.wasm}`;
-  throw new Error(
-    `no tfjs backend to compute on; run: npm install ${install}\n${failures.join('\n')}`,
-  );
+  const install = wanted ? PACKAGES[wanted].at(-1) : PACKAGES.wasm[0];
+  const found = failures.length > 0 ? ` (${failures.join('; ')})` : '';
+  throw new Error(`there is no tfjs backend to compute on${found}; run: npm install ${install}`);
+}
+
+function isAbsent(error: unknown, specifier: string): boolean {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const notFound = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND';
+  return notFound && message.includes(`'${specifier}'`);
+}
+
+function firstLine(error: unknown): string {
+  return (error as Error).message.split('\n')[0] as string;
 }

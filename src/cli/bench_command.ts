@@ -68,12 +68,17 @@ Examples:
       if (options.train) await loadGradients();
       const total = options.batch.length * (options.runs + 1);
       const results = await withProgress(terminal, name, String, async (report) => {
-        const measured: Measurement[] = [];
-        let done = 0;
-        for (const batch of options.batch) {
-          measured.push(await measure(name, batch, options, () => report(++done, total)));
+        const model = buildModel(name, options);
+        try {
+          const measured: Measurement[] = [];
+          let done = 0;
+          for (const batch of options.batch) {
+            measured.push(await measure(model, batch, options, () => report(++done, total)));
+          }
+          return measured;
+        } finally {
+          model.dispose();
         }
-        return measured;
       });
       const what = options.train ? `training step, ${options.backprop}` : 'inference';
       const head = { model: name, backend, what, inputSize: options.inputSize };
@@ -102,23 +107,30 @@ async function loadGradients(): Promise<void> {
   });
 }
 
-async function measure(
+function buildModel(
   name: string,
-  batch: number,
-  { inputSize, runs, columns, train, backprop }: BenchOptions,
-  afterRun: () => void,
-): Promise<Measurement> {
+  { inputSize, columns, train, backprop }: BenchOptions,
+): LayersModel {
   const model = createModel(name as ModelName, {
     inputShape: [inputSize, inputSize, 3],
     columns,
     backprop,
   });
+  if (train) model.compile({ optimizer: 'sgd', loss: crossEntropy });
+  return model;
+}
+
+async function measure(
+  model: LayersModel,
+  batch: number,
+  { inputSize, runs, train }: BenchOptions,
+  afterRun: () => void,
+): Promise<Measurement> {
   const images = tf.randomUniform([batch, inputSize, inputSize, 3], -1, 1, 'float32', 1);
   const labels = tf.tidy(() =>
     tf.oneHot(tf.zeros([batch], 'int32'), model.outputShape[1] as number),
   );
   try {
-    if (train) model.compile({ optimizer: tf.train.sgd(1e-3), loss: crossEntropy });
     const run = train ? () => model.trainOnBatch(images, labels) : () => predict(model, images);
     const times: number[] = [];
     const { peakBytes } = await memoryPeak(async () => {
@@ -140,7 +152,6 @@ async function measure(
     };
   } finally {
     tf.dispose([images, labels]);
-    model.dispose();
   }
 }
 

@@ -7,6 +7,8 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 
+import images from '../cli/images.json';
+
 const ROOT = path.resolve(__dirname, '../..');
 const TSC = require.resolve('typescript/bin/tsc');
 
@@ -118,6 +120,7 @@ describe('the packed package', () => {
         '@tensorflow/tfjs-core@4.22.0',
         '@tensorflow/tfjs-layers@4.22.0',
         '@tensorflow/tfjs-backend-cpu@4.22.0',
+        '@tensorflow/tfjs-backend-wasm@4.22.0',
       ],
       project,
     );
@@ -156,6 +159,46 @@ describe('the packed package', () => {
     const wrong = compile('wrong', "'four'");
     expect(wrong.stdout).toMatch(/error TS2322: Type 'string' is not assignable to type 'number'/);
     expect(wrong.stdout.match(/error TS/g)).toHaveLength(1);
+  });
+
+  /** Runs the installed command as npx does, by its link in `.bin`. */
+  function command(...args: string[]): ReturnType<typeof node> {
+    return node([path.join(project, 'node_modules/.bin/tfjs-revcol'), ...args]);
+  }
+
+  test('brings the command tfjs-revcol', () => {
+    const help = command('--help');
+    expect(help).toMatchObject({ stderr: '', status: 0 });
+    expect(help.stdout).toContain('Usage: tfjs-revcol [options] [command]');
+    const models = command('models', 'revcol_tiny*');
+    expect(models).toMatchObject({ stderr: '', status: 0 });
+    expect(models.stdout).toMatch(/^revcol_tiny\.in1k +30\.5 M +4 +224x224 +1000 +82\.2 +135 MB$/m);
+    expect(command('inspect', 'none.pth')).toMatchObject({ stdout: '', status: 1 });
+  });
+
+  test('the command computes on the wasm backend and decodes with what it brings', () => {
+    const size = ['--columns', '1', '--input-size', '32', '--runs', '1'];
+    const bench = command('bench', 'revcol_tiny', ...size, '--json');
+    expect(bench).toMatchObject({ stderr: '', status: 0 });
+    expect(JSON.parse(bench.stdout)).toMatchObject({ backend: 'wasm' });
+    const { file } = images.files['jpeg 4:2:0'];
+    fs.writeFileSync(path.join(project, 'cut.jpg'), Buffer.from(file, 'base64').subarray(0, 700));
+    const { stderr, status } = command('classify', 'cut.jpg', '--weights', 'none.pth');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^tfjs-revcol: cut\.jpg: cannot be decoded: Premature end/);
+  });
+
+  test('keeps the libraries of the command out of the rest', () => {
+    const dist = path.join(project, 'node_modules/tfjs-revcol/dist');
+    const text = fs
+      .readdirSync(dist)
+      .filter((name) => /\.c?js$/.test(name))
+      .map((name) => fs.readFileSync(path.join(dist, name), 'utf8'))
+      .join('\n');
+    expect(text).toContain('RevColBackbone');
+    for (const sign of ['CommanderError', 'SingleBar', 'mozjpeg', 'PNG.sync', 'toilet tissue']) {
+      expect({ [sign]: text.includes(sign) }).toEqual({ [sign]: false });
+    }
   });
 
   test('holds what it must and nothing else', () => {

@@ -26,9 +26,12 @@ export interface Golden {
   metadata: Record<string, string>;
 }
 
-/** Reads one safetensors golden; int64 and uint8 tensors come back as int32. */
+/**
+ * Reads one safetensors file, of the goldens or at an absolute path; int64 and uint8 tensors come
+ * back as int32.
+ */
 export function readGolden(file: string): Golden {
-  const bytes = fs.readFileSync(path.join(GOLDENS_DIR, file));
+  const bytes = fs.readFileSync(path.resolve(GOLDENS_DIR, file));
   const headerLength = Number(bytes.readBigUInt64LE(0));
   const header = JSON.parse(bytes.toString('utf8', 8, 8 + headerLength)) as Record<
     string,

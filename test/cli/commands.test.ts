@@ -1,0 +1,222 @@
+/** The command line's surface: help, listing, inspection, timing, and wrong use of any of them. */
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+
+import { activateBackend } from '../../src/cli/backend';
+import { listModels } from '../../src/registry/models';
+import { PRETRAINED_WEIGHTS } from '../../src/registry/pretrained';
+import { MODEL_SIZES } from '../../src/registry/sizes';
+import { BACKENDS, expectNoLeak, useBackend } from '../support/backends';
+import { describeGoldens, GOLDENS_DIR, readGolden } from '../support/goldens';
+import { version } from '../../package.json';
+import { cli, cliError, cliOut } from './run';
+
+const COMMANDS = ['models', 'inspect', 'convert', 'classify', 'bench'];
+const golden = (file: string) => path.join(GOLDENS_DIR, file);
+
+describe('help', () => {
+  test('lists every command, with examples', async () => {
+    const help = await cliOut('--help');
+    for (const command of COMMANDS) expect(help).toMatch(new RegExp(`^  ${command} `, 'm'));
+    expect(help).toMatch(/Examples:\n {2}\$ tfjs-revcol /);
+  });
+
+  test.each(COMMANDS)('%s has help with examples of itself', async (command) => {
+    const help = await cliOut(command, '--help');
+    expect(help).toContain(`Usage: tfjs-revcol ${command} `);
+    const examples = help.split('Examples:\n')[1] ?? '';
+    const lines = examples.split('\n').filter((line) => line.trim() !== '');
+    expect(lines.length).toBeGreaterThan(1);
+    for (const line of lines) expect(line).toMatch(new RegExp(`^ {2}\\$ tfjs-revcol ${command}`));
+  });
+
+  test('the version is the package’s', async () => {
+    expect(await cliOut('--version')).toBe(`${version}\n`);
+  });
+
+  test.each([
+    [['convrt'], "unknown command 'convrt'"],
+    [['models', '--fast'], "unknown option '--fast'"],
+    [['inspect'], "missing required argument 'file'"],
+    [['convert', 'a', 'b', '--dtype', 'int4'], "'int4' is invalid. Allowed choices are float32"],
+    [['classify', 'a.png'], "required option '-w, --weights <file|name>' not specified"],
+    [['classify', 'a.png', '-w', 'b', '--top', '0'], 'whole number of at least 1'],
+    [['bench', '--batch', '1,x'], 'whole number of at least 1'],
+  ])('%j is wrong use', async (args, message) => {
+    const { status, out, error } = await cli(...args);
+    expect({ status, out }).toEqual({ status: 1, out: '' });
+    expect(error).toContain(message);
+  });
+});
+
+describe('models', () => {
+  test('lists sizes and published weights', async () => {
+    const lines = (await cliOut('models')).trim().split('\n');
+    const names = lines.slice(1).map((line) => line.split(' ')[0]);
+    expect(new Set(names)).toEqual(
+      new Set([...Object.keys(MODEL_SIZES), ...Object.keys(PRETRAINED_WEIGHTS)]),
+    );
+    const base = lines.find((line) => line.startsWith('revcol_base.in22k_ft_in1k_384'));
+    expect(base?.split(/ {2,}/)).toEqual([
+      'revcol_base.in22k_ft_in1k_384',
+      '138.6 M',
+      '16',
+      '384x384',
+      '1000',
+      '86.7',
+      '555 MB',
+    ]);
+  });
+
+  test('filters, and gives full records as JSON', async () => {
+    const records = JSON.parse(await cliOut('models', 'revcol_l*', '-p', '--json')) as unknown;
+    expect(records).toEqual(
+      JSON.parse(JSON.stringify(listModels({ filter: 'revcol_l*', pretrained: true }))),
+    );
+    expect(records).toHaveLength(3);
+    expect(await cliError('models', 'resnet*')).toContain("no model matches 'resnet*'");
+  });
+});
+
+describeGoldens('inspect', () => {
+  test('shows every tensor and which model it is', async () => {
+    const { tensors } = readGolden('supervised.weights.safetensors');
+    const lines = (await cliOut('inspect', golden('supervised.pth'))).split('\n');
+    const rows = lines.slice(1, 1 + tensors.size).map((line) => line.split(/ {2,}/));
+    const expected = [...tensors].map(([name, { shape }]) => [
+      name,
+      `[${shape.join(', ')}]`,
+      'float32',
+    ]);
+    expect(rows.sort()).toEqual(expected.sort());
+    const text = lines.join('\n');
+    expect(text).toContain('4 columns, channels 8 16 24 32, depths 1 1 2 1, kernel 3, patch 4');
+    expect(text).toContain('head:     10 classes, intermediate supervision');
+    expect(text).toMatch(new RegExp(`^tensors: +${tensors.size}, `, 'm'));
+  });
+
+  test('JSON', async () => {
+    const file = golden('huge.weights.safetensors');
+    const summary = JSON.parse(await cliOut('inspect', file, '--json')) as {
+      tensors: { name: string; shape: number[]; bytes: number }[];
+      architecture: object;
+    };
+    expect(summary).toMatchObject({
+      format: 'safetensors',
+      architecture: { columns: 4, topFusion: true, numClasses: 10, supervised: false },
+    });
+    const stem = summary.tensors.find(({ name }) => name === 'stem.0.weight');
+    expect(stem).toEqual({
+      name: 'stem.0.weight',
+      shape: [8, 3, 4, 4],
+      dtype: 'float32',
+      bytes: 4 * 8 * 3 * 16,
+    });
+  });
+
+  test('a file of other tensors is shown, and said to be no RevCol', async () => {
+    const text = await cliOut('inspect', golden('attention_cross.safetensors'));
+    expect(text).toMatch(/^model: +the tensors are not those of a RevCol/m);
+  });
+
+  test('--no-tensors leaves the list out', async () => {
+    const text = await cliOut('inspect', '--no-tensors', golden('plain.pth'));
+    expect(
+      text
+        .trim()
+        .split('\n')
+        .map((line) => line.split(':')[0]),
+    ).toEqual(['format', 'tensors', 'model', 'head']);
+  });
+
+  test('bad files', async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'revcol-cli-'));
+    try {
+      const bytes = fs.readFileSync(golden('plain.pth'));
+      const write = (name: string, data: string | Uint8Array) => {
+        fs.writeFileSync(path.join(folder, name), data);
+        return path.join(folder, name);
+      };
+      await cliError('inspect', write('text.pth', 'hello, this is no checkpoint'));
+      await cliError('inspect', write('empty.pth', ''));
+      await cliError('inspect', write('half.pth', bytes.subarray(0, bytes.length / 2)));
+      expect(await cliError('inspect', path.join(folder, 'none.pth'))).toContain('none.pth');
+      expect(await cliError('inspect', folder)).toContain(folder);
+      const error = await cliError('inspect', golden('plain.pth'), '--key', 'state_dict_ema');
+      expect(error).toContain('state_dict_ema');
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+describe('bench', () => {
+  // The slow cpu backend would only make the same test slower.
+  const backend = BACKENDS.find((name) => name !== 'cpu') ?? 'cpu';
+  const small = ['bench', 'revcol_tiny', '--columns', '1', '--input-size', '32'];
+
+  beforeAll(() => useBackend(backend));
+
+  test('inference: one measurement for each batch', async () => {
+    const args = [...small, '--runs', '2', '--batch', '1,2', '--json'];
+    const report = JSON.parse(await expectNoLeak(() => cliOut(...args))) as {
+      results: Record<string, number>[];
+    };
+    expect(report).toMatchObject({ model: 'revcol_tiny', what: 'inference', inputSize: 32 });
+    expect(report.results.map(({ batch }) => batch)).toEqual([1, 2]);
+    for (const { batch = 0, milliseconds = 0, imagesPerSecond = 0, ...rest } of report.results) {
+      expect(milliseconds).toBeGreaterThan(0);
+      expect(imagesPerSecond).toBeCloseTo((1000 * batch) / milliseconds);
+      // One column of RevCol-T holds some 7 million weights.
+      expect(rest.peakBytes).toBeGreaterThan(25e6);
+    }
+  });
+
+  test('training, as a table', async () => {
+    const text = await expectNoLeak(() => cliOut(...small, '--train', '--runs', '1'));
+    const [title, header, row] = text.split('\n');
+    expect(title).toMatch(/^revcol_tiny, training step, reversible, 32 x 32, /);
+    expect(header).toMatch(/^batch +ms +first ms +images\/s +peak memory$/);
+    expect(row).toMatch(/^ +1 +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+ MB$/);
+  });
+
+  test('an unknown model', async () => {
+    expect(await cliError('bench', 'revcol_tinny')).toContain('nearest names: revcol_tiny');
+  });
+});
+
+describe('the backend', () => {
+  const absent = (specifier: string) =>
+    Promise.reject(
+      Object.assign(new Error(`Cannot find package '${specifier}' imported from main.js`), {
+        code: 'ERR_MODULE_NOT_FOUND',
+      }),
+    );
+
+  test('none installed: says what to install', async () => {
+    await expect(activateBackend(undefined, absent)).rejects.toThrow(
+      /^there is no tfjs backend to compute on; run: npm install @tensorflow\/tfjs-backend-wasm$/,
+    );
+    await expect(activateBackend('tensorflow', absent)).rejects.toThrow(
+      /run: npm install @tensorflow\/tfjs-node$/,
+    );
+  });
+
+  test('one that is installed and broken is told', async () => {
+    const broken = (specifier: string) =>
+      specifier === '@tensorflow/tfjs-node'
+        ? Promise.reject(new Error('libtensorflow.so.2: cannot open\nmore'))
+        : absent(specifier);
+    await expect(activateBackend(undefined, broken)).rejects.toThrow(
+      'compute on (@tensorflow/tfjs-node: libtensorflow.so.2: cannot open); run:',
+    );
+  });
+
+  test('the first that starts is taken', async () => {
+    const only = (name: string) => (specifier: string) =>
+      specifier === name ? Promise.resolve() : absent(specifier);
+    expect(await activateBackend(undefined, only('@tensorflow/tfjs-backend-cpu'))).toBe('cpu');
+    expect(await activateBackend(undefined, only('@tensorflow/tfjs-backend-wasm'))).toBe('wasm');
+  });
+});
