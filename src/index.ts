@@ -10,11 +10,8 @@ export { ConvNextBlock, type ConvNextBlockArgs } from './layers/convnext_block';
 export { RevColHead, type RevColHeadArgs } from './layers/head';
 export { RevColImageDecoder, type RevColImageDecoderArgs } from './layers/image_decoder';
 export { LevelFusion, type LevelFusionArgs } from './layers/level_fusion';
-export {
-  RevColBackbone,
-  type BackboneOutput,
-  type RevColBackboneArgs,
-} from './layers/rev_col_backbone';
+export { RevColBackbone, type RevColBackboneArgs } from './layers/rev_col_backbone';
+export type { BackboneOutput } from './layers/backbone_output';
 export { ReversibleColumn, type ReversibleColumnArgs } from './layers/reversible_column';
 export { RevColStem, type RevColStemArgs } from './layers/stem';
 

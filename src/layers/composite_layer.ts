@@ -56,13 +56,18 @@ export abstract class CompositeLayer extends tf.layers.Layer {
     for (const layer of this.sublayers) layer.setFastWeightInitDuringBuild(value);
   }
 
-  /** Runs the body of `build`; when it throws, frees the weights made so far. */
+  /**
+   * Runs the body of `build`; when it throws, frees the weights made so far and forgets them, so
+   * that the layer can still be applied to another input.
+   */
   protected buildOrUndo(body: () => void): void {
     try {
       body();
     } catch (error) {
       for (const weight of new Set(this.weights)) weight.dispose();
       this.sublayers = [];
+      this.trainableWeights = [];
+      this.nonTrainableWeights = [];
       throw error;
     }
   }
@@ -101,11 +106,12 @@ export abstract class CompositeLayer extends tf.layers.Layer {
     inputShape: tf.Shape | tf.Shape[],
   ): L {
     if (this.fastInit) layer.setFastWeightInitDuringBuild(true);
+    // Listed first: when its build throws, what it has made by then is freed with all the rest.
+    this.sublayers.push(layer);
     withNameScope(path, () => {
       if (!layer.built) layer.build(inputShape);
       layer.built = true;
     });
-    this.sublayers.push(layer);
     return layer;
   }
 }
@@ -119,17 +125,24 @@ export function variablesOf(weights: readonly tf.LayerVariable[]): Variable[] {
 export type FourVariables = [Variable, Variable, Variable, Variable];
 
 /**
- * Gives every weight of a user's layer a name below `prefix`, where its own name does not say so
+ * Gives every weight of a user's layer the name `scope/path/...`, where its own name does not say so
  * already: nested models name their weights when they are made, the same in every copy.
+ *
+ * @param scope scoped name of the layer that holds it
  */
-export function renameBelow(prefix: string, weights: readonly tf.LayerVariable[]): void {
+export function renameBelow(
+  scope: string,
+  path: string,
+  weights: readonly tf.LayerVariable[],
+): void {
   const seen = new Set<string>();
   for (const weight of weights) {
-    const local = weight.originalName.startsWith(`${prefix}/`)
-      ? weight.originalName.slice(prefix.length + 1)
-      : weight.originalName;
-    let name = `${prefix}/${local}`;
-    for (let i = 1; seen.has(name); i++) name = `${prefix}/${local}_${i}`;
+    const enclosing = [`${scope}/${path}/`, `${scope}/`].find((prefix) =>
+      weight.originalName.startsWith(prefix),
+    );
+    const local = weight.originalName.slice(enclosing?.length ?? 0);
+    let name = `${scope}/${path}/${local}`;
+    for (let i = 1; seen.has(name); i++) name = `${scope}/${path}/${local}_${i}`;
     seen.add(name);
     (weight as { originalName: string }).originalName = name;
   }

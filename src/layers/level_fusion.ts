@@ -90,6 +90,7 @@ export class LevelFusion extends CompositeLayer implements StagedLayer {
       this.addSpecs(specs);
     };
     const from = channels[0] as number;
+    this.paths.length = 0;
     if (this.level === 0) this.paths.push(null);
     else add(pathSpecs('down', isotropic ? [from, filters] : [DOWN, DOWN, from, filters], filters));
     channels.slice(1).forEach((c, i) => {

@@ -5,7 +5,8 @@ import type { AnchorSpacing } from '../ops/reversible/anchors';
 import { runColumns } from '../ops/reversible/backbone';
 import { measureReconstruction, type ReconstructionError } from '../ops/reversible/reconstruction';
 import { tidyAll } from '../ops/reversible/stage';
-import { requireInteger, requireOneOf, show } from './arguments';
+import { requireInteger, show } from './arguments';
+import { outputColumns, requireOutput, type BackboneOutput } from './backbone_output';
 import {
   resolveOptions,
   serializeOptions,
@@ -13,7 +14,7 @@ import {
   type ColumnOptions,
   type ResolvedOptions,
 } from './column_options';
-import { CompositeLayer } from './composite_layer';
+import { CompositeLayer, renameBelow } from './composite_layer';
 import { levelShapes } from './level_shapes';
 import { ReversibleColumn } from './reversible_column';
 import { RevColStem } from './stem';
@@ -31,9 +32,6 @@ import {
 type Layer = tf.layers.Layer;
 type LayerArgs = ConstructorParameters<typeof tf.layers.Layer>[0];
 const OWNER = 'RevColBackbone';
-
-/** What a backbone returns. */
-export type BackboneOutput = 'last' | 'pyramid' | 'columns' | number[];
 
 /** Arguments of `RevColBackbone`. */
 export type RevColBackboneArgs = LayerArgs &
@@ -86,8 +84,7 @@ export class RevColBackbone extends CompositeLayer {
   private readonly stemTemplate: LayerOrConfig | undefined;
   private readonly outputMode: BackboneOutput;
   private readonly anchorEvery: AnchorSpacing;
-  private readonly stemLayer: Layer;
-  private readonly columnList: ReversibleColumn[] = [];
+  private stemLayer: Layer;
 
   constructor(args: RevColBackboneArgs = {}) {
     super(args);
@@ -96,12 +93,14 @@ export class RevColBackbone extends CompositeLayer {
     this.patchSize = args.patchSize ?? 4;
     this.stemTemplate = args.stem ?? undefined;
     this.outputMode = args.output ?? 'last';
-    // JSON has no Infinity: a saved configuration holds the string.
+    // JSON has no Infinity: a saved configuration holds the word, in lower case as tfjs writes it.
     this.anchorEvery =
-      String(args.anchorEvery) === 'Infinity' ? Infinity : (args.anchorEvery ?? 'auto');
+      String(args.anchorEvery).toLowerCase() === 'infinity'
+        ? Infinity
+        : (args.anchorEvery ?? 'auto');
     requireInteger(OWNER, 'columns', this.columns, 1);
     requireInteger(OWNER, 'patchSize', this.patchSize, 1);
-    this.checkOutput();
+    requireOutput(OWNER, this.outputMode, this.columns);
     if (this.anchorEvery !== 'auto' && this.anchorEvery !== Infinity) {
       requireInteger(OWNER, 'anchorEvery', this.anchorEvery, 1);
     }
@@ -110,27 +109,9 @@ export class RevColBackbone extends CompositeLayer {
     withoutMaskMetadata(this);
   }
 
-  private checkOutput(): void {
-    const { outputMode } = this;
-    if (!Array.isArray(outputMode)) {
-      requireOneOf(OWNER, 'output', outputMode, ['last', 'pyramid', 'columns']);
-      return;
-    }
-    const ascending = outputMode.every(
-      (c, i) => Number.isInteger(c) && c > (outputMode[i - 1] ?? -1) && c < this.columns,
-    );
-    if (outputMode.length > 0 && ascending) return;
-    throw new Error(
-      `${OWNER}: output is ${JSON.stringify(outputMode)}; expected ascending column numbers from 0 ` +
-        `to ${this.columns - 1}`,
-    );
-  }
-
   /** Columns whose top level leaves the backbone. */
   private get outputColumns(): number[] {
-    if (Array.isArray(this.outputMode)) return this.outputMode;
-    const last = this.columns - 1;
-    return this.outputMode === 'columns' ? Array.from({ length: last + 1 }, (_, i) => i) : [last];
+    return outputColumns(this.outputMode, this.columns);
   }
 
   private makeStem(): Layer {
@@ -142,15 +123,26 @@ export class RevColBackbone extends CompositeLayer {
     });
   }
 
+  /** A stem in place of one whose weights went with a build that failed. */
+  private freshStem(): Layer {
+    const stem = this.makeStem();
+    stem.trainable = this.stemLayer.trainable;
+    return stem;
+  }
+
   override build(inputShape: tf.Shape | tf.Shape[]): void {
     const stemShape = this.checkedStemShape(inputShape);
     const shapes = this.shapesOf(inputShape, stemShape);
+    if (this.stemLayer.built) this.stemLayer = this.freshStem();
     this.buildOrUndo(() => {
       this.addSublayer(this.stemLayer, 'stem', inputShape);
       for (let i = 0; i < this.columns; i++) {
         const column = new ReversibleColumn({ ...this.options, name: `column_${i}` });
         this.addSublayer(column, `column_${i}`, i === 0 ? stemShape : [stemShape, ...shapes]);
-        this.columnList.push(column);
+      }
+      if (this.stemTemplate != null) {
+        const scope = (this.columnLayers[0] as ReversibleColumn).scopedName;
+        renameBelow(scope.replace(/\/column_0$/, ''), 'stem', this.stemLayer.weights);
       }
     });
     if (!this.trainable) this.trainable = false;
@@ -192,7 +184,7 @@ export class RevColBackbone extends CompositeLayer {
 
   /** The columns, first to last, for freezing some or for reading their weights. Once built. */
   get columnLayers(): readonly ReversibleColumn[] {
-    return this.columnList;
+    return this.sublayers.slice(1) as ReversibleColumn[];
   }
 
   /** The stem, for freezing it or for reading its weights. */
@@ -225,7 +217,7 @@ export class RevColBackbone extends CompositeLayer {
   override call(inputs: Tensor | Tensor[], kwargs: SequenceKwargs = {}): Tensor | Tensor[] {
     const x = toTensors(inputs)[0] as Tensor;
     const { training = false, cache } = kwargs;
-    checkCache(OWNER, kwargs, areCausal(this.columnList.flatMap((c) => c.stageLayers)));
+    checkCache(OWNER, kwargs, areCausal(this.columnLayers.flatMap((c) => c.stageLayers)));
     return tidy(() => {
       const stemArgs = cache ? { training, startIndex: cache.length } : { training };
       const stem = this.stemLayer.apply(x, stemArgs) as Tensor;
@@ -251,7 +243,7 @@ export class RevColBackbone extends CompositeLayer {
   }
 
   private columnPlans() {
-    return this.columnList.map((c) => c.column(this.trainable));
+    return this.columnLayers.map((c) => c.column(this.trainable));
   }
 
   /**
@@ -290,7 +282,7 @@ export class RevColBackbone extends CompositeLayer {
       patchSize: this.patchSize,
       stem: serializeTemplate(this.stemTemplate),
       output: Array.isArray(this.outputMode) ? [...this.outputMode] : this.outputMode,
-      anchorEvery: this.anchorEvery === Infinity ? 'Infinity' : this.anchorEvery,
+      anchorEvery: this.anchorEvery === Infinity ? 'infinity' : this.anchorEvery,
     };
   }
 }

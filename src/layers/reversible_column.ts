@@ -98,6 +98,7 @@ export class ReversibleColumn extends CompositeLayer {
   private buildLevels(expected: tf.Shape[], operandShape: (level: number) => tf.Shape[]): void {
     const { channels, depths, dropPathRate } = this.options;
     const rates = dropRates(dropPathRate, depths);
+    this.levelLayers.length = 0;
     this.alphas = this.addSpecs(
       channels.map((c, l) => alphaSpec(l, c)),
       !this.isFirst,
@@ -124,8 +125,8 @@ export class ReversibleColumn extends CompositeLayer {
     );
   }
 
-  /** Scoped name of this column, as its weights carry it. */
-  private get prefix(): string {
+  /** Scoped name of this column, as its weights carry it. Once built. */
+  get scopedName(): string {
     return (this.alphas[0] as tf.LayerVariable).originalName.replace(/\/level_0\/alpha$/, '');
   }
 
@@ -172,7 +173,7 @@ export class ReversibleColumn extends CompositeLayer {
     role: string,
   ): Layer {
     this.addSublayer(layer, path, unwrap(inputs));
-    renameBelow(`${this.prefix}/${path}`, layer.weights);
+    renameBelow(this.scopedName, path, layer.weights);
     const output = layer.computeOutputShape(unwrap(inputs));
     if (Array.isArray(output[0]) || !sameShape(output as tf.Shape, expected)) {
       throw new Error(

@@ -20,7 +20,7 @@ export function serializeLayer(layer: Layer): SerializedLayer {
 /**
  * Makes a fresh layer with the template's configuration and a name of its own.
  *
- * @throws when the template's class is not registered with tfjs
+ * @throws when the template's class is not registered with tfjs, or is a model without an input
  */
 export function instantiate(template: LayerOrConfig, name: string): Layer {
   const { className, config } =
@@ -37,7 +37,20 @@ export function instantiate(template: LayerOrConfig, name: string): Layer {
   // A nested model keeps its batch input shape; a plain layer must not fix one.
   delete named.batchInputShape;
   if (!Array.isArray(named.layers)) named.name = name;
-  return fromConfig(cls, named) as Layer;
+  const layer = fromConfig(cls, named) as Layer;
+  if (layer instanceof tf.LayersModel) finishModel(layer);
+  return layer;
+}
+
+/** A sequential model knows its shapes only once it is built, for which it needs no input. */
+function finishModel(model: tf.LayersModel): void {
+  if (model.built) return;
+  if (!model.outputs?.length) {
+    throw new Error(
+      `${model.name}: a model without an input is no template; give its first layer an inputShape`,
+    );
+  }
+  model.build(undefined as unknown as tf.Shape);
 }
 
 /** A template as given by the user: one for all levels, or one per level. */
