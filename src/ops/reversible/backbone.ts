@@ -234,7 +234,7 @@ function backwardNode(
     });
   }
   for (const { name } of weightSlots(plan.columns, plan.hasPrevious)) {
-    gradients[name] = () => walk.weightGradient(name);
+    gradients[name] = () => disposingTapeOnError(() => walk.weightGradient(name));
   }
   return gradients;
 }
