@@ -34,10 +34,17 @@ const { values: args } = parseArgs({
   },
 });
 
+/** A whole number from an option. */
+function whole(option: 'seed' | 'epochs'): number {
+  const value = Number(args[option]);
+  if (Number.isInteger(value) && value >= 0) return value;
+  throw new Error(`--${option} is ${args[option]}; expected a whole number from 0`);
+}
+
 /** Trains a network and says how well it does on digits that it has not seen. */
 async function learn(digits: readonly Digit[], unseen: readonly Digit[]): Promise<tf.LayersModel> {
   const model = digitsModel({ columns: COLUMNS });
-  const schedule = { epochs: Number(args.epochs), batchSize: BATCH_SIZE };
+  const schedule = { epochs: whole('epochs'), batchSize: BATCH_SIZE };
   console.log(
     `${digits.length} digits to train on, ${unseen.length} others to test with; ` +
       `${COLUMNS} columns, ${model.countParams()} parameters`,
@@ -87,13 +94,14 @@ async function compareModes(digits: readonly Digit[]): Promise<Measurement[]> {
         await measureStep(columns, mode, digits.slice(0, BATCH_SIZE), MEASURED_STEPS),
       );
       progress.step(`${columns} columns, ${mode}`);
+      await tf.nextFrame();
     }
   }
   progress.stop();
   return measurements;
 }
 
-seedEverything(Number(args.seed));
+seedEverything(whole('seed'));
 await startBackend('wasm');
 const { train: seen, test: unseen } = splitDigits(loadDigits(), TEST_SIZE);
 const model = await learn(seen, unseen);

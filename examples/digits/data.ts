@@ -31,7 +31,7 @@ export interface Split {
 export interface Batch {
   /** `[batch, CROP_SIDE, CROP_SIDE, 1]` */
   images: tf.Tensor4D;
-  /** One-hot, `[batch, 10]` */
+  /** One-hot, `[batch, 10]`, float32 */
   labels: tf.Tensor2D;
 }
 
@@ -80,8 +80,9 @@ function toBatch(digits: readonly Digit[], offset: () => number): Batch {
   const labels = Int32Array.from(digits, ({ label }) => label);
   return {
     images: tf.tensor4d(values, [digits.length, CROP_SIDE, CROP_SIDE, 1]),
-    labels: tf.tidy(
-      () => tf.oneHot(tf.tensor1d(labels, 'int32'), 10, 1, 0, 'float32') as tf.Tensor2D,
+    // Not oneHot's own dtype argument: its wasm kernel writes integers into float32 memory.
+    labels: tf.tidy(() =>
+      tf.cast(tf.oneHot(tf.tensor1d(labels, 'int32'), 10) as tf.Tensor2D, 'float32'),
     ),
   };
 }

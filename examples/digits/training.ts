@@ -40,6 +40,8 @@ export async function train(
       const value = (await model.trainOnBatch(images, labels)) as number;
       tf.dispose([images, labels]);
       onStep?.(value);
+      // The wasm backend never waits: without this no timer would run, the progress bar's included.
+      await tf.nextFrame();
     }
   }
   optimizer.dispose();
