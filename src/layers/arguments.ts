@@ -13,6 +13,16 @@ export function requireInteger(owner: string, name: string, value: unknown, leas
   throw new Error(`${owner}: ${name} is ${String(value)}; expected a whole number from ${least}`);
 }
 
+/** Asserts a spacing of anchors. */
+export function requireSpacing(owner: string, value: unknown): void {
+  if (value === 'auto' || value === Infinity || (Number.isInteger(value) && Number(value) >= 1)) {
+    return;
+  }
+  throw new Error(
+    `${owner}: anchorEvery is ${String(value)}; expected a whole number from 1, Infinity or 'auto'`,
+  );
+}
+
 /** Asserts a rate in [0, 1). */
 export function requireRate(owner: string, name: string, value: unknown): void {
   if (typeof value === 'number' && value >= 0 && value < 1) return;

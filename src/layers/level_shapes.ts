@@ -36,6 +36,23 @@ export function levelShapes(
   });
 }
 
+/**
+ * Shape that a level has, given that of its fusion's lower operand.
+ *
+ * @param isotropic undefined: unless the operand is an image
+ */
+export function shapeAbove(
+  lower: readonly number[],
+  level: number,
+  channels: number,
+  isotropic: boolean | undefined,
+): number[] {
+  if (level === 0) return [...lower];
+  const shrinks = !(isotropic ?? lower.length !== 4);
+  const inner = lower.slice(1, -1).map((d) => (shrinks ? Math.floor(d / 2) : d));
+  return [lower[0] as number, ...inner, channels];
+}
+
 /** Whether two shapes agree where both are known. */
 export function sameShape(a: tf.Shape, b: tf.Shape): boolean {
   return a.length === b.length && a.every((d, i) => d == null || b[i] == null || d === b[i]);

@@ -5,7 +5,7 @@ import type { AnchorSpacing } from '../ops/reversible/anchors';
 import { runColumns } from '../ops/reversible/backbone';
 import { measureReconstruction, type ReconstructionError } from '../ops/reversible/reconstruction';
 import { tidyAll } from '../ops/reversible/stage';
-import { requireInteger, show } from './arguments';
+import { requireInteger, requireSpacing, show } from './arguments';
 import { outputColumns, requireOutput, type BackboneOutput } from './backbone_output';
 import {
   resolveOptions,
@@ -101,9 +101,7 @@ export class RevColBackbone extends CompositeLayer {
     requireInteger(OWNER, 'columns', this.columns, 1);
     requireInteger(OWNER, 'patchSize', this.patchSize, 1);
     requireOutput(OWNER, this.outputMode, this.columns);
-    if (this.anchorEvery !== 'auto' && this.anchorEvery !== Infinity) {
-      requireInteger(OWNER, 'anchorEvery', this.anchorEvery, 1);
-    }
+    requireSpacing(OWNER, this.anchorEvery);
     this.stemLayer = this.makeStem();
     this.supportsMasking = true;
     withoutMaskMetadata(this);

@@ -2,6 +2,7 @@ import { tidy, type serialization, type Tensor } from '@tensorflow/tfjs-core';
 import type * as tf from '@tensorflow/tfjs-layers';
 
 import { drawSeed } from '../ops/random';
+import { clampAlphas, namedAlphas } from '../ops/reversible/alpha';
 import { runColumns } from '../ops/reversible/backbone';
 import { columnInverse, operands, type Column } from '../ops/reversible/column';
 import type { Level } from '../ops/reversible/level';
@@ -17,7 +18,7 @@ import {
 import { CompositeLayer, renameBelow, variablesOf } from './composite_layer';
 import { ConvNextBlock } from './convnext_block';
 import { LevelFusion } from './level_fusion';
-import { levelShapes, sameShape } from './level_shapes';
+import { levelShapes, sameShape, shapeAbove } from './level_shapes';
 import { stageOf } from './stage_of';
 import { instantiate, templateOf } from './template';
 import {
@@ -196,13 +197,17 @@ export class ReversibleColumn extends CompositeLayer {
    */
   column(trainable = true): Column {
     const wanted = trainable && this.trainable;
-    const rates = dropRates(this.options.dropPathRate, this.options.depths);
-    const levels = this.levelLayers.map(({ fusion, blocks }, l): Level => ({
-      stages: [
-        stageOf(fusion, wanted),
-        ...blocks.map((b, i) => stageOf(b, wanted, rates[l]?.[i] ?? 0)),
-      ],
-    }));
+    const { channels, isotropic, dropPathRate, depths } = this.options;
+    const rates = dropRates(dropPathRate, depths);
+    const levels = this.levelLayers.map(({ fusion, blocks }, l): Level => {
+      const shapeFor = (lower: number[]) => shapeAbove(lower, l, channels[l] as number, isotropic);
+      return {
+        stages: [
+          stageOf(fusion, wanted, { shapeFor }),
+          ...blocks.map((b, i) => stageOf(b, wanted, { dropRate: rates[l]?.[i] ?? 0 })),
+        ],
+      };
+    });
     return {
       levels,
       alphas: variablesOf(this.alphas),
@@ -233,7 +238,9 @@ export class ReversibleColumn extends CompositeLayer {
       );
     }
     const [stem, ...features] = inputs as [Tensor, ...Tensor[]];
-    return columnInverse(this.column(), 0, stem, features, { training: false, seed: drawSeed() });
+    const column = this.column();
+    clampAlphas(namedAlphas([column], true));
+    return columnInverse(column, 0, stem, features, { training: false, seed: drawSeed() });
   }
 
   /** The mask of the stem's output, for every output. */

@@ -4,6 +4,7 @@ import type * as tf from '@tensorflow/tfjs-layers';
 import { AutodiffStage } from '../ops/reversible/autodiff_stage';
 import type { Stage, StageContext } from '../ops/reversible/stage';
 import { survivalMask } from '../ops/stochastic_depth';
+import { show } from './arguments';
 import { variablesOf } from './composite_layer';
 
 type Layer = tf.layers.Layer;
@@ -24,20 +25,37 @@ function isStaged(layer: Layer): layer is StagedLayer {
   return typeof staged.stage === 'function' && staged.call === staged.stagedCall;
 }
 
+/** What a column asks of a stage. */
+export interface StageOptions {
+  /**
+   * Stochastic depth of a block that does not do it by itself, in [0, 1): a dropped sample passes
+   * the block unchanged, a kept one has its residual scaled by `1 / (1 - dropRate)`. Default 0.
+   */
+  dropRate?: number;
+  /** Shape that the stage must give for a first input of a shape. Default: the same shape. */
+  shapeFor?: (input: number[]) => number[];
+}
+
 /**
  * The stage of a built layer: its own where it has one, else automatic differentiation of its
  * `apply`.
  *
  * @param trainable false when an enclosing layer is frozen
- * @param dropRate stochastic depth of a block that does not do it by itself, in [0, 1): a dropped
- *   sample passes the block unchanged, a kept one has its residual scaled by `1 / (1 - dropRate)`
  */
-export function stageOf(layer: Layer, trainable: boolean, dropRate = 0): Stage {
+export function stageOf(
+  layer: Layer,
+  trainable: boolean,
+  { dropRate = 0, shapeFor = (input) => input }: StageOptions = {},
+): Stage {
   const wanted = trainable && layer.trainable;
   if (isStaged(layer)) return layer.stage(wanted, dropRate);
   return new AutodiffStage(
     layer.name,
-    (inputs, context) => residualDropped(inputs, run(layer, inputs, context), dropRate, context),
+    (inputs, context) => {
+      const output = run(layer, inputs, context);
+      checkShape(layer, output, shapeFor((inputs[0] as tfc.Tensor).shape));
+      return residualDropped(inputs, output, dropRate, context);
+    },
     wanted ? variablesOf(layer.trainableWeights) : [],
     variablesOf(layer.nonTrainableWeights),
   );
@@ -52,6 +70,15 @@ function run(layer: Layer, inputs: tfc.Tensor[], context: StageContext): tfc.Ten
     throw new Error(`${layer.name}: gives ${outputs.length} tensors; a block or fusion gives one`);
   }
   return outputs[0] as tfc.Tensor;
+}
+
+/** What `computeOutputShape` promised may not hold, or was not known when the layer was built. */
+function checkShape(layer: Layer, output: tfc.Tensor, expected: number[]): void {
+  if (tfc.util.arraysEqual(output.shape, expected)) return;
+  throw new Error(
+    `${layer.getClassName()} ${layer.name} gives ${show(output.shape)}; expected ${show(expected)}. ` +
+      `A block or fusion must give the shape of its level`,
+  );
 }
 
 function residualDropped(

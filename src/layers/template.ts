@@ -28,7 +28,7 @@ export function instantiate(template: LayerOrConfig, name: string): Layer {
   const entry = serialization.SerializationMap.getMap().classNameMap[className];
   if (entry == null) {
     throw new Error(
-      `RevColBackbone: the block or fusion class '${className}' is not registered; call ` +
+      `RevColBackbone: the class '${className}' of a template is not registered; call ` +
         `tf.serialization.registerClass(${className}) once before building or loading the model`,
     );
   }

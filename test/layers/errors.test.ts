@@ -1,0 +1,386 @@
+/** Bad input is refused with a message that says what to do, and changes nothing. */
+import * as tf from '@tensorflow/tfjs';
+import { createModel, layers, type RevColBackboneArgs } from 'tfjs-revcol';
+
+import { BACKENDS, expectNoLeak, useBackend } from '../support/backends';
+import { normalTensor, randomizeWeights } from '../support/training_step';
+import { OwnBlock } from './own_layers';
+
+beforeAll(() => useBackend(BACKENDS[0] as string));
+
+const SMALL: RevColBackboneArgs = { columns: 2, channels: [4, 6], depths: [1, 1], patchSize: 1 };
+const IMAGE = [4, 4, 3];
+
+/** Gives a scalar per sample, whatever the input. */
+class Scalar extends tf.layers.Layer {
+  static className = 'ScalarOfTests';
+  override computeOutputShape(inputShape: tf.Shape): tf.Shape {
+    return [inputShape[0] as null, 1];
+  }
+}
+/** A fusion that says that it reads three tensors. */
+class GreedyFusion extends tf.layers.Layer {
+  static className = 'GreedyFusionOfTests';
+  constructor(args = {}) {
+    super(args);
+    this.inputSpec = [{ ndim: 4 }, { ndim: 4 }, { ndim: 4 }];
+  }
+}
+/** Known to nobody. */
+class Unregistered extends tf.layers.Layer {
+  static className = 'UnregisteredOfTests';
+}
+/** Adds a weight, then fails. */
+class Failing extends tf.layers.Layer {
+  static className = 'FailingOfTests';
+  override build(): void {
+    this.addWeight('w', [3], 'float32', tf.initializers.ones());
+    throw new Error('this layer never builds');
+  }
+}
+/** Says that it keeps the shape, and does not. */
+class Liar extends tf.layers.Layer {
+  static className = 'LiarOfTests';
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    const x = (Array.isArray(inputs) ? inputs[0] : inputs) as tf.Tensor;
+    return tf.concat([x, x], -1);
+  }
+}
+for (const cls of [Scalar, GreedyFusion, Failing, Liar]) {
+  tf.serialization.registerClass(cls, 'tfjs-revcol-tests');
+}
+
+const apply = (args: RevColBackboneArgs, shape: (number | null)[]) => () =>
+  layers.revColBackbone({ ...SMALL, ...args }).apply(tf.input({ shape }));
+const construct = (args: object) => () =>
+  layers.revColBackbone({ ...SMALL, ...args } as RevColBackboneArgs);
+
+/** What is done wrong, and the whole message. */
+const CASES: Record<string, [action: () => unknown, message: string]> = {
+  'an image too small': [
+    apply({ channels: [4, 4, 4, 4], depths: [1, 1, 1, 1], patchSize: 4 }, [30, 30, 3]),
+    'RevColBackbone: inputShape [30, 30, 3] with patchSize 4 and 4 levels leaves no pixel at the ' +
+      'top; give at least 32 x 32 or patchSize 2',
+  ],
+  'an image too small at the smallest patch size': [
+    apply({}, [1, 9, 3]),
+    'RevColBackbone: inputShape [1, 9, 3] with patchSize 1 and 2 levels leaves no pixel at the ' +
+      'top; give at least 2 x 2',
+  ],
+  'an input of the wrong rank': [
+    apply({}, [16, 3]),
+    'RevColBackbone: inputShape [16, 3] is no image [height, width, channels], which the ' +
+      "built-in block needs; give a 'block' that keeps the shape of such inputs",
+  ],
+  'a video': [
+    apply({}, [4, 4, 4, 3]),
+    'RevColBackbone: inputShape [4, 4, 4, 3] is no image [height, width, channels], which the ' +
+      "built-in block needs; give a 'block' that keeps the shape of such inputs",
+  ],
+  'an unknown number of channels': [
+    apply({}, [4, 4, null]),
+    'RevColStem: input shape [null, 4, 4, null]; expected [batch, ..., channels] with known channels',
+  ],
+  'two inputs': [
+    () =>
+      layers.revColBackbone(SMALL).apply([tf.input({ shape: IMAGE }), tf.input({ shape: [1] })]),
+    'RevColBackbone: 2 inputs given; expected one tensor. For the columns alone use ReversibleColumn',
+  ],
+  'channels and depths of unequal length': [
+    construct({ depths: [1, 1, 1] }),
+    'RevColBackbone: channels has 2 levels and depths 3; give both one number per level',
+  ],
+  'one level': [
+    construct({ channels: [4], depths: [1] }),
+    'RevColBackbone: 1 level given; a column needs at least 2',
+  ],
+  'channels that are no list': [
+    construct({ channels: 64 }),
+    'RevColBackbone: channels and depths must be arrays with one number per level',
+  ],
+  'a channel count of 0': [
+    construct({ channels: [4, 0] }),
+    'RevColBackbone: channels[1] is 0; expected a whole number from 1',
+  ],
+  'a negative depth': [
+    construct({ depths: [1, -1] }),
+    'RevColBackbone: depths[1] is -1; expected a whole number from 0',
+  ],
+  'no columns': [
+    construct({ columns: 0 }),
+    'RevColBackbone: columns is 0; expected a whole number from 1',
+  ],
+  'half a column': [
+    construct({ columns: 2.5 }),
+    'RevColBackbone: columns is 2.5; expected a whole number from 1',
+  ],
+  'a kernel of size 0': [
+    construct({ kernelSize: 0 }),
+    'RevColBackbone: kernelSize is 0; expected a whole number from 1',
+  ],
+  'a patch of size NaN': [
+    construct({ patchSize: NaN }),
+    'RevColBackbone: patchSize is NaN; expected a whole number from 1',
+  ],
+  'a drop path rate of 1': [
+    construct({ dropPathRate: 1 }),
+    'RevColBackbone: dropPathRate is 1; expected a number in [0, 1)',
+  ],
+  'a drop path rate below 0': [
+    construct({ dropPathRate: -0.1 }),
+    'RevColBackbone: dropPathRate is -0.1; expected a number in [0, 1)',
+  ],
+  'an unknown mode': [
+    construct({ backprop: 'reverse' }),
+    `RevColBackbone: backprop is "reverse"; expected one of 'reversible', 'stored'`,
+  ],
+  'an unknown output': [
+    construct({ output: 'all' }),
+    `RevColBackbone: output is "all"; expected one of 'last', 'pyramid', 'columns'`,
+  ],
+  'a column number that does not exist': [
+    construct({ output: [0, 2] }),
+    'RevColBackbone: output is [0,2]; expected ascending column numbers from 0 to 1, or one of ' +
+      "'last', 'pyramid', 'columns'",
+  ],
+  'an anchor spacing of 0': [
+    construct({ anchorEvery: 0 }),
+    "RevColBackbone: anchorEvery is 0; expected a whole number from 1, Infinity or 'auto'",
+  ],
+  'a template for each of three levels of two': [
+    construct({ block: [new OwnBlock(), new OwnBlock(), new OwnBlock()] }),
+    'RevColBackbone: block has 3 templates for 2 levels; give one for all, or one per level',
+  ],
+  'a block that changes the shape': [
+    apply({ block: tf.layers.conv2d({ filters: 5, kernelSize: 3, padding: 'same' }) }, IMAGE),
+    'ReversibleColumn: block Conv2D turns [[null, 4, 4, 4]] into [null, 4, 4, 5]; expected ' +
+      '[null, 4, 4, 4]. A block must give the shape of its level',
+  ],
+  'a block that loses an axis': [
+    apply({ block: new Scalar() }, IMAGE),
+    'ReversibleColumn: block ScalarOfTests turns [[null, 4, 4, 4]] into [null, 1]; expected ' +
+      '[null, 4, 4, 4]. A block must give the shape of its level',
+  ],
+  'a fusion that gives another shape': [
+    apply({ fusion: tf.layers.concatenate({ axis: 3 }), channels: [4, 4], isotropic: true }, IMAGE),
+    'ReversibleColumn: fusion Concatenate turns [[null, 4, 4, 4], [null, 4, 4, 4]] into ' +
+      '[null, 4, 4, 8]; expected [null, 4, 4, 4]. A fusion must give the shape of its level',
+  ],
+  'a fusion that reads what the walk cannot know': [
+    apply({ fusion: new GreedyFusion() }, IMAGE),
+    'ReversibleColumn: fusion GreedyFusionOfTests declares 3 inputs, but the walk back knows 2 at ' +
+      'level 0: lower, of this column, and upper, of the previous one. The previous ' +
+      "column's own level is what it recovers, so a fusion cannot read it; write one that takes " +
+      '[lower, upper]',
+  ],
+  'a class that is not registered': [
+    apply({ block: new Unregistered({}) }, IMAGE),
+    "RevColBackbone: the class 'UnregisteredOfTests' of a template is not registered; call " +
+      'tf.serialization.registerClass(UnregisteredOfTests) once before building or loading the model',
+  ],
+  'a nested model without an input': [
+    apply({ block: tf.sequential({ name: 'shapeless' }) }, IMAGE),
+    'shapeless: a model without an input is no template; give its first layer an inputShape',
+  ],
+  'a block that fails to build': [
+    apply({ block: new Failing({}) }, IMAGE),
+    'this layer never builds',
+  ],
+  'a stem of the wrong width': [
+    apply({ stem: tf.layers.dense({ units: 5 }) }, IMAGE),
+    'RevColBackbone: level 0 takes [null, 4, 4, 5] and channels[0] is 4; expected [batch, ..., 4]',
+  ],
+  'a column with too few inputs': [
+    () =>
+      layers
+        .reversibleColumn({ channels: [4, 6], depths: [1, 1] })
+        .apply([tf.input({ shape: [4, 4, 4] }), tf.input({ shape: [4, 4, 4] })]),
+    "ReversibleColumn: 2 inputs given; expected the stem's output alone (first column), or it and " +
+      "the previous column's 2 levels",
+  ],
+  'a column with a level of another size': [
+    () =>
+      layers
+        .reversibleColumn({ channels: [4, 6], depths: [1, 1] })
+        .apply([4, 4, 4].map((s) => tf.input({ shape: [s, s, 4] }))),
+    'ReversibleColumn: level 1 of the previous column is [null, 4, 4, 4]; expected [null, 2, 2, 6]',
+  ],
+  'the inverse of a first column': [
+    () => {
+      const column = layers.reversibleColumn({ name: 'first', channels: [4, 6], depths: [0, 0] });
+      column.apply(tf.input({ shape: [4, 4, 4] }));
+      try {
+        return column.inverse([]);
+      } finally {
+        column.dispose();
+      }
+    },
+    'ReversibleColumn: first has no previous column to recover; call inverse on a column that was ' +
+      'applied to [stem, ...previous levels]',
+  ],
+  'a fusion of operands of unequal rank': [
+    () =>
+      layers
+        .levelFusion({ filters: 4 })
+        .apply([tf.input({ shape: IMAGE }), tf.input({ shape: [4] })]),
+    'LevelFusion: operand shapes [[null, 4, 4, 3], [null, 4]]; expected equal ranks and known channels',
+  ],
+  'a fusion that would have to widen level 0': [
+    () => layers.levelFusion({ filters: 4 }).apply(tf.input({ shape: IMAGE })),
+    'LevelFusion: at level 0 the lower operand passes unchanged, but has 3 channels and filters is ' +
+      '4; give it 4 channels, or level 1 or more',
+  ],
+  'a block of even less than rank 4': [
+    () => layers.convNextBlock().apply(tf.input({ shape: [5, 4] })),
+    'ConvNextBlock: input shape [null, 5, 4]; expected [batch, height, width, channels] with known ' +
+      'channels. For other inputs give the backbone a block of your own',
+  ],
+  'an unknown model': [
+    () => createModel('revcol_tinny' as 'revcol_tiny'),
+    "modelRecord: unknown model 'revcol_tinny'; nearest names: revcol_tiny, revcol_tiny.in1k, " +
+      'revcol_small; listModels() gives all of them',
+  ],
+  'supervision of a number of columns without quarters': [
+    () => createModel('revcol_tiny', { columns: 6, intermediateSupervision: true }),
+    'createModel: intermediateSupervision divides the columns into quarters, but columns is 6; ' +
+      'give a multiple of 4',
+  ],
+  'no classes': [
+    () => createModel('revcol_tiny', { numClasses: 0 }),
+    'createModel: numClasses is 0; expected a whole number from 1',
+  ],
+  'a model for images too small': [
+    () => createModel('revcol_tiny', { inputShape: [16, 16, 3] }),
+    'RevColBackbone: inputShape [16, 16, 3] with patchSize 4 and 4 levels leaves no pixel at the ' +
+      'top; give at least 32 x 32 or patchSize 2',
+  ],
+};
+
+test.each(Object.entries(CASES))('%s', async (_, [action, message]) => {
+  await expectNoLeak(() => {
+    let thrown: unknown;
+    try {
+      action();
+    } catch (error) {
+      thrown = error;
+    }
+    expect((thrown as Error | undefined)?.message).toBe(message);
+  });
+});
+
+test('a layer whose build failed can still be applied to what it takes', async () => {
+  await expectNoLeak(() =>
+    tf.tidy(() => {
+      const block = [5, 6].map((units) => tf.layers.dense({ units }));
+      const backbone = layers.revColBackbone({ ...SMALL, channels: [5, 6], block, name: 'b' });
+      backbone.stem.trainable = false;
+      expect(() => backbone.apply(tf.input({ shape: [1, 1, 3] }))).toThrow('leaves no pixel');
+      const odd = layers.revColBackbone({
+        ...SMALL,
+        channels: [5, 6],
+        name: 'b',
+        // Keeps the shape of even sizes only.
+        block: [5, 6].map((filters) =>
+          tf.layers.conv2dTranspose({ filters, kernelSize: 1, padding: 'same', strides: 1 }),
+        ),
+        stem: tf.layers.dense({ units: 5 }),
+        fusion: tf.layers.add(),
+      });
+      // At level 0 `add` meets an upper operand of 6 channels.
+      expect(() => odd.apply(tf.input({ shape: IMAGE }))).toThrow();
+      expect(odd.weights).toEqual([]);
+      const x = normalTensor([2, ...IMAGE], 1);
+      const y = backbone.apply(x) as tf.Tensor;
+      expect(y.shape).toEqual([2, 2, 2, 6]);
+      expect(backbone.trainableWeights.some((w) => /stem/.test(w.originalName))).toBe(false);
+      const names = backbone.weights.map((w) => w.originalName);
+      expect(new Set(names).size).toBe(names.length);
+      backbone.dispose();
+    }),
+  );
+});
+
+test('a build that fails after the stem was made starts afresh', async () => {
+  await expectNoLeak(() =>
+    tf.tidy(() => {
+      // Level 0 of 4 channels: dense(4) keeps it for images, and for sequences as well.
+      const backbone = layers.revColBackbone({
+        ...SMALL,
+        isotropic: true,
+        block: tf.layers.conv1d({ filters: 4, kernelSize: 3, padding: 'same' }),
+        channels: [4, 4],
+        name: 'b',
+      });
+      backbone.stem.trainable = false;
+      expect(() => backbone.apply(tf.input({ shape: IMAGE }))).toThrow();
+      expect(backbone.weights).toEqual([]);
+      const y = backbone.apply(normalTensor([2, 7, 3], 1)) as tf.Tensor;
+      expect(y.shape).toEqual([2, 7, 4]);
+      expect(y.dataSync().every(Number.isFinite)).toBe(true);
+      expect(backbone.columnLayers).toHaveLength(2);
+      const names = backbone.weights.map((w) => w.originalName);
+      expect(new Set(names).size).toBe(names.length);
+      expect(backbone.trainableWeights.some((w) => /stem/.test(w.originalName))).toBe(false);
+      backbone.dispose();
+    }),
+  );
+});
+
+describe.each(['reversible', 'stored'] as const)('in mode %s', (backprop) => {
+  /** Runs `action` on a built backbone; weights and tensors are as before. */
+  async function unchanged(
+    args: RevColBackboneArgs,
+    action: (backbone: ReturnType<typeof layers.revColBackbone>, x: tf.Tensor) => void,
+  ): Promise<void> {
+    const backbone = layers.revColBackbone({ ...SMALL, ...args, backprop });
+    backbone.apply(tf.input({ shape: IMAGE }));
+    randomizeWeights(backbone.weights, 3);
+    const x = normalTensor([2, ...IMAGE], 1);
+    const values = () => backbone.getWeights().map((w) => Array.from(w.dataSync()));
+    const before = values();
+    await expectNoLeak(() => action(backbone, x));
+    expect(values()).toEqual(before);
+    x.dispose();
+    backbone.dispose();
+  }
+
+  test('a block that lies about its shape', async () => {
+    await unchanged({ block: new Liar({}) }, (backbone, x) => {
+      const train = () => tf.grad((v) => backbone.apply(v, { training: true }) as tf.Tensor)(x);
+      expect(train).toThrow(
+        'LiarOfTests level_0/block_0 gives [2, 4, 4, 8]; expected [2, 4, 4, 4]. A block or fusion must give ' +
+          'the shape of its level',
+      );
+    });
+  });
+
+  test('a block whose shape was unknown when it was built', async () => {
+    const backbone = layers.revColBackbone({
+      ...SMALL,
+      backprop,
+      block: [4, 6].map((filters) => tf.layers.conv2d({ filters, kernelSize: 3 })),
+    });
+    backbone.apply(tf.input({ shape: [null, null, 3] }));
+    const x = normalTensor([1, 8, 8, 3], 1);
+    await expectNoLeak(() => {
+      expect(() => backbone.apply(x)).toThrow('gives [1, 6, 6, 4]; expected [1, 8, 8, 4]');
+    });
+    x.dispose();
+    backbone.dispose();
+  });
+
+  test('alphas that are NaN', async () => {
+    const backbone = layers.revColBackbone({ ...SMALL, name: 'b', backprop });
+    backbone.apply(tf.input({ shape: IMAGE }));
+    const alpha = backbone.weights.find((w) => /column_1\/level_1\/alpha/.test(w.originalName));
+    const x = normalTensor([2, ...IMAGE], 1);
+    const nan = tf.fill([6], NaN);
+    alpha?.write(nan);
+    nan.dispose();
+    await expectNoLeak(() => {
+      expect(() => backbone.apply(x)).toThrow(/alpha.*column 1.*level 1.*NaN/is);
+    });
+    x.dispose();
+    backbone.dispose();
+  });
+});
