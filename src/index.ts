@@ -33,12 +33,20 @@ export {
   type SinusoidalPositionsArgs,
 } from './layers/positions';
 export { PatchEmbedding, type PatchEmbeddingArgs } from './layers/patch_embedding';
+export { TranslationDecoder, type TranslationDecoderArgs } from './layers/translation_decoder';
 export { PaddingMask } from './layers/padding_mask';
 export { KeyValueCache } from './ops/attention_cache';
 export type { ColumnOptions } from './layers/column_options';
 
 // Models
 export { createModel, type CreateModelOptions } from './models/create_model';
+export { createTranslationModel, type CreateTranslationModelOptions } from './models/translation';
+export {
+  translate,
+  translationSteps,
+  type TranslateOptions,
+  type TranslationSteps,
+} from './models/translate';
 export { createVitModel, type CreateVitModelOptions } from './models/vit';
 export {
   listModels,
@@ -61,6 +69,18 @@ export type { DecodeOptions, Decoded, StepModel } from './text/step_model';
 export { greedySearch, type SequentialOptions } from './text/decode_greedy';
 export { sampleTokens, type SamplingOptions } from './text/decode_sampling';
 export { beamSearch, type BeamOptions, type Hypothesis } from './text/decode_beam';
+export { corpusBleu, type BleuScore } from './text/bleu';
+
+// Training
+export { AdamW, type AdamWArgs } from './training/adamw';
+export type { ParameterGroup } from './training/parameter_groups';
+export {
+  inverseSquareRootSchedule,
+  type InverseSquareRootOptions,
+  type Schedule,
+} from './training/schedules';
+export { tokenCrossEntropy, type TokenCrossEntropyOptions } from './training/token_cross_entropy';
+export { trainingStep, type TrainingStepOptions } from './training/training_step';
 
 // Memory
 export { memoryPeak, type MemoryPeak } from './ops/memory_peak';

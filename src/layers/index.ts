@@ -24,6 +24,7 @@ import {
   TransformerEncoderBlock,
   type TransformerEncoderBlockArgs,
 } from './transformer_encoder_block';
+import { TranslationDecoder, type TranslationDecoderArgs } from './translation_decoder';
 
 /** See `RevColBackbone`. */
 export function revColBackbone(args?: RevColBackboneArgs): RevColBackbone {
@@ -102,4 +103,9 @@ export function patchEmbedding(args: PatchEmbeddingArgs): PatchEmbedding {
 /** See `PaddingMask`. */
 export function paddingMask(): PaddingMask {
   return new PaddingMask();
+}
+
+/** See `TranslationDecoder`. */
+export function translationDecoder(args: TranslationDecoderArgs): TranslationDecoder {
+  return new TranslationDecoder(args);
 }

@@ -73,6 +73,21 @@ export class TokenEmbedding extends CompositeLayer {
     withoutMaskMetadata(this);
   }
 
+  /** Number of different ids. */
+  get vocabularySize(): number {
+    return this.options.inputDim;
+  }
+
+  /** Width of an embedding. */
+  get width(): number {
+    return this.options.outputDim;
+  }
+
+  /** The embeddings, `[vocabularySize, width]`. Once built. */
+  get table(): tfc.Variable {
+    return variablesOf(this._trainableWeights)[0] as tfc.Variable;
+  }
+
   override build(inputShape: tf.Shape | tf.Shape[]): void {
     const shape = inputShape as tf.Shape;
     if (shape.length !== 2) {
@@ -119,9 +134,8 @@ export class TokenEmbedding extends CompositeLayer {
     const time = ids.shape[1] as number;
     requireInteger(OWNER, 'startIndex', startIndex, 0);
     if (sequenceLength != null) requirePositions(OWNER, startIndex, time, sequenceLength);
-    const [table] = variablesOf(this._trainableWeights) as [tfc.Variable];
     return tfc.tidy(() => {
-      const x = embed(table, tfc.cast(ids, 'int32'));
+      const x = embed(this.table, tfc.cast(ids, 'int32'));
       const placed = this.placed(scale === 1 ? x : tfc.mul(x, scale), startIndex);
       return dropout(placed, training ? rate : 0, drawSeed());
     });

@@ -18,6 +18,7 @@ import { RevColStem } from '../layers/stem';
 import { TokenEmbedding } from '../layers/token_embedding';
 import { TransformerDecoderBlock } from '../layers/transformer_decoder_block';
 import { TransformerEncoderBlock } from '../layers/transformer_encoder_block';
+import { TranslationDecoder } from '../layers/translation_decoder';
 import { registerWasmKernels } from '../ops/wasm/index';
 
 const PACKAGE = 'tfjs-revcol';
@@ -38,6 +39,7 @@ for (const layer of [
   SinusoidalPositions,
   PatchEmbedding,
   PaddingMask,
+  TranslationDecoder,
 ]) {
   serialization.registerClass(layer, PACKAGE);
 }

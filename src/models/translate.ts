@@ -1,0 +1,104 @@
+import * as tfc from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-layers';
+
+import { TranslationDecoder } from '../layers/translation_decoder';
+import { beamSearch, type BeamOptions, type Hypothesis } from '../text/decode_beam';
+import type { StepModel } from '../text/step_model';
+
+/** Options of `translate`. */
+export type TranslateOptions = Omit<BeamOptions, 'maxNewTokens' | 'endId'> & {
+  /** The token that starts every target. */
+  startId: number;
+  /** The token that ends every target. */
+  endId: number;
+  /** Most tokens of a translation, `endId` included. Default: twice the longest source, plus 10. */
+  maxNewTokens?: number;
+};
+
+/** A translation model's decoder at work on some sources. Holds tensors until `dispose`. */
+export interface TranslationSteps extends StepModel {
+  dispose(): void;
+}
+
+/** The parts of a translation model, also of a loaded one. */
+function partsOf(model: tf.LayersModel): { encoder: tf.LayersModel; decoder: TranslationDecoder } {
+  const decoder = model.layers.find((layer) => layer instanceof TranslationDecoder);
+  const [source] = model.inputs;
+  if (!(decoder instanceof TranslationDecoder) || !source || model.inputs.length !== 2) {
+    throw new Error(
+      `translate: ${model.name} has ${model.inputs.length} inputs and ` +
+        `${decoder ? 'a' : 'no'} TranslationDecoder; expected a model of [source, target] with one, ` +
+        `such as createTranslationModel gives`,
+    );
+  }
+  const [, memory, memoryMask] = decoder.input as tf.SymbolicTensor[];
+  const outputs = [memory, memoryMask] as tf.SymbolicTensor[];
+  return { encoder: tf.model({ inputs: source, outputs }), decoder };
+}
+
+/**
+ * Encodes sources once, for decoding their translations step by step with `greedySearch`,
+ * `beamSearch` or `sampleTokens`: prompts are then one `[startId]` per source.
+ *
+ * @param model a model of `[source, target]` ids to logits with a `TranslationDecoder`
+ * @param sources ids of each source; shorter ones are filled up with 0
+ * @throws when the model has other inputs or no such decoder, or a source is empty
+ */
+export function translationSteps(
+  model: tf.LayersModel,
+  sources: readonly (readonly number[])[],
+): TranslationSteps {
+  const { encoder, decoder } = partsOf(model);
+  if (sources.length === 0 || sources.some((s) => s.length === 0)) {
+    throw new Error(
+      `translate: ${sources.length === 0 ? 'no sources' : 'an empty source'} given; expected at ` +
+        `least one token each`,
+    );
+  }
+  const [memory, memoryMask] = tfc.tidy(() => {
+    const time = Math.max(...sources.map((s) => s.length));
+    const padded = sources.map((s) => [...s, ...new Array<number>(time - s.length).fill(0)]);
+    return encoder.predict(tfc.tensor2d(padded, undefined, 'int32')) as tfc.Tensor[];
+  }) as [tfc.Tensor, tfc.Tensor];
+  return {
+    step: (ids, cache) =>
+      tfc.tidy(() => {
+        const logits = decoder.apply([ids, memory, memoryMask], {
+          cache,
+          lastOnly: true,
+        }) as tfc.Tensor;
+        return tfc.squeeze(logits, [1]) as tfc.Tensor2D;
+      }),
+    dispose: () => tfc.dispose([memory, memoryMask]),
+  };
+}
+
+/**
+ * Translates by beam search (`beams: 1`: greedily).
+ *
+ * @param model a model of `[source, target]` ids to logits with a `TranslationDecoder`, such as
+ *   `createTranslationModel` gives
+ * @param sources ids of each source, of any lengths from 1. Of one batch: sort many by length and
+ *   give some at a time
+ * @returns per source at most `beams` translations, best first, without `startId` and `endId`
+ * @throws when the model has other inputs or no such decoder, a source is empty, or an option is out
+ *   of range
+ */
+export async function translate(
+  model: tf.LayersModel,
+  sources: readonly (readonly number[])[],
+  options: TranslateOptions,
+): Promise<Hypothesis[][]> {
+  const { startId, maxNewTokens, suppressIds = [0, startId], ...rest } = options;
+  const steps = translationSteps(model, sources);
+  try {
+    const longest = Math.max(...sources.map((s) => s.length));
+    return await beamSearch(
+      steps,
+      sources.map(() => [startId]),
+      { ...rest, suppressIds, maxNewTokens: maxNewTokens ?? 2 * longest + 10 },
+    );
+  } finally {
+    steps.dispose();
+  }
+}

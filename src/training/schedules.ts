@@ -1,0 +1,37 @@
+/** Learning rate of a step; steps count from 1. */
+export type Schedule = (step: number) => number;
+
+/** Options of `inverseSquareRootSchedule`. */
+export interface InverseSquareRootOptions {
+  /** The highest learning rate, reached at the end of the warm-up. */
+  peak: number;
+  /** Steps in which the rate rises linearly from 0, from 1. */
+  warmupSteps: number;
+}
+
+/**
+ * Rises linearly to `peak` over `warmupSteps`, then falls with the inverse square root of the step
+ * (Vaswani et al. 2017, arXiv 1706.03762, section 5.3, whose own peak is
+ * `(width * warmupSteps) ** -0.5`).
+ *
+ * @throws when an option is out of range, or a step is none from 1
+ */
+export function inverseSquareRootSchedule({
+  peak,
+  warmupSteps,
+}: InverseSquareRootOptions): Schedule {
+  if (!(peak > 0 && Number.isFinite(peak))) {
+    throw new Error(`inverseSquareRootSchedule: peak is ${peak}; expected a number above 0`);
+  }
+  if (!(Number.isInteger(warmupSteps) && warmupSteps >= 1)) {
+    throw new Error(
+      `inverseSquareRootSchedule: warmupSteps is ${warmupSteps}; expected a whole number from 1`,
+    );
+  }
+  return (step) => {
+    if (!(step >= 1)) {
+      throw new Error(`inverseSquareRootSchedule: step is ${step}; steps count from 1`);
+    }
+    return peak * Math.min(step / warmupSteps, Math.sqrt(warmupSteps / step));
+  };
+}

@@ -1,0 +1,112 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+import { defineOp } from '../ops/define_op';
+import { toMatrix } from '../ops/mat_mul';
+
+/** Options of `tokenCrossEntropy`. */
+export interface TokenCrossEntropyOptions {
+  /**
+   * Share of the target probability that is spread evenly over the whole vocabulary, in [0, 1)
+   * (Szegedy et al. 2016, arXiv 1512.00567). Default 0.
+   */
+  labelSmoothing?: number;
+  /** Target that does not count: padding. Default 0; null: every target counts. */
+  ignoreId?: number | null;
+}
+
+interface Attrs {
+  smoothing: number;
+  ignored: number | null;
+}
+
+/** 1 for targets that count, and by how much each does, so that a sum becomes a mean. */
+function weights(targets: tf.Tensor, ignored: number | null): tf.Tensor {
+  const counts = ignored == null ? tf.onesLike(targets) : tf.notEqual(targets, ignored);
+  const ones = tf.cast(counts, 'float32');
+  return tf.div(ones, tf.maximum(tf.sum(ones), 1));
+}
+
+/** Row and column of every target's logit, `[n, 2]`. */
+function places(targets: tf.Tensor): tf.Tensor {
+  return tf.stack([tf.range(0, targets.shape[0] as number, 1, 'int32'), targets], 1);
+}
+
+const crossEntropyOp = defineOp<Attrs>({
+  name: 'RevColTokenCrossEntropy',
+  inputNames: ['logits', 'targets'],
+  forward: ([logits, ids], { smoothing, ignored }) => {
+    const targets = ids as tf.Tensor;
+    // The loss does not depend on what all logits have in common; without it less is rounded away.
+    const x = tf.sub(logits as tf.Tensor, tf.max(logits as tf.Tensor, 1, true));
+    const total = tf.log(tf.tidy(() => tf.sum(tf.exp(x), 1)));
+    const expected = tf.mul(tf.gatherND(x, places(targets)), 1 - smoothing);
+    const mean = smoothing > 0 ? tf.mul(tf.mean(x, 1), smoothing) : 0;
+    const losses = tf.sub(total, tf.add(expected, mean));
+    // A product would make NaN of an infinite loss that does not count.
+    const share = weights(targets, ignored);
+    return tf.sum(tf.where(tf.greater(share, 0), tf.mul(losses, share), tf.zerosLike(share)));
+  },
+  backward: (dy, [logits, ids], { smoothing, ignored }) => [
+    () => {
+      const x = logits as tf.Tensor2D;
+      const targets = ids as tf.Tensor;
+      const [count, vocabulary] = x.shape;
+      const factor = tf.mul(weights(targets, ignored), dy);
+      const column = tf.reshape(factor, [count, 1]);
+      let spread: tf.Tensor = tf.softmax(x);
+      // Each of these is as large as the logits, so there are never more than two at a time.
+      const replace = (f: (old: tf.Tensor) => tf.Tensor) => {
+        const next = tf.tidy(() => f(spread));
+        spread.dispose();
+        spread = next;
+      };
+      replace((p) => tf.mul(p, column));
+      if (smoothing > 0) replace((p) => tf.sub(p, tf.mul(column, smoothing / vocabulary)));
+      replace((p) => {
+        const at = places(targets);
+        const updated = tf.sub(tf.gatherND(p, at), tf.mul(factor, 1 - smoothing));
+        return tf.tensorScatterUpdate(p, at, updated);
+      });
+      return spread;
+    },
+    null,
+  ],
+});
+
+/**
+ * Mean cross entropy of token ids, with label smoothing, as one tape node: with `p` the softmax of a
+ * target's logits over a vocabulary of `v`,
+ *
+ *     loss = -(1 - labelSmoothing) * log p[target] - labelSmoothing / v * sum(log p)
+ *
+ * averaged over the targets that count. Targets stay ids: neither they nor their gradient become
+ * one-hot vectors.
+ *
+ * @param targets ids `[...]`, int32 (or whole numbers in float32), each in [0, vocabulary)
+ * @param logits `[..., vocabulary]`, float32
+ * @returns a scalar, in nats; 0 where no target counts
+ * @throws when the shapes do not fit or an option is out of range
+ */
+export function tokenCrossEntropy(
+  targets: tf.Tensor,
+  logits: tf.Tensor,
+  { labelSmoothing = 0, ignoreId = 0 }: TokenCrossEntropyOptions = {},
+): tf.Scalar {
+  const shape = logits.shape.slice(0, -1);
+  if (logits.rank === 0 || shape.join() !== targets.shape.join()) {
+    throw new Error(
+      `tokenCrossEntropy: targets of shape [${targets.shape.join(', ')}] for logits of shape ` +
+        `[${logits.shape.join(', ')}]; expected ids [...] and logits [..., vocabulary]`,
+    );
+  }
+  if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
+    throw new Error(
+      `tokenCrossEntropy: labelSmoothing is ${labelSmoothing}; expected a number in [0, 1)`,
+    );
+  }
+  return tf.tidy(() => {
+    const ids = tf.cast(tf.reshape(targets, [-1]), 'int32');
+    const attrs = { smoothing: labelSmoothing, ignored: ignoreId };
+    return crossEntropyOp([toMatrix(logits), ids], attrs) as tf.Scalar;
+  });
+}
