@@ -24,7 +24,7 @@ const TEST_SIZE = 2000;
 const BATCH_SIZE = 50;
 const COLUMNS = 2;
 const MEASURED_COLUMNS = [2, 4, 8, 16];
-const MEASURED_STEPS = 5;
+const MEASURED_STEPS = 9;
 
 const { values: args } = parseArgs({
   options: {
@@ -101,21 +101,24 @@ async function compareModes(digits: readonly Digit[]): Promise<Measurement[]> {
   return measurements;
 }
 
-seedEverything(whole('seed'));
-await startBackend('wasm');
-const { train: seen, test: unseen } = splitDigits(loadDigits(), TEST_SIZE);
-const model = await learn(seen, unseen);
-await saveAndLoad(model, unseen);
-model.dispose();
-const measurements = await compareModes(seen);
-console.log(`\nOne training step, batch ${BATCH_SIZE}, backend wasm:\n`);
-console.log(memoryTable(measurements));
-const chart = `${args.out}/memory.svg`;
-await fs.writeFile(
-  chart,
-  memoryChart(
-    measurements,
-    `RevCol on handwritten digits: one training step, batch ${BATCH_SIZE}, backend wasm`,
-  ),
-);
-console.log(`\nchart: ${chart}`);
+async function main(): Promise<void> {
+  seedEverything(whole('seed'));
+  await startBackend('wasm');
+  const { train: seen, test: unseen } = splitDigits(loadDigits(), TEST_SIZE);
+  const model = await learn(seen, unseen);
+  await saveAndLoad(model, unseen);
+  model.dispose();
+  const measurements = await compareModes(seen);
+  console.log(`\nOne training step, batch ${BATCH_SIZE}, backend wasm:\n`);
+  console.log(memoryTable(measurements));
+  const title = `RevCol on handwritten digits: one training step, batch ${BATCH_SIZE}, backend wasm`;
+  const chart = `${args.out}/memory.svg`;
+  await fs.writeFile(chart, memoryChart(measurements, title));
+  console.log(`\nchart: ${chart}`);
+}
+
+// The wasm backend answers an uncaught error by printing its own source.
+await main().catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});

@@ -30,17 +30,6 @@ export function digitsModel({ columns, backprop }: DigitsModelOptions): tf.Seque
   });
 }
 
-/** Adam whose learning rate can be changed between steps, which tfjs offers to subclasses only. */
-export class PacedAdam extends tf.AdamOptimizer {
-  constructor() {
-    super(0, 0.9, 0.999);
-  }
-
-  set pace(learningRate: number) {
-    this.learningRate = learningRate;
-  }
-}
-
 /** Cross entropy of logits with smoothed labels, for `model.compile`. */
 export function loss(labels: tf.Tensor, logits: tf.Tensor): tf.Tensor {
   return tf.losses.softmaxCrossEntropy(labels, logits, undefined, 0.1);

@@ -1,8 +1,9 @@
 /** Training on digits, and what came of it. */
 import * as tf from '@tensorflow/tfjs';
+import { AdamW } from 'tfjs-revcol';
 
 import { centredBatch, shiftedBatches, type Digit } from './data';
-import { learningRate, loss, PacedAdam } from './model';
+import { learningRate, loss } from './model';
 
 /** How to train. */
 export interface TrainOptions {
@@ -30,13 +31,13 @@ export async function train(
   options: TrainOptions,
 ): Promise<void> {
   const { epochs, batchSize, peak, random, onStep } = options;
-  const optimizer = new PacedAdam();
+  const optimizer = new AdamW({ weightDecay: 0.05 });
   model.compile({ optimizer, loss });
   const steps = stepCount(digits.length, options);
   let step = 0;
   for (let epoch = 0; epoch < epochs; epoch++) {
     for (const { images, labels } of shiftedBatches(digits, batchSize, random)) {
-      optimizer.pace = learningRate(step++, steps, peak);
+      optimizer.learningRate = learningRate(step++, steps, peak);
       const value = (await model.trainOnBatch(images, labels)) as number;
       tf.dispose([images, labels]);
       onStep?.(value);
