@@ -2,8 +2,8 @@
 import { CheckpointError, messageOf } from '../weights/errors';
 
 /** The code that Node gives errors of the file system, such as `ENOENT`. */
-export function systemCode(error: unknown): string | undefined {
-  return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+export function systemCode(error: unknown): unknown {
+  return (error as NodeJS.ErrnoException | null | undefined)?.code;
 }
 
 /** Turns a rejection of the file system into `io: what, and why`. For `.catch`. */

@@ -1,20 +1,48 @@
-import { type Variable } from '@tensorflow/tfjs-core';
+import type { serialization, Variable } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-layers';
 
+import { freezePaths, frozenPaths, type LayerWithParts } from './frozen_parts';
 import { withNameScope } from './name_scope';
 import type { WeightSpec } from './weight_specs';
 
 type Layer = tf.layers.Layer;
+
+/** Arguments of layers that hold layers. */
+export type CompositeArgs = ConstructorParameters<typeof tf.layers.Layer>[0] & {
+  /**
+   * Parts that are not trained, by path: `'stem'`, `'column-0'`, `'column-2/level-0/block-1'`. A saved
+   * model holds what was frozen by setting `trainable` here as well. Default: none.
+   */
+  frozen?: string[];
+};
 
 /**
  * A layer with weights from specs and with sublayers. tfjs does not look for the weights of
  * sublayers (tfjs issue 8253), so everything that concerns weights is passed on here, in the way of
  * its `Bidirectional` wrapper.
  */
-export abstract class CompositeLayer extends tf.layers.Layer {
+export abstract class CompositeLayer extends tf.layers.Layer implements LayerWithParts {
   /** In the order in which their weights are listed. Set once, in `build`. */
   protected sublayers: Layer[] = [];
+  private sublayerPaths: string[] = [];
   private fastInit = false;
+  private readonly frozen: readonly string[];
+
+  constructor(args: CompositeArgs = {}) {
+    super(args);
+    this.frozen = args.frozen ?? [];
+  }
+
+  /** The layers in it, with the paths that their weights' names have. Once built. */
+  get namedSublayers(): (readonly [path: string, layer: Layer])[] {
+    return this.sublayers.map((layer, i) => [this.sublayerPaths[i] as string, layer]);
+  }
+
+  override getConfig(): serialization.ConfigDict {
+    const frozen = this.built ? frozenPaths(this) : [...this.frozen];
+    // A layer that is frozen as a whole says so by itself.
+    return { ...super.getConfig(), ...(frozen.length > 0 && this.trainable ? { frozen } : {}) };
+  }
 
   override get trainable(): boolean {
     return this.trainable_;
@@ -63,9 +91,11 @@ export abstract class CompositeLayer extends tf.layers.Layer {
   protected buildOrUndo(body: () => void): void {
     try {
       body();
+      freezePaths(this.getClassName(), this, this.frozen);
     } catch (error) {
       for (const weight of new Set(this.weights)) weight.dispose();
       this.sublayers = [];
+      this.sublayerPaths = [];
       this.trainableWeights = [];
       this.nonTrainableWeights = [];
       throw error;
@@ -108,6 +138,7 @@ export abstract class CompositeLayer extends tf.layers.Layer {
     if (this.fastInit) layer.setFastWeightInitDuringBuild(true);
     // Listed first: when its build throws, what it has made by then is freed with all the rest.
     this.sublayers.push(layer);
+    this.sublayerPaths.push(path);
     withNameScope(path, () => {
       if (!layer.built) layer.build(inputShape);
       layer.built = true;

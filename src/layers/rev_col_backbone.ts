@@ -14,7 +14,7 @@ import {
   type ColumnOptions,
   type ResolvedOptions,
 } from './column_options';
-import { CompositeLayer, renameBelow } from './composite_layer';
+import { CompositeLayer, renameBelow, type CompositeArgs } from './composite_layer';
 import { levelShapes } from './level_shapes';
 import { ReversibleColumn } from './reversible_column';
 import { RevColStem } from './stem';
@@ -30,11 +30,10 @@ import {
 } from './transformer_masks';
 
 type Layer = tf.layers.Layer;
-type LayerArgs = ConstructorParameters<typeof tf.layers.Layer>[0];
 const OWNER = 'RevColBackbone';
 
 /** Arguments of `RevColBackbone`. */
-export type RevColBackboneArgs = LayerArgs &
+export type RevColBackboneArgs = CompositeArgs &
   ColumnOptions & {
     /** Number of columns, from 1. Default 4. */
     columns?: number;

@@ -15,7 +15,7 @@ import {
   type ColumnOptions,
   type ResolvedOptions,
 } from './column_options';
-import { CompositeLayer, renameBelow, variablesOf } from './composite_layer';
+import { CompositeLayer, renameBelow, variablesOf, type CompositeArgs } from './composite_layer';
 import { ConvNextBlock } from './convnext_block';
 import { LevelFusion } from './level_fusion';
 import { levelShapes, sameShape, shapeAbove } from './level_shapes';
@@ -31,10 +31,9 @@ import {
 import { alphaSpec } from './weight_specs';
 
 type Layer = tf.layers.Layer;
-type LayerArgs = ConstructorParameters<typeof tf.layers.Layer>[0];
 
 /** Arguments of `ReversibleColumn`. */
-export type ReversibleColumnArgs = LayerArgs &
+export type ReversibleColumnArgs = CompositeArgs &
   ColumnOptions & {
     /** `'pyramid'` (default): all levels; `'last'`: the top level alone. */
     output?: 'pyramid' | 'last';

@@ -190,6 +190,11 @@ const CASES: Record<string, [action: () => unknown, message: string]> = {
     apply({ stem: tf.layers.dense({ units: 5 }) }, IMAGE),
     'RevColBackbone: level 0 takes [null, 4, 4, 5] and channels[0] is 4; expected [batch, ..., 4]',
   ],
+  'a frozen part that does not exist': [
+    apply({ frozen: ['stem', 'column_5'] }, IMAGE),
+    "RevColBackbone: frozen names 'column_5', which is no part of it; parts are 'stem', " +
+      "'column-0', 'column-1', and what is below them",
+  ],
   'a column with too few inputs': [
     () =>
       layers

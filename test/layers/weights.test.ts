@@ -205,6 +205,21 @@ describeBackends('weights of a backbone', () => {
     );
   });
 
+  test('frozen names parts that are not trained, down to a block', () => {
+    const frozen = ['stem', 'column-0', 'column_1/level_0/block_0'];
+    const backbone = layers.revColBackbone({ ...SMALL, frozen });
+    backbone.apply(tf.input({ shape: IMAGE }));
+    const trained = backbone.trainableWeights.map((w) => w.originalName);
+    expect(trained.length).toBeGreaterThan(0);
+    expect(trained.filter((n) => /stem|column_0|column_1.level_0.block_0/.test(n))).toEqual([]);
+    expect(trained.some((n) => /column_1.level_0.block_1/.test(n))).toBe(true);
+    const hyphened = ['stem', 'column-0', 'column-1/level-0/block-0'];
+    expect(backbone.getConfig().frozen).toEqual(hyphened);
+    backbone.trainable = true;
+    expect(backbone.getConfig()).not.toHaveProperty('frozen');
+    backbone.dispose();
+  });
+
   test('trainable: false given to the constructor freezes all, the stem too', () => {
     const backbone = layers.revColBackbone({ ...SMALL, trainable: false });
     backbone.apply(tf.input({ shape: IMAGE }));

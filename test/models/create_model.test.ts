@@ -1,0 +1,173 @@
+/** createModel: the published sizes, what overrides them, and what the models give. */
+import * as tf from '@tensorflow/tfjs';
+import { createModel, listModels } from 'tfjs-revcol';
+
+import { countParameters, describeWeights } from '../../src/models/describe';
+import { MODEL_SIZES, type ModelSizeName } from '../../src/registry/sizes';
+import { decoderOfPublished, nameMapping } from '../../src/weights/name_mapping';
+import { BACKENDS, describeBackends, expectNoLeak, useBackend } from '../support/backends';
+import { describeGoldens, HAVE_GOLDENS, readGoldenJson } from '../support/goldens';
+import { normalTensor, randomizeWeights } from '../support/training_step';
+import { withShapesOnly } from './shapes_only_backend';
+
+beforeAll(() => useBackend(BACKENDS[0] as string));
+
+type Shapes = Record<string, Record<string, number[]>>;
+const NAMES = Object.keys(MODEL_SIZES) as ModelSizeName[];
+const SHAPES = HAVE_GOLDENS ? (readGoldenJson('parameter_shapes.json') as Shapes) : {};
+
+/** PyTorch's shape of a weight in the layout of tfjs. */
+function tfjsShape(name: string, shape: number[]): number[] {
+  if (/alpha\d$/.test(name)) return [shape[1] as number];
+  if (shape.length < 2) return shape;
+  const [out, input, height, width] = shape as [number, number, number?, number?];
+  if (/dwconv/.test(name)) return [height as number, width as number, out, 1];
+  // Convolutions of one pixel are matrices here.
+  if (height === undefined || /proj_layers|projback|channel_reschedule/.test(name)) {
+    return [input, out];
+  }
+  return [height, width as number, input, out];
+}
+
+function weightShapes(model: tf.LayersModel): Map<string, number[]> {
+  const shapes = new Map(model.weights.map((w) => [w.originalName, w.shape as number[]]));
+  expect(shapes.size).toBe(model.weights.length);
+  return shapes;
+}
+
+describeGoldens('the parameters of every published size', () => {
+  const cases = NAMES.flatMap((name) => [false, true].map((supervised) => ({ name, supervised })));
+
+  test.each(cases)('$name, supervised: $supervised', async ({ name, supervised }) => {
+    const key = name.replace('revcol_', '') + (supervised ? '_supervised' : '');
+    const published = SHAPES[key] as Record<string, number[]>;
+    const mapping = nameMapping(decoderOfPublished(Object.keys(published)));
+    const expected = new Map(
+      Object.entries(published).map(([theirs, shape]) => [
+        mapping.toOwn(theirs)?.name,
+        tfjsShape(theirs, shape),
+      ]),
+    );
+    expect(expected.size).toBe(Object.keys(published).length);
+    const before = process.memoryUsage();
+    await withShapesOnly(() =>
+      expectNoLeak(() => {
+        const model = createModel(name, { intermediateSupervision: supervised });
+        expect(weightShapes(model)).toEqual(expected);
+        expect(model.outputs).toHaveLength(supervised ? 7 : 1);
+        model.dispose();
+      }),
+    );
+    // Huge alone would take 8.6 GB.
+    const after = process.memoryUsage();
+    expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(2 ** 28);
+    expect(after.rss - before.rss).toBeLessThan(2 ** 30);
+  });
+});
+
+test.each(NAMES)('%s: records, descriptions and models count the same parameters', async (name) => {
+  const size = MODEL_SIZES[name];
+  const described = describeWeights({ ...size, numClasses: 1000, inputChannels: 3 });
+  await withShapesOnly(() => {
+    const model = createModel(name);
+    expect(weightShapes(model)).toEqual(new Map(described.map((w) => [w.name, w.shape])));
+    expect(model.countParams()).toBe(countParameters(described));
+    expect(model.countParams()).toBe(size.parameters);
+    model.dispose();
+  });
+  expect(listModels({ filter: name })[0]).toMatchObject({ parameters: size.parameters });
+});
+
+describeBackends('createModel', () => {
+  const TINY = { columns: 4, channels: [4, 6, 8], depths: [1, 0, 1], patchSize: 2 };
+
+  test('options override the size', async () => {
+    await expectNoLeak(() => {
+      const model = createModel('revcol_tiny', {
+        ...TINY,
+        inputShape: [16, 24, 1],
+        numClasses: 5,
+        kernelSize: 5,
+        topFusion: true,
+        dropPathRate: 0.25,
+        backprop: 'stored',
+        anchorEvery: 2,
+      });
+      expect(model.name).toBe('revcol_tiny');
+      expect(model.inputs[0]?.shape).toEqual([null, 16, 24, 1]);
+      expect(model.outputs.map((o) => o.shape)).toEqual([[null, 5]]);
+      expect(model.getLayer('backbone').getConfig()).toMatchObject({
+        ...TINY,
+        kernelSize: 5,
+        topFusion: true,
+        dropPathRate: 0.25,
+        backprop: 'stored',
+        anchorEvery: 2,
+        output: 'last',
+      });
+      tf.tidy(() => {
+        const y = model.predict(normalTensor([3, 16, 24, 1], 1)) as tf.Tensor;
+        expect(y.shape).toEqual([3, 5]);
+      });
+      model.dispose();
+    });
+  });
+
+  test('supervised outputs: four logits, three images of the size of the input', async () => {
+    await expectNoLeak(() => {
+      const options = { ...TINY, columns: 8, inputShape: [16, 24, 3] as [number, number, number] };
+      const model = createModel('revcol_small', {
+        ...options,
+        numClasses: 5,
+        intermediateSupervision: true,
+      });
+      const shapes = [
+        ...Array<number[]>(4).fill([2, 5]),
+        ...Array<number[]>(3).fill([2, 16, 24, 3]),
+      ];
+      expect(model.getLayer('backbone').getConfig()).toMatchObject({ output: [1, 3, 5, 7] });
+      randomizeWeights(model.weights, 4);
+      tf.tidy(() => {
+        const x = normalTensor([2, 16, 24, 3], 1);
+        const outputs = model.predict(x) as tf.Tensor[];
+        expect(outputs.map((y) => y.shape)).toEqual(shapes);
+        // The last classifier is the one of the plain model.
+        const plain = createModel('revcol_small', { ...options, numClasses: 5 });
+        const byName = new Map(model.weights.map((w) => [w.originalName, w.read()]));
+        plain.weights.forEach((w) =>
+          w.write(byName.get(w.originalName.replace(/^head\//, 'head_3/')) as tf.Tensor),
+        );
+        expect((plain.predict(x) as tf.Tensor).dataSync()).toEqual(outputs[3]?.dataSync());
+        plain.dispose();
+      });
+      model.dispose();
+    });
+  });
+});
+
+test('more than 1000 classes get the simple decoder', async () => {
+  await withShapesOnly(() => {
+    const decoders = (numClasses: number) => {
+      const model = createModel('revcol_tiny', { numClasses, intermediateSupervision: true });
+      const { kind } = model.getLayer('decoder_0').getConfig();
+      model.dispose();
+      return kind;
+    };
+    expect([decoders(1000), decoders(1001)]).toEqual(['progressive', 'simple']);
+  });
+});
+
+test('every name that listModels gives can be built', async () => {
+  const names = listModels().map(({ name }) => name);
+  expect(names).toEqual(expect.arrayContaining(NAMES));
+  await withShapesOnly(() => {
+    for (const { name, size, weights } of listModels()) {
+      if (size.name !== 'revcol_tiny' && size.name !== 'revcol_large') continue;
+      const model = createModel(name);
+      const [height, width] = weights?.inputSize ?? [224, 224];
+      expect(model.inputs[0]?.shape).toEqual([null, height, width, 3]);
+      expect(model.outputs[0]?.shape).toEqual([null, weights?.numClasses ?? 1000]);
+      model.dispose();
+    }
+  });
+});
