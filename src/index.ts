@@ -74,6 +74,7 @@ export { corpusBleu, type BleuScore } from './text/bleu';
 // Training
 export { AdamW, type AdamWArgs } from './training/adamw';
 export type { ParameterGroup } from './training/parameter_groups';
+export { layerDecayGroups, type LayerDecayOptions } from './training/layer_decay';
 export {
   inverseSquareRootSchedule,
   type InverseSquareRootOptions,

@@ -82,9 +82,8 @@ export function createTranslationModel(options: CreateTranslationModelOptions): 
     chunkSize,
     initializerRange: smallInit(width),
   };
-  const source = tf.input({ shape: [null], dtype: 'int32', name: 'source' });
-  const target = tf.input({ shape: [null], dtype: 'int32', name: 'target' });
-  const memory = new RevColBackbone({
+  // All layers check their arguments before any of them makes weights.
+  const encoder = new RevColBackbone({
     name: 'encoder',
     isotropic: true,
     columns,
@@ -95,15 +94,19 @@ export function createTranslationModel(options: CreateTranslationModelOptions): 
     anchorEvery: options.anchorEvery,
     stem: embedding(options.sourceVocabularySize),
     block: new TransformerEncoderBlock(block),
-  }).apply(source) as tf.SymbolicTensor;
-  const memoryMask = new PaddingMask({ name: 'source_mask' }).apply(source) as tf.SymbolicTensor;
-  const logits = new TranslationDecoder({
+  });
+  const decoder = new TranslationDecoder({
     name: 'decoder',
     embedding: embedding(options.targetVocabularySize),
     block: new TransformerDecoderBlock(block),
     depth: options.decoderDepth ?? 3,
     tieEmbeddings: options.tieEmbeddings,
-  }).apply([target, memory, memoryMask]) as tf.SymbolicTensor;
+  });
+  const source = tf.input({ shape: [null], dtype: 'int32', name: 'source' });
+  const target = tf.input({ shape: [null], dtype: 'int32', name: 'target' });
+  const memory = encoder.apply(source) as tf.SymbolicTensor;
+  const memoryMask = new PaddingMask({ name: 'source_mask' }).apply(source) as tf.SymbolicTensor;
+  const logits = decoder.apply([target, memory, memoryMask]) as tf.SymbolicTensor;
   return tf.model({
     name: options.name ?? 'translation',
     inputs: [source, target],

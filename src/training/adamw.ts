@@ -167,3 +167,6 @@ export class AdamW extends tf.Optimizer {
     return new cls(config);
   }
 }
+
+// Rooms below know nothing of optimizers, so the class is registered here: saved models load with it.
+tf.serialization.registerClass(AdamW, 'tfjs-revcol');

@@ -1,0 +1,82 @@
+import type * as tf from '@tensorflow/tfjs-layers';
+
+import { modelWeights } from '../weights/model_weights';
+import type { ParameterGroup } from './parameter_groups';
+
+/** Options of `layerDecayGroups`. */
+export interface LayerDecayOptions {
+  /** Factor of the learning rate from one layer to the one below it, in (0, 1]. Default 0.9. */
+  layerDecay?: number;
+  /** Weight decay of kernels and alphas; biases, norms and layer scales have none. Default 0.05. */
+  weightDecay?: number;
+}
+
+/**
+ * Learning rates that fall from the classifier down to the stem, as the published fine-tuning has
+ * them, for `AdamW`. The stem is layer 0; a block's layer counts its column and the blocks below it
+ * in the column; heads and image decoders are the top layer.
+ *
+ * @param model a RevCol classifier, such as `createModel` gives; other layers of it get no group
+ * @returns one group per weight
+ * @throws when an option is out of range, or the model has no RevCol weights
+ */
+export function layerDecayGroups(
+  model: tf.LayersModel,
+  { layerDecay = 0.9, weightDecay = 0.05 }: LayerDecayOptions = {},
+): ParameterGroup[] {
+  if (!(layerDecay > 0 && layerDecay <= 1)) {
+    throw new Error(`layerDecayGroups: layerDecay is ${layerDecay}; expected a number in (0, 1]`);
+  }
+  if (!(weightDecay >= 0)) {
+    throw new Error(`layerDecayGroups: weightDecay is ${weightDecay}; expected a number from 0`);
+  }
+  const { mapped } = modelWeights(model);
+  const places = [...mapped.keys()].map(placeOf);
+  const columns = 1 + Math.max(...places.map((p) => p?.column ?? -1));
+  if (!(columns >= 1)) {
+    throw new Error(
+      `layerDecayGroups: ${model.name} has no weights of RevCol columns; expected a model such as ` +
+        `createModel gives`,
+    );
+  }
+  const depths = depthsOf([...mapped.keys()]);
+  const below = (level: number) => depths.slice(0, level).reduce((a, b) => a + b, 0);
+  const top = columns + below(depths.length);
+  return [...mapped].map(([published, { variable, publishedShape }], i) => {
+    const place = places[i];
+    const inColumn = place && 1 + place.column + below(place.level) + place.block;
+    const layer = inColumn ?? (published.startsWith('stem.') ? 0 : top);
+    return {
+      names: `^${variable.name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`,
+      learningRateScale: layerDecay ** (top - layer),
+      weightDecay: publishedShape.length > 1 ? weightDecay : 0,
+    };
+  });
+}
+
+/** Where in the columns a weight is. */
+interface Place {
+  column: number;
+  level: number;
+  block: number;
+}
+
+/** A fusion counts with its level's first block, and alphas with the column's. */
+function placeOf(published: string): Place | undefined {
+  const found = /^subnet(\d+)\.(?:alpha\d+$|level(\d+)\.(?:blocks\.(\d+)\.)?)/.exec(published);
+  if (!found) return undefined;
+  const [, column, level = 0, block = 0] = found;
+  return { column: Number(column), level: Number(level), block: Number(block) };
+}
+
+/** Blocks per level. */
+function depthsOf(published: readonly string[]): number[] {
+  const depths: number[] = [];
+  for (const name of published) {
+    const level = placeOf(name)?.level;
+    if (level == null) continue;
+    const block = /\.blocks\.(\d+)\./.exec(name)?.[1];
+    depths[level] = Math.max(depths[level] ?? 0, block == null ? 0 : 1 + Number(block));
+  }
+  return depths;
+}
