@@ -106,7 +106,9 @@ test('arguments are checked', () => {
 });
 
 describeGoldens('AdamW golden', () => {
-  describeBackends('three steps of PyTorch, layer by layer', () => {
+  const slow = { except: ['cpu'] };
+  const title = 'three steps of PyTorch, layer by layer';
+  const body = () => {
     test('give the same losses and weights', async () => {
       const golden = goldenExpected('plain');
       const [model, expected] = [goldenModel(golden), goldenModel(golden)];
@@ -135,5 +137,6 @@ describeGoldens('AdamW golden', () => {
       model.dispose();
       expected.dispose();
     });
-  });
+  };
+  describeBackends(title, body, slow);
 });
