@@ -18,10 +18,12 @@ export function isTapeOn(): boolean {
 
 /**
  * Throws when a gradient function runs while an outer gradient records, that is, when somebody
- * asks for second-order gradients: the hand-written VJPs are not themselves differentiable.
+ * asks for second-order gradients: the hand-written VJPs are not themselves differentiable. Frees
+ * what the tape has saved.
  */
 export function assertFirstOrder(opName: string): void {
   if (state().gradientDepth > 0) {
+    disposeTape();
     throw new Error(
       `${opName}: second-order gradients are not supported; take first-order gradients, or set ` +
         `backprop 'stored' with layers that tfjs can differentiate twice`,

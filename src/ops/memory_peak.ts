@@ -10,8 +10,9 @@ export interface MemoryPeak<T> {
 
 /**
  * Runs `fn` and reports the largest number of bytes that tensors held at any moment of it, exact and
- * at no cost in speed. Counts what `tf.memory().numBytes` counts: not the scratch memory of a
- * backend's kernels, nor memory that a backend pools.
+ * at no cost in speed. Counts what `tf.memory().numBytes` counts: every tensor by its size, so clones
+ * and reshaped views as if they did not share data, but not the scratch memory of a backend's
+ * kernels, nor memory that a backend pools.
  *
  * @param fn synchronous or asynchronous; with an asynchronous one, whatever else runs meanwhile
  *   counts as well

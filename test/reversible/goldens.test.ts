@@ -13,8 +13,11 @@ import {
 } from './golden_models';
 
 const OUTPUT = 1e-5;
-/** Twice the worst of all weights, cases, modes and backends: rounding and nothing else. */
-const GRADIENT = 1.5e-5;
+/**
+ * Bounds on single gradients: twice the worst over cases and backends, all of it rounding. The walk
+ * back multiplies the rounding of what it recovers with every column until the next anchor.
+ */
+const GRADIENT: Record<Backprop, number> = { reversible: 4e-5, stored: 6e-6 };
 
 /** Features of every column, each column applied by itself to what the one before it gave. */
 function checkFeatures({ golden, backbone, x }: GoldenModel): void {
@@ -31,7 +34,7 @@ function checkFeatures({ golden, backbone, x }: GoldenModel): void {
   });
 }
 
-function checkStep(loaded: GoldenModel): void {
+function checkStep(loaded: GoldenModel, bound: number): void {
   const { golden, model, x, loss, logits } = loaded;
   const step = takeStep(loss, model.trainableWeights, x);
   tf.tidy(() => {
@@ -39,7 +42,7 @@ function checkStep(loaded: GoldenModel): void {
     expectClose([step.loss], goldenValue(golden, 'loss'), OUTPUT, 'loss');
   });
   const errors = gradientErrors(loaded, step);
-  expect(Object.fromEntries([...errors].filter(([, error]) => !(error <= GRADIENT)))).toEqual({});
+  expect(Object.fromEntries([...errors].filter(([, error]) => !(error <= bound)))).toEqual({});
 }
 
 async function check(name: string, backprop: Backprop): Promise<void> {
@@ -47,7 +50,7 @@ async function check(name: string, backprop: Backprop): Promise<void> {
     const loaded = await loadGoldenModel(name, backprop);
     try {
       checkFeatures(loaded);
-      checkStep(loaded);
+      checkStep(loaded, GRADIENT[backprop]);
     } finally {
       loaded.model.dispose();
       loaded.x.dispose();

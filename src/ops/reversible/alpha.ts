@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
+import type { Column } from './column';
+
 /** Smallest magnitude an alpha may have: undoing a column divides by it (paper section 2.1). */
 export const MIN_ALPHA = 1e-3;
 
@@ -14,6 +16,19 @@ export interface NamedAlpha {
   variable: tf.Variable;
   column: number;
   level: number;
+}
+
+/**
+ * The alphas in use, first column first, bottom level first.
+ *
+ * @param hasPrevious whether the first column adds to given features and so uses its alphas
+ */
+export function namedAlphas(columns: readonly Column[], hasPrevious: boolean): NamedAlpha[] {
+  return columns.flatMap((c, column) =>
+    column === 0 && !hasPrevious
+      ? []
+      : c.alphas.map((variable, level) => ({ variable, column, level })),
+  );
 }
 
 function describe({ column, level }: NamedAlpha): string {

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { ensureGradient, ensureKernel } from '../define_op';
 import { assertFirstOrder, disposingTapeOnError, isTapeOn } from '../engine';
 import { drawSeed } from '../random';
-import { clampAlphas, type NamedAlpha } from './alpha';
+import { clampAlphas, namedAlphas, type NamedAlpha } from './alpha';
 import { anchorColumns, type AnchorSpacing } from './anchors';
 import { columnForward, type Column, type Features } from './column';
 import { free, tidyAll, type StageContext } from './stage';
@@ -93,14 +93,6 @@ export function runColumns(
     };
     return runNode(plan, stem, options);
   });
-}
-
-function namedAlphas(columns: readonly Column[], hasPrevious: boolean): NamedAlpha[] {
-  return columns.flatMap((c, column) =>
-    column === 0 && !hasPrevious
-      ? []
-      : c.alphas.map((variable, level) => ({ variable, column, level })),
-  );
 }
 
 /** Anchors by column; -1 stands for the given previous features. */

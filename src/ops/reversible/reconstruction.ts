@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { drawSeed } from '../random';
+import { clampAlphas, namedAlphas } from './alpha';
 import { columnForward, columnInverse, type Column } from './column';
 import { free, tidyAll, type StageContext } from './stage';
 
@@ -14,7 +15,7 @@ export interface ReconstructionError {
 
 /**
  * Walks back from the last column without any anchor and compares every recovered feature with the
- * exact one. Keeps all features while it runs.
+ * exact one. Keeps all features while it runs. Clamps the alphas first, as a run does.
  *
  * @returns one entry per column but the last, from the deepest recovery (column 0) up
  */
@@ -24,6 +25,7 @@ export function measureReconstruction(
   { training, mask }: Pick<StageContext, 'training' | 'mask'>,
 ): ReconstructionError[] {
   return tidyAll(() => {
+    clampAlphas(namedAlphas(columns, false));
     const context: StageContext = { training, mask, seed: drawSeed() };
     const exact: tf.Tensor[][] = [];
     columns.forEach((column, i) => {
