@@ -24,7 +24,7 @@ const TEST_SIZE = 2000;
 const BATCH_SIZE = 50;
 const COLUMNS = 2;
 const MEASURED_COLUMNS = [2, 4, 8, 16];
-const MEASURED_STEPS = 9;
+const MEASURED_STEPS = 6;
 
 const { values: args } = parseArgs({
   options: {
