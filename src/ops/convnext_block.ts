@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { isTapeOn } from './engine';
 import { depthwiseBackwardInput, depthwiseBackwardKernel, depthwiseConv } from './depthwise_conv';
-import { gelu, geluBackward, geluForward } from './gelu';
+import { foldedGelu, gelu, type FoldedGelu } from './gelu';
 import { layerNorm, normalize, normalizeBackward } from './layer_norm';
 import { linear } from './linear';
 import { affine2d, columnSum, matMul2d, toMatrix } from './mat_mul';
@@ -41,23 +41,35 @@ export interface ConvNextWeights<T extends tf.Tensor = tf.Tensor> {
 /**
  * LayerNorm's scale and shift folded into the expansion, and layer scale into the projection, so
  * that the big tensors see only normalise, product, GELU, product. `(x g + b) W + c = x (g W) +
- * (b W + c)`.
+ * (b W + c)`. GELU's own factors go the same way.
  */
 interface FoldedWeights {
   w1: tf.Tensor2D;
   b1: tf.Tensor;
   w2: tf.Tensor2D;
   b2: tf.Tensor;
+  gelu: FoldedGelu;
+}
+
+/** Multiplies small vectors by GELU's factor, where it has one. */
+function scaled(x: tf.Tensor, { scale }: FoldedGelu): tf.Tensor {
+  return scale === 1 ? x : tf.mul(x, scale);
 }
 
 function fold(w: ConvNextWeights): FoldedWeights {
-  return tf.tidy(() => {
+  return tidyAll(() => {
+    const g = foldedGelu();
     const shift = tf.reshape(w.beta, [1, -1]) as tf.Tensor2D;
+    const bias = tf.add(
+      tf.reshape(tf.matMul(shift, w.expandKernel as tf.Tensor2D), [-1]),
+      w.expandBias,
+    );
     return {
-      w1: tf.mul(tf.reshape(w.gamma, [-1, 1]), w.expandKernel) as tf.Tensor2D,
-      b1: tf.add(tf.reshape(tf.matMul(shift, w.expandKernel as tf.Tensor2D), [-1]), w.expandBias),
-      w2: tf.mul(w.projectKernel, w.layerScale) as tf.Tensor2D,
+      w1: tf.mul(tf.reshape(scaled(w.gamma, g), [-1, 1]), w.expandKernel) as tf.Tensor2D,
+      b1: scaled(bias, g),
+      w2: tf.mul(w.projectKernel, scaled(w.layerScale, g)) as tf.Tensor2D,
       b2: tf.mul(w.projectBias, w.layerScale),
+      gelu: g,
     };
   });
 }
@@ -66,7 +78,7 @@ interface Activations {
   /** Normalised depthwise output, `[pixels, c]`, and its factor `[pixels, 1]`. */
   xhat: tf.Tensor;
   rstd: tf.Tensor;
-  /** Before the GELU, `[pixels, m]`. */
+  /** Before the folded GELU, `[pixels, m]`. */
   hidden: tf.Tensor;
 }
 
@@ -93,7 +105,7 @@ function project(
   mask: tf.Tensor | null,
 ): tf.Tensor {
   return tf.tidy(() => {
-    const activated = geluForward(hidden);
+    const activated = f.gelu.forward(hidden);
     const y = tf.reshape(affine2d(activated, f.w2, f.b2), x.shape);
     free(activated);
     return tf.add(x, mask ? tf.mul(y, mask) : y);
@@ -180,11 +192,12 @@ export class ConvNextStage implements Stage {
     const { w, trainable } = this;
     return tidyAll(() => {
       const dy = toMatrix(mask ? tf.mul(dOutput, mask) : dOutput);
-      const second = trainable ? this.projectGradients(dy, hidden) : [];
+      const activated = f.gelu.at(hidden);
+      const second = trainable ? this.projectGradients(dy, activated.value(), f) : [];
       const dActivated = matMul2d(dy, f.w2, false, true);
-      const dHidden = geluBackward(dActivated, hidden);
+      const dHidden = activated.pullback(dActivated);
       free(dActivated, hidden, f.w2, f.b2);
-      const first = trainable ? this.expandGradients(dHidden, xhat) : [];
+      const first = trainable ? this.expandGradients(dHidden, xhat, f) : [];
       const dXhat = matMul2d(dHidden, f.w1, false, true);
       free(dHidden, f.w1, f.b1);
       const dNormInput = normalizeBackward(dXhat, { xhat, rstd });
@@ -204,28 +217,39 @@ export class ConvNextStage implements Stage {
   }
 
   /** Gradients of projectKernel, projectBias, layerScale through their folded product. */
-  private projectGradients(dy: tf.Tensor, hidden: tf.Tensor): tf.Tensor[] {
+  private projectGradients(
+    dy: tf.Tensor,
+    activated: tf.Tensor,
+    { gelu: g }: FoldedWeights,
+  ): tf.Tensor[] {
     const { w } = this;
     return tf.tidy(() => {
-      const activated = geluForward(hidden);
       const dW2 = matMul2d(activated, dy, true);
       free(activated);
       const db2 = columnSum(dy);
-      const dScale = tf.add(columnSum(tf.mul(dW2, w.projectKernel)), tf.mul(db2, w.projectBias));
-      return [tf.mul(dW2, w.layerScale), tf.mul(db2, w.layerScale), dScale];
+      const throughKernel = scaled(columnSum(tf.mul(dW2, w.projectKernel)), g);
+      return [
+        tf.mul(dW2, scaled(w.layerScale, g)),
+        tf.mul(db2, w.layerScale),
+        tf.add(throughKernel, tf.mul(db2, w.projectBias)),
+      ];
     });
   }
 
   /** Gradients of gamma, beta, expandKernel, expandBias through their folded product. */
-  private expandGradients(dHidden: tf.Tensor, xhat: tf.Tensor): tf.Tensor[] {
+  private expandGradients(
+    dHidden: tf.Tensor,
+    xhat: tf.Tensor,
+    { gelu: g }: FoldedWeights,
+  ): tf.Tensor[] {
     const { w } = this;
     return tf.tidy(() => {
       const dW1 = matMul2d(xhat, dHidden, true);
-      const db1 = columnSum(dHidden);
-      const dGamma = tf.sum(tf.mul(dW1, w.expandKernel), 1);
+      const db1 = scaled(columnSum(dHidden), g);
+      const dGamma = scaled(tf.sum(tf.mul(dW1, w.expandKernel), 1), g);
       const dBeta = tf.reshape(matMul2d(w.expandKernel, tf.reshape(db1, [-1, 1])), [-1]);
       const dKernel = tf.add(
-        tf.mul(dW1, tf.reshape(w.gamma, [-1, 1])),
+        tf.mul(dW1, tf.reshape(scaled(w.gamma, g), [-1, 1])),
         tf.mul(tf.reshape(w.beta, [-1, 1]), tf.reshape(db1, [1, -1])),
       );
       return [dGamma, dBeta, dKernel, db1];

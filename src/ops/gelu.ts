@@ -1,26 +1,48 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineOp, runFused } from './define_op';
-
-const SQRT_HALF = Math.SQRT1_2;
-const INV_SQRT_2PI = 1 / Math.sqrt(2 * Math.PI);
+import { curve, curveAt, CURVE_SCALE, type CurvePoint } from './gelu_curve';
+import { free } from './reversible/stage';
 
 /** Exact (erf) GELU, `x * Phi(x)`, without a tape node. */
 export function geluForward(x: tf.Tensor): tf.Tensor {
-  return runFused('RevColGelu', { x }, {}, () =>
-    tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, SQRT_HALF)), 1)),
-  );
+  return runFused('RevColGelu', { x }, {}, () => {
+    const t = tf.mul(x, CURVE_SCALE);
+    const y = curve(t);
+    free(t);
+    return tf.mul(y, CURVE_SCALE);
+  });
 }
 
 /** Gradient of the exact GELU: `dy * (Phi(x) + x * phi(x))`. */
 export function geluBackward(dy: tf.Tensor, x: tf.Tensor): tf.Tensor {
   return runFused('RevColGeluGrad', { x, dy }, {}, () => {
-    const cdf = tf.tidy(() => tf.mul(tf.add(tf.erf(tf.mul(x, SQRT_HALF)), 1), 0.5));
-    const slope = tf.tidy(() =>
-      tf.mul(tf.mul(x, INV_SQRT_2PI), tf.exp(tf.mul(tf.square(x), -0.5))),
-    );
-    return tf.mul(dy, tf.add(cdf, slope));
+    const t = tf.mul(x, CURVE_SCALE);
+    const dt = curveAt(t).pullback(dy);
+    free(t);
+    return tf.mul(dt, CURVE_SCALE * CURVE_SCALE);
   });
+}
+
+/** A GELU with factors before and after it that belong into the weights there. */
+export interface FoldedGelu {
+  /** `gelu(x) = scale * forward(scale * x)` */
+  scale: number;
+  forward(t: tf.Tensor): tf.Tensor;
+  at(t: tf.Tensor): CurvePoint;
+}
+
+const FOLDED: FoldedGelu = { scale: CURVE_SCALE, forward: curve, at: curveAt };
+
+const PLAIN: FoldedGelu = {
+  scale: 1,
+  forward: geluForward,
+  at: (x) => ({ value: () => geluForward(x), pullback: (dy) => geluBackward(dy, x) }),
+};
+
+/** The GELU that is fastest on the backend in use: where it has a kernel of its own, that. */
+export function foldedGelu(): FoldedGelu {
+  return tf.getKernel('RevColGelu', tf.getBackend()) == null ? FOLDED : PLAIN;
 }
 
 const geluOp = defineOp<object>({

@@ -3,11 +3,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import { runFused } from './define_op';
 
 /**
- * Backends whose `matMul` is best left to transpose by itself. On wasm `transposeA/B` takes a path
- * about ten times slower, and on webgpu `transposeB` is wrong in its split-K program, so everywhere
- * else the operand is transposed first.
+ * Whether `matMul` is best left to transpose by itself. On wasm `transposeA/B` takes a path about
+ * ten times slower, and on webgpu `transposeB` is wrong in its split-K program, so everywhere else the
+ * operand is transposed first, unless there is a kernel for it.
  */
-const TRANSPOSES_WELL = new Set(['tensorflow', 'cpu']);
+function transposesWell(): boolean {
+  return tf.getBackend() === 'cpu';
+}
 
 /** Matrix product of `a` (`[m, k]`, or `[k, m]` with `transposeA`) and `b` (`[k, n]` or `[n, k]`). */
 export function matMul2d(
@@ -16,7 +18,7 @@ export function matMul2d(
   transposeA = false,
   transposeB = false,
 ): tf.Tensor2D {
-  if (TRANSPOSES_WELL.has(tf.getBackend())) {
+  if (transposesWell()) {
     return tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D, transposeA, transposeB);
   }
   return runFused('RevColMatMul', { a, b }, { transposeA, transposeB }, () =>
@@ -29,7 +31,7 @@ export function matMul2d(
 
 /** `x W + bias` on matrices: `x` `[m, k]`, `weight` `[k, n]`, `bias` `[n]`. */
 export function affine2d(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor2D {
-  if (TRANSPOSES_WELL.has(tf.getBackend())) {
+  if (transposesWell()) {
     return tf.tidy(() => tf.add(tf.matMul(x as tf.Tensor2D, weight as tf.Tensor2D), bias));
   }
   return runFused('RevColMatMul', { a: x, b: weight, bias }, {}, () =>
@@ -43,7 +45,7 @@ export function columnSum(x: tf.Tensor): tf.Tensor1D {
     // A product with a row of ones runs three times faster there than Sum over the outer axis.
     return tf.tidy(() => {
       const ones = tf.ones([1, x.shape[0] as number]) as tf.Tensor2D;
-      return tf.reshape(tf.matMul(ones, x as tf.Tensor2D), [x.shape[1] as number]);
+      return tf.reshape(matMul2d(ones, x), [x.shape[1] as number]);
     });
   }
   return runFused('RevColColumnSum', { x }, {}, () => tf.sum(x, 0) as tf.Tensor1D);

@@ -1,6 +1,6 @@
 /**
  * Registers the layer classes with tfjs, so that saved models load, and the kernels that its wasm
- * backend lacks. Runs once, on import.
+ * and tensorflow backends lack. Runs once, on import.
  */
 import { serialization } from '@tensorflow/tfjs-core';
 
@@ -19,6 +19,7 @@ import { TokenEmbedding } from '../layers/token_embedding';
 import { TransformerDecoderBlock } from '../layers/transformer_decoder_block';
 import { TransformerEncoderBlock } from '../layers/transformer_encoder_block';
 import { TranslationDecoder } from '../layers/translation_decoder';
+import { registerTensorflowKernels } from '../ops/tensorflow/index';
 import { registerWasmKernels } from '../ops/wasm/index';
 
 const PACKAGE = 'tfjs-revcol';
@@ -44,4 +45,5 @@ for (const layer of [
   serialization.registerClass(layer, PACKAGE);
 }
 
+registerTensorflowKernels();
 registerWasmKernels();
