@@ -36,8 +36,9 @@ const crossEntropyOp = defineOp<Attrs>({
   inputNames: ['logits', 'targets'],
   forward: ([logits, ids], { smoothing, ignored }) => {
     const targets = ids as tf.Tensor;
+    const rows = toMatrix(logits as tf.Tensor);
     // The loss does not depend on what all logits have in common; without it less is rounded away.
-    const x = tf.sub(logits as tf.Tensor, tf.max(logits as tf.Tensor, 1, true));
+    const x = tf.sub(rows, tf.max(rows, 1, true));
     const total = tf.log(tf.tidy(() => tf.sum(tf.exp(x), 1)));
     const expected = tf.mul(tf.gatherND(x, places(targets)), 1 - smoothing);
     const mean = smoothing > 0 ? tf.mul(tf.mean(x, 1), smoothing) : 0;
@@ -48,7 +49,8 @@ const crossEntropyOp = defineOp<Attrs>({
   },
   backward: (dy, [logits, ids], { smoothing, ignored }) => [
     () => {
-      const x = logits as tf.Tensor2D;
+      const { shape } = logits as tf.Tensor;
+      const x = toMatrix(logits as tf.Tensor);
       const targets = ids as tf.Tensor;
       const [count, vocabulary] = x.shape;
       const factor = tf.mul(weights(targets, ignored), dy);
@@ -67,7 +69,7 @@ const crossEntropyOp = defineOp<Attrs>({
         const updated = tf.sub(tf.gatherND(p, at), tf.mul(factor, 1 - smoothing));
         return tf.tensorScatterUpdate(p, at, updated);
       });
-      return spread;
+      return tf.reshape(spread, shape);
     },
     null,
   ],
@@ -107,6 +109,6 @@ export function tokenCrossEntropy(
   return tf.tidy(() => {
     const ids = tf.cast(tf.reshape(targets, [-1]), 'int32');
     const attrs = { smoothing: labelSmoothing, ignored: ignoreId };
-    return crossEntropyOp([toMatrix(logits), ids], attrs) as tf.Scalar;
+    return crossEntropyOp([logits, ids], attrs) as tf.Scalar;
   });
 }

@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 
+import { disposingTapeOnError } from '../ops/engine';
+
 interface NamedTensor {
   name: string;
   tensor: tf.Tensor;
@@ -43,7 +45,7 @@ export function trainingStep(
   }
   return tf.tidy(() => {
     const { value, grads } = optimizer.computeGradients(
-      () => loss(model.apply(inputs, { training: true }) as Outputs),
+      () => disposingTapeOnError(() => loss(model.apply(inputs, { training: true }) as Outputs)),
       variables,
     );
     const found = variables.flatMap(({ name }) => {
