@@ -6,15 +6,12 @@
  *   npx tsx bench/transformer_memory.ts
  *   npx tsx bench/transformer_memory.ts --columns 4,8,16 --lengths 512 --backend tensorflow
  */
-import { spawnSync } from 'node:child_process';
-import { createRequire } from 'node:module';
-import * as path from 'node:path';
 import { parseArgs } from 'node:util';
-import { fileURLToPath } from 'node:url';
 
 import * as tf from '@tensorflow/tfjs';
-import '@tensorflow/tfjs-backend-wasm';
 import { layers, memoryPeak } from 'tfjs-revcol';
+
+import { median, megabytes, numbers, residentBytes, runInProcess, useBackend } from './support';
 
 type Mode = 'stored' | 'reversible';
 
@@ -41,18 +38,8 @@ interface Result extends Case {
   seconds: number[];
 }
 
-const HERE = fileURLToPath(import.meta.url);
 const VOCABULARY = 256;
 const LEVELS = 4;
-
-async function useBackend(name: string): Promise<void> {
-  if (name === 'tensorflow') {
-    const native = path.resolve(path.dirname(HERE), '../.native/package.json');
-    createRequire(native)('@tensorflow/tfjs-node-gpu');
-  }
-  if (!(await tf.setBackend(name))) throw new Error(`backend ${name} did not start`);
-  await tf.ready();
-}
 
 function makeModel(c: Case): tf.LayersModel {
   const perLevel = (value: number) => Array.from({ length: LEVELS }, () => value);
@@ -116,40 +103,21 @@ async function measure(c: Case): Promise<Result> {
     parameters: model.countParams(),
     peakBytes,
     stepBytes: peakBytes - before,
-    residentBytes: process.resourceUsage().maxRSS * 1024,
+    residentBytes: residentBytes(),
     seconds,
   };
 }
 
-function runCase(c: Case): Result | null {
-  const child = spawnSync(
-    process.execPath,
-    ['--import', 'tsx', HERE, '--case', JSON.stringify(c)],
-    { encoding: 'utf8', maxBuffer: 1 << 26 },
-  );
-  const line = child.stdout.split('\n').find((l) => l.startsWith('{'));
-  if (child.status === 0 && line) return JSON.parse(line) as Result;
-  const reason = child.signal ?? child.stderr.split('\n').find((l) => /Error|abort/i.test(l));
-  console.log(
-    `| ${c.columns} | ${c.length} | ${c.mode} | failed: ${reason?.slice(0, 100) ?? child.status} ` +
-      `| | | | |`,
-  );
-  return null;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
-}
-
 function report(c: Case): number | null {
-  const result = runCase(c);
-  if (!result) return null;
-  const mb = (bytes: number) => (bytes / 1e6).toFixed(0);
+  const result = runInProcess(import.meta.url, c) as Result | string;
+  if (typeof result === 'string') {
+    console.log(`| ${c.columns} | ${c.length} | ${c.mode} | ${result} | | | | |`);
+    return null;
+  }
   console.log(
     `| ${c.columns} | ${c.length} | ${c.mode} | ${(result.parameters / 1e6).toFixed(1)} M | ` +
-      `${mb(result.peakBytes)} | ${mb(result.stepBytes)} | ${mb(result.residentBytes)} | ` +
-      `${median(result.seconds).toFixed(2)} |`,
+      `${megabytes(result.peakBytes)} | ${megabytes(result.stepBytes)} | ` +
+      `${megabytes(result.residentBytes)} | ${median(result.seconds).toFixed(2)} |`,
   );
   return result.peakBytes;
 }
@@ -181,8 +149,8 @@ if (values.case) {
     '| columns | length | mode | parameters | peak MB | of it the step | resident MB | seconds per step |',
   );
   console.log('|---|---|---|---|---|---|---|---|');
-  for (const columns of values.columns.split(',').map(Number)) {
-    for (const length of values.lengths.split(',').map(Number)) {
+  for (const columns of numbers(values.columns)) {
+    for (const length of numbers(values.lengths)) {
       const peaks = (values.modes.split(',') as Mode[]).map((mode) =>
         report({
           backend: values.backend,
