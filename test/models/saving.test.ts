@@ -130,53 +130,58 @@ function predictionOf(model: tf.LayersModel): Float32Array {
   });
 }
 
-describeBackends('a saved model', () => {
-  const cases = Object.entries(MODELS).flatMap(
-    ([title, make]): [string, string, () => tf.LayersModel, Save][] => [
-      [title, 'in memory', make, inMemory],
-      [title, 'as files', make, asFiles],
-    ],
-  );
-  test.each(cases)('%s, %s', async (_title, _how, make, save) => {
-    const model = make();
-    randomizeWeights(model.weights, 3);
-    compile(model);
-    await train(model, 2);
-    const load = await save(model);
-    await expectNoLeak(async () => {
-      const unused = await load();
-      unused.optimizer.dispose();
-      unused.dispose();
+// In jest the arrays of tensorflow's addon are of another realm, which tfjs refuses to save.
+describeBackends(
+  'a saved model',
+  () => {
+    const cases = Object.entries(MODELS).flatMap(
+      ([title, make]): [string, string, () => tf.LayersModel, Save][] => [
+        [title, 'in memory', make, inMemory],
+        [title, 'as files', make, asFiles],
+      ],
+    );
+    test.each(cases)('%s, %s', async (_title, _how, make, save) => {
+      const model = make();
+      randomizeWeights(model.weights, 3);
+      compile(model);
+      await train(model, 2);
+      const load = await save(model);
+      await expectNoLeak(async () => {
+        const unused = await load();
+        unused.optimizer.dispose();
+        unused.dispose();
+      });
+      const loaded = await load();
+      expect(loaded.weights.map((w) => [w.originalName, w.shape])).toEqual(
+        model.weights.map((w) => [w.originalName, w.shape]),
+      );
+      expect(predictionOf(loaded)).toEqual(predictionOf(model));
+      expect(loaded.trainableWeights.map((w) => w.originalName)).toEqual(
+        model.trainableWeights.map((w) => w.originalName),
+      );
+      // tfjs keeps Adam's moments and its count of steps, so training goes on as if nothing happened.
+      const [expected, got] = [await train(model, 3), await train(loaded, 3)];
+      expectClose(got, expected, 1e-5, 'losses');
+      expectClose(predictionOf(loaded), predictionOf(model), 1e-5, 'predictions');
+      for (const m of [model, loaded]) {
+        m.optimizer.dispose();
+        m.dispose();
+      }
     });
-    const loaded = await load();
-    expect(loaded.weights.map((w) => [w.originalName, w.shape])).toEqual(
-      model.weights.map((w) => [w.originalName, w.shape]),
-    );
-    expect(predictionOf(loaded)).toEqual(predictionOf(model));
-    expect(loaded.trainableWeights.map((w) => w.originalName)).toEqual(
-      model.trainableWeights.map((w) => w.originalName),
-    );
-    // tfjs keeps Adam's moments and its count of steps, so training goes on as if nothing happened.
-    const [expected, got] = [await train(model, 3), await train(loaded, 3)];
-    expectClose(got, expected, 1e-5, 'losses');
-    expectClose(predictionOf(loaded), predictionOf(model), 1e-5, 'predictions');
-    for (const m of [model, loaded]) {
-      m.optimizer.dispose();
-      m.dispose();
-    }
-  });
 
-  test('of two backbones, neither takes the weights of the other', async () => {
-    const model = twoBackbones();
-    const names = model.weights.map((w) => w.originalName);
-    expect(new Set(names).size).toBe(names.length);
-    randomizeWeights(model.weights, 3);
-    const loaded = await (await inMemory(model))();
-    model.weights.forEach((w, i) => {
-      const same = loaded.weights[i] as tf.LayerVariable;
-      expect(same.read().dataSync()).toEqual(w.read().dataSync());
+    test('of two backbones, neither takes the weights of the other', async () => {
+      const model = twoBackbones();
+      const names = model.weights.map((w) => w.originalName);
+      expect(new Set(names).size).toBe(names.length);
+      randomizeWeights(model.weights, 3);
+      const loaded = await (await inMemory(model))();
+      model.weights.forEach((w, i) => {
+        const same = loaded.weights[i] as tf.LayerVariable;
+        expect(same.read().dataSync()).toEqual(w.read().dataSync());
+      });
+      model.dispose();
+      loaded.dispose();
     });
-    model.dispose();
-    loaded.dispose();
-  });
-});
+  },
+  { except: ['tensorflow'] },
+);
