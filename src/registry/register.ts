@@ -20,7 +20,7 @@ import { TransformerDecoderBlock } from '../layers/transformer_decoder_block';
 import { TransformerEncoderBlock } from '../layers/transformer_encoder_block';
 import { TranslationDecoder } from '../layers/translation_decoder';
 import { registerTensorflowKernels } from '../ops/tensorflow/index';
-import { registerWasmKernels } from '../ops/wasm/index';
+import { installWasmKernels } from '../ops/wasm/index';
 
 const PACKAGE = 'tfjs-revcol';
 
@@ -46,4 +46,4 @@ for (const layer of [
 }
 
 registerTensorflowKernels();
-registerWasmKernels();
+installWasmKernels();

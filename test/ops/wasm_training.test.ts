@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-
-import { registerWasmKernels, repairWasmKernels } from '../../src/ops/wasm/index';
+// Importing the package is all that a user does, here even before the backend.
+import 'tfjs-revcol';
 import { expectClose, useBackend } from '../support/backends';
 import { uniform } from './wasm_reference';
 
@@ -100,11 +100,6 @@ function expectEqual(wasm: Run, cpu: Run): void {
     expectClose(wasm.gradients[i] as Float32Array, expected, 1e-5, `gradient ${i}`);
   });
 }
-
-beforeAll(() => {
-  registerWasmKernels();
-  repairWasmKernels();
-});
 
 test.each(Object.entries(MODELS))(
   '%s: every weight gradient equals that of cpu',

@@ -68,12 +68,28 @@ export function repairWasmKernels(): string[] {
   return replaced.map(({ name }) => name);
 }
 
+/**
+ * Does both, now and once more when all imports of the program have run: the backend may be imported
+ * after this package. Where it comes later still, the first kernel of ours that runs sees to it.
+ */
+export function installWasmKernels(): void {
+  registerWasmKernels();
+  repairWasmKernels();
+  void Promise.resolve().then(repairWasmKernels);
+}
+
+let isRepaired = false;
+
 function register(kernel: WasmKernel): void {
   tf.env().registerFlag(SIMD_FLAG, () => true);
   const config: tf.KernelConfig = {
     kernelName: kernel.name,
     backendName: 'wasm',
     kernelFunc: ({ inputs, backend, attrs }) => {
+      if (!isRepaired) {
+        isRepaired = true;
+        repairWasmKernels();
+      }
       assertFloat32(kernel.name, kernel.float32Inputs, inputs);
       return kernel.run(
         backend as WasmBackend,
