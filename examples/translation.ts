@@ -23,7 +23,7 @@ const { values } = parseArgs({
     epochs: { type: 'string', default: '14' },
     width: { type: 'string', default: '64' },
     dropout: { type: 'string', default: '0.1' },
-    rate: { type: 'string', default: '0.005' },
+    rate: { type: 'string', default: '0.002' },
     'batch-size': { type: 'string', default: '16' },
     beams: { type: 'string', default: '4' },
     backend: { type: 'string' },
