@@ -134,11 +134,10 @@ function predictionOf(model: tf.LayersModel): Float32Array {
 describeBackends(
   'a saved model',
   () => {
-    const cases = Object.entries(MODELS).flatMap(
-      ([title, make]): [string, string, () => tf.LayersModel, Save][] => [
-        [title, 'in memory', make, inMemory],
-        [title, 'as files', make, asFiles],
-      ],
+    // Every other one as files: what differs is tested with the handler.
+    const cases = Object.entries(MODELS).map(
+      ([title, make], i): [string, string, () => tf.LayersModel, Save] =>
+        i % 2 === 0 ? [title, 'as files', make, asFiles] : [title, 'in memory', make, inMemory],
     );
     test.each(cases)('%s, %s', async (_title, _how, make, save) => {
       const model = make();
