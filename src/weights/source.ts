@@ -3,6 +3,7 @@
 import { checkRange, type ByteSource } from './byte_source';
 import { CheckpointError, messageOf } from './errors';
 import { nodeFileSystem, runsInNode } from './node_modules';
+import { readAhead } from './read_ahead';
 import { openUrl, type UrlOptions } from './url_source';
 
 export type { ByteSource };
@@ -88,31 +89,6 @@ export async function fileSource(path: string): Promise<ByteSource> {
     close: () => handle.close(),
   };
   return source;
-}
-
-/**
- * Reads ahead: small reads that follow one another cost one read of `windowBytes`. A checkpoint is
- * hundreds of small records, which over HTTP would be as many requests.
- */
-export function readAhead(source: ByteSource, windowBytes: number): ByteSource {
-  let start = 0;
-  let ahead = new Uint8Array(0);
-  return {
-    size: source.size,
-    label: source.label,
-    read: async (offset, length) => {
-      checkRange(source, offset, length);
-      if (offset >= start && offset + length <= start + ahead.byteLength) {
-        return ahead.subarray(offset - start, offset - start + length);
-      }
-      if (length >= windowBytes) return source.read(offset, length);
-      const bytes = await source.read(offset, Math.min(windowBytes, source.size - offset));
-      start = offset;
-      ahead = bytes as Uint8Array<ArrayBuffer>;
-      return bytes.subarray(0, length);
-    },
-    close: async () => source.close?.(),
-  };
 }
 
 const HAS_SCHEME = /^[a-z][a-z0-9+.-]+:/i;

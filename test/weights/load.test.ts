@@ -15,6 +15,7 @@ import {
   tensorsOf,
   valuesOf,
   type NamedTensor,
+  type Parts,
 } from './support/small_checkpoint';
 
 /** A failed load: its error, after a check that no weight changed and no tensor is left. */
@@ -92,11 +93,12 @@ describeBackends('loadCheckpoint', () => {
 
   test('takes model before state_dict before the dict itself, or the key given', async () => {
     const other = tensors.map((t) => ({ ...t, data: t.data.map((v) => v * 2) }));
-    for (const parts of [
+    const files: Parts[] = [
       { state_dict: other, model: tensors, state_dict_ema: other },
       { optimizer: other, state_dict: tensors },
       tensors,
-    ]) {
+    ];
+    for (const parts of files) {
       const fresh = smallModel(3);
       await loadCheckpoint(fresh, pthOf(parts));
       expect(valuesOf(fresh)).toEqual(valuesOf(trained));
@@ -244,7 +246,7 @@ describeGoldens('intermediate supervision', () => {
     () => {
       test.each(['supervised', 'supervised_many_classes'] as const)('%s', async (name) => {
         const golden = goldenExpected(name);
-        const model = goldenModel(name, golden, { intermediateSupervision: false });
+        const model = goldenModel(golden, { intermediateSupervision: false });
         const file = goldenPath(name, '.pth');
         expect((await failure(model, file)).message).toContain("supervision: 'skip'");
         const { missing, unexpected } = await loadCheckpoint(model, file, { supervision: 'skip' });

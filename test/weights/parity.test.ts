@@ -42,7 +42,7 @@ function columnFeatures(backbone: RevColBackbone, x: tf.Tensor): Map<string, tf.
 
 async function checkOutputs(name: GoldenCase, format: (typeof GOLDEN_FORMATS)[number]) {
   const golden = goldenExpected(name);
-  const model = goldenModel(name, golden);
+  const model = goldenModel(golden);
   const report = await loadCheckpoint(model, goldenPath(name, format));
   expect(report.loaded).toHaveLength(model.weights.length);
   expect([...report.missing, ...report.unexpected]).toEqual([]);
@@ -94,7 +94,7 @@ describeGoldens('golden checkpoints', () => {
   const gradients = (): void => {
     test.each(['reversible', 'stored'] as const)('%s', async (backprop) => {
       const golden = goldenExpected('supervised');
-      const model = goldenModel('supervised', golden, { backprop });
+      const model = goldenModel(golden, { backprop });
       await loadCheckpoint(model, goldenPath('supervised', '.pth'));
       const { mapped } = modelWeights(model);
       const [x, image01, target] = ['x', 'image01', 'target'].map((n) => goldenTensor(golden, n));

@@ -28,9 +28,8 @@ export function goldenExpected(name: GoldenCase): Golden {
   return readGolden(`${name}.expected.safetensors`);
 }
 
-/** The model that `name.pth` holds the weights of, with random ones. */
+/** The model that a golden's checkpoint holds the weights of, with random ones. */
 export function goldenModel(
-  name: GoldenCase,
   { metadata, tensors }: Golden,
   options: CreateModelOptions = {},
 ): tf.LayersModel {
