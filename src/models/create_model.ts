@@ -4,8 +4,11 @@ import { requireInteger } from '../layers/arguments';
 import { RevColHead } from '../layers/head';
 import { RevColImageDecoder } from '../layers/image_decoder';
 import { RevColBackbone, type RevColBackboneArgs } from '../layers/rev_col_backbone';
-import { modelRecord, type ModelName } from '../registry/models';
+import type { FetchPretrainedOptions } from '../registry/download/fetch_pretrained';
+import { modelRecord, pretrainedWeights, type ModelName } from '../registry/models';
+import type { PretrainedName } from '../registry/pretrained';
 import { isVitSizeName, type VitSizeName } from '../registry/vit_sizes';
+import { loadPretrained } from './pretrained';
 import { createVitModel } from './vit';
 
 /** Options of `createModel`; those left out are the named size's own. */
@@ -27,6 +30,14 @@ export interface CreateModelOptions extends Pick<
   numClasses?: number;
   /** Whether to add the classifiers and image decoders of the middle columns. Default false. */
   intermediateSupervision?: boolean;
+  /** `true`: with published weights, see `CreatePretrainedOptions`. Default: random weights. */
+  pretrained?: false;
+}
+
+/** Options of `createModel` with published weights: those of the model and of the download. */
+export interface CreatePretrainedOptions
+  extends Omit<CreateModelOptions, 'pretrained'>, FetchPretrainedOptions {
+  pretrained: true;
 }
 
 /** Widest classifier that the published models pair with the progressive image decoder. */
@@ -44,16 +55,64 @@ const MAX_PROGRESSIVE_CLASSES = 1000;
  * A RevCol-ViT (`'revcol_vit_small'`, `'revcol_vit_base'`) has levels of equal width and neither
  * intermediate supervision nor a kernel size, see `createVitModel`.
  *
+ * With `pretrained: true` the name is that of a published weight set, and a promise is returned: of
+ * the model with these weights, downloaded on first use (`cacheDir`, `baseUrl`, `onProgress`,
+ * `signal`, ... are those of `fetchPretrained`). With another number of classes than the set's the
+ * classifier stays random, and a warning says so.
+ *
+ * @example
+ * const model = await createModel('revcol_base.in22k_ft_in1k_384', { pretrained: true });
  * @param name a size such as `'revcol_tiny'`, see `listModels()` and `VIT_SIZES`
- * @throws when the name is unknown or an option is out of range
+ * @throws when the name is unknown or an option is out of range. With `pretrained: true` the promise
+ * is rejected instead, also with a DownloadError or CheckpointError; nothing stays in memory then
  */
 export function createModel(
+  name: PretrainedName,
+  options: CreatePretrainedOptions,
+): Promise<tf.LayersModel>;
+export function createModel(
   name: ModelName | VitSizeName,
-  options: CreateModelOptions = {},
-): tf.LayersModel {
+  options?: CreateModelOptions,
+): tf.LayersModel;
+export function createModel(
+  name: ModelName | VitSizeName,
+  options: CreateModelOptions | CreatePretrainedOptions = {},
+): tf.LayersModel | Promise<tf.LayersModel> {
+  return options.pretrained ? createPretrained(name, options) : createRandom(name, options);
+}
+
+async function createPretrained(
+  name: ModelName | VitSizeName,
+  options: CreatePretrainedOptions,
+): Promise<tf.LayersModel> {
+  if (isVitSizeName(name)) {
+    throw new Error(`createModel: no weights of ${name} were published; leave pretrained out`);
+  }
+  const record = pretrainedWeights(name);
+  options.signal?.throwIfAborted();
+  // Built before the download: a wrong option should not cost gigabytes.
+  const model = createRandom(name, { ...options, pretrained: false });
+  try {
+    const heads = {
+      numClasses: numClassesOf(name, options),
+      intermediateSupervision: options.intermediateSupervision ?? false,
+    };
+    await loadPretrained(model, record, heads, options);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  return model;
+}
+
+function numClassesOf(name: ModelName, { numClasses }: { numClasses?: number }): number {
+  return numClasses ?? modelRecord(name).weights?.numClasses ?? 1000;
+}
+
+function createRandom(name: ModelName | VitSizeName, options: CreateModelOptions): tf.LayersModel {
   if (isVitSizeName(name)) return createVit(name, options);
   const { size, weights } = modelRecord(name);
-  const numClasses = options.numClasses ?? weights?.numClasses ?? 1000;
+  const numClasses = numClassesOf(name, options);
   requireInteger('createModel', 'numClasses', numClasses, 1);
   const columns = options.columns ?? size.columns;
   const supervised = options.intermediateSupervision ?? false;
