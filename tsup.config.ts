@@ -8,8 +8,12 @@ export default defineConfig([
     entry: {
       index: 'src/index.ts',
       node: 'src/node.ts',
+      imagenet_classes: 'src/registry/imagenet_classes.ts',
     },
     format: ['esm', 'cjs'],
+    // Of a bundled library the form for browsers, which Node runs as well.
+    platform: 'browser',
+    external: [/^node:/],
     dts: true,
     clean: ['*'],
     splitting: true,

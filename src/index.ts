@@ -39,7 +39,11 @@ export { KeyValueCache } from './ops/attention_cache';
 export type { ColumnOptions } from './layers/column_options';
 
 // Models
-export { createModel, type CreateModelOptions } from './models/create_model';
+export {
+  createModel,
+  type CreateModelOptions,
+  type CreatePretrainedOptions,
+} from './models/create_model';
 export { createTranslationModel, type CreateTranslationModelOptions } from './models/translation';
 export {
   translate,
@@ -63,6 +67,40 @@ export { openCheckpoint, type OpenOptions } from './weights/open_checkpoint';
 export type { Checkpoint } from './weights/checkpoint';
 export { CheckpointError } from './weights/errors';
 export type { CheckpointSource } from './weights/source';
+
+// Published weights
+export { pretrainedWeights } from './registry/models';
+export type { PretrainedName, PretrainedWeights, WeightSource } from './registry/pretrained';
+export {
+  fetchPretrained,
+  removePretrained,
+  type Downloadable,
+  type DownloadProgress,
+  type FetchPretrainedOptions,
+} from './registry/download/fetch_pretrained';
+export { DownloadError, type DownloadErrorCode } from './registry/download/errors';
+
+// Images
+export {
+  fitImage,
+  preprocess,
+  readPixels,
+  type Drawable,
+  type PixelImage,
+  type PreprocessOptions,
+  type RgbImage,
+} from './preprocessing/index';
+
+// Conversion
+export { architectureOf, type Architecture } from './convert/architecture';
+export {
+  convertCheckpoint,
+  type ConvertOptions,
+  type ConvertReport,
+} from './convert/convert_checkpoint';
+export { filesSink, folderSink } from './convert/model_sinks';
+export type { WeightDType } from './convert/quantize';
+export type { ModelSink } from './convert/shard_writer';
 
 // Text generation
 export type { DecodeOptions, Decoded, StepModel } from './text/step_model';

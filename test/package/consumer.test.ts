@@ -7,6 +7,8 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 
+import { build } from 'esbuild';
+
 import images from '../cli/images.json';
 
 const ROOT = path.resolve(__dirname, '../..');
@@ -192,7 +194,7 @@ describe('the packed package', () => {
     const dist = path.join(project, 'node_modules/tfjs-revcol/dist');
     const text = fs
       .readdirSync(dist)
-      .filter((name) => /\.c?js$/.test(name))
+      .filter((name) => /\.c?js$/.test(name) && !name.startsWith('imagenet_classes.'))
       .map((name) => fs.readFileSync(path.join(dist, name), 'utf8'))
       .join('\n');
     expect(text).toContain('RevColBackbone');
@@ -201,11 +203,28 @@ describe('the packed package', () => {
     }
   });
 
+  test('bundles for browsers, without a module of Node', async () => {
+    for (const entry of ['index', 'imagenet_classes']) {
+      const { outputFiles } = await build({
+        entryPoints: [path.join(project, `node_modules/tfjs-revcol/dist/${entry}.js`)],
+        bundle: true,
+        platform: 'browser',
+        format: 'esm',
+        splitting: true,
+        outdir: 'out',
+        write: false,
+        external: ['@tensorflow/*'],
+      });
+      // Without platform 'node' esbuild resolves none of Node's modules, and would have thrown.
+      expect(outputFiles.length).toBeGreaterThan(0);
+    }
+  });
+
   test('holds what it must and nothing else', () => {
     const folder = path.join(project, 'node_modules/tfjs-revcol');
     const entries = fs.readdirSync(folder).sort();
     expect(entries).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json']);
-    for (const entry of ['index', 'node']) {
+    for (const entry of ['index', 'node', 'imagenet_classes']) {
       for (const kind of ['js', 'cjs', 'd.ts', 'd.cts', 'js.map', 'cjs.map']) {
         expect(fs.existsSync(path.join(folder, 'dist', `${entry}.${kind}`))).toBe(true);
       }
