@@ -1,0 +1,76 @@
+/** The signal and the MLP example on little data. */
+import * as tf from '@tensorflow/tfjs';
+
+import { centredBatch, loadDigits } from '../../examples/digits/data';
+import { mlpModel, PIXELS } from '../../examples/small/mlp_model';
+import { signalModel } from '../../examples/small/signal_model';
+import { SAMPLES, signalBatch, WAVES } from '../../examples/small/signals';
+import {
+  accuracyOf,
+  memoryOfModes,
+  trainClassifier,
+  type Batch,
+} from '../../examples/small/train_classifier';
+import { seededRandom } from '../../examples/shared/random';
+import { withSeededRandom } from '../../src/ops/random';
+import { describeBackends, expectNoLeak } from '../support/backends';
+
+function digitBatch(): Batch {
+  const digits = loadDigits();
+  const some = Array.from({ length: 40 }, (_, i) => digits[(i * 251) % digits.length]);
+  const { images, labels } = centredBatch(some as (typeof digits)[number][]);
+  const inputs = tf.reshape(images, [-1, PIXELS]);
+  images.dispose();
+  return { inputs, labels };
+}
+
+const CASES = {
+  signal: { build: signalModel, batch: () => signalBatch(40, seededRandom(3)) },
+  mlp: { build: mlpModel, batch: digitBatch },
+};
+
+// The backend that both examples start by default.
+describeBackends(
+  'small examples',
+  () => {
+    test.each(Object.entries(CASES))('%s: fits a batch seen again and again', async (_, c) => {
+      const accuracy = await expectNoLeak(async () => {
+        const model = withSeededRandom(5, () => c.build({ columns: 3 }));
+        function* same() {
+          yield c.batch();
+        }
+        const losses = await trainClassifier(model, same, { label: '', steps: 80, peakRate: 0.01 });
+        expect(losses).toHaveLength(80);
+        const batch = c.batch();
+        const result = accuracyOf(model, batch);
+        tf.dispose([batch.inputs, batch.labels]);
+        model.dispose();
+        return result;
+      });
+      expect(accuracy).toBeGreaterThan(90);
+    });
+
+    test.each(Object.entries(CASES))('%s: more columns hardly take more memory', async (_, c) => {
+      const batch = c.batch();
+      const rows = (await memoryOfModes(c.build, [2, 8], batch)).split('\n').slice(2);
+      tf.dispose([batch.inputs, batch.labels]);
+      const [few, many] = rows.map((row) => row.split('|').slice(2, 4).map(Number)) as number[][];
+      const growth = (mode: number) => (many?.[mode] as number) - (few?.[mode] as number);
+      expect(growth(0)).toBeGreaterThan(0);
+      expect(growth(1)).toBeLessThan(growth(0) / 2);
+    });
+  },
+  { only: ['wasm'] },
+);
+
+describe('signals', () => {
+  test('hold every kind of wave, labelled, and repeat with the seed', () => {
+    const [a, b] = [signalBatch(60, seededRandom(1)), signalBatch(60, seededRandom(1))];
+    expect(a.inputs.shape).toEqual([60, SAMPLES, 1]);
+    expect(a.inputs.dataSync()).toEqual(b.inputs.dataSync());
+    const counts = tf.tidy(() => tf.sum(a.labels, 0).dataSync());
+    expect(counts).toHaveLength(Object.keys(WAVES).length);
+    expect(Math.min(...counts)).toBeGreaterThan(0);
+    tf.dispose([a.inputs, a.labels, b.inputs, b.labels]);
+  });
+});
