@@ -1,6 +1,7 @@
 /** The bytes of a pickle, read forwards with every length checked before it is used. */
 
 import { CheckpointError } from './errors';
+import { letters } from './pickle_escapes';
 
 export function badPickle(detail: string): CheckpointError {
   return new CheckpointError('corrupt', `The pickle is damaged: ${detail}`);
@@ -9,8 +10,8 @@ export function badPickle(detail: string): CheckpointError {
 /** Longest integer kept, in bytes: turning digits into a number is not linear in their count. */
 const MAX_INTEGER_BYTES = 1024;
 
-/** Arguments that any JavaScript engine takes in one call. */
-const CALL_ARGUMENTS = 8192;
+/** Longest string that is not given to a decoder, in bytes. */
+const SHORT_TEXT = 48;
 
 export class PickleBytes {
   private readonly view: DataView;
@@ -56,17 +57,14 @@ export class PickleBytes {
   }
 
   text(length: number): string {
-    return this.utf8.decode(this.take(length));
+    const bytes = this.take(length);
+    // A call of the decoder costs more than the few letters that most strings have.
+    return isShortAscii(bytes) ? letters(bytes) : this.utf8.decode(bytes);
   }
 
   /** One byte per letter. (TextDecoder's `latin1` is windows-1252, which differs.) */
   latin1(length: number): string {
-    const bytes = this.take(length);
-    const parts: string[] = [];
-    for (let at = 0; at < length; at += CALL_ARGUMENTS) {
-      parts.push(String.fromCharCode(...bytes.subarray(at, at + CALL_ARGUMENTS)));
-    }
-    return parts.join('');
+    return letters(this.take(length));
   }
 
   /** UTF-8 up to the next line end, which is consumed. */
@@ -76,11 +74,11 @@ export class PickleBytes {
     return text;
   }
 
-  /** The same for lines with one byte per letter. */
-  latin1Line(): string {
-    const text = this.latin1(this.lineLength());
+  /** The bytes up to the next line end, which is consumed. */
+  lineBytes(): Uint8Array {
+    const bytes = this.take(this.lineLength());
     this.position++;
-    return text;
+    return bytes;
   }
 
   private lineLength(): number {
@@ -92,11 +90,13 @@ export class PickleBytes {
   /** Two's complement, little-endian. */
   integer(length: number): number | bigint {
     if (length > MAX_INTEGER_BYTES) throw badPickle(`it holds an integer of ${length} bytes`);
-    const bytes = this.take(length);
-    let hex = '';
-    for (const byte of bytes) hex = byte.toString(16).padStart(2, '0') + hex;
-    if (hex === '') return 0;
-    return narrow(BigInt.asIntN(length * 8, BigInt(`0x${hex}`)));
+    const start = this.skip(length);
+    let value = 0n;
+    let at = length;
+    // From its high end: single bytes, then words of eight.
+    for (; at % 8 !== 0; at--) value = (value << 8n) | BigInt(this.view.getUint8(start + at - 1));
+    for (; at > 0; at -= 8) value = (value << 64n) | this.view.getBigUint64(start + at - 8, true);
+    return narrow(BigInt.asIntN(length * 8, value));
   }
 
   /** Decimal digits, as protocol 0 writes integers; a trailing `L` marks long ones. */
@@ -117,6 +117,12 @@ export class PickleBytes {
     this.position = start + length;
     return start;
   }
+}
+
+function isShortAscii(bytes: Uint8Array): boolean {
+  if (bytes.length > SHORT_TEXT) return false;
+  for (const byte of bytes) if (byte >= 0x80) return false;
+  return true;
 }
 
 function narrow(value: bigint): number | bigint {

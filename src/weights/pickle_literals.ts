@@ -1,6 +1,7 @@
 /** The pickle instructions that push a constant. */
 
 import { badPickle, type PickleBytes } from './pickle_bytes';
+import { unescape } from './pickle_escapes';
 import { OP } from './pickle_opcodes';
 import type { PickleValue } from './pickle_values';
 
@@ -21,10 +22,10 @@ export const LITERALS: ReadonlyMap<number, (bytes: PickleBytes) => PickleValue> 
   [OP.LONG, (b) => b.decimal(b.line())],
   [OP.FLOAT, (b) => textFloat(b.line())],
   [OP.BINFLOAT, (b) => b.float64()],
-  [OP.STRING, (b) => quoted(b.latin1Line())],
+  [OP.STRING, (b) => quoted(b.lineBytes())],
   [OP.BINSTRING, (b) => b.latin1(b.int32())],
   [OP.SHORT_BINSTRING, (b) => b.latin1(b.uint8())],
-  [OP.UNICODE, (b) => unescape(b.latin1Line(), /\\(u[\da-fA-F]{4}|U[\da-fA-F]{8})/g)],
+  [OP.UNICODE, (b) => unescape(b.lineBytes(), 'unicode')],
   [OP.SHORT_BINUNICODE, (b) => b.text(b.uint8())],
   [OP.BINUNICODE, (b) => b.text(b.uint32())],
   [OP.BINUNICODE8, (b) => b.text(b.length64())],
@@ -48,21 +49,15 @@ function textFloat(line: string): number {
   return Number(line);
 }
 
+const SINGLE_QUOTE = 0x27;
+const DOUBLE_QUOTE = 0x22;
+
 /** A Python string literal in single or double quotes. */
-function quoted(line: string): string {
+function quoted(line: Uint8Array): string {
   const quote = line[0];
-  if (line.length < 2 || (quote !== "'" && quote !== '"') || line.at(-1) !== quote) {
+  const ends = line.length >= 2 && line.at(-1) === quote;
+  if (!ends || (quote !== SINGLE_QUOTE && quote !== DOUBLE_QUOTE)) {
     throw badPickle('a string has no quotes');
   }
-  return unescape(line.slice(1, -1), /\\(x[\da-fA-F]{2}|[\\'"nrt])/g);
-}
-
-const CONTROLS: Record<string, string> = { n: '\n', r: '\r', t: '\t' };
-
-function unescape(text: string, pattern: RegExp): string {
-  return text.replace(pattern, (_, escape: string) => {
-    if (escape.length === 1) return CONTROLS[escape] ?? escape;
-    const point = Number.parseInt(escape.slice(1), 16);
-    return point <= 0x10ffff ? String.fromCodePoint(point) : '�';
-  });
+  return unescape(line.subarray(1, -1), 'string');
 }

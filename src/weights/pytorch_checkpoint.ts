@@ -5,7 +5,13 @@ import { itemBytes } from './dtypes';
 import { CheckpointError } from './errors';
 import type { ByteSource } from './byte_source';
 import { chooseStateDict } from './state_dict';
-import { checkView, readView, type CheckedView, type StorageReader } from './tensor_view';
+import {
+  bytesToRead,
+  checkView,
+  readView,
+  type CheckedView,
+  type StorageReader,
+} from './tensor_view';
 import { openTorchLegacy } from './torch_legacy';
 import { openTorchZip } from './torch_zip';
 
@@ -17,6 +23,13 @@ export interface PyTorchOptions {
    */
   key?: string;
 }
+
+/**
+ * Windows may share a storage, as the parts of a joined matrix do. But a small file must not ask for
+ * endless reading.
+ */
+const MAX_SHARING = 4;
+const SMALL_BYTES = 2 ** 30;
 
 /**
  * Opens a `.pth` file. Every tensor's place is checked against the file here, so that later reads
@@ -33,9 +46,18 @@ export async function openPyTorch(
   const { tensors, metadata } = chooseStateDict(file.value, key);
   const entries = new Map<string, CheckpointEntry>();
   const views = new Map<string, { view: CheckedView; read: StorageReader }>();
+  let toRead = 0;
   for (const [name, tensor] of tensors) {
     const { bytes, read } = file.storage(tensor.storage);
     const view = checkView(name, tensor, bytes);
+    toRead += bytesToRead(view);
+    if (toRead > MAX_SHARING * source.size + SMALL_BYTES) {
+      throw new CheckpointError(
+        'unsupported',
+        `The tensors, read one by one, are over ${MAX_SHARING} times the file's ${source.size} ` +
+          `bytes; call .clone() on each before saving`,
+      );
+    }
     views.set(name, { view, read });
     entries.set(name, {
       shape: [...view.shape],

@@ -14,13 +14,16 @@ import { CheckpointError, messageOf } from './errors';
 export const LENGTH_BYTES = 8;
 
 /**
- * Longest header read. The format allows 100 MB, which is out of proportion: 32 MB describe 300 000
- * tensors, and whatever JSON they hold stays within a small memory.
+ * Longest header read. The format allows 100 MB, which is out of proportion: RevCol-H's has 0.2 MB,
+ * and whatever JSON 16 MB hold stays within a small memory.
  */
-export const MAX_HEADER_BYTES = 32 << 20;
+export const MAX_HEADER_BYTES = 16 << 20;
 
 /** Brackets and commas in a header: each costs memory once parsed. A tensor needs about ten. */
-const MAX_PUNCTUATION = 1 << 22;
+const MAX_PUNCTUATION = 1 << 20;
+
+/** RevCol-H has 1175 tensors with intermediate supervision. */
+const MAX_TENSORS = 1 << 16;
 
 /** One tensor in a header; offsets count from the end of the header. */
 export interface HeaderEntry {
@@ -85,6 +88,13 @@ export function headerLength(bytes: Uint8Array, fileSize: number): number {
  */
 export function parseHeader(bytes: Uint8Array, bufferSize: number): SafetensorsHeader {
   const json = parseJson(bytes);
+  const count = Object.keys(json).length;
+  if (count > MAX_TENSORS) {
+    throw new CheckpointError(
+      'unsupported',
+      `The safetensors file holds ${count} tensors; at most ${MAX_TENSORS} are read`,
+    );
+  }
   const metadata = new Map<string, string>();
   const entries: [string, HeaderEntry][] = [];
   for (const [name, value] of Object.entries(json)) {

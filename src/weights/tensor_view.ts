@@ -69,6 +69,13 @@ export function checkView(
   return { dtype, shape, strides, offset, count };
 }
 
+/** Bytes that reading a window goes through: those between its ends, or those of its repeats. */
+export function bytesToRead({ dtype, shape, strides, count }: CheckedView): number {
+  if (count === 0) return 0;
+  const span = shape.reduce((sum, size, d) => sum + (size - 1) * (strides[d] ?? 0), 1);
+  return Math.max(span, count) * itemBytes(dtype);
+}
+
 interface Dimension {
   readonly size: number;
   readonly stride: number;

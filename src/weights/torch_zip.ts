@@ -6,7 +6,7 @@ import type { ByteSource } from './byte_source';
 import { MAX_PICKLE_BYTES, storageBytes, type TorchFile } from './torch_file';
 import { TORCH_HOOKS } from './torch_objects';
 import { readZipDirectory } from './zip_directory';
-import { ZipEntryReader } from './zip_entry';
+import { UnpackBudget, ZipEntryReader } from './zip_entry';
 
 /**
  * Opens the zip form.
@@ -37,6 +37,7 @@ export async function openTorchZip(source: ByteSource): Promise<TorchFile> {
     }
   }
   const bytes = await new ZipEntryReader(source, pickle).readAll(MAX_PICKLE_BYTES);
+  const budget = new UnpackBudget();
   const readers = new Map<string, ZipEntryReader>();
   return {
     value: readPickle(bytes, TORCH_HOOKS).value,
@@ -51,7 +52,7 @@ export async function openTorchZip(source: ByteSource): Promise<TorchFile> {
         );
       }
       let reader = readers.get(name);
-      if (!reader) readers.set(name, (reader = new ZipEntryReader(source, entry)));
+      if (!reader) readers.set(name, (reader = new ZipEntryReader(source, entry, budget)));
       return { bytes: entry.size, read: (...range) => reader.read(...range) };
     },
     close: async () => {

@@ -52,7 +52,7 @@ const MAX_DEFLATE_RATIO = 1032;
  * unless they are small anyway.
  */
 const MAX_GROWTH = 20;
-const SMALL_BYTES = 128 << 20;
+const SMALL_BYTES = 64 << 20;
 
 /** View of bytes in the zip's byte order. */
 export function viewOf(bytes: Uint8Array): DataView {

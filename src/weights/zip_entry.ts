@@ -16,22 +16,30 @@ export const PIECE_BYTES = 4 << 20;
 
 /**
  * Reading backwards in a deflated entry means unpacking it from its start again: fine for small
- * ones, but not to be had without end.
+ * ones, but not to be had without end. Counts bytes, for all entries of an archive together.
  */
-const MAX_PASSES = 3;
-const MAX_UNPACKED = 64 << 20;
+export class UnpackBudget {
+  private bytes = 64 << 20;
+
+  /** Whether so many bytes more may be unpacked again. */
+  take(bytes: number): boolean {
+    this.bytes -= bytes;
+    return this.bytes >= 0;
+  }
+}
 
 /** Reads one entry of an archive. */
 export class ZipEntryReader {
   private dataOffset?: number;
   private cursor?: InflateCursor;
-  private passes = 0;
+  private isUnpacked = false;
   /** The read in progress: a stream serves one read at a time. */
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly archive: ByteSource,
     readonly entry: ZipEntry,
+    private readonly budget = new UnpackBudget(),
   ) {}
 
   /**
@@ -118,13 +126,14 @@ export class ZipEntryReader {
 
   private unpackFrom(start: number): InflateCursor {
     const { name, size, packedSize } = this.entry;
-    if (++this.passes > MAX_PASSES && this.passes * size > MAX_UNPACKED) {
+    if (this.isUnpacked && !this.budget.take(size)) {
       throw new CheckpointError(
         'unsupported',
         `The tensors on ${name} (deflated, ${size} bytes) are out of order; save the file anew with ` +
           `torch.save, which does not deflate`,
       );
     }
+    this.isUnpacked = true;
     return new InflateCursor(
       (at, count) => this.archive.read(start + at, count),
       packedSize,

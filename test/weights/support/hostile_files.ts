@@ -1,0 +1,175 @@
+/** Files made to use up time and memory. */
+import { MAX_STEPS } from '../../../src/weights/pickle';
+import { OP } from '../../../src/weights/pickle_opcodes';
+import { MAX_PICKLE_BYTES } from '../../../src/weights/torch_file';
+import {
+  buildPth,
+  bytesOf,
+  dict,
+  global,
+  integer,
+  pickleOf,
+  tensor,
+  text,
+  uint32,
+  type TensorToBuild,
+} from './build_pickle';
+import { buildZip } from './build_zip';
+import { concat } from './mutate';
+
+function repeat(unit: Uint8Array, count: number): Uint8Array {
+  const all = new Uint8Array(unit.length * Math.floor(count));
+  for (let at = 0; at < all.length; at += unit.length) all.set(unit, at);
+  return all;
+}
+
+const pth = (body: Uint8Array): Uint8Array =>
+  buildPth(bytesOf(OP.PROTO, 2, body.subarray(0, MAX_PICKLE_BYTES - 3), OP.STOP));
+
+function safetensors(header: string): Uint8Array {
+  const json = new TextEncoder().encode(header);
+  const length = new Uint8Array(8);
+  new DataView(length.buffer).setBigUint64(0, BigInt(json.length), true);
+  return concat(length, json);
+}
+
+const NONE = OP.NONE;
+
+/** A storage of zeros, and tensors of four bytes from its end to its beginning. */
+function deflatedBackwards(size: number): Uint8Array {
+  const tensors = Array.from({ length: 1000 }, (_, i) => [
+    text(`t${i}`),
+    tensor({ storage: 'ByteStorage', length: size, offset: size - 4 * (i + 1) }),
+    OP.SETITEM,
+  ]);
+  return buildZip([
+    { name: 'a/data.pkl', data: bytesOf(OP.PROTO, 2, OP.EMPTY_DICT, tensors, OP.STOP) },
+    { name: 'a/data/0', data: new Uint8Array(size), deflate: true },
+  ]);
+}
+
+/** Many deflated storages, each read backwards many times. */
+function manyBackwards(entries: number, tensors: number, size: number): Uint8Array {
+  const names = Array.from({ length: entries }, (_, entry) =>
+    Array.from({ length: tensors }, (__, i) => [
+      text(`t${entry}.${i}`),
+      tensor({ key: `${entry}`, storage: 'ByteStorage', length: size, offset: size - 4 * (i + 1) }),
+      OP.SETITEM,
+    ]),
+  );
+  const data = new Uint8Array(size);
+  return buildZip([
+    { name: 'a/data.pkl', data: bytesOf(OP.PROTO, 2, OP.EMPTY_DICT, names, OP.STOP) },
+    ...names.map((_, entry) => ({ name: `a/data/${entry}`, data, deflate: true })),
+  ]);
+}
+
+/** The five pickles before the storages of the legacy form, the fourth being `value`. */
+function legacy(value: Uint8Array): Uint8Array {
+  const magic = Uint8Array.of(0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19);
+  const machine = dict({ little_endian: OP.NEWTRUE });
+  return concat(
+    pickleOf([OP.LONG1, 10, magic]),
+    pickleOf(integer(1001)),
+    pickleOf(machine),
+    value,
+    pickleOf(OP.EMPTY_LIST),
+  );
+}
+
+/** Fifty names for each of sixteen dicts, each of which holds the one before under all of them. */
+function laughs(): Uint8Array {
+  const dicts = Array.from({ length: 16 }, (_, level) => [
+    OP.EMPTY_DICT,
+    Array.from({ length: 50 }, (_, i) => [
+      text(`${i}`),
+      level ? [OP.BINGET, level - 1] : OP.NONE,
+      OP.SETITEM,
+    ]),
+    OP.BINPUT,
+    level,
+  ]);
+  return buildPth(bytesOf(OP.PROTO, 2, dicts, OP.STOP));
+}
+
+function emptyTensors(count: number): Uint8Array {
+  const entry = '{"dtype":"F32","shape":[0],"data_offsets":[0,0]}';
+  return safetensors(`{${Array.from({ length: count }, (_, i) => `"${i}":${entry}`).join()}}`);
+}
+
+/** One tensor, under many names. */
+function manyNames(count: number, fields?: TensorToBuild): Uint8Array {
+  // In groups: a call takes only so many arguments.
+  const names = Array.from({ length: count / 256 }, (_, group) =>
+    Array.from({ length: 256 }, (__, i) => [text(`t${256 * group + i}`), OP.BINGET, 0, OP.SETITEM]),
+  );
+  const first = [tensor(fields), OP.BINPUT, 0, OP.POP];
+  return buildPth(bytesOf(OP.PROTO, 2, first, OP.EMPTY_DICT, names, OP.STOP));
+}
+
+/** Each makes its file when its turn comes. */
+export const HOSTILE_FILES: Readonly<Record<string, () => Uint8Array>> = {
+  'dicts of one': () => pth(repeat(bytesOf(OP.EMPTY_DICT, NONE, NONE, OP.SETITEM), MAX_STEPS / 4)),
+  'lists of one': () => pth(repeat(bytesOf(OP.EMPTY_LIST, NONE, OP.APPEND), MAX_STEPS / 3)),
+  'open marks': () => pth(repeat(bytesOf(OP.MARK, NONE), MAX_STEPS / 2)),
+  'nested tuples': () => pth(concat(bytesOf(NONE), repeat(bytesOf(OP.TUPLE1), MAX_STEPS - 9))),
+  'nested dicts': () =>
+    pth(
+      concat(
+        repeat(bytesOf(OP.EMPTY_DICT, text('n')), MAX_STEPS / 3 - 9),
+        bytesOf(NONE),
+        repeat(bytesOf(OP.SETITEM), MAX_STEPS / 3 - 9),
+      ),
+    ),
+  'dicts in dicts, each many times': laughs,
+  'a dict in itself': () =>
+    buildPth(
+      bytesOf(OP.PROTO, 2, OP.EMPTY_DICT, OP.MEMOIZE, text('a'), OP.BINGET, 0, OP.SETITEM, OP.STOP),
+    ),
+  globals: () => pth(repeat(bytesOf(global('aa', 'bb')), MAX_STEPS)),
+  'long globals': () => pth(repeat(bytesOf(global('a'.repeat(2000), 'b'.repeat(2000))), 8000)),
+  calls: () => pth(repeat(bytesOf(global('aa', 'bb'), OP.EMPTY_TUPLE, OP.REDUCE), MAX_STEPS / 3)),
+  'sets in the memo': () => pth(repeat(bytesOf(OP.EMPTY_SET, OP.MEMOIZE), MAX_STEPS / 2)),
+  'far places of the memo': () =>
+    pth(
+      concat(
+        ...Array.from({ length: 65536 }, (_, i) =>
+          bytesOf(OP.EMPTY_LIST, OP.LONG_BINPUT, uint32((i * 65521) >>> 0)),
+        ),
+      ),
+    ),
+  'short texts': () => pth(repeat(bytesOf(text('ab☃')), MAX_STEPS)),
+  'one long text': () => pth(bytesOf(OP.BINSTRING, uint32(16e6), new Uint8Array(16e6))),
+  'a text of escapes': () =>
+    pth(bytesOf(OP.UNICODE, repeat(bytesOf('\\u0041'), 2.6e6), '\n', OP.STOP)),
+  'long integers': () => pth(repeat(bytesOf(OP.LONG1, 24, new Uint8Array(24).fill(9)), MAX_STEPS)),
+  'integers of a kilobyte': () =>
+    pth(repeat(bytesOf(OP.LONG4, uint32(1024), new Uint8Array(1024).fill(9)), 15000)),
+  'digits of a kilobyte': () => pth(repeat(bytesOf(OP.LONG, '7'.repeat(1024), '\n'), 15000)),
+  'short byte strings': () =>
+    pth(repeat(bytesOf(OP.SHORT_BINBYTES, 10, new Uint8Array(10)), MAX_STEPS)),
+  tensors: () => pth(repeat(bytesOf(tensor()), MAX_STEPS / 45)),
+  'a tensor under many names': () => manyNames(2 ** 16),
+  'a tensor under too many names': () => manyNames(2 ** 17),
+  'a tensor of repeats under many names': () =>
+    manyNames(2 ** 16, { shape: [2 ** 12, 2 ** 12], strides: [0, 0] }),
+  'a tensor of a million repeats': () =>
+    buildPth(pickleOf(dict({ w: tensor({ shape: [2 ** 12, 2 ** 12], strides: [0, 0] }) }))),
+  'far steps through a storage': () =>
+    buildPth(
+      pickleOf(dict({ w: tensor({ length: 4e6, shape: [1000, 2000], strides: [1, 1999] }) })),
+      { 0: new Uint8Array(16e6) },
+    ),
+  'a legacy file of lists': () => legacy(concat(repeat(bytesOf(OP.EMPTY_LIST), MAX_STEPS))),
+  'a deflated storage of 250 MB': () => deflatedBackwards(250e6),
+  'a deflated storage of 60 MB, read backwards': () => deflatedBackwards(60e6),
+  'a deflated storage of 2 MB, read backwards': () => deflatedBackwards(2e6),
+  'deflated storages of 0.3 MB, read backwards': () => manyBackwards(200, 50, 3e5),
+  'a JSON of brackets': () => safetensors(`{"a":${'['.repeat(1e6)}`),
+  'a JSON of lists': () => safetensors(`{"a":[${'[],'.repeat(5e5)}1]}`),
+  'a JSON of numbers': () => safetensors(`{"a":[${'1,'.repeat(1e6)}1]}`),
+  'a JSON of one text': () => safetensors(`{"a":"${'x'.repeat(16e6)}"}`),
+  'a JSON of too many lists': () => safetensors(`{"a":[${'[],'.repeat(5e6)}1]}`),
+  'a JSON of empty tensors': () => emptyTensors(2 ** 16),
+  'a JSON of too many empty tensors': () => emptyTensors(2 ** 17),
+};
