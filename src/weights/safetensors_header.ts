@@ -23,7 +23,7 @@ export const MAX_HEADER_BYTES = 16 << 20;
 const MAX_PUNCTUATION = 1 << 20;
 
 /** RevCol-H has 1175 tensors with intermediate supervision. */
-const MAX_TENSORS = 1 << 16;
+const MAX_TENSORS = 1 << 15;
 
 /** One tensor in a header; offsets count from the end of the header. */
 export interface HeaderEntry {

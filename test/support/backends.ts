@@ -6,7 +6,7 @@ import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
 
-const NATIVE_DIR = path.resolve(__dirname, '../../.native');
+const NATIVE_DIR = path.resolve(import.meta.dirname, '../../.native');
 const HAVE_NATIVE = fs.existsSync(path.join(NATIVE_DIR, 'ready'));
 
 /** Starts backends that the imports above do not bring. */

@@ -4,7 +4,7 @@ import * as path from 'node:path';
 
 import { openCheckpoint } from '../../../src/weights/open_checkpoint';
 
-export const FIXTURES_DIR = path.resolve(__dirname, '../fixtures');
+export const FIXTURES_DIR = path.resolve(import.meta.dirname, '../fixtures');
 
 export function fixturePath(file: string): string {
   return path.join(FIXTURES_DIR, file);

@@ -4,7 +4,12 @@ import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { createModel, type CreateModelOptions } from 'tfjs-revcol';
 
-import { GOLDENS_DIR, readGolden, type Golden, type GoldenTensor } from '../../support/goldens';
+import {
+  GOLDENS_DIR,
+  readGolden,
+  type Golden,
+  type GoldenTensor,
+} from '../../support/golden_files';
 
 /** Every golden that comes with a `.pth`. */
 export const GOLDEN_CASES = [

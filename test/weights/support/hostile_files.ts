@@ -149,10 +149,10 @@ export const HOSTILE_FILES: Readonly<Record<string, () => Uint8Array>> = {
   'short byte strings': () =>
     pth(repeat(bytesOf(OP.SHORT_BINBYTES, 10, new Uint8Array(10)), MAX_STEPS)),
   tensors: () => pth(repeat(bytesOf(tensor()), MAX_STEPS / 45)),
-  'a tensor under many names': () => manyNames(2 ** 16),
-  'a tensor under too many names': () => manyNames(2 ** 17),
+  'a tensor under many names': () => manyNames(2 ** 15),
+  'a tensor under too many names': () => manyNames(2 ** 16),
   'a tensor of repeats under many names': () =>
-    manyNames(2 ** 16, { shape: [2 ** 12, 2 ** 12], strides: [0, 0] }),
+    manyNames(2 ** 15, { shape: [2 ** 12, 2 ** 12], strides: [0, 0] }),
   'a tensor of a million repeats': () =>
     buildPth(pickleOf(dict({ w: tensor({ shape: [2 ** 12, 2 ** 12], strides: [0, 0] }) }))),
   'far steps through a storage': () =>
@@ -170,6 +170,6 @@ export const HOSTILE_FILES: Readonly<Record<string, () => Uint8Array>> = {
   'a JSON of numbers': () => safetensors(`{"a":[${'1,'.repeat(1e6)}1]}`),
   'a JSON of one text': () => safetensors(`{"a":"${'x'.repeat(16e6)}"}`),
   'a JSON of too many lists': () => safetensors(`{"a":[${'[],'.repeat(5e6)}1]}`),
-  'a JSON of empty tensors': () => emptyTensors(2 ** 16),
-  'a JSON of too many empty tensors': () => emptyTensors(2 ** 17),
+  'a JSON of empty tensors': () => emptyTensors(2 ** 15),
+  'a JSON of too many empty tensors': () => emptyTensors(2 ** 16),
 };

@@ -1,5 +1,6 @@
 /**
- * Run as a process of its own, with --expose-gc: opens the files given and reads all they hold.
+ * Run as a process of its own, with --expose-gc and arguments `--measure FILE...`: opens the files and
+ * reads all they hold.
  * Prints as JSON what became of each, how long it took on the clock and on the processor, and by how
  * much memory ever rose above that of the idle process.
  */
@@ -35,7 +36,7 @@ async function openAndRead(file: string): Promise<string> {
  * Highest resident memory of this process, in bytes. Linux's own count begins with the program;
  * `maxRSS` is handed down by the process that started it.
  */
-function peakBytes(): number {
+export function peakBytes(): number {
   try {
     const [, kilobytes] =
       /VmHWM:\s+(\d+) kB/.exec(fs.readFileSync('/proc/self/status', 'utf8')) ?? [];
@@ -46,11 +47,11 @@ function peakBytes(): number {
   return process.resourceUsage().maxRSS * 1024;
 }
 
-async function main(): Promise<void> {
+async function main(files: readonly string[]): Promise<void> {
   const results: Measured[] = [];
   globalThis.gc?.();
   const idle = process.memoryUsage().rss;
-  for (const file of process.argv.slice(2)) {
+  for (const file of files) {
     globalThis.gc?.();
     const [start, cpu] = [performance.now(), process.cpuUsage()];
     const outcome = await openAndRead(file);
@@ -62,4 +63,4 @@ async function main(): Promise<void> {
   process.stdout.write(JSON.stringify(results));
 }
 
-void main();
+if (process.argv[2] === '--measure') void main(process.argv.slice(3));

@@ -59,8 +59,11 @@ export function safetensorsOf(tensors: readonly NamedTensor[]): Promise<Blob> {
 /** Nested dicts whose leaves are lists of tensors by name, as `torch.save` writes them. */
 export type Parts = { [key: string]: Parts } | readonly NamedTensor[];
 
-/** A `.pth` of nested dicts. */
-export function pthOf(parts: Parts): Uint8Array<ArrayBuffer> {
+/** The pickle and the storages of nested dicts. */
+export function pickleParts(parts: Parts): {
+  pickle: Uint8Array<ArrayBuffer>;
+  storages: Record<string, Uint8Array>;
+} {
   const storages: Record<string, Uint8Array> = {};
   type Piece = ReturnType<typeof text>;
   const pieceOf = (part: Parts): Piece => {
@@ -76,7 +79,13 @@ export function pthOf(parts: Parts): Uint8Array<ArrayBuffer> {
     });
     return bytesOf(OP.EMPTY_DICT, OP.MARK, pairs, OP.SETITEMS);
   };
-  return buildPth(pickleOf(pieceOf(parts)), storages);
+  return { pickle: pickleOf(pieceOf(parts)), storages };
+}
+
+/** A `.pth` of nested dicts. */
+export function pthOf(parts: Parts): Uint8Array<ArrayBuffer> {
+  const { pickle, storages } = pickleParts(parts);
+  return buildPth(pickle, storages);
 }
 
 export type Values = Map<string, Float32Array>;
