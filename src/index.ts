@@ -26,6 +26,7 @@ export {
   type TransformerDecoderBlockArgs,
 } from './layers/transformer_decoder_block';
 export { TokenEmbedding, type TokenEmbeddingArgs } from './layers/token_embedding';
+export { TokenHead, type TokenHeadArgs } from './layers/token_head';
 export {
   LearnedPositions,
   SinusoidalPositions,
@@ -44,6 +45,11 @@ export {
   type CreateModelOptions,
   type CreatePretrainedOptions,
 } from './models/create_model';
+export {
+  createTagger,
+  createTextClassifier,
+  type CreateTextModelOptions,
+} from './models/text_model';
 export { createTranslationModel, type CreateTranslationModelOptions } from './models/translation';
 export {
   translate,

@@ -3,8 +3,16 @@ import * as tf from '@tensorflow/tfjs-layers';
 
 import { layerNorm } from '../ops/layer_norm';
 import { linear } from '../ops/linear';
+import { maskedMean } from '../ops/masked_mean';
 import { requireInteger, show } from './arguments';
 import { CompositeLayer, variablesOf, type FourVariables } from './composite_layer';
+import {
+  firstMask,
+  fittingMask,
+  toTensors,
+  withoutMaskMetadata,
+  type SequenceKwargs,
+} from './transformer_masks';
 import { headSpecs } from './weight_specs';
 
 type LayerArgs = ConstructorParameters<typeof tf.layers.Layer>[0];
@@ -16,7 +24,8 @@ export type RevColHeadArgs = LayerArgs & {
 };
 
 /**
- * Classification head: mean over all axes between batch and channels, LayerNorm, linear.
+ * Classification head: mean over all axes between batch and channels, LayerNorm, linear. Of a
+ * sequence with a mask the mean is over the tokens that are real.
  *
  * Input: `[batch, ..., channels]`, float32. Output: logits `[batch, units]`.
  */
@@ -29,6 +38,8 @@ export class RevColHead extends CompositeLayer {
     super(args);
     this.units = args.units;
     requireInteger('RevColHead', 'units', this.units, 1);
+    this.supportsMasking = true;
+    withoutMaskMetadata(this);
   }
 
   override build(inputShape: tf.Shape | tf.Shape[]): void {
@@ -47,12 +58,19 @@ export class RevColHead extends CompositeLayer {
     return [(inputShape as tf.Shape)[0] as number | null, this.units];
   }
 
-  override call(inputs: tfc.Tensor | tfc.Tensor[]): tfc.Tensor {
-    const x = (Array.isArray(inputs) ? inputs[0] : inputs) as tfc.Tensor;
+  /** None: the mean has taken the tokens together. */
+  override computeMask(): tfc.Tensor {
+    return undefined as unknown as tfc.Tensor;
+  }
+
+  /** @param kwargs.mask which tokens of a sequence `[batch, time, channels]` are real */
+  override call(inputs: tfc.Tensor | tfc.Tensor[], kwargs: SequenceKwargs = {}): tfc.Tensor {
+    const x = toTensors(inputs)[0] as tfc.Tensor;
     const [gamma, beta, kernel, bias] = variablesOf(this._trainableWeights) as FourVariables;
+    // Only sequences have masks; tfjs may hand an image the mask of another branch of the model.
+    const mask = x.rank === 3 ? fittingMask('RevColHead', x, firstMask(kwargs.mask)) : undefined;
     return tfc.tidy(() => {
-      const [batch, channels] = [x.shape[0] as number, x.shape[x.rank - 1] as number];
-      const pooled = x.rank === 2 ? x : tfc.mean(tfc.reshape(x, [batch, -1, channels]), 1);
+      const pooled = mask ? maskedMean(x, mask) : meanOverPlaces(x);
       return linear(layerNorm(pooled, gamma, beta), kernel, bias);
     });
   }
@@ -60,4 +78,10 @@ export class RevColHead extends CompositeLayer {
   override getConfig() {
     return { ...super.getConfig(), units: this.units };
   }
+}
+
+/** Mean over all axes but the first and the last, `[batch, channels]`. */
+function meanOverPlaces(x: tfc.Tensor): tfc.Tensor {
+  if (x.rank === 2) return x;
+  return tfc.mean(tfc.reshape(x, [x.shape[0] as number, -1, x.shape[x.rank - 1] as number]), 1);
 }

@@ -16,6 +16,7 @@ import { RevColBackbone, type RevColBackboneArgs } from './rev_col_backbone';
 import { ReversibleColumn, type ReversibleColumnArgs } from './reversible_column';
 import { RevColStem, type RevColStemArgs } from './stem';
 import { TokenEmbedding, type TokenEmbeddingArgs } from './token_embedding';
+import { TokenHead, type TokenHeadArgs } from './token_head';
 import {
   TransformerDecoderBlock,
   type TransformerDecoderBlockArgs,
@@ -83,6 +84,11 @@ export function transformerDecoderBlock(
 /** See `TokenEmbedding`. */
 export function tokenEmbedding(args: TokenEmbeddingArgs): TokenEmbedding {
   return new TokenEmbedding(args);
+}
+
+/** See `TokenHead`. */
+export function tokenHead(args: TokenHeadArgs): TokenHead {
+  return new TokenHead(args);
 }
 
 /** See `LearnedPositions`. */

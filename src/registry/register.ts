@@ -16,6 +16,7 @@ import { RevColBackbone } from '../layers/rev_col_backbone';
 import { ReversibleColumn } from '../layers/reversible_column';
 import { RevColStem } from '../layers/stem';
 import { TokenEmbedding } from '../layers/token_embedding';
+import { TokenHead } from '../layers/token_head';
 import { TransformerDecoderBlock } from '../layers/transformer_decoder_block';
 import { TransformerEncoderBlock } from '../layers/transformer_encoder_block';
 import { TranslationDecoder } from '../layers/translation_decoder';
@@ -36,6 +37,7 @@ for (const layer of [
   TransformerEncoderBlock,
   TransformerDecoderBlock,
   TokenEmbedding,
+  TokenHead,
   LearnedPositions,
   SinusoidalPositions,
   PatchEmbedding,
