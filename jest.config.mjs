@@ -5,6 +5,8 @@ export default {
   testEnvironmentOptions: { globalsCleanup: 'off' },
   roots: ['<rootDir>/src', '<rootDir>/test'],
   testMatch: ['<rootDir>/test/**/*.test.ts'],
+  // They have a configuration of their own, jest.browser.config.mjs.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/browser/'],
   moduleNameMapper: {
     '^tfjs-revcol$': '<rootDir>/src/index.ts',
     '^tfjs-revcol/node$': '<rootDir>/src/node.ts',

@@ -1,0 +1,123 @@
+/** The package in a page of a real browser: `npm run test:browser`. */
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+
+import { build } from 'esbuild';
+import { chromium, type Browser, type Page } from 'playwright-core';
+
+import images from '../cli/images.json';
+import { HAVE_GOLDENS } from '../support/goldens';
+import type { Checks } from './page';
+import { servePage, type PageServer } from './server';
+
+/** `REVCOL_CHROMIUM`, else where Linux distributions put it. */
+const CHROMIUM = [process.env.REVCOL_CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome'].find(
+  (file) => file !== undefined && fs.existsSync(file),
+);
+// Without a GPU, webgl runs on SwiftShader.
+const FLAGS = ['--no-sandbox', '--disable-quic', '--use-gl=angle', '--use-angle=swiftshader'];
+
+const missing = [
+  ...(CHROMIUM ? [] : ['Chromium (install it, or set REVCOL_CHROMIUM to its path)']),
+  ...(HAVE_GOLDENS ? [] : ['the goldens (see CONTRIBUTING.md)']),
+];
+if (missing.length > 0) process.stderr.write(`skipped: there is no ${missing.join(' and no ')}\n`);
+const describeBrowser = missing.length > 0 ? describe.skip : describe;
+
+describeBrowser.each(['wasm', 'webgl'])('in a page, on %s', (backend) => {
+  let folder: string;
+  let server: PageServer;
+  let browser: Browser;
+  let page: Page;
+  const errors: string[] = [];
+
+  beforeAll(async () => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'revcol-page-'));
+    await build({
+      entryPoints: [path.join(__dirname, 'page.ts')],
+      bundle: true,
+      platform: 'browser',
+      format: 'esm',
+      splitting: true,
+      outdir: folder,
+      logLevel: 'error',
+    });
+    fs.writeFileSync(
+      path.join(folder, 'index.html'),
+      '<!doctype html><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>',
+    );
+    server = await servePage(folder);
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+    page = await browser.newPage();
+    page.on('pageerror', (error) => errors.push(error.message));
+    await page.goto(server.url);
+    await page.waitForFunction('globalThis.run !== undefined');
+    expect(await run('start', backend)).toBe(backend);
+  }, 120000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+    fs.rmSync(folder, { recursive: true, force: true });
+  });
+
+  afterEach(() => {
+    expect(errors).toEqual([]);
+  });
+
+  /** Runs a check in the page; it may leave no tensor behind. */
+  async function run<Name extends keyof Checks>(name: Name, argument = '') {
+    type Result = Awaited<ReturnType<Checks[Name]>>;
+    const call = `globalThis.run(${JSON.stringify(name)}, ${JSON.stringify(argument)})`;
+    const { result, moreTensors } = (await page.evaluate(call)) as {
+      result: Result;
+      moreTensors: number;
+    };
+    expect({ name, moreTensors }).toEqual({ name, moreTensors: 0 });
+    return result;
+  }
+
+  test.each(['reversible', 'stored'])(
+    'outputs and %s gradients are the golden ones',
+    async (mode) => {
+      server.requests.length = 0;
+      const { loaded, count, forward, worst, lossError } = await run('golden', mode);
+      expect([loaded, count]).toEqual([288, 284]);
+      expect(forward).toBeLessThan(1e-5);
+      expect(lossError).toBeLessThan(1e-5);
+      expect(worst).toBeLessThan(1e-4);
+      // The checkpoint came by ranges.
+      const asked = server.requests.filter((request) => request.startsWith('/goldens/plain.pth '));
+      expect(asked.some((request) => / bytes=\d+-\d+$/.test(request))).toBe(true);
+    },
+  );
+
+  test('a checkpoint that the user picked as a file', async () => {
+    const { loaded, forward } = await run('blob');
+    expect(loaded).toBe(288);
+    expect(forward).toBeLessThan(1e-5);
+  });
+
+  test('published weights are downloaded once', async () => {
+    server.requests.length = 0;
+    const [first, second] = await run('pretrained');
+    expect(first).toBeLessThan(1e-5);
+    expect(second).toBe(first);
+    const asked = server.requests.filter((request) => request.startsWith('/goldens/mirror/'));
+    expect(asked).toEqual(['/goldens/mirror/revcol_large_22k.pth -']);
+  });
+
+  test('a checkpoint converted in the page loads as a tfjs model', async () => {
+    const { forward, files } = await run('convert');
+    expect(forward).toBeLessThan(1e-5);
+    expect(files).toBeGreaterThan(3);
+  });
+
+  test('pixels of an image are those of the file', async () => {
+    const { file, rgb } = images.files.png;
+    const { shape, rgba } = await run('pixels', file);
+    expect(shape).toEqual([1, 224, 224, 3]);
+    expect(Buffer.from(rgba.filter((_, i) => i % 4 !== 3))).toEqual(Buffer.from(rgb, 'base64'));
+  });
+});

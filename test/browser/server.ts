@@ -1,0 +1,64 @@
+/** Serves the page, the wasm binaries and the goldens, with ranges, isolated so that threads work. */
+import * as fs from 'node:fs';
+import * as http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import * as path from 'node:path';
+
+import { GOLDENS_DIR } from '../support/goldens';
+
+const WASM_DIR = path.dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json'));
+const TYPES: Record<string, string> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.wasm': 'application/wasm',
+};
+
+export interface PageServer {
+  url: string;
+  /** Paths asked for, with their ranges. */
+  requests: string[];
+  close(): Promise<void>;
+}
+
+function fileOf(url: string, root: string): string {
+  const { pathname } = new URL(url, 'http://localhost');
+  const name = path.basename(pathname);
+  if (pathname.startsWith('/wasm/')) return path.join(WASM_DIR, 'dist', name);
+  // What a mirror of the published files would have under this name.
+  if (pathname.startsWith('/goldens/mirror/')) {
+    return path.join(GOLDENS_DIR, 'supervised_many_classes.pth');
+  }
+  if (pathname.startsWith('/goldens/')) return path.join(GOLDENS_DIR, name);
+  return path.join(root, name || 'index.html');
+}
+
+export async function servePage(root: string): Promise<PageServer> {
+  const requests: string[] = [];
+  const server = http.createServer((req, res) => {
+    requests.push(`${req.url} ${req.headers.range ?? '-'}`);
+    const file = fileOf(req.url ?? '/', root);
+    if (!fs.existsSync(file)) {
+      res.writeHead(404).end();
+      return;
+    }
+    const bytes = fs.readFileSync(file);
+    const range = /^bytes=(\d+)-(\d*)$/.exec(req.headers.range ?? '');
+    const start = range ? Number(range[1]) : 0;
+    const end = range?.[2] ? Math.min(Number(range[2]) + 1, bytes.length) : bytes.length;
+    res.writeHead(range ? 206 : 200, {
+      'content-type': TYPES[path.extname(file)] ?? 'application/octet-stream',
+      'content-length': end - start,
+      'accept-ranges': 'bytes',
+      'cross-origin-opener-policy': 'same-origin',
+      'cross-origin-embedder-policy': 'require-corp',
+      ...(range ? { 'content-range': `bytes ${start}-${end - 1}/${bytes.length}` } : {}),
+    });
+    res.end(bytes.subarray(start, end));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    requests,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}
