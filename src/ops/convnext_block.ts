@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { isTapeOn } from './engine';
 import { depthwiseBackwardInput, depthwiseBackwardKernel, depthwiseConv } from './depthwise_conv';
 import { foldedGelu, gelu, type FoldedGelu } from './gelu';
+import type { CurvePoint } from './gelu_curve';
 import { layerNorm, normalize, normalizeBackward } from './layer_norm';
 import { linear } from './linear';
 import { affine2d, columnSum, matMul2d, toMatrix } from './mat_mul';
@@ -74,7 +75,8 @@ function fold(w: ConvNextWeights): FoldedWeights {
   });
 }
 
-interface Activations {
+/** Of the branch up to the expansion. */
+interface BranchStart {
   /** Normalised depthwise output, `[pixels, c]`, and its factor `[pixels, 1]`. */
   xhat: tf.Tensor;
   rstd: tf.Tensor;
@@ -82,7 +84,14 @@ interface Activations {
   hidden: tf.Tensor;
 }
 
-function branchForward(x: tf.Tensor, w: ConvNextWeights, f: FoldedWeights): Activations {
+/** What is kept for the gradients. */
+interface Activations {
+  xhat: tf.Tensor;
+  rstd: tf.Tensor;
+  activated: CurvePoint;
+}
+
+function branchForward(x: tf.Tensor, w: ConvNextWeights, f: FoldedWeights): BranchStart {
   return tf.tidy(() => {
     const u = tf.fused.depthwiseConv2d({
       x: x as tf.Tensor4D,
@@ -98,14 +107,14 @@ function branchForward(x: tf.Tensor, w: ConvNextWeights, f: FoldedWeights): Acti
   });
 }
 
+/** The block's output; frees `activated`, the GELU's. */
 function project(
   x: tf.Tensor,
-  hidden: tf.Tensor,
+  activated: tf.Tensor,
   f: FoldedWeights,
   mask: tf.Tensor | null,
 ): tf.Tensor {
   return tf.tidy(() => {
-    const activated = f.gelu.forward(hidden);
     const y = tf.reshape(affine2d(activated, f.w2, f.b2), x.shape);
     free(activated);
     return tf.add(x, mask ? tf.mul(y, mask) : y);
@@ -163,7 +172,9 @@ export class ConvNextStage implements Stage {
       const f = fold(this.w);
       const { xhat, rstd, hidden } = branchForward(x, this.w, f);
       free(xhat, rstd);
-      return project(x, hidden, f, this.mask(x, context));
+      const activated = f.gelu.forward(hidden);
+      free(hidden);
+      return project(x, activated, f, this.mask(x, context));
     });
   }
 
@@ -171,11 +182,12 @@ export class ConvNextStage implements Stage {
     const x = tf.clone(inputs[0] as tf.Tensor);
     const mask = this.mask(x, context);
     const f = fold(this.w);
-    const activations = branchForward(x, this.w, f);
+    const { xhat, rstd, hidden } = branchForward(x, this.w, f);
+    const activated = f.gelu.at(hidden);
     return {
-      output: project(x, activations.hidden, f, mask),
+      output: project(x, activated.value(), f, mask),
       pullback: (dOutput) => {
-        const gradients = this.pullback(dOutput, x, mask, f, activations);
+        const gradients = this.pullback(dOutput, x, mask, f, { xhat, rstd, activated });
         free(x, mask);
         return gradients;
       },
@@ -187,16 +199,15 @@ export class ConvNextStage implements Stage {
     x: tf.Tensor,
     mask: tf.Tensor | null,
     f: FoldedWeights,
-    { xhat, rstd, hidden }: Activations,
+    { xhat, rstd, activated }: Activations,
   ): StageGradients {
     const { w, trainable } = this;
     return tidyAll(() => {
       const dy = toMatrix(mask ? tf.mul(dOutput, mask) : dOutput);
-      const activated = f.gelu.at(hidden);
       const second = trainable ? this.projectGradients(dy, activated.value(), f) : [];
       const dActivated = matMul2d(dy, f.w2, false, true);
       const dHidden = activated.pullback(dActivated);
-      free(dActivated, hidden, f.w2, f.b2);
+      free(dActivated, f.w2, f.b2);
       const first = trainable ? this.expandGradients(dHidden, xhat, f) : [];
       const dXhat = matMul2d(dHidden, f.w1, false, true);
       free(dHidden, f.w1, f.b1);

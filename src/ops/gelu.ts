@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineOp, runFused } from './define_op';
-import { curve, curveAt, CURVE_SCALE, type CurvePoint } from './gelu_curve';
+import { curve, curveAt, curveSlope, CURVE_SCALE, type CurvePoint } from './gelu_curve';
 import { free } from './reversible/stage';
 
 /** Exact (erf) GELU, `x * Phi(x)`, without a tape node. */
@@ -18,8 +18,10 @@ export function geluForward(x: tf.Tensor): tf.Tensor {
 export function geluBackward(dy: tf.Tensor, x: tf.Tensor): tf.Tensor {
   return runFused('RevColGeluGrad', { x, dy }, {}, () => {
     const t = tf.mul(x, CURVE_SCALE);
-    const dt = curveAt(t).pullback(dy);
+    const slope = curveSlope(t);
     free(t);
+    const dt = tf.mul(dy, slope);
+    free(slope);
     return tf.mul(dt, CURVE_SCALE * CURVE_SCALE);
   });
 }
@@ -29,6 +31,7 @@ export interface FoldedGelu {
   /** `gelu(x) = scale * forward(scale * x)` */
   scale: number;
   forward(t: tf.Tensor): tf.Tensor;
+  /** Takes `t` over. */
   at(t: tf.Tensor): CurvePoint;
 }
 
@@ -37,7 +40,14 @@ const FOLDED: FoldedGelu = { scale: CURVE_SCALE, forward: curve, at: curveAt };
 const PLAIN: FoldedGelu = {
   scale: 1,
   forward: geluForward,
-  at: (x) => ({ value: () => geluForward(x), pullback: (dy) => geluBackward(dy, x) }),
+  at: (x) => ({
+    value: () => geluForward(x),
+    pullback: (dy) => {
+      const dx = geluBackward(dy, x);
+      free(x);
+      return dx;
+    },
+  }),
 };
 
 /** The GELU that is fastest on the backend in use: where it has a kernel of its own, that. */

@@ -30,7 +30,7 @@ export function curve(t: tf.Tensor): tf.Tensor {
 }
 
 /** The curve's slope, `1 + erf t + t erf'(t)`, given `1 + erf t`. */
-function slope(t: tf.Tensor, factor: tf.Tensor): tf.Tensor {
+function slopeFrom(t: tf.Tensor, factor: tf.Tensor): tf.Tensor {
   const square = tf.square(t);
   // The constant factor rides on the change of sign.
   const logarithm = tf.sub(LOG_ERF_SLOPE, square);
@@ -44,24 +44,34 @@ function slope(t: tf.Tensor, factor: tf.Tensor): tf.Tensor {
   return sum;
 }
 
+/** The curve's slope at `t`. */
+export function curveSlope(t: tf.Tensor): tf.Tensor {
+  const factor = onePlusErf(t);
+  const slope = slopeFrom(t, factor);
+  free(factor);
+  return slope;
+}
+
 /** A nonlinearity at one input, for its value and gradient to share what they can. */
 export interface CurvePoint {
-  /** A new tensor with each call. */
+  /** The value, a new tensor with each call. */
   value(): tf.Tensor;
   /** Gradient of the input given that of the value; to be called once, as the last. */
   pullback(dy: tf.Tensor): tf.Tensor;
 }
 
-/** The curve at `t`, which stays the caller's. */
+/** The curve at `t`, which it takes over. Keeps value and slope, and so computes erf only once. */
 export function curveAt(t: tf.Tensor): CurvePoint {
   const factor = onePlusErf(t);
+  const slope = slopeFrom(t, factor);
+  const value = tf.mul(t, factor);
+  free(t, factor);
   return {
-    value: () => tf.mul(t, factor),
+    value: () => tf.clone(value),
     pullback: (dy) => {
-      const s = slope(t, factor);
-      free(factor);
-      const dt = tf.mul(dy, s);
-      free(s);
+      free(value);
+      const dt = tf.mul(dy, slope);
+      free(slope);
       return dt;
     },
   };
