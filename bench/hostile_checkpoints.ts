@@ -126,16 +126,16 @@ async function measureHostile(): Promise<boolean> {
     new URL('../test/weights/support/measure_hostile.ts', import.meta.url),
   );
   let isGood = true;
-  print(`${'made to use up time and memory'.padEnd(48)} outcome          ms     MB`);
+  print(`${'made to use up time and memory'.padEnd(48)} outcome          ms cpu ms     MB`);
   for (const [name, make] of Object.entries(HOSTILE_FILES)) {
     const file = path.join(folder, 'file');
     fs.writeFileSync(file, make());
     try {
       const [measured] = JSON.parse(await runChild(script, ['--measure', file])) as [Measured];
-      const { outcome, ms, megabytes } = measured;
+      const { outcome, ms, cpuMs, megabytes } = measured;
       const typed = /^(read|format|corrupt|unsupported)$/.test(outcome);
       const good = typed && ms <= MAX_MS && megabytes <= MAX_MEGABYTES;
-      const columns = `${outcome.padEnd(12)} ${ms.toFixed(0).padStart(6)} ${megabytes.toFixed(0).padStart(6)}`;
+      const columns = `${outcome.padEnd(12)} ${ms.toFixed(0).padStart(6)} ${cpuMs.toFixed(0).padStart(6)} ${megabytes.toFixed(0).padStart(6)}`;
       print(`${name.padEnd(48)} ${columns}${good ? '' : '  FAILED'}`);
       isGood &&= good;
     } catch (error) {

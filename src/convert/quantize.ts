@@ -102,17 +102,18 @@ function halfBits(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const exponent = ((bits >>> 23) & 0xff) - 112;
   const fraction = bits & 0x7fffff;
-  // Half of the last place is carried into it, unless the result would be odd at a tie.
-  const round = (mantissa: number, dropped: number): number => {
-    const half = 1 << (dropped - 1);
-    const kept = mantissa >>> dropped;
-    const rest = mantissa & ((1 << dropped) - 1);
-    return kept + (rest > half || (rest === half && (kept & 1) === 1) ? 1 : 0);
-  };
-  if (exponent > 0) return sign | ((exponent << 10) + round(fraction, 13));
+  if (exponent > 0) return sign | ((exponent << 10) + dropBits(fraction, 13));
   // Below 2 ** -14 float16 is subnormal, below 2 ** -25 it is zero.
   if (exponent < -10) return sign;
-  return sign | round(fraction | 0x800000, 14 - exponent);
+  return sign | dropBits(fraction | 0x800000, 14 - exponent);
+}
+
+/** Rounds off the lowest bits, halves to the even neighbour. */
+function dropBits(mantissa: number, count: number): number {
+  const half = 1 << (count - 1);
+  const kept = mantissa >>> count;
+  const rest = mantissa & ((1 << count) - 1);
+  return kept + (rest > half || (rest === half && (kept & 1) === 1) ? 1 : 0);
 }
 
 function unfit(name: string, value: number, dtype: WeightDType): Error {

@@ -32,7 +32,7 @@ export interface PickleHooks {
 }
 
 /** Instructions in one pickle. RevCol-H has 30 000, with its optimizer 100 000. */
-export const MAX_STEPS = 1 << 19;
+export const MAX_STEPS = 1 << 18;
 
 /** Longest name of a global: Python's own are far shorter. */
 const MAX_NAME = 4096;

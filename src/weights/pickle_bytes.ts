@@ -8,7 +8,7 @@ export function badPickle(detail: string): CheckpointError {
 }
 
 /** Longest integer kept, in bytes: turning digits into a number is not linear in their count. */
-const MAX_INTEGER_BYTES = 1024;
+const MAX_INTEGER_BYTES = 256;
 
 /** Longest string that is not given to a decoder, in bytes. */
 const SHORT_TEXT = 48;

@@ -15,15 +15,15 @@ export const LENGTH_BYTES = 8;
 
 /**
  * Longest header read. The format allows 100 MB, which is out of proportion: RevCol-H's has 0.2 MB,
- * and whatever JSON 16 MB hold stays within a small memory.
+ * and whatever JSON 8 MB hold stays within a small memory.
  */
-export const MAX_HEADER_BYTES = 16 << 20;
+export const MAX_HEADER_BYTES = 8 << 20;
 
 /** Brackets and commas in a header: each costs memory once parsed. A tensor needs about ten. */
-const MAX_PUNCTUATION = 1 << 20;
+const MAX_PUNCTUATION = 1 << 19;
 
 /** RevCol-H has 1175 tensors with intermediate supervision. */
-const MAX_TENSORS = 1 << 15;
+const MAX_TENSORS = 1 << 14;
 
 /** One tensor in a header; offsets count from the end of the header. */
 export interface HeaderEntry {

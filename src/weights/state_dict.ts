@@ -14,7 +14,7 @@ const USUAL_KEYS = ['model', 'state_dict'] as const;
 
 /** A dict that refers to itself, or to one other many times, could be walked for ever. */
 const MAX_NESTING = 16;
-const MAX_VISITS = 1 << 15;
+const MAX_VISITS = 1 << 14;
 const MAX_NAME = 1024;
 
 /**

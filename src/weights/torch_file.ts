@@ -17,7 +17,7 @@ export interface TorchFile {
 }
 
 /** Longest pickle read. RevCol-H's has 0.2 MB; a larger one holds what no checkpoint needs. */
-export const MAX_PICKLE_BYTES = 16 << 20;
+export const MAX_PICKLE_BYTES = 8 << 20;
 
 /** Bytes of a storage with the number of elements it claims. */
 export function storageBytes(ref: StorageRef): number {

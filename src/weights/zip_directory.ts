@@ -42,7 +42,7 @@ const MAX_COMMENT = 0xffff;
 const IN_ZIP64 = 0xffffffff;
 
 /** RevCol-H with its optimizer has some 5000 entries, half a megabyte of directory. */
-const MAX_DIRECTORY_BYTES = 16 << 20;
+const MAX_DIRECTORY_BYTES = 4 << 20;
 
 /** Deflate cannot do better than this: an entry that says so lies about its size. */
 const MAX_DEFLATE_RATIO = 1032;
@@ -52,7 +52,7 @@ const MAX_DEFLATE_RATIO = 1032;
  * unless they are small anyway.
  */
 const MAX_GROWTH = 20;
-const SMALL_BYTES = 64 << 20;
+const SMALL_BYTES = 32 << 20;
 
 /** View of bytes in the zip's byte order. */
 export function viewOf(bytes: Uint8Array): DataView {
@@ -81,7 +81,7 @@ export async function readZipDirectory(source: ByteSource): Promise<Map<string, 
   const { count, size, offset, end } = await findDirectory(source);
   if (offset + size > end) throw damaged('its directory reaches past its own end');
   if (size > MAX_DIRECTORY_BYTES) {
-    throw new CheckpointError('unsupported', `The zip directory has ${size} bytes, over 16 MB`);
+    throw new CheckpointError('unsupported', `The zip directory has ${size} bytes, over 4 MB`);
   }
   if (count * CENTRAL_BYTES > size) {
     throw damaged(`it claims ${count} entries in a directory of ${size} bytes`);

@@ -19,7 +19,7 @@ export const PIECE_BYTES = 4 << 20;
  * ones, but not to be had without end. Counts bytes, for all entries of an archive together.
  */
 export class UnpackBudget {
-  private bytes = 64 << 20;
+  private bytes = 32 << 20;
 
   /** Whether so many bytes more may be unpacked again. */
   take(bytes: number): boolean {

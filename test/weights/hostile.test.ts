@@ -19,7 +19,7 @@ const QUICK = [
   'far places of the memo',
   'a text of escapes',
   'a tensor of repeats under many names',
-  'a deflated storage of 60 MB, read backwards',
+  'a deflated storage of 30 MB, read backwards',
   'a JSON of brackets',
 ];
 

@@ -271,12 +271,14 @@ describe('hostile PyTorch files', () => {
     expect(zip.length).toBeLessThan(200_000);
     await expect(openAndRead(zip)).rejects.toMatchObject({ code: 'unsupported' });
     const steps = (await import('./support/build_zip')).buildZip([
-      { name: 'archive/data.pkl', data: bomb.subarray(0, 10 << 20), deflate: true },
+      { name: 'archive/data.pkl', data: bomb.subarray(0, 4 << 20), deflate: true },
     ]);
     const before = process.memoryUsage().rss;
-    const start = performance.now();
+    // Time of the processor: that of a clock depends on what else the machine does.
+    const start = process.cpuUsage();
     await expect(openAndRead(steps)).rejects.toThrow(String(MAX_STEPS));
-    expect(performance.now() - start).toBeLessThan(2000);
+    const { user, system } = process.cpuUsage(start);
+    expect((user + system) / 1000).toBeLessThan(2000);
     expect(process.memoryUsage().rss - before).toBeLessThan(256e6);
   });
 });

@@ -119,9 +119,9 @@ describe('safetensors that lie', () => {
     });
   });
 
-  test('refuses a header of 17 MB', async () => {
-    const file = fileOf('{"a":1', new Uint8Array(0), 17n << 20n);
-    const long = concat(file, new Uint8Array(17 << 20));
+  test('refuses a header of 9 MB', async () => {
+    const file = fileOf('{"a":1', new Uint8Array(0), 9n << 20n);
+    const long = concat(file, new Uint8Array(9 << 20));
     await expect(openCheckpoint(long)).rejects.toMatchObject({ code: 'unsupported' });
   });
 });

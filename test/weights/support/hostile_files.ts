@@ -64,6 +64,16 @@ function manyBackwards(entries: number, tensors: number, size: number): Uint8Arr
   ]);
 }
 
+/** Empty entries with names of at least so many letters. */
+function manyEntries(count: number, letters: number): Uint8Array {
+  return buildZip(
+    Array.from({ length: count }, (_, i) => ({
+      name: String(i).padStart(letters, '0'),
+      data: new Uint8Array(0),
+    })),
+  );
+}
+
 /** The five pickles before the storages of the legacy form, the fourth being `value`. */
 function legacy(value: Uint8Array): Uint8Array {
   const magic = Uint8Array.of(0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19);
@@ -127,7 +137,7 @@ export const HOSTILE_FILES: Readonly<Record<string, () => Uint8Array>> = {
       bytesOf(OP.PROTO, 2, OP.EMPTY_DICT, OP.MEMOIZE, text('a'), OP.BINGET, 0, OP.SETITEM, OP.STOP),
     ),
   globals: () => pth(repeat(bytesOf(global('aa', 'bb')), MAX_STEPS)),
-  'long globals': () => pth(repeat(bytesOf(global('a'.repeat(2000), 'b'.repeat(2000))), 8000)),
+  'long globals': () => pth(repeat(bytesOf(global('a'.repeat(2000), 'b'.repeat(2000))), 2000)),
   calls: () => pth(repeat(bytesOf(global('aa', 'bb'), OP.EMPTY_TUPLE, OP.REDUCE), MAX_STEPS / 3)),
   'sets in the memo': () => pth(repeat(bytesOf(OP.EMPTY_SET, OP.MEMOIZE), MAX_STEPS / 2)),
   'far places of the memo': () =>
@@ -139,20 +149,20 @@ export const HOSTILE_FILES: Readonly<Record<string, () => Uint8Array>> = {
       ),
     ),
   'short texts': () => pth(repeat(bytesOf(text('ab☃')), MAX_STEPS)),
-  'one long text': () => pth(bytesOf(OP.BINSTRING, uint32(16e6), new Uint8Array(16e6))),
+  'one long text': () => pth(bytesOf(OP.BINSTRING, uint32(8e6), new Uint8Array(8e6))),
   'a text of escapes': () =>
-    pth(bytesOf(OP.UNICODE, repeat(bytesOf('\\u0041'), 2.6e6), '\n', OP.STOP)),
+    pth(bytesOf(OP.UNICODE, repeat(bytesOf('\\u0041'), 1.3e6), '\n', OP.STOP)),
   'long integers': () => pth(repeat(bytesOf(OP.LONG1, 24, new Uint8Array(24).fill(9)), MAX_STEPS)),
-  'integers of a kilobyte': () =>
-    pth(repeat(bytesOf(OP.LONG4, uint32(1024), new Uint8Array(1024).fill(9)), 15000)),
-  'digits of a kilobyte': () => pth(repeat(bytesOf(OP.LONG, '7'.repeat(1024), '\n'), 15000)),
+  'integers of 256 bytes': () =>
+    pth(repeat(bytesOf(OP.LONG4, uint32(256), new Uint8Array(256).fill(9)), 30000)),
+  'integers of 256 digits': () => pth(repeat(bytesOf(OP.LONG, '7'.repeat(256), '\n'), 30000)),
   'short byte strings': () =>
     pth(repeat(bytesOf(OP.SHORT_BINBYTES, 10, new Uint8Array(10)), MAX_STEPS)),
   tensors: () => pth(repeat(bytesOf(tensor()), MAX_STEPS / 45)),
-  'a tensor under many names': () => manyNames(2 ** 15),
-  'a tensor under too many names': () => manyNames(2 ** 16),
+  'a tensor under many names': () => manyNames(2 ** 14),
+  'a tensor under too many names': () => manyNames(2 ** 15),
   'a tensor of repeats under many names': () =>
-    manyNames(2 ** 15, { shape: [2 ** 12, 2 ** 12], strides: [0, 0] }),
+    manyNames(2 ** 14, { shape: [2 ** 12, 2 ** 12], strides: [0, 0] }),
   'a tensor of a million repeats': () =>
     buildPth(pickleOf(dict({ w: tensor({ shape: [2 ** 12, 2 ** 12], strides: [0, 0] }) }))),
   'far steps through a storage': () =>
@@ -161,15 +171,17 @@ export const HOSTILE_FILES: Readonly<Record<string, () => Uint8Array>> = {
       { 0: new Uint8Array(16e6) },
     ),
   'a legacy file of lists': () => legacy(concat(repeat(bytesOf(OP.EMPTY_LIST), MAX_STEPS))),
+  'a zip of sixty thousand entries': () => manyEntries(60_000, 0),
+  'a zip of sixty thousand long names': () => manyEntries(60_000, 60),
   'a deflated storage of 250 MB': () => deflatedBackwards(250e6),
-  'a deflated storage of 60 MB, read backwards': () => deflatedBackwards(60e6),
+  'a deflated storage of 30 MB, read backwards': () => deflatedBackwards(30e6),
   'a deflated storage of 2 MB, read backwards': () => deflatedBackwards(2e6),
-  'deflated storages of 0.3 MB, read backwards': () => manyBackwards(200, 50, 3e5),
-  'a JSON of brackets': () => safetensors(`{"a":${'['.repeat(1e6)}`),
-  'a JSON of lists': () => safetensors(`{"a":[${'[],'.repeat(5e5)}1]}`),
-  'a JSON of numbers': () => safetensors(`{"a":[${'1,'.repeat(1e6)}1]}`),
-  'a JSON of one text': () => safetensors(`{"a":"${'x'.repeat(16e6)}"}`),
-  'a JSON of too many lists': () => safetensors(`{"a":[${'[],'.repeat(5e6)}1]}`),
-  'a JSON of empty tensors': () => emptyTensors(2 ** 15),
-  'a JSON of too many empty tensors': () => emptyTensors(2 ** 16),
+  'deflated storages of 0.3 MB, read backwards': () => manyBackwards(100, 50, 3e5),
+  'a JSON of brackets': () => safetensors(`{"a":${'['.repeat(5e5)}`),
+  'a JSON of lists': () => safetensors(`{"a":[${'[],'.repeat(2.5e5)}1]}`),
+  'a JSON of numbers': () => safetensors(`{"a":[${'1,'.repeat(5e5)}1]}`),
+  'a JSON of one text': () => safetensors(`{"a":"${'x'.repeat(8e6)}"}`),
+  'a JSON of too many lists': () => safetensors(`{"a":[${'[],'.repeat(2.5e6)}1]}`),
+  'a JSON of empty tensors': () => emptyTensors(2 ** 14),
+  'a JSON of too many empty tensors': () => emptyTensors(2 ** 15),
 };
