@@ -244,7 +244,8 @@ describe('wrong lengths', () => {
     }));
     const error = await failure(download());
     expect(error.code).toBe('network');
-    expect(error.message).toContain(`${LENGTH} of ${LENGTH + 10}`);
+    // How many arrive before the cut is up to the network.
+    expect(error.message).toMatch(new RegExp(`after \\d+ of ${LENGTH + 10} bytes`));
   });
 
   test('another length than published is refused before the body', async () => {
@@ -354,8 +355,13 @@ describe('callers', () => {
     fs.rmSync(path.join(cacheDir, FILE));
     server.faults = [{ hangAfter: 40_000 }];
     const only = new AbortController();
-    setTimeout(() => only.abort(), 100);
-    const stopped = download(record(), { signal: only.signal });
+    const stopped = download(record(), {
+      signal: only.signal,
+      // Not after a time: a busy machine might not have received a byte by then.
+      onProgress: ({ loaded }) => {
+        if (loaded >= 40_000) only.abort();
+      },
+    });
     await expect(stopped).rejects.toMatchObject({ name: 'AbortError' });
     expect(fs.existsSync(path.join(cacheDir, FILE))).toBe(false);
     expect((await download()).equals(server.content)).toBe(true);

@@ -55,9 +55,12 @@ describeBackends('isotropic columns over tokens', (backend) => {
   test.each(BLOCKS)('%s: reversible equals stored, dropout and masks on', async (_, block) => {
     await expectNoLeak(() => {
       const options = { dropPathRate: 0.3, output: 'pyramid' as const };
-      const reversible = step(backboneArgs(block, options));
       const stored = step(backboneArgs(block, { ...options, backprop: 'stored' }));
-      expectSameStep(reversible, stored, 1e-4);
+      // Nothing is undone here, so all that could differ is masks, randomness and gradients.
+      const anchored = step(backboneArgs(block, { ...options, anchorEvery: 1 }));
+      expectSameStep(anchored, stored, 1e-5);
+      // Undoing rounds, and these attentions are sharp: the bound is that of the anchors.
+      expectSameStep(step(backboneArgs(block, options)), stored, 5e-4);
     });
   });
 
