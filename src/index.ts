@@ -27,6 +27,7 @@ export {
 } from './layers/transformer_decoder_block';
 export { TokenEmbedding, type TokenEmbeddingArgs } from './layers/token_embedding';
 export { TokenHead, type TokenHeadArgs } from './layers/token_head';
+export { RevColLanguageModel, type RevColLanguageModelArgs } from './layers/language_model';
 export {
   LearnedPositions,
   SinusoidalPositions,
@@ -45,6 +46,8 @@ export {
   type CreateModelOptions,
   type CreatePretrainedOptions,
 } from './models/create_model';
+export { createLanguageModel, type CreateLanguageModelOptions } from './models/language_model';
+export { generate, languageModelSteps, type GenerateOptions } from './models/generate';
 export {
   createTagger,
   createTextClassifier,

@@ -2,6 +2,7 @@
 import { ConvNextBlock, type ConvNextBlockArgs } from './convnext_block';
 import { RevColHead, type RevColHeadArgs } from './head';
 import { RevColImageDecoder, type RevColImageDecoderArgs } from './image_decoder';
+import { RevColLanguageModel, type RevColLanguageModelArgs } from './language_model';
 import { LevelFusion, type LevelFusionArgs } from './level_fusion';
 import { MultiHeadAttention, type MultiHeadAttentionArgs } from './multi_head_attention';
 import { PaddingMask } from './padding_mask';
@@ -109,6 +110,11 @@ export function patchEmbedding(args: PatchEmbeddingArgs): PatchEmbedding {
 /** See `PaddingMask`. */
 export function paddingMask(): PaddingMask {
   return new PaddingMask();
+}
+
+/** See `RevColLanguageModel`. */
+export function revColLanguageModel(args: RevColLanguageModelArgs): RevColLanguageModel {
+  return new RevColLanguageModel(args);
 }
 
 /** See `TranslationDecoder`. */

@@ -1,6 +1,7 @@
-import { slice, tidy, type serialization, type Tensor, type Variable } from '@tensorflow/tfjs-core';
+import { tidy, type serialization, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import type * as tf from '@tensorflow/tfjs-layers';
 
+import { lastToken } from '../ops/last_token';
 import { layerNorm } from '../ops/layer_norm';
 import { rowProducts } from '../ops/row_products';
 import { requireInteger, show, toShapes } from './arguments';
@@ -139,7 +140,7 @@ export class TranslationDecoder extends CompositeLayer {
       for (const block of this.blocks) {
         x = block.apply([x, normed, memoryMask], { training, cache, mask }) as Tensor;
       }
-      if (kwargs.lastOnly) x = lastOf(x);
+      if (kwargs.lastOnly) x = lastToken(x);
       if (this.head) return this.head.apply(x) as Tensor;
       const [, , gamma, beta] = weights as FourVariables;
       return rowProducts(layerNorm(x, gamma, beta), this.embedding.table);
@@ -160,10 +161,4 @@ export class TranslationDecoder extends CompositeLayer {
       tieEmbeddings,
     };
   }
-}
-
-/** The last token alone, `[batch, 1, width]`. */
-function lastOf(x: Tensor): Tensor {
-  const [batch, time, width] = x.shape as [number, number, number];
-  return slice(x, [0, time - 1, 0], [batch, 1, width]);
 }

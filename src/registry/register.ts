@@ -7,6 +7,7 @@ import { serialization } from '@tensorflow/tfjs-core';
 import { ConvNextBlock } from '../layers/convnext_block';
 import { RevColHead } from '../layers/head';
 import { RevColImageDecoder } from '../layers/image_decoder';
+import { RevColLanguageModel } from '../layers/language_model';
 import { LevelFusion } from '../layers/level_fusion';
 import { MultiHeadAttention } from '../layers/multi_head_attention';
 import { PaddingMask } from '../layers/padding_mask';
@@ -38,6 +39,7 @@ for (const layer of [
   TransformerDecoderBlock,
   TokenEmbedding,
   TokenHead,
+  RevColLanguageModel,
   LearnedPositions,
   SinusoidalPositions,
   PatchEmbedding,

@@ -1,0 +1,60 @@
+import * as tfc from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-layers';
+
+import { RevColLanguageModel } from '../layers/language_model';
+import { greedySearch } from '../text/decode_greedy';
+import { sampleTokens, type SamplingOptions } from '../text/decode_sampling';
+import type { Decoded, StepModel } from '../text/step_model';
+
+/** Options of `generate`. */
+export type GenerateOptions = Omit<SamplingOptions, 'temperature'> & {
+  /**
+   * Divides the logits before a token is drawn; 0 always takes the most probable token, without
+   * `topK`, `topP` and `seed`. Default 1.
+   */
+  temperature?: number;
+};
+
+/**
+ * A language model as decoding wants it, for `greedySearch`, `sampleTokens` and `beamSearch`.
+ *
+ * @param model a model of ids to the logits of a `RevColLanguageModel`, also a loaded one
+ * @throws when the model has other outputs
+ */
+export function languageModelSteps(model: tf.LayersModel): StepModel {
+  const layer = model.outputs[0]?.sourceLayer;
+  if (!(layer instanceof RevColLanguageModel) || model.outputs.length !== 1) {
+    throw new Error(
+      `generate: ${model.name} has ${model.outputs.length} outputs, the first of a ` +
+        `${layer?.getClassName()}; expected one of a RevColLanguageModel, such as ` +
+        `createLanguageModel gives. Other networks need a StepModel of their own, for sampleTokens`,
+    );
+  }
+  return {
+    step: (ids, cache) =>
+      tfc.tidy(() => {
+        const logits = layer.apply(ids, { cache, lastOnly: true }) as tfc.Tensor;
+        return tfc.squeeze(logits, [1]) as tfc.Tensor2D;
+      }),
+  };
+}
+
+/**
+ * Continues texts token by token. Every token is computed once: keys and values of earlier ones are
+ * kept in a cache.
+ *
+ * @param model a language model such as `createLanguageModel` gives, also a loaded one
+ * @param prompts ids of each text, all of the same length from 1; a text may be given several times
+ * @param options `suppressIds` is by default padding, id 0
+ * @returns one continuation per prompt, without the prompt and `endId`
+ * @throws when prompts or options are out of range, or the model is another one
+ */
+export async function generate(
+  model: tf.LayersModel,
+  prompts: readonly (readonly number[])[],
+  { temperature = 1, suppressIds = [0], ...rest }: GenerateOptions,
+): Promise<Decoded[]> {
+  const steps = languageModelSteps(model);
+  if (temperature === 0) return greedySearch(steps, prompts, { ...rest, suppressIds });
+  return sampleTokens(steps, prompts, { ...rest, temperature, suppressIds });
+}

@@ -1,0 +1,36 @@
+import * as tf from '@tensorflow/tfjs-layers';
+
+import { RevColLanguageModel } from '../layers/language_model';
+import { tokenColumns, type TokenColumnsOptions } from './token_columns';
+
+/** Options of `createLanguageModel`. */
+export interface CreateLanguageModelOptions extends TokenColumnsOptions {
+  /** Whether the logits share the embeddings. Default true. */
+  tieEmbeddings?: boolean;
+  /** Name of the model. Default `'language_model'`. */
+  name?: string;
+}
+
+/**
+ * Builds a causal language model as a `tf.LayersModel`: isotropic reversible columns over tokens, in
+ * which no token sees a later one, trained without stored activations.
+ *
+ * Input: ids `[batch, time]`, int32, filled up with 0, which is hidden from attention. Output: logits
+ * `[batch, time, vocabularySize]`, float32, of the token that follows each token; train with
+ * `tokenCrossEntropy`, which leaves padding out. Weights are random. To write text see `generate`.
+ *
+ * @throws when an option is out of range
+ */
+export function createLanguageModel(options: CreateLanguageModelOptions): tf.LayersModel {
+  const layer = new RevColLanguageModel({
+    name: 'columns',
+    backbone: tokenColumns('createLanguageModel', 'backbone', true, options),
+    tieEmbeddings: options.tieEmbeddings,
+  });
+  const ids = tf.input({ shape: [null], dtype: 'int32', name: 'ids' });
+  return tf.model({
+    name: options.name ?? 'language_model',
+    inputs: ids,
+    outputs: layer.apply(ids) as tf.SymbolicTensor,
+  });
+}
