@@ -22,6 +22,8 @@ beforeEach(async () => {
   server = new FileServer(randomBytes(LENGTH, 1));
   await server.listen();
   cacheDir = fs.mkdtempSync(path.join(os.tmpdir(), 'revcol-cache-'));
+  const part = path.join(cacheDir, `${FILE}.part`);
+  server.arrived = (bytes) => fs.existsSync(part) && fs.statSync(part).size >= bytes;
 });
 
 afterEach(async () => {

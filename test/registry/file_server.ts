@@ -30,6 +30,13 @@ export class FileServer {
   etag: string | undefined = '"v1"';
   /** Faults of the coming requests, in order; requests after the last one go well. */
   faults: Fault[] = [];
+  /**
+   * Whether the client has kept so many bytes of the file. Connections are cut no sooner (nor after
+   * more than 2 s of waiting): what a client has not read yet when one breaks, it never sees.
+   */
+  arrived: (bytes: number) => boolean = () => true;
+  /** Least time before a connection is cut, in ms. */
+  cutDelayMs = 20;
   /** `METHOD path range if-range` of every request, `-` where there is none. */
   readonly requests: string[] = [];
   private readonly server = http.createServer((req, res) => this.answer(req, res));
@@ -87,15 +94,20 @@ export class FileServer {
     }
     if (!fault.noLength) headers['content-length'] = String(fault.claimLength ?? body.length);
     res.writeHead(start > 0 ? 206 : 200, headers);
-    this.send(res, body, fault);
+    this.send(res, start, body, fault);
   }
 
-  private send(res: http.ServerResponse, body: Buffer, fault: Fault): void {
+  private send(res: http.ServerResponse, start: number, body: Buffer, fault: Fault): void {
     const { cutAfter, hangAfter } = fault;
     if (hangAfter !== undefined) {
       res.write(body.subarray(0, hangAfter));
     } else if (cutAfter !== undefined) {
-      res.write(body.subarray(0, cutAfter), () => setTimeout(() => res.destroy(), 20));
+      const deadline = Date.now() + 2000;
+      const cut = () => {
+        if (this.arrived(start + cutAfter) || Date.now() > deadline) res.destroy();
+        else setTimeout(cut, 5);
+      };
+      res.write(body.subarray(0, cutAfter), () => setTimeout(cut, this.cutDelayMs));
     } else {
       res.end(body);
     }

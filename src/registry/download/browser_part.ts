@@ -12,7 +12,7 @@ import { DownloadError } from './errors';
 import type { PartFile, PartState } from './store';
 
 /** Bytes gathered before they are stored: what a crash can lose, and the size of one record. */
-const CHUNK_BYTES = 16 * 2 ** 20;
+const CHUNK_BYTES = 8 * 2 ** 20;
 
 /** Fails at once when the browser says that the file cannot fit, not after gigabytes. */
 async function checkSpace(fileName: string, bytes: number | undefined): Promise<void> {
