@@ -6,9 +6,8 @@ import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 
 import { BACKENDS, useBackend } from '../support/backends';
+import { documentProgram } from '../support/document_code';
 import { normalTensor } from '../support/training_step';
-
-const API = fs.readFileSync(path.resolve(__dirname, '../../docs/api.md'), 'utf8');
 
 interface Made {
   features: tf.LayersModel;
@@ -18,18 +17,9 @@ interface Made {
   again: tf.LayersModel;
 }
 
-const { constructor: AsyncFunction } = Object.getPrototypeOf(async () => {}) as {
-  constructor: new (...source: string[]) => (require: NodeJS.Require) => Promise<Made>;
-};
-
 test('the code of docs/api.md does what its text says', async () => {
-  const snippets = [...API.matchAll(/^```js\n(.*?)^```/gms)].map((match) => match[1]);
-  const body = snippets
-    .join('\n')
-    .replace(/^import \* as (\w+) from ('.*?');$/gm, 'const $1 = require($2);')
-    .replace(/^import (\{.*?\}) from ('.*?');$/gm, 'const $1 = require($2);');
-  const names = 'features, tabular, small, loaded, again';
-  const program = new AsyncFunction('require', `'use strict';\n${body}\nreturn { ${names} };`);
+  const names = ['features', 'tabular', 'small', 'loaded', 'again'];
+  const program = documentProgram<Made>('docs/api.md', names);
 
   await useBackend(BACKENDS[0] as string);
   const [before, folder] = [process.cwd(), fs.mkdtempSync(path.join(os.tmpdir(), 'revcol-api-'))];
