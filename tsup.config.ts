@@ -1,6 +1,6 @@
 import { defineConfig, type Options } from 'tsup';
 
-const shared: Options = { target: 'es2022', sourcemap: true, treeshake: true };
+const shared: Options = { target: 'es2022', sourcemap: true, treeshake: true, metafile: true };
 
 export default defineConfig([
   {
