@@ -3,9 +3,9 @@
  * ranges. Each case runs in a process of its own. Ends with exit code 1 where a conversion takes more
  * memory than the largest tensor and 256 MB.
  *
- *   python bench/make_checkpoint.py --model-dir DIR --size tiny /tmp/tiny.pth   # needs PyTorch
- *   npx tsx bench/checkpoint_streaming.ts /tmp/tiny.pth
- *   npx tsx bench/checkpoint_streaming.ts /tmp/large.pth --no-load
+ *   python bench/make_checkpoint.py --model-dir DIR --size tiny tiny.pth   # needs PyTorch
+ *   npx tsx bench/checkpoint_streaming.ts tiny.pth
+ *   npx tsx bench/checkpoint_streaming.ts large.pth --no-load
  */
 import { spawnSync, spawn, type ChildProcess } from 'node:child_process';
 import { openAsBlob } from 'node:fs';
