@@ -1,13 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-import { normedLinear, scaledLinear, type AbsorbingLinear } from './absorbing_linear';
 import { isTapeOn } from './engine';
 import { depthwiseBackwardInput, depthwiseBackwardKernel, depthwiseConv } from './depthwise_conv';
 import { foldedGelu, gelu, type FoldedGelu } from './gelu';
 import type { CurvePoint } from './gelu_curve';
 import { layerNorm, normalize, normalizeBackward } from './layer_norm';
 import { linear } from './linear';
-import { columnSum, toMatrix } from './mat_mul';
+import { affine2d, columnSum, matMul2d, toMatrix } from './mat_mul';
 import {
   free,
   tidyAll,
@@ -41,46 +40,59 @@ export interface ConvNextWeights<T extends tf.Tensor = tf.Tensor> {
 }
 
 /**
- * The two linear layers and the GELU between them. LayerNorm's scale and shift, layer scale and
- * GELU's own factors go into the linear layers, so that the big tensors see only normalise, product,
- * GELU, product.
+ * LayerNorm's scale and shift folded into the expansion, and layer scale into the projection, so
+ * that the big tensors see only normalise, product, GELU, product. `(x g + b) W + c = x (g W) +
+ * (b W + c)`. GELU's own factors go the same way.
  */
-interface Mlp {
-  expand: AbsorbingLinear;
+interface FoldedWeights {
+  w1: tf.Tensor2D;
+  b1: tf.Tensor;
+  w2: tf.Tensor2D;
+  b2: tf.Tensor;
   gelu: FoldedGelu;
-  project: AbsorbingLinear;
 }
 
-function mlp(w: ConvNextWeights, x: tf.Tensor): Mlp {
-  const rows = x.size / (x.shape[x.rank - 1] as number);
-  const folded = foldedGelu();
-  return {
-    expand: normedLinear(
-      { gamma: w.gamma, beta: w.beta, kernel: w.expandKernel, bias: w.expandBias },
-      folded.scale,
-      rows,
-    ),
-    gelu: folded,
-    project: scaledLinear(
-      { kernel: w.projectKernel, bias: w.projectBias, scale: w.layerScale },
-      folded.scale,
-      rows,
-    ),
-  };
+/** Multiplies small vectors by GELU's factor, where it has one. */
+function scaled(x: tf.Tensor, { scale }: FoldedGelu): tf.Tensor {
+  return scale === 1 ? x : tf.mul(x, scale);
+}
+
+function fold(w: ConvNextWeights): FoldedWeights {
+  return tidyAll(() => {
+    const g = foldedGelu();
+    const shift = tf.reshape(w.beta, [1, -1]) as tf.Tensor2D;
+    const bias = tf.add(
+      tf.reshape(tf.matMul(shift, w.expandKernel as tf.Tensor2D), [-1]),
+      w.expandBias,
+    );
+    return {
+      w1: tf.mul(tf.reshape(scaled(w.gamma, g), [-1, 1]), w.expandKernel) as tf.Tensor2D,
+      b1: scaled(bias, g),
+      w2: tf.mul(w.projectKernel, scaled(w.layerScale, g)) as tf.Tensor2D,
+      b2: tf.mul(w.projectBias, w.layerScale),
+      gelu: g,
+    };
+  });
+}
+
+/** Of the branch up to the expansion. */
+interface BranchStart {
+  /** Normalised depthwise output, `[pixels, c]`, and its factor `[pixels, 1]`. */
+  xhat: tf.Tensor;
+  rstd: tf.Tensor;
+  /** Before the folded GELU, `[pixels, m]`. */
+  hidden: tf.Tensor;
 }
 
 /** What is kept for the gradients. */
 interface Activations {
-  /** Normalised depthwise output, `[pixels, c]`, and its factor `[pixels, 1]`. */
   xhat: tf.Tensor;
   rstd: tf.Tensor;
-  /** The GELU, `[pixels, m]`. */
   activated: CurvePoint;
 }
 
-/** Normalised output of the depthwise convolution, as rows of pixels. */
-function branchStart(x: tf.Tensor, w: ConvNextWeights): Omit<Activations, 'activated'> {
-  return tidyAll(() => {
+function branchForward(x: tf.Tensor, w: ConvNextWeights, f: FoldedWeights): BranchStart {
+  return tf.tidy(() => {
     const u = tf.fused.depthwiseConv2d({
       x: x as tf.Tensor4D,
       filter: w.depthwiseKernel as tf.Tensor4D,
@@ -89,16 +101,22 @@ function branchStart(x: tf.Tensor, w: ConvNextWeights): Omit<Activations, 'activ
       bias: w.depthwiseBias,
     });
     const { xhat, rstd } = normalize(u);
-    free(u);
-    return { xhat: toMatrix(xhat), rstd: tf.reshape(rstd, [-1, 1]) };
+    const rows = toMatrix(xhat);
+    free(u, xhat);
+    return { xhat: rows, rstd: tf.reshape(rstd, [-1, 1]), hidden: affine2d(rows, f.w1, f.b1) };
   });
 }
 
-/** The block's output; frees `branch`, that of its branch. */
-function join(x: tf.Tensor, branch: tf.Tensor, mask: tf.Tensor | null): tf.Tensor {
+/** The block's output; frees `activated`, the GELU's. */
+function project(
+  x: tf.Tensor,
+  activated: tf.Tensor,
+  f: FoldedWeights,
+  mask: tf.Tensor | null,
+): tf.Tensor {
   return tf.tidy(() => {
-    const y = tf.reshape(branch, x.shape);
-    free(branch);
+    const y = tf.reshape(affine2d(activated, f.w2, f.b2), x.shape);
+    free(activated);
     return tf.add(x, mask ? tf.mul(y, mask) : y);
   });
 }
@@ -151,31 +169,25 @@ export class ConvNextStage implements Stage {
 
   private folded(x: tf.Tensor, context: StageContext): tf.Tensor {
     return tf.tidy(() => {
-      const { expand, gelu: curve, project } = mlp(this.w, x);
-      const { xhat, rstd } = branchStart(x, this.w);
-      const hidden = expand.forward(xhat);
+      const f = fold(this.w);
+      const { xhat, rstd, hidden } = branchForward(x, this.w, f);
       free(xhat, rstd);
-      const activated = curve.forward(hidden);
+      const activated = f.gelu.forward(hidden);
       free(hidden);
-      const branch = project.forward(activated);
-      free(activated);
-      return join(x, branch, this.mask(x, context));
+      return project(x, activated, f, this.mask(x, context));
     });
   }
 
   linearize(inputs: readonly tf.Tensor[], context: StageContext): LinearizedStage {
     const x = tf.clone(inputs[0] as tf.Tensor);
     const mask = this.mask(x, context);
-    const layers = mlp(this.w, x);
-    const { xhat, rstd } = branchStart(x, this.w);
-    const activated = layers.gelu.at(layers.expand.forward(xhat));
-    const value = activated.value();
-    const branch = layers.project.forward(value);
-    free(value);
+    const f = fold(this.w);
+    const { xhat, rstd, hidden } = branchForward(x, this.w, f);
+    const activated = f.gelu.at(hidden);
     return {
-      output: join(x, branch, mask),
+      output: project(x, activated.value(), f, mask),
       pullback: (dOutput) => {
-        const gradients = this.pullback(dOutput, x, mask, layers, { xhat, rstd, activated });
+        const gradients = this.pullback(dOutput, x, mask, f, { xhat, rstd, activated });
         free(x, mask);
         return gradients;
       },
@@ -186,30 +198,72 @@ export class ConvNextStage implements Stage {
     dOutput: tf.Tensor,
     x: tf.Tensor,
     mask: tf.Tensor | null,
-    { expand, project }: Mlp,
+    f: FoldedWeights,
     { xhat, rstd, activated }: Activations,
   ): StageGradients {
     const { w, trainable } = this;
     return tidyAll(() => {
       const dy = toMatrix(mask ? tf.mul(dOutput, mask) : dOutput);
-      const second = project.backward(activated.value(), dy, trainable);
-      const dHidden = activated.pullback(second.dx);
-      free(second.dx);
-      const first = expand.backward(tf.clone(xhat), dHidden, trainable);
-      free(dHidden);
-      const dNormInput = normalizeBackward(first.dx, { xhat, rstd });
-      free(first.dx, xhat, rstd);
+      const second = trainable ? this.projectGradients(dy, activated.value(), f) : [];
+      const dActivated = matMul2d(dy, f.w2, false, true);
+      const dHidden = activated.pullback(dActivated);
+      free(dActivated, f.w2, f.b2);
+      const first = trainable ? this.expandGradients(dHidden, xhat, f) : [];
+      const dXhat = matMul2d(dHidden, f.w1, false, true);
+      free(dHidden, f.w1, f.b1);
+      const dNormInput = normalizeBackward(dXhat, { xhat, rstd });
+      free(dXhat, xhat, rstd);
       const du = tf.reshape(dNormInput, x.shape);
       const dWeights = trainable
         ? [
             depthwiseBackwardKernel(du, x, w.depthwiseKernel.shape),
             columnSum(dNormInput),
-            ...first.dWeights,
-            ...second.dWeights,
+            ...first,
+            ...second,
           ]
         : [];
       const dBranch = depthwiseBackwardInput(du, w.depthwiseKernel, x.shape);
       return { dInputs: [tf.add(dOutput, dBranch)], dWeights };
+    });
+  }
+
+  /** Gradients of projectKernel, projectBias, layerScale through their folded product. */
+  private projectGradients(
+    dy: tf.Tensor,
+    activated: tf.Tensor,
+    { gelu: g }: FoldedWeights,
+  ): tf.Tensor[] {
+    const { w } = this;
+    return tf.tidy(() => {
+      const dW2 = matMul2d(activated, dy, true);
+      free(activated);
+      const db2 = columnSum(dy);
+      const throughKernel = scaled(columnSum(tf.mul(dW2, w.projectKernel)), g);
+      return [
+        tf.mul(dW2, scaled(w.layerScale, g)),
+        tf.mul(db2, w.layerScale),
+        tf.add(throughKernel, tf.mul(db2, w.projectBias)),
+      ];
+    });
+  }
+
+  /** Gradients of gamma, beta, expandKernel, expandBias through their folded product. */
+  private expandGradients(
+    dHidden: tf.Tensor,
+    xhat: tf.Tensor,
+    { gelu: g }: FoldedWeights,
+  ): tf.Tensor[] {
+    const { w } = this;
+    return tf.tidy(() => {
+      const dW1 = matMul2d(xhat, dHidden, true);
+      const db1 = scaled(columnSum(dHidden), g);
+      const dGamma = scaled(tf.sum(tf.mul(dW1, w.expandKernel), 1), g);
+      const dBeta = tf.reshape(matMul2d(w.expandKernel, tf.reshape(db1, [-1, 1])), [-1]);
+      const dKernel = tf.add(
+        tf.mul(dW1, tf.reshape(scaled(w.gamma, g), [-1, 1])),
+        tf.mul(tf.reshape(w.beta, [-1, 1]), tf.reshape(db1, [1, -1])),
+      );
+      return [dGamma, dBeta, dKernel, db1];
     });
   }
 }

@@ -118,19 +118,16 @@ function plainFusion(xs: tf.Tensor[], paths: Path[]): tf.Tensor {
 
 describeBackends('stages with gradients of their own equal stock operations', () => {
   test.each([
-    [1, 0, true, [4, 4, 3, 4]],
-    [2, 0, true, [4, 4, 3, 4]],
-    [3, 0.5, true, [4, 4, 3, 4]],
-    [5, 0.5, false, [4, 4, 3, 4]],
-    // Fewer pixels than channels, where factors go onto the rows instead of the weights.
-    [3, 0.5, true, [4, 1, 1, 4]],
-    [3, 0, false, [1, 2, 2, 4]],
-  ])('block of side %d, dropped at %d, trainable %s, on %j', async (k, rate, trainable, shape) => {
+    [1, 0, true],
+    [2, 0, true],
+    [3, 0.5, true],
+    [5, 0.5, false],
+  ])('block with kernel side %d, dropped at %d, trainable %s', async (k, rate, trainable) => {
     await expectNoLeak(() =>
       tf.tidy(() => {
         const w = convNextWeights(4, 6, k);
         const stage = new ConvNextStage(w, rate, trainable);
-        const x = normalTensor(shape, 20);
+        const x = normalTensor([4, 4, 3, 4], 20);
         const mask = survivalMask(x.shape, rate, TRAINING.seed);
         expect(stage.weights.length).toBe(trainable ? 9 : 0);
         const plain = ([input]: tf.Tensor[]) => plainConvNext(input as tf.Tensor, w, mask);
@@ -227,9 +224,6 @@ describeBackends('stages with gradients of their own equal stock operations', ()
     const [x, upper] = [normalTensor([2, 4, 4, 4], 3), normalTensor([2, 1, 1, 3], 4)];
     expectFreed(new ConvNextStage(w, 0.5, true), [x], TRAINING);
     expectFreed(new ConvNextStage(w, 0, false), [x], TRAINING);
-    const pixel = normalTensor([1, 1, 2, 4], 5);
-    expectFreed(new ConvNextStage(w, 0, true), [pixel], TRAINING);
-    pixel.dispose();
     expectFreed(new FusionStage(paths, true), [x, upper], TRAINING);
     expectFreed(new FusionStage([null], true), [x], TRAINING);
     expectFreed(
