@@ -1,18 +1,40 @@
-/** Rooms of src, lowest first: a room may import from those before it, never from those after. */
+/**
+ * The order of the rooms, lowest first: what stands in a list may import from what comes before it,
+ * never from what comes after. Folders first, then the files of a room that stand beside them.
+ */
 const rooms = [
+  'common',
   'ops',
   'layers',
-  'registry',
-  'preprocessing',
   'weights',
-  'files',
+  'model_files',
   'training',
   'text',
+  'registry',
+  'download',
+  'preprocessing',
   'models',
   'convert',
   'cli',
 ];
 const entries = ['index\\.ts', 'node\\.ts'];
+
+/** Inside rooms; `.` stands for the files that lie in the room itself. */
+const inside = {
+  ops: ['engine', 'kernels', '.', 'attention', 'reversible', 'blocks'],
+  layers: ['base', 'columns', 'transformer', '.'],
+  weights: ['bytes', 'zip', 'pickle', 'safetensors', 'pytorch', 'names'],
+};
+
+/** Each entry with those that come after it, which it must not know. */
+const ordered = (folder, list) =>
+  list.slice(0, -1).map((name, i) => ({
+    name,
+    path: at(folder, name),
+    above: list.slice(i + 1).map((n) => at(folder, n)),
+  }));
+const at = (folder, name) =>
+  name === '.' ? `^src/${folder}/[^/]+\\.ts$` : `^src/${folder}/${name}/`;
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
@@ -37,12 +59,20 @@ module.exports = {
       from: { path: `^src/${room}/` },
       to: { path: `^src/(${[...rooms.slice(i + 1).map((r) => `${r}/`), ...entries].join('|')})` },
     })),
+    ...Object.entries(inside).flatMap(([room, list]) =>
+      ordered(room, list).map(({ name, path, above }) => ({
+        name: `${room}-${name === '.' ? 'files' : name}-knows-only-folders-below`,
+        severity: 'error',
+        from: { path },
+        to: { path: above.join('|') },
+      })),
+    ),
   ],
   options: {
     tsPreCompilationDeps: 'specify',
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require'] },
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: 'src/ops/wasm/assembly' },
+    exclude: { path: 'src/ops/kernels/wasm/assembly' },
   },
 };

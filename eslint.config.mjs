@@ -1,4 +1,5 @@
 import eslint from '@eslint/js';
+import importSort from 'eslint-plugin-simple-import-sort';
 import tseslint from 'typescript-eslint';
 
 const tfjsImports = {
@@ -13,9 +14,20 @@ const tfjsImports = {
   ],
 };
 
+/** `tf` is tfjs-core and `tfl` tfjs-layers in every file, whole, so that `tf.add` reads the same all over. */
+const tfjsNamespaces = [
+  ['@tensorflow/tfjs-core', 'tf'],
+  ['@tensorflow/tfjs-layers', 'tfl'],
+].map(([module, name]) => ({
+  selector:
+    `ImportDeclaration[source.value='${module}'] > ` +
+    `:not(ImportNamespaceSpecifier[local.name='${name}'], Literal)`,
+  message: `import * as ${name} from '${module}' (or import type * as ${name}).`,
+}));
+
 export default tseslint.config(
   {
-    ignores: ['dist/', 'out/', 'coverage/', 'scratch/', '.*/', 'src/ops/wasm/assembly/'],
+    ignores: ['dist/', 'out/', 'coverage/', 'scratch/', '.*/', 'src/ops/kernels/wasm/assembly/'],
   },
   eslint.configs.recommended,
   {
@@ -61,8 +73,24 @@ export default tseslint.config(
     },
   },
   {
+    plugins: { 'import-sort': importSort },
+    rules: {
+      // Side effects, packages, this package, relative imports from far to near.
+      'import-sort/imports': [
+        'error',
+        {
+          groups: [
+            ['^\\u0000[^.]', '^node:', '^@?\\w'],
+            ['^\\u0000\\.', '^tfjs-revcol', '^\\.\\.', '^\\.'],
+          ],
+        },
+      ],
+    },
+  },
+  {
     files: ['src/**/*.ts'],
     rules: {
+      'no-restricted-syntax': ['error', ...tfjsNamespaces],
       'no-console': ['error', { allow: ['warn'] }],
       'max-lines': ['error', 300],
       'no-restricted-imports': ['error', tfjsImports],

@@ -7,29 +7,28 @@
  *   npx tsx bench/checkpoint_streaming.ts tiny.pth
  *   npx tsx bench/checkpoint_streaming.ts large.pth --no-load
  */
-import { spawnSync, spawn, type ChildProcess } from 'node:child_process';
-import { openAsBlob } from 'node:fs';
+import '@tensorflow/tfjs-backend-cpu';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
+import { openAsBlob } from 'node:fs';
 import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-
-import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
+
 import {
+  type CheckpointSource,
   convertCheckpoint,
   createModel,
   folderSink,
   loadCheckpoint,
   openCheckpoint,
-  type CheckpointSource,
 } from 'tfjs-revcol';
-
 import { architectureOf } from '../src/convert/architecture';
-import { writeSafetensors } from '../src/weights/safetensors_writer';
+import { writeSafetensors } from '../src/weights/safetensors/writer';
 import { peakBytes } from '../test/weights/support/measure_hostile';
 
 const SOURCES = ['file', 'blob', 'http'] as const;

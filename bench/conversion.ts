@@ -6,19 +6,18 @@
  * Each conversion is a process of its own. Peak memory is the operating system's, of the whole process;
  * the first line, of a model of a few kilobytes, is what Node and tfjs take without any weights.
  */
+import '@tensorflow/tfjs';
+import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { spawnSync } from 'node:child_process';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import '@tensorflow/tfjs';
-
 import { describeWeights, type ModelLayout } from '../src/models/describe';
 import { MODEL_SIZES, type ModelSizeName } from '../src/registry/sizes';
-import { nameMapping } from '../src/weights/name_mapping';
-import { writeSafetensors } from '../src/weights/safetensors_writer';
+import { nameMapping } from '../src/weights/names/name_mapping';
+import { writeSafetensors } from '../src/weights/safetensors/writer';
 import { megabytes } from './support';
 
 const COMMAND = pathToFileURL(path.resolve('dist/cli/main.js')).href;

@@ -8,18 +8,17 @@
  *
  * With the golden checkpoints (REVCOL_GOLDENS, see CONTRIBUTING.md) those get damaged as well.
  */
+import '@tensorflow/tfjs-backend-cpu';
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-
-import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 
 import { HAVE_GOLDENS } from '../test/support/golden_files';
-import { fuzzOnce, fuzzTargets, type FuzzResult } from '../test/weights/support/fuzz';
+import { fuzzOnce, type FuzzResult, fuzzTargets } from '../test/weights/support/fuzz';
 import {
   GOLDEN_CASES,
   goldenExpected,
@@ -27,7 +26,7 @@ import {
   goldenPath,
 } from '../test/weights/support/golden_model';
 import { HOSTILE_FILES } from '../test/weights/support/hostile_files';
-import { peakBytes, type Measured } from '../test/weights/support/measure_hostile';
+import { type Measured, peakBytes } from '../test/weights/support/measure_hostile';
 
 const MAX_MS = 2000;
 const MAX_MEGABYTES = 256;

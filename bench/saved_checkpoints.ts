@@ -6,17 +6,16 @@
  *
  * The Python needs torch, numpy and safetensors; the goldens are described in CONTRIBUTING.md.
  */
+import '@tensorflow/tfjs-backend-cpu';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-
-import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
-import { loadCheckpoint, saveCheckpoint } from 'tfjs-revcol';
 
+import { loadCheckpoint, saveCheckpoint } from 'tfjs-revcol';
 import {
   GOLDEN_CASES,
   goldenExpected,

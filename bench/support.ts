@@ -1,11 +1,10 @@
 /** What the benchmarks share: backends, statistics, and cases in processes of their own. */
+import '@tensorflow/tfjs-backend-wasm';
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
-
 import * as tf from '@tensorflow/tfjs';
-import '@tensorflow/tfjs-backend-wasm';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 

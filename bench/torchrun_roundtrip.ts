@@ -9,18 +9,17 @@
  * variable REVCOL_TORCH names it as well. torchrun comes with PyTorch (pip install torch numpy
  * safetensors), by default from the PATH.
  */
+import '@tensorflow/tfjs-backend-wasm';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-
-import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
-import { createModel, loadCheckpoint, openCheckpoint, saveCheckpoint } from 'tfjs-revcol';
 
-import { writeSafetensors } from '../src/weights/safetensors_writer';
+import { createModel, loadCheckpoint, openCheckpoint, saveCheckpoint } from 'tfjs-revcol';
+import { writeSafetensors } from '../src/weights/safetensors/writer';
 
 const SIDE = 32;
 const CLASSES = 4;

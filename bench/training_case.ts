@@ -1,7 +1,7 @@
 /** RevCol at Tiny's width, ready to train by stock tfjs autodiff, in stored or in reversible mode. */
 import * as tf from '@tensorflow/tfjs';
-import { createModel } from 'tfjs-revcol';
 
+import { createModel } from 'tfjs-revcol';
 import { stockForward, weightsByName } from './stock_network';
 
 /** `'stock'`: written in tfjs operations only, differentiated by tfjs. */

@@ -13,10 +13,9 @@
 import { parseArgs } from 'node:util';
 
 import { memoryPeak } from 'tfjs-revcol';
-
 import { anchorColumns } from '../src/ops/reversible/anchors';
 import { median, megabytes, numbers, residentBytes, runInProcess, useBackend } from './support';
-import { CHANNELS, makeTraining, PATCH, type Mode } from './training_case';
+import { CHANNELS, makeTraining, type Mode, PATCH } from './training_case';
 
 interface Case {
   backend: string;

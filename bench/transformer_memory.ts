@@ -7,10 +7,9 @@
  *   npx tsx bench/transformer_memory.ts --columns 4,8,16 --lengths 512 --backend tensorflow
  */
 import { parseArgs } from 'node:util';
-
 import * as tf from '@tensorflow/tfjs';
-import { layers, memoryPeak } from 'tfjs-revcol';
 
+import { layers, memoryPeak } from 'tfjs-revcol';
 import { median, megabytes, numbers, residentBytes, runInProcess, useBackend } from './support';
 
 type Mode = 'stored' | 'reversible';

@@ -5,15 +5,14 @@
  *   npm start
  *   npm start -- --seed 2 --epochs 6
  */
+import 'tfjs-revcol/node';
 import * as fs from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-
 import * as tf from '@tensorflow/tfjs';
-import 'tfjs-revcol/node';
 
 import { memoryChart } from './digits/chart';
-import { loadDigits, splitDigits, type Digit } from './digits/data';
-import { measureStep, memoryTable, MODES, type Measurement } from './digits/memory';
+import { type Digit, loadDigits, splitDigits } from './digits/data';
+import { type Measurement, measureStep, memoryTable, MODES } from './digits/memory';
 import { digitsModel } from './digits/model';
 import { accuracy, predict, stepCount, train } from './digits/training';
 import { startBackend } from './shared/backend';

@@ -5,7 +5,6 @@
  * parameters, trained the same way.
  */
 import { parseArgs } from 'node:util';
-
 import type * as tf from '@tensorflow/tfjs';
 
 import { CLASSES, toSamples } from './language-id/data';

@@ -5,11 +5,10 @@
  * as many parameters, trained the same way.
  */
 import { parseArgs } from 'node:util';
-
 import type * as tf from '@tensorflow/tfjs';
-import { generate } from 'tfjs-revcol';
 
-import { revColModel, transformerModel, type Size } from './language-model/models';
+import { generate } from 'tfjs-revcol';
+import { revColModel, type Size, transformerModel } from './language-model/models';
 import { lossOf, train } from './language-model/train';
 import { startBackend } from './shared/backend';
 import { loadDiagnostics, splitDiagnostics } from './shared/diagnostics';

@@ -3,14 +3,13 @@
  * `tf.sequential`: `npm run example:mlp`.
  */
 import { parseArgs } from 'node:util';
-
 import * as tf from '@tensorflow/tfjs';
 
 import { centredBatch, loadDigits, shiftedBatches, splitDigits } from './digits/data';
 import { startBackend } from './shared/backend';
 import { seededRandom, seedEverything } from './shared/random';
 import { mlpModel, PIXELS } from './small/mlp_model';
-import { accuracyOf, memoryOfModes, trainClassifier, type Batch } from './small/train_classifier';
+import { accuracyOf, type Batch, memoryOfModes, trainClassifier } from './small/train_classifier';
 
 const { values } = parseArgs({
   options: {

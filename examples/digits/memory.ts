@@ -1,10 +1,10 @@
 /** Memory and time of a training step of the digits network against its number of columns. */
 import * as tf from '@tensorflow/tfjs';
-import { AdamW, memoryPeak } from 'tfjs-revcol';
 
+import { AdamW, memoryPeak } from 'tfjs-revcol';
+import { table } from '../shared/table';
 import { centredBatch, type Digit } from './data';
 import { digitsModel, loss } from './model';
-import { table } from '../shared/table';
 
 /** Backward passes that are compared. */
 export const MODES = ['stored', 'reversible'] as const;

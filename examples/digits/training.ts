@@ -1,8 +1,8 @@
 /** Training on digits, and what came of it. */
 import * as tf from '@tensorflow/tfjs';
-import { AdamW } from 'tfjs-revcol';
 
-import { centredBatch, shiftedBatches, type Digit } from './data';
+import { AdamW } from 'tfjs-revcol';
+import { centredBatch, type Digit, shiftedBatches } from './data';
 import { learningRate, loss } from './model';
 
 /** How to train. */

@@ -1,8 +1,8 @@
 /** Texts in 14 languages as bytes. */
 import * as tf from '@tensorflow/tfjs';
 
-import { LANGUAGES, type Diagnostic, type Language } from '../shared/diagnostics';
 import { padded } from '../shared/batches';
+import { type Diagnostic, type Language, LANGUAGES } from '../shared/diagnostics';
 
 /** What to tell apart: English and the 13 languages of TypeScript's package. */
 export const CLASSES: readonly Language[] = ['en', ...LANGUAGES];

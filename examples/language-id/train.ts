@@ -1,13 +1,12 @@
 /** Training and evaluation, the same for both models. */
 import { setImmediate } from 'node:timers/promises';
-
 import * as tf from '@tensorflow/tfjs';
-import { AdamW, tokenCrossEntropy, trainingStep } from 'tfjs-revcol';
 
+import { AdamW, tokenCrossEntropy, trainingStep } from 'tfjs-revcol';
 import { learningRate } from '../digits/model';
 import { batchesByLength, chunks } from '../shared/batches';
 import { startProgress } from '../shared/progress';
-import { CLASSES, toBatch, type Sample } from './data';
+import { CLASSES, type Sample, toBatch } from './data';
 
 export interface TrainingOptions {
   steps: number;

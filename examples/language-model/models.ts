@@ -1,5 +1,6 @@
 /** The two language models that are compared: reversible columns, and blocks one after another. */
 import * as tf from '@tensorflow/tfjs';
+
 import { createLanguageModel, layers } from 'tfjs-revcol';
 
 /** What both have in common. */

@@ -1,9 +1,8 @@
 /** Which tfjs backend an example runs on. */
+import '@tensorflow/tfjs-backend-wasm';
 import * as fs from 'node:fs';
 import { createRequire } from 'node:module';
-
 import * as tf from '@tensorflow/tfjs';
-import '@tensorflow/tfjs-backend-wasm';
 
 const NATIVE = new URL('../../.native/', import.meta.url);
 

@@ -1,6 +1,5 @@
 /** The messages as token ids. */
 import * as fs from 'node:fs';
-
 import { Tokenizer } from '@huggingface/tokenizers';
 
 import type { Diagnostic } from '../shared/diagnostics';

@@ -1,5 +1,6 @@
 /** The two models that are compared: one with a RevCol encoder, one with an ordinary one. */
 import * as tf from '@tensorflow/tfjs';
+
 import { createTranslationModel, layers } from 'tfjs-revcol';
 
 /** What both have in common. */

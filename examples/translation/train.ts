@@ -1,20 +1,19 @@
 /** Training and evaluation, the same for both models. */
 import { setImmediate } from 'node:timers/promises';
-
 import * as tf from '@tensorflow/tfjs';
+
 import {
   AdamW,
+  type BleuScore,
   corpusBleu,
   inverseSquareRootSchedule,
   tokenCrossEntropy,
   trainingStep,
   translate,
-  type BleuScore,
 } from 'tfjs-revcol';
-
-import { END, START, type Pair, type Vocabulary } from './data';
 import { batchesByLength, chunks, padded } from '../shared/batches';
 import { startProgress } from '../shared/progress';
+import { END, type Pair, START, type Vocabulary } from './data';
 
 export interface TrainingOptions {
   epochs: number;

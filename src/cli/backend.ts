@@ -1,6 +1,4 @@
-/** The tfjs backend that the command line computes on. */
 import * as tf from '@tensorflow/tfjs-core';
-
 /** Backends by name, the fastest first, and the packages that bring them. `--backend` takes these. */
 const PACKAGES = {
   tensorflow: ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'],

@@ -1,15 +1,14 @@
-/** `tfjs-revcol bench`: how fast a model runs here, and how much memory it takes. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import type * as tfl from '@tensorflow/tfjs-layers';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 
 import { createModel } from '../models/create_model';
-import { memoryPeak } from '../ops/memory_peak';
+import { memoryPeak } from '../ops/engine/memory_peak';
 import type { ModelName } from '../registry/models';
 import { MODEL_SIZES } from '../registry/sizes';
 import { activateBackend, type BackendName } from './backend';
 import { backendOption, integer } from './options';
-import { withProgress, type Terminal } from './terminal';
+import { type Terminal, withProgress } from './terminal';
 import { bytesText, table } from './text';
 
 interface BenchOptions {
@@ -110,7 +109,7 @@ async function loadGradients(): Promise<void> {
 function buildModel(
   name: string,
   { inputSize, columns, train, backprop }: BenchOptions,
-): LayersModel {
+): tfl.LayersModel {
   const model = createModel(name as ModelName, {
     inputShape: [inputSize, inputSize, 3],
     columns,
@@ -121,7 +120,7 @@ function buildModel(
 }
 
 async function measure(
-  model: LayersModel,
+  model: tfl.LayersModel,
   batch: number,
   { inputSize, runs, train }: BenchOptions,
   afterRun: () => void,
@@ -159,7 +158,7 @@ function crossEntropy(labels: tf.Tensor, logits: tf.Tensor): tf.Tensor {
   return tf.losses.softmaxCrossEntropy(labels, logits);
 }
 
-async function predict(model: LayersModel, images: tf.Tensor): Promise<void> {
+async function predict(model: tfl.LayersModel, images: tf.Tensor): Promise<void> {
   const logits = model.predict(images) as tf.Tensor;
   // Some backends only queue the work: the values end it.
   await logits.data();

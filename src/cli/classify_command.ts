@@ -1,6 +1,5 @@
-/** `tfjs-revcol classify`: what is on some images. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type * as tfl from '@tensorflow/tfjs-layers';
 import type { Command } from 'commander';
 
 import '../registry/register';
@@ -12,8 +11,8 @@ import { openCheckpoint } from '../weights/open_checkpoint';
 import { activateBackend, type BackendName } from './backend';
 import { readImage } from './decode_image';
 import { addDownloadOptions, backendOption, inputSizeOption, integer } from './options';
-import { withProgress, type Terminal } from './terminal';
-import { findWeights, type DownloadOptions, type WeightsSource } from './weights_source';
+import { type Terminal, withProgress } from './terminal';
+import { type DownloadOptions, findWeights, type WeightsSource } from './weights_source';
 
 interface ClassifyOptions extends DownloadOptions {
   weights: string;
@@ -76,7 +75,7 @@ async function loadModel(
   { source, record }: WeightsSource,
   { key, inputSize }: ClassifyOptions,
   terminal: Terminal,
-): Promise<{ model: LayersModel; preprocessing: PreprocessOptions }> {
+): Promise<{ model: tfl.LayersModel; preprocessing: PreprocessOptions }> {
   const checkpoint = await openCheckpoint(source, { key });
   const architecture = await (async () => architectureOf(checkpoint.entries))().finally(() =>
     checkpoint.close(),
@@ -113,7 +112,7 @@ async function loadModel(
 
 /** Consumes `input`. */
 async function classify(
-  model: LayersModel,
+  model: tfl.LayersModel,
   input: tf.Tensor4D,
   count: number,
 ): Promise<Prediction[]> {

@@ -1,18 +1,18 @@
 /** `tfjs-revcol convert`: a checkpoint to a tfjs model or to safetensors. */
-import { Option, type Command } from 'commander';
+import { type Command, Option } from 'commander';
 
 import { convertCheckpoint } from '../convert/convert_checkpoint';
 import { folderSink } from '../convert/model_sinks';
 import { WEIGHT_DTYPES, type WeightDType } from '../convert/quantize';
-import { openCheckpoint } from '../weights/open_checkpoint';
 import type { Checkpoint } from '../weights/checkpoint';
-import { findPrefix, withoutPrefix } from '../weights/published_names';
-import { writeSafetensors } from '../weights/safetensors_writer';
+import { findPrefix, withoutPrefix } from '../weights/names/published_names';
+import { openCheckpoint } from '../weights/open_checkpoint';
+import { writeSafetensors } from '../weights/safetensors/writer';
 import { activateBackend } from './backend';
 import { addDownloadOptions, inputSizeOption } from './options';
-import { withProgress, type Terminal } from './terminal';
+import { type Terminal, withProgress } from './terminal';
 import { bytesText } from './text';
-import { findWeights, type DownloadOptions, type WeightsSource } from './weights_source';
+import { type DownloadOptions, findWeights, type WeightsSource } from './weights_source';
 
 interface ConvertCommandOptions extends DownloadOptions {
   to?: 'tfjs' | 'safetensors';

@@ -1,6 +1,5 @@
 /** JPEG and PNG files to pixels. */
 import { readFile } from 'node:fs/promises';
-
 import { JPG } from 'image-size/types/jpg';
 import { PNG as PNG_HEADER } from 'image-size/types/png';
 import { PNG } from 'pngjs';

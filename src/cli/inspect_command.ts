@@ -1,9 +1,9 @@
 /** `tfjs-revcol inspect`: what is in a checkpoint. */
 import type { Command } from 'commander';
 
+import { type Architecture, architectureOf } from '../convert/architecture';
 import type { Checkpoint } from '../weights/checkpoint';
 import { openCheckpoint } from '../weights/open_checkpoint';
-import { architectureOf, type Architecture } from '../convert/architecture';
 import type { Terminal } from './terminal';
 import { bytesText, millionsText, table } from './text';
 

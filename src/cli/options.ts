@@ -1,5 +1,5 @@
 /** Options that several commands share. */
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 
 import { BACKEND_NAMES } from './backend';
 

@@ -2,13 +2,13 @@
 import { Command, CommanderError } from 'commander';
 
 import '../registry/register';
+import { version } from '../../package.json';
 import { addBenchCommand } from './bench_command';
 import { addClassifyCommand } from './classify_command';
 import { addConvertCommand } from './convert_command';
 import { addInspectCommand } from './inspect_command';
 import { addModelsCommand } from './models_command';
 import { PROCESS_TERMINAL, type Terminal } from './terminal';
-import { version } from '../../package.json';
 
 /** Builds the program; `run` is how to use it. */
 export function createProgram(terminal: Terminal): Command {

@@ -1,10 +1,10 @@
 /** What `--weights` and `convert` take: a file, a URL, or the name of published weights. */
 import { stat } from 'node:fs/promises';
 
-import { fetchPretrained } from '../registry/download/fetch_pretrained';
+import { fetchPretrained } from '../download/fetch_pretrained';
 import { pretrainedWeights } from '../registry/models';
 import { PRETRAINED_WEIGHTS, type PretrainedWeights } from '../registry/pretrained';
-import { withProgress, type Terminal } from './terminal';
+import { type Terminal, withProgress } from './terminal';
 import { bytesText } from './text';
 
 export interface DownloadOptions {

@@ -2,7 +2,7 @@
 import type { ModelLayout } from '../models/describe';
 import { MODEL_SIZES, type ModelSizeName } from '../registry/sizes';
 import type { CheckpointEntry } from '../weights/checkpoint';
-import { findPrefix, withoutPrefix } from '../weights/published_names';
+import { findPrefix, withoutPrefix } from '../weights/names/published_names';
 
 /** What a checkpoint's tensors tell of the model. */
 export interface Architecture extends Omit<ModelLayout, 'numClasses'> {

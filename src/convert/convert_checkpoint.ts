@@ -1,14 +1,13 @@
-/** A checkpoint in the published names to a tfjs layers-model, one tensor at a time. */
-import type { io } from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 
 import { describeWeights, type ModelLayout } from '../models/describe';
 import type { Checkpoint } from '../weights/checkpoint';
 import { CheckpointError } from '../weights/errors';
-import { nameMapping } from '../weights/name_mapping';
-import { withoutPrefix, withoutSupervision } from '../weights/published_names';
+import { nameMapping } from '../weights/names/name_mapping';
+import { withoutPrefix, withoutSupervision } from '../weights/names/published_names';
 import { architectureOf } from './architecture';
 import { encodeWeight, storedBytes, type WeightDType } from './quantize';
-import { shardNames, ShardWriter, type ModelSink } from './shard_writer';
+import { type ModelSink, shardNames, ShardWriter } from './shard_writer';
 import { modelTopology } from './topology';
 
 export interface ConvertOptions {
@@ -145,9 +144,9 @@ async function writeWeights(
   sink: ModelSink<unknown>,
   options: Required<Pick<ConvertOptions, 'dtype' | 'shardBytes'>> &
     ConvertOptions & { paths: string[]; bytes: number },
-): Promise<io.WeightsManifestEntry[]> {
+): Promise<tf.io.WeightsManifestEntry[]> {
   const writer = new ShardWriter(sink, options.paths, options.shardBytes);
-  const entries: io.WeightsManifestEntry[] = [];
+  const entries: tf.io.WeightsManifestEntry[] = [];
   let written = 0;
   try {
     for (const { name, shape, inFile, toOwn } of weights) {

@@ -1,7 +1,8 @@
 /** Places for the files of a converted model. */
-import { blobSink, fileSink } from '../weights/sink';
-import { CheckpointError, messageOf } from '../weights/errors';
-import { nodeFileSystem } from '../weights/node_modules';
+import { messageOf } from '../common/messages';
+import { nodeFileSystem } from '../weights/bytes/node_file_system';
+import { blobSink, fileSink } from '../weights/bytes/sink';
+import { CheckpointError } from '../weights/errors';
 import type { ModelSink } from './shard_writer';
 
 /**

@@ -1,6 +1,4 @@
-/** Weights as the bytes of a tfjs weight file, in full or reduced precision. */
-import type { io } from '@tensorflow/tfjs-core';
-
+import type * as tf from '@tensorflow/tfjs-core';
 /** Precision that kernels are stored in. Vectors (biases, norms, alphas) always stay float32. */
 export type WeightDType = 'float32' | 'float16' | 'uint8';
 
@@ -12,7 +10,7 @@ const ITEM_BYTES: Record<WeightDType, number> = { float32: 4, float16: 2, uint8:
 const FLOAT16_MAX = 65504;
 
 /** What a weight file's manifest says of one stored weight. */
-export type Quantization = NonNullable<io.WeightsManifestEntry['quantization']>;
+export type Quantization = NonNullable<tf.io.WeightsManifestEntry['quantization']>;
 
 export interface StoredWeight {
   bytes: Uint8Array;

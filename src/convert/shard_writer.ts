@@ -1,5 +1,5 @@
 /** A stream of weights cut into files of bounded size. */
-import type { ByteSink } from '../weights/sink';
+import type { ByteSink } from '../weights/bytes/sink';
 
 /** Where the files of a converted model go. */
 export interface ModelSink<Result> {

@@ -1,32 +1,35 @@
 /** Factories in the manner of `tf.layers.*`. */
-import { ConvNextBlock, type ConvNextBlockArgs } from './convnext_block';
-import { RevColHead, type RevColHeadArgs } from './head';
-import { RevColImageDecoder, type RevColImageDecoderArgs } from './image_decoder';
-import { RevColLanguageModel, type RevColLanguageModelArgs } from './language_model';
-import { LevelFusion, type LevelFusionArgs } from './level_fusion';
-import { MultiHeadAttention, type MultiHeadAttentionArgs } from './multi_head_attention';
-import { PaddingMask } from './padding_mask';
-import { PatchEmbedding, type PatchEmbeddingArgs } from './patch_embedding';
-import {
-  LearnedPositions,
-  SinusoidalPositions,
-  type LearnedPositionsArgs,
-  type SinusoidalPositionsArgs,
-} from './positions';
-import { RevColBackbone, type RevColBackboneArgs } from './rev_col_backbone';
-import { ReversibleColumn, type ReversibleColumnArgs } from './reversible_column';
-import { RevColStem, type RevColStemArgs } from './stem';
-import { TokenEmbedding, type TokenEmbeddingArgs } from './token_embedding';
-import { TokenHead, type TokenHeadArgs } from './token_head';
+import { ConvNextBlock, type ConvNextBlockArgs } from './columns/convnext_block';
+import { RevColHead, type RevColHeadArgs } from './columns/head';
+import { RevColImageDecoder, type RevColImageDecoderArgs } from './columns/image_decoder';
+import { LevelFusion, type LevelFusionArgs } from './columns/level_fusion';
+import { RevColBackbone, type RevColBackboneArgs } from './columns/rev_col_backbone';
+import { ReversibleColumn, type ReversibleColumnArgs } from './columns/reversible_column';
+import { RevColStem, type RevColStemArgs } from './columns/stem';
 import {
   TransformerDecoderBlock,
   type TransformerDecoderBlockArgs,
-} from './transformer_decoder_block';
+} from './transformer/decoder_block';
 import {
   TransformerEncoderBlock,
   type TransformerEncoderBlockArgs,
-} from './transformer_encoder_block';
-import { TranslationDecoder, type TranslationDecoderArgs } from './translation_decoder';
+} from './transformer/encoder_block';
+import { RevColLanguageModel, type RevColLanguageModelArgs } from './transformer/language_model';
+import {
+  MultiHeadAttention,
+  type MultiHeadAttentionArgs,
+} from './transformer/multi_head_attention';
+import { PaddingMask } from './transformer/padding_mask';
+import { PatchEmbedding, type PatchEmbeddingArgs } from './transformer/patch_embedding';
+import {
+  LearnedPositions,
+  type LearnedPositionsArgs,
+  SinusoidalPositions,
+  type SinusoidalPositionsArgs,
+} from './transformer/positions';
+import { TokenEmbedding, type TokenEmbeddingArgs } from './transformer/token_embedding';
+import { TokenHead, type TokenHeadArgs } from './transformer/token_head';
+import { TranslationDecoder, type TranslationDecoderArgs } from './transformer/translation_decoder';
 
 /** See `RevColBackbone`. */
 export function revColBackbone(args?: RevColBackboneArgs): RevColBackbone {

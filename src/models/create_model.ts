@@ -1,11 +1,11 @@
-import * as tf from '@tensorflow/tfjs-layers';
+import * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger } from '../layers/arguments';
-import { RevColHead } from '../layers/head';
-import { RevColImageDecoder } from '../layers/image_decoder';
-import { RevColBackbone, type RevColBackboneArgs } from '../layers/rev_col_backbone';
-import type { FetchPretrainedOptions } from '../registry/download/fetch_pretrained';
-import { modelRecord, pretrainedWeights, type ModelName } from '../registry/models';
+import { requireInteger } from '../common/arguments';
+import type { FetchPretrainedOptions } from '../download/fetch_pretrained';
+import { RevColHead } from '../layers/columns/head';
+import { RevColImageDecoder } from '../layers/columns/image_decoder';
+import { RevColBackbone, type RevColBackboneArgs } from '../layers/columns/rev_col_backbone';
+import { type ModelName, modelRecord, pretrainedWeights } from '../registry/models';
 import type { PretrainedName } from '../registry/pretrained';
 import { isVitSizeName, type VitSizeName } from '../registry/vit_sizes';
 import { loadPretrained } from './pretrained';
@@ -69,22 +69,22 @@ const MAX_PROGRESSIVE_CLASSES = 1000;
 export function createModel(
   name: PretrainedName,
   options: CreatePretrainedOptions,
-): Promise<tf.LayersModel>;
+): Promise<tfl.LayersModel>;
 export function createModel(
   name: ModelName | VitSizeName,
   options?: CreateModelOptions,
-): tf.LayersModel;
+): tfl.LayersModel;
 export function createModel(
   name: ModelName | VitSizeName,
   options: CreateModelOptions | CreatePretrainedOptions = {},
-): tf.LayersModel | Promise<tf.LayersModel> {
+): tfl.LayersModel | Promise<tfl.LayersModel> {
   return options.pretrained ? createPretrained(name, options) : createRandom(name, options);
 }
 
 async function createPretrained(
   name: ModelName | VitSizeName,
   options: CreatePretrainedOptions,
-): Promise<tf.LayersModel> {
+): Promise<tfl.LayersModel> {
   if (isVitSizeName(name)) {
     throw new Error(`createModel: no weights of ${name} were published; leave pretrained out`);
   }
@@ -109,7 +109,7 @@ function numClassesOf(name: ModelName, { numClasses }: { numClasses?: number }):
   return numClasses ?? modelRecord(name).weights?.numClasses ?? 1000;
 }
 
-function createRandom(name: ModelName | VitSizeName, options: CreateModelOptions): tf.LayersModel {
+function createRandom(name: ModelName | VitSizeName, options: CreateModelOptions): tfl.LayersModel {
   if (isVitSizeName(name)) return createVit(name, options);
   const { size, weights } = modelRecord(name);
   const numClasses = numClassesOf(name, options);
@@ -129,18 +129,23 @@ function createRandom(name: ModelName | VitSizeName, options: CreateModelOptions
     anchorEvery: options.anchorEvery,
     output: supervised ? supervisedColumns(columns) : 'last',
   };
-  const image = tf.input({
+  const image = tfl.input({
     shape: options.inputShape ?? [...(weights?.inputSize ?? [224, 224, 3])],
     name: 'image',
   });
   const features = new RevColBackbone(args).apply(image);
   const outputs = Array.isArray(features)
-    ? supervisedOutputs(features as tf.SymbolicTensor[], numClasses, args, image.shape[3] as number)
+    ? supervisedOutputs(
+        features as tfl.SymbolicTensor[],
+        numClasses,
+        args,
+        image.shape[3] as number,
+      )
     : new RevColHead({ name: 'head', units: numClasses }).apply(features);
-  return tf.model({ name, inputs: image, outputs: outputs as tf.SymbolicTensor[] });
+  return tfl.model({ name, inputs: image, outputs: outputs as tfl.SymbolicTensor[] });
 }
 
-function createVit(name: VitSizeName, options: CreateModelOptions): tf.LayersModel {
+function createVit(name: VitSizeName, options: CreateModelOptions): tfl.LayersModel {
   const { kernelSize, topFusion, intermediateSupervision, ...rest } = options;
   if (kernelSize != null || topFusion != null || intermediateSupervision) {
     throw new Error(
@@ -161,11 +166,11 @@ function supervisedColumns(columns: number): number[] {
 }
 
 function supervisedOutputs(
-  features: tf.SymbolicTensor[],
+  features: tfl.SymbolicTensor[],
   units: number,
   { channels, patchSize }: { channels: number[]; patchSize: number },
   imageChannels: number,
-): tf.SymbolicTensor[] {
+): tfl.SymbolicTensor[] {
   const logits = features.map((f, k) => new RevColHead({ name: `head_${k}`, units }).apply(f));
   const kind = units <= MAX_PROGRESSIVE_CLASSES ? 'progressive' : 'simple';
   const images = features.slice(0, -1).map((f, k) =>
@@ -177,5 +182,5 @@ function supervisedOutputs(
       imageChannels,
     }).apply(f),
   );
-  return [...logits, ...images] as tf.SymbolicTensor[];
+  return [...logits, ...images] as tfl.SymbolicTensor[];
 }

@@ -7,7 +7,7 @@ import {
   pathSpecs,
   stemSpecs,
   type WeightSpec,
-} from '../layers/weight_specs';
+} from '../layers/base/weight_specs';
 import { operands } from '../ops/reversible/column';
 
 /** What decides the weights of a RevCol image model. */

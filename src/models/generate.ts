@@ -1,7 +1,7 @@
-import * as tfc from '@tensorflow/tfjs-core';
-import type * as tf from '@tensorflow/tfjs-layers';
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { RevColLanguageModel } from '../layers/language_model';
+import { RevColLanguageModel } from '../layers/transformer/language_model';
 import { greedySearch } from '../text/decode_greedy';
 import { sampleTokens, type SamplingOptions } from '../text/decode_sampling';
 import type { Decoded, StepModel } from '../text/step_model';
@@ -21,7 +21,7 @@ export type GenerateOptions = Omit<SamplingOptions, 'temperature'> & {
  * @param model a model of ids to the logits of a `RevColLanguageModel`, also a loaded one
  * @throws when the model has other outputs
  */
-export function languageModelSteps(model: tf.LayersModel): StepModel {
+export function languageModelSteps(model: tfl.LayersModel): StepModel {
   const layer = model.outputs[0]?.sourceLayer;
   if (!(layer instanceof RevColLanguageModel) || model.outputs.length !== 1) {
     throw new Error(
@@ -32,9 +32,9 @@ export function languageModelSteps(model: tf.LayersModel): StepModel {
   }
   return {
     step: (ids, cache) =>
-      tfc.tidy(() => {
-        const logits = layer.apply(ids, { cache, lastOnly: true }) as tfc.Tensor;
-        return tfc.squeeze(logits, [1]) as tfc.Tensor2D;
+      tf.tidy(() => {
+        const logits = layer.apply(ids, { cache, lastOnly: true }) as tf.Tensor;
+        return tf.squeeze(logits, [1]) as tf.Tensor2D;
       }),
   };
 }
@@ -50,7 +50,7 @@ export function languageModelSteps(model: tf.LayersModel): StepModel {
  * @throws when prompts or options are out of range, or the model is another one
  */
 export async function generate(
-  model: tf.LayersModel,
+  model: tfl.LayersModel,
   prompts: readonly (readonly number[])[],
   { temperature = 1, suppressIds = [0], ...rest }: GenerateOptions,
 ): Promise<Decoded[]> {

@@ -1,6 +1,6 @@
-import * as tf from '@tensorflow/tfjs-layers';
+import * as tfl from '@tensorflow/tfjs-layers';
 
-import { RevColLanguageModel } from '../layers/language_model';
+import { RevColLanguageModel } from '../layers/transformer/language_model';
 import { tokenColumns, type TokenColumnsOptions } from './token_columns';
 
 /** Options of `createLanguageModel`. */
@@ -21,16 +21,16 @@ export interface CreateLanguageModelOptions extends TokenColumnsOptions {
  *
  * @throws when an option is out of range
  */
-export function createLanguageModel(options: CreateLanguageModelOptions): tf.LayersModel {
+export function createLanguageModel(options: CreateLanguageModelOptions): tfl.LayersModel {
   const layer = new RevColLanguageModel({
     name: 'columns',
     backbone: tokenColumns('createLanguageModel', 'backbone', true, options),
     tieEmbeddings: options.tieEmbeddings,
   });
-  const ids = tf.input({ shape: [null], dtype: 'int32', name: 'ids' });
-  return tf.model({
+  const ids = tfl.input({ shape: [null], dtype: 'int32', name: 'ids' });
+  return tfl.model({
     name: options.name ?? 'language_model',
     inputs: ids,
-    outputs: layer.apply(ids) as tf.SymbolicTensor,
+    outputs: layer.apply(ids) as tfl.SymbolicTensor,
   });
 }

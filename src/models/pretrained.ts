@@ -1,10 +1,6 @@
-/** Published weights into a model that was built for them. */
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type * as tfl from '@tensorflow/tfjs-layers';
 
-import {
-  fetchPretrained,
-  type FetchPretrainedOptions,
-} from '../registry/download/fetch_pretrained';
+import { fetchPretrained, type FetchPretrainedOptions } from '../download/fetch_pretrained';
 import type { PretrainedWeights } from '../registry/pretrained';
 import { loadCheckpoint } from '../weights/load_checkpoint';
 
@@ -23,7 +19,7 @@ export interface ModelHeads {
  * the model is not the set's. The model is then unchanged.
  */
 export async function loadPretrained(
-  model: LayersModel,
+  model: tfl.LayersModel,
   record: PretrainedWeights,
   { numClasses, intermediateSupervision }: ModelHeads,
   options: FetchPretrainedOptions,

@@ -1,8 +1,8 @@
-import * as tf from '@tensorflow/tfjs-layers';
+import * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger } from '../layers/arguments';
-import { RevColHead } from '../layers/head';
-import { TokenHead } from '../layers/token_head';
+import { requireInteger } from '../common/arguments';
+import { RevColHead } from '../layers/columns/head';
+import { TokenHead } from '../layers/transformer/token_head';
 import { tokenColumns, type TokenColumnsOptions } from './token_columns';
 
 /** Options of `createTextClassifier` and `createTagger`. */
@@ -23,7 +23,7 @@ export interface CreateTextModelOptions extends TokenColumnsOptions {
  *
  * @throws when an option is out of range
  */
-export function createTextClassifier(options: CreateTextModelOptions): tf.LayersModel {
+export function createTextClassifier(options: CreateTextModelOptions): tfl.LayersModel {
   return textModel('createTextClassifier', 'text_classifier', RevColHead, options);
 }
 
@@ -37,7 +37,7 @@ export function createTextClassifier(options: CreateTextModelOptions): tf.Layers
  *
  * @throws when an option is out of range
  */
-export function createTagger(options: CreateTextModelOptions): tf.LayersModel {
+export function createTagger(options: CreateTextModelOptions): tfl.LayersModel {
   return textModel('createTagger', 'tagger', TokenHead, options);
 }
 
@@ -46,12 +46,12 @@ function textModel(
   defaultName: string,
   Head: typeof RevColHead | typeof TokenHead,
   options: CreateTextModelOptions,
-): tf.LayersModel {
+): tfl.LayersModel {
   requireInteger(owner, 'numClasses', options.numClasses, 1);
   // All layers check their arguments before any of them makes weights.
   const encoder = tokenColumns(owner, 'encoder', false, options);
   const head = new Head({ name: 'head', units: options.numClasses });
-  const ids = tf.input({ shape: [null], dtype: 'int32', name: 'ids' });
-  const logits = head.apply(encoder.apply(ids) as tf.SymbolicTensor) as tf.SymbolicTensor;
-  return tf.model({ name: options.name ?? defaultName, inputs: ids, outputs: logits });
+  const ids = tfl.input({ shape: [null], dtype: 'int32', name: 'ids' });
+  const logits = head.apply(encoder.apply(ids) as tfl.SymbolicTensor) as tfl.SymbolicTensor;
+  return tfl.model({ name: options.name ?? defaultName, inputs: ids, outputs: logits });
 }

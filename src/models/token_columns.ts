@@ -1,8 +1,9 @@
-import { requireInteger, requireLevels } from '../layers/arguments';
-import { RevColBackbone, type RevColBackboneArgs } from '../layers/rev_col_backbone';
-import { TokenEmbedding, type TokenEmbeddingArgs } from '../layers/token_embedding';
-import { TransformerEncoderBlock } from '../layers/transformer_encoder_block';
-import type { TransformerBlockOptions } from '../layers/transformer_options';
+import { requireInteger } from '../common/arguments';
+import { requireLevels } from '../layers/columns/column_arguments';
+import { RevColBackbone, type RevColBackboneArgs } from '../layers/columns/rev_col_backbone';
+import { TransformerEncoderBlock } from '../layers/transformer/encoder_block';
+import type { TransformerBlockOptions } from '../layers/transformer/options';
+import { TokenEmbedding, type TokenEmbeddingArgs } from '../layers/transformer/token_embedding';
 
 /** What models of one text have in common. */
 export interface TokenColumnsOptions

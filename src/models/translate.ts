@@ -1,8 +1,8 @@
-import * as tfc from '@tensorflow/tfjs-core';
-import * as tf from '@tensorflow/tfjs-layers';
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
 
-import { TranslationDecoder } from '../layers/translation_decoder';
-import { beamSearch, type BeamOptions, type Hypothesis } from '../text/decode_beam';
+import { TranslationDecoder } from '../layers/transformer/translation_decoder';
+import { type BeamOptions, beamSearch, type Hypothesis } from '../text/decode_beam';
 import type { StepModel } from '../text/step_model';
 
 /** Options of `translate`. */
@@ -21,7 +21,10 @@ export interface TranslationSteps extends StepModel {
 }
 
 /** The parts of a translation model, also of a loaded one. */
-function partsOf(model: tf.LayersModel): { encoder: tf.LayersModel; decoder: TranslationDecoder } {
+function partsOf(model: tfl.LayersModel): {
+  encoder: tfl.LayersModel;
+  decoder: TranslationDecoder;
+} {
   const decoder = model.layers.find((layer) => layer instanceof TranslationDecoder);
   const [source] = model.inputs;
   if (!(decoder instanceof TranslationDecoder) || !source || model.inputs.length !== 2) {
@@ -31,9 +34,9 @@ function partsOf(model: tf.LayersModel): { encoder: tf.LayersModel; decoder: Tra
         `such as createTranslationModel gives`,
     );
   }
-  const [, memory, memoryMask] = decoder.input as tf.SymbolicTensor[];
-  const outputs = [memory, memoryMask] as tf.SymbolicTensor[];
-  return { encoder: tf.model({ inputs: source, outputs }), decoder };
+  const [, memory, memoryMask] = decoder.input as tfl.SymbolicTensor[];
+  const outputs = [memory, memoryMask] as tfl.SymbolicTensor[];
+  return { encoder: tfl.model({ inputs: source, outputs }), decoder };
 }
 
 /**
@@ -45,7 +48,7 @@ function partsOf(model: tf.LayersModel): { encoder: tf.LayersModel; decoder: Tra
  * @throws when the model has other inputs or no such decoder, or a source is empty
  */
 export function translationSteps(
-  model: tf.LayersModel,
+  model: tfl.LayersModel,
   sources: readonly (readonly number[])[],
 ): TranslationSteps {
   const { encoder, decoder } = partsOf(model);
@@ -55,21 +58,21 @@ export function translationSteps(
         `least one token each`,
     );
   }
-  const [memory, memoryMask] = tfc.tidy(() => {
+  const [memory, memoryMask] = tf.tidy(() => {
     const time = Math.max(...sources.map((s) => s.length));
     const padded = sources.map((s) => [...s, ...new Array<number>(time - s.length).fill(0)]);
-    return encoder.predict(tfc.tensor2d(padded, undefined, 'int32')) as tfc.Tensor[];
-  }) as [tfc.Tensor, tfc.Tensor];
+    return encoder.predict(tf.tensor2d(padded, undefined, 'int32')) as tf.Tensor[];
+  }) as [tf.Tensor, tf.Tensor];
   return {
     step: (ids, cache) =>
-      tfc.tidy(() => {
+      tf.tidy(() => {
         const logits = decoder.apply([ids, memory, memoryMask], {
           cache,
           lastOnly: true,
-        }) as tfc.Tensor;
-        return tfc.squeeze(logits, [1]) as tfc.Tensor2D;
+        }) as tf.Tensor;
+        return tf.squeeze(logits, [1]) as tf.Tensor2D;
       }),
-    dispose: () => tfc.dispose([memory, memoryMask]),
+    dispose: () => tf.dispose([memory, memoryMask]),
   };
 }
 
@@ -85,7 +88,7 @@ export function translationSteps(
  *   of range
  */
 export async function translate(
-  model: tf.LayersModel,
+  model: tfl.LayersModel,
   sources: readonly (readonly number[])[],
   options: TranslateOptions,
 ): Promise<Hypothesis[][]> {

@@ -1,13 +1,14 @@
-import * as tf from '@tensorflow/tfjs-layers';
+import * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger, requireLevels } from '../layers/arguments';
-import { PaddingMask } from '../layers/padding_mask';
-import { RevColBackbone, type RevColBackboneArgs } from '../layers/rev_col_backbone';
-import { TokenEmbedding, type TokenEmbeddingArgs } from '../layers/token_embedding';
-import { TransformerDecoderBlock } from '../layers/transformer_decoder_block';
-import { TransformerEncoderBlock } from '../layers/transformer_encoder_block';
-import type { TransformerBlockOptions } from '../layers/transformer_options';
-import { TranslationDecoder } from '../layers/translation_decoder';
+import { requireInteger } from '../common/arguments';
+import { requireLevels } from '../layers/columns/column_arguments';
+import { RevColBackbone, type RevColBackboneArgs } from '../layers/columns/rev_col_backbone';
+import { TransformerDecoderBlock } from '../layers/transformer/decoder_block';
+import { TransformerEncoderBlock } from '../layers/transformer/encoder_block';
+import type { TransformerBlockOptions } from '../layers/transformer/options';
+import { PaddingMask } from '../layers/transformer/padding_mask';
+import { TokenEmbedding, type TokenEmbeddingArgs } from '../layers/transformer/token_embedding';
+import { TranslationDecoder } from '../layers/transformer/translation_decoder';
 
 type BlockOptions = Pick<
   TransformerBlockOptions,
@@ -50,7 +51,7 @@ export interface CreateTranslationModelOptions
  *
  * @throws when an option is out of range
  */
-export function createTranslationModel(options: CreateTranslationModelOptions): tf.LayersModel {
+export function createTranslationModel(options: CreateTranslationModelOptions): tfl.LayersModel {
   const owner = 'createTranslationModel';
   const { width = 256, numHeads = 4, columns = 4, depths = [1, 1, 1, 1] } = options;
   const { dropout = 0.1, positions = 'sinusoidal', sequenceLength } = options;
@@ -102,12 +103,12 @@ export function createTranslationModel(options: CreateTranslationModelOptions): 
     depth: options.decoderDepth ?? 3,
     tieEmbeddings: options.tieEmbeddings,
   });
-  const source = tf.input({ shape: [null], dtype: 'int32', name: 'source' });
-  const target = tf.input({ shape: [null], dtype: 'int32', name: 'target' });
-  const memory = encoder.apply(source) as tf.SymbolicTensor;
-  const memoryMask = new PaddingMask({ name: 'source_mask' }).apply(source) as tf.SymbolicTensor;
-  const logits = decoder.apply([target, memory, memoryMask]) as tf.SymbolicTensor;
-  return tf.model({
+  const source = tfl.input({ shape: [null], dtype: 'int32', name: 'source' });
+  const target = tfl.input({ shape: [null], dtype: 'int32', name: 'target' });
+  const memory = encoder.apply(source) as tfl.SymbolicTensor;
+  const memoryMask = new PaddingMask({ name: 'source_mask' }).apply(source) as tfl.SymbolicTensor;
+  const logits = decoder.apply([target, memory, memoryMask]) as tfl.SymbolicTensor;
+  return tfl.model({
     name: options.name ?? 'translation',
     inputs: [source, target],
     outputs: logits,

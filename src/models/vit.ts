@@ -1,10 +1,11 @@
-import * as tf from '@tensorflow/tfjs-layers';
+import * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger, requireLevels } from '../layers/arguments';
-import { RevColHead } from '../layers/head';
-import { PatchEmbedding } from '../layers/patch_embedding';
-import { RevColBackbone, type RevColBackboneArgs } from '../layers/rev_col_backbone';
-import { TransformerEncoderBlock } from '../layers/transformer_encoder_block';
+import { requireInteger } from '../common/arguments';
+import { requireLevels } from '../layers/columns/column_arguments';
+import { RevColHead } from '../layers/columns/head';
+import { RevColBackbone, type RevColBackboneArgs } from '../layers/columns/rev_col_backbone';
+import { TransformerEncoderBlock } from '../layers/transformer/encoder_block';
+import { PatchEmbedding } from '../layers/transformer/patch_embedding';
 import { VIT_SIZES, type VitSizeName } from '../registry/vit_sizes';
 
 /** Options of `createVitModel`; those left out are the named size's own. */
@@ -42,7 +43,7 @@ function widthOf(channels: readonly number[], numHeads: number): number {
 export function createVitModel(
   name: VitSizeName,
   options: CreateVitModelOptions = {},
-): tf.LayersModel {
+): tfl.LayersModel {
   const size = VIT_SIZES[name];
   const { numHeads } = size;
   const depths = [...(options.depths ?? size.depths)];
@@ -52,7 +53,7 @@ export function createVitModel(
   const units = options.numClasses ?? 1000;
   requireInteger('createVitModel', 'numClasses', units, 1);
   const patchSize = options.patchSize ?? size.patchSize;
-  const image = tf.input({
+  const image = tfl.input({
     shape: options.inputShape ?? [size.imageSize, size.imageSize, 3],
     name: 'image',
   });
@@ -69,7 +70,7 @@ export function createVitModel(
     block: new TransformerEncoderBlock({ numHeads, norm: 'post', attention: 'cosine' }),
   });
   const logits = new RevColHead({ name: 'head', units }).apply(
-    backbone.apply(image) as tf.SymbolicTensor,
+    backbone.apply(image) as tfl.SymbolicTensor,
   );
-  return tf.model({ name, inputs: image, outputs: logits as tf.SymbolicTensor });
+  return tfl.model({ name, inputs: image, outputs: logits as tfl.SymbolicTensor });
 }

@@ -1,10 +1,10 @@
+import { alphaSpec, headSpecs, pathSpecs, type WeightSpec } from '../layers/base/weight_specs';
 import {
+  type AttentionLayout,
   attentionSpecs,
   mlpSpecs,
   normSpecs,
-  type AttentionLayout,
-} from '../layers/transformer_specs';
-import { alphaSpec, headSpecs, pathSpecs, type WeightSpec } from '../layers/weight_specs';
+} from '../layers/transformer/specs';
 import { operands } from '../ops/reversible/column';
 
 /** What decides the weights and the work of a RevCol-ViT. */

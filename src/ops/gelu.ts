@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-import { defineOp, runFused } from './define_op';
-import { curve, curveAt, curveSlope, CURVE_SCALE, type CurvePoint } from './gelu_curve';
-import { free } from './reversible/stage';
+import { defineOp, runFused } from './engine/define_op';
+import { free } from './engine/tensors';
+import { curve, CURVE_SCALE, curveAt, type CurvePoint, curveSlope } from './gelu_curve';
 
 /** Exact (erf) GELU, `x * Phi(x)`, without a tape node. */
 export function geluForward(x: tf.Tensor): tf.Tensor {

@@ -1,12 +1,6 @@
-/**
- * GELU in the fewest passes over memory that tfjs's own operations allow. With `t = x / sqrt(2)` the
- * exact GELU is `x Phi(x) = t (1 + erf t) / sqrt(2)`. The curve `t (1 + erf t)` takes three passes
- * where GELU takes five, value and gradient together nine where GELU's take sixteen, and both factors
- * can go into the linear layers around it (`foldedGelu`), whose weights are small.
- */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { free } from './reversible/stage';
+import { free } from './engine/tensors';
 
 /** Factor before and after the curve that makes it a GELU. */
 export const CURVE_SCALE = Math.SQRT1_2;

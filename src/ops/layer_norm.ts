@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-import { defineOp, runFused } from './define_op';
+import { defineOp, runFused } from './engine/define_op';
 import { columnSum, toMatrix } from './mat_mul';
 
 /** Epsilon of every LayerNorm in the published models. */

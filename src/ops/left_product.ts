@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs-core';
-
 /** `m` `[i, j]` times every matrix of `x` `[n, j, k]`: `[n, i, k]`. */
 export function leftProduct(m: tf.Tensor2D, x: tf.Tensor): tf.Tensor {
   const [n, j, k] = x.shape as [number, number, number];

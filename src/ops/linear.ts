@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-import { defineOp } from './define_op';
+import { defineOp } from './engine/define_op';
 import { affine2d, columnSum, matMul2d, toMatrix } from './mat_mul';
 
 const linearOp = defineOp<object>({

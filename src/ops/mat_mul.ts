@@ -1,14 +1,24 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-import { runFused } from './define_op';
+import { runFused } from './engine/define_op';
+
+/** Backends whose `matMul` is best left to transpose by itself, where they have no kernel of ours. */
+const TRANSPOSES_WELL: ReadonlySet<string> = new Set(['cpu', 'tensorflow']);
 
 /**
- * Whether `matMul` is best left to transpose by itself. On wasm `transposeA/B` takes a path about
- * ten times slower, and on webgpu `transposeB` is wrong in its split-K program, so everywhere else the
- * operand is transposed first, unless there is a kernel for it.
+ * `tf.matMul` of matrices, or of one matrix per batch entry. On wasm `transposeA/B` takes a path about
+ * ten times slower, and on webgpu `transposeB` is wrong in its split-K program, so an operand is
+ * transposed first except where that is known to be worse.
  */
-function transposesWell(): boolean {
-  return tf.getBackend() === 'cpu';
+function plainMatMul(
+  a: tf.Tensor,
+  b: tf.Tensor,
+  transposeA: boolean,
+  transposeB: boolean,
+): tf.Tensor {
+  if (TRANSPOSES_WELL.has(tf.getBackend())) return tf.matMul(a, b, transposeA, transposeB);
+  const axes = a.rank === 2 ? [1, 0] : [0, 2, 1];
+  return tf.matMul(transposeA ? tf.transpose(a, axes) : a, transposeB ? tf.transpose(b, axes) : b);
 }
 
 /** Matrix product of `a` (`[m, k]`, or `[k, m]` with `transposeA`) and `b` (`[k, n]` or `[n, k]`). */
@@ -18,20 +28,32 @@ export function matMul2d(
   transposeA = false,
   transposeB = false,
 ): tf.Tensor2D {
-  if (transposesWell()) {
-    return tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D, transposeA, transposeB);
-  }
-  return runFused('RevColMatMul', { a, b }, { transposeA, transposeB }, () =>
-    tf.matMul(
-      (transposeA ? tf.transpose(a) : a) as tf.Tensor2D,
-      (transposeB ? tf.transpose(b) : b) as tf.Tensor2D,
-    ),
+  return runFused(
+    'RevColMatMul',
+    { a, b },
+    { transposeA, transposeB },
+    () => plainMatMul(a, b, transposeA, transposeB) as tf.Tensor2D,
+  );
+}
+
+/** One matrix product per batch entry: `a` `[n, i, j]` or its transpose, `b` `[n, j, k]` or so. */
+export function batchMatMul(
+  a: tf.Tensor,
+  b: tf.Tensor,
+  transposeA = false,
+  transposeB = false,
+): tf.Tensor3D {
+  return runFused(
+    'RevColBatchMatMul',
+    { a, b },
+    { transposeA, transposeB },
+    () => plainMatMul(a, b, transposeA, transposeB) as tf.Tensor3D,
   );
 }
 
 /** `x W + bias` on matrices: `x` `[m, k]`, `weight` `[k, n]`, `bias` `[n]`. */
 export function affine2d(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor2D {
-  if (transposesWell()) {
+  if (tf.getBackend() === 'cpu') {
     return tf.tidy(() => tf.add(tf.matMul(x as tf.Tensor2D, weight as tf.Tensor2D), bias));
   }
   return runFused('RevColMatMul', { a: x, b: weight, bias }, {}, () =>

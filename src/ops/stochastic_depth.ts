@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-import { seededRandom } from './random';
+import { seededRandom } from './engine/random';
 
 /**
  * Stochastic depth (Huang et al. 2016, arXiv 1603.09382): one factor per sample, 0 with probability

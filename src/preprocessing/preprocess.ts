@@ -1,8 +1,7 @@
-/** Images to model input, as the published evaluation does it. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/pretrained';
-import { crop, toRgb, type PixelImage, type RgbImage } from './image';
+import { crop, type PixelImage, type RgbImage, toRgb } from './image';
 import { resizeBicubic } from './resize_bicubic';
 
 /** How to make model input of an image. The record of a published weight set is one. */

@@ -1,28 +1,24 @@
-/**
- * Registers the layer classes with tfjs, so that saved models load, and the kernels that its wasm
- * and tensorflow backends lack. Runs once, on import.
- */
-import { serialization } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 
-import { ConvNextBlock } from '../layers/convnext_block';
-import { RevColHead } from '../layers/head';
-import { RevColImageDecoder } from '../layers/image_decoder';
-import { RevColLanguageModel } from '../layers/language_model';
-import { LevelFusion } from '../layers/level_fusion';
-import { MultiHeadAttention } from '../layers/multi_head_attention';
-import { PaddingMask } from '../layers/padding_mask';
-import { PatchEmbedding } from '../layers/patch_embedding';
-import { LearnedPositions, SinusoidalPositions } from '../layers/positions';
-import { RevColBackbone } from '../layers/rev_col_backbone';
-import { ReversibleColumn } from '../layers/reversible_column';
-import { RevColStem } from '../layers/stem';
-import { TokenEmbedding } from '../layers/token_embedding';
-import { TokenHead } from '../layers/token_head';
-import { TransformerDecoderBlock } from '../layers/transformer_decoder_block';
-import { TransformerEncoderBlock } from '../layers/transformer_encoder_block';
-import { TranslationDecoder } from '../layers/translation_decoder';
-import { registerTensorflowKernels } from '../ops/tensorflow/index';
-import { installWasmKernels } from '../ops/wasm/index';
+import { ConvNextBlock } from '../layers/columns/convnext_block';
+import { RevColHead } from '../layers/columns/head';
+import { RevColImageDecoder } from '../layers/columns/image_decoder';
+import { LevelFusion } from '../layers/columns/level_fusion';
+import { RevColBackbone } from '../layers/columns/rev_col_backbone';
+import { ReversibleColumn } from '../layers/columns/reversible_column';
+import { RevColStem } from '../layers/columns/stem';
+import { TransformerDecoderBlock } from '../layers/transformer/decoder_block';
+import { TransformerEncoderBlock } from '../layers/transformer/encoder_block';
+import { RevColLanguageModel } from '../layers/transformer/language_model';
+import { MultiHeadAttention } from '../layers/transformer/multi_head_attention';
+import { PaddingMask } from '../layers/transformer/padding_mask';
+import { PatchEmbedding } from '../layers/transformer/patch_embedding';
+import { LearnedPositions, SinusoidalPositions } from '../layers/transformer/positions';
+import { TokenEmbedding } from '../layers/transformer/token_embedding';
+import { TokenHead } from '../layers/transformer/token_head';
+import { TranslationDecoder } from '../layers/transformer/translation_decoder';
+import { registerTensorflowKernels } from '../ops/kernels/tensorflow/index';
+import { installWasmKernels } from '../ops/kernels/wasm/index';
 
 const PACKAGE = 'tfjs-revcol';
 
@@ -46,7 +42,7 @@ for (const layer of [
   PaddingMask,
   TranslationDecoder,
 ]) {
-  serialization.registerClass(layer, PACKAGE);
+  tf.serialization.registerClass(layer, PACKAGE);
 }
 
 registerTensorflowKernels();

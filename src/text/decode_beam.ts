@@ -1,5 +1,6 @@
-import { checkDecoding, requireWhole, withStepper, type Stepper } from './decode_steps';
-import type { DecodeOptions, Decoded, StepModel } from './step_model';
+import { requireInteger } from '../common/arguments';
+import { checkDecoding, type Stepper, withStepper } from './decode_steps';
+import type { Decoded, DecodeOptions, StepModel } from './step_model';
 
 /** Options of `beamSearch`. */
 export interface BeamOptions extends DecodeOptions {
@@ -56,7 +57,7 @@ export async function beamSearch(
 ): Promise<Hypothesis[][]> {
   const { beams = 4, lengthPenalty = 0.6, earlyStop = true } = options;
   checkDecoding('beamSearch', prompts, options);
-  requireWhole('beamSearch', 'beams', beams, 1);
+  requireInteger('beamSearch', 'beams', beams, 1);
   if (!Number.isFinite(lengthPenalty)) {
     throw new Error(`beamSearch: lengthPenalty is ${lengthPenalty}; expected a number`);
   }

@@ -1,5 +1,5 @@
-import { checkDecoding, withStepper, type Stepper } from './decode_steps';
-import type { DecodeOptions, Decoded, StepModel } from './step_model';
+import { checkDecoding, type Stepper, withStepper } from './decode_steps';
+import type { Decoded, DecodeOptions, StepModel } from './step_model';
 
 /** Options of decoding one sequence per prompt. */
 export interface SequentialOptions extends DecodeOptions {

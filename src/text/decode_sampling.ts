@@ -1,6 +1,7 @@
-import { seededRandom } from '../ops/random';
-import { checkDecoding, requireWhole } from './decode_steps';
+import { requireInteger } from '../common/arguments';
+import { seededRandom } from '../ops/engine/random';
 import { decodeSequentially, type SequentialOptions } from './decode_greedy';
+import { checkDecoding } from './decode_steps';
 import type { Decoded, StepModel } from './step_model';
 
 /** Options of `sampleTokens`. */
@@ -38,11 +39,11 @@ export function sampleTokens(
         `takes the most probable token)`,
     );
   }
-  if (topK != null) requireWhole('sampleTokens', 'topK', topK, 1);
+  if (topK != null) requireInteger('sampleTokens', 'topK', topK, 1);
   if (!(topP > 0 && topP <= 1)) {
     throw new Error(`sampleTokens: topP is ${topP}; expected a number in (0, 1]`);
   }
-  if (seed != null) requireWhole('sampleTokens', 'seed', seed, 0);
+  if (seed != null) requireInteger('sampleTokens', 'seed', seed, 0);
   const random = seed == null ? Math.random : seededRandom(seed);
   return decodeSequentially(model, prompts, options, (logProbs) =>
     draw(candidates(logProbs, temperature, topK, topP), random()),

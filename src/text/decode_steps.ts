@@ -1,17 +1,12 @@
 /** What all ways of decoding share: checks, running a step, and log-probabilities. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { KeyValueCache } from '../ops/attention_cache';
+import { requireInteger } from '../common/arguments';
+import { KeyValueCache } from '../ops/attention/cache';
 import type { DecodeOptions, StepModel } from './step_model';
 
 /** Log-probabilities of the next token, one row per sequence; suppressed tokens have -Infinity. */
 export type LogProbs = Float64Array[];
-
-/** Asserts a whole number of at least `least`. */
-export function requireWhole(owner: string, name: string, value: unknown, least: number): void {
-  if (Number.isInteger(value) && (value as number) >= least) return;
-  throw new Error(`${owner}: ${name} is ${String(value)}; expected a whole number from ${least}`);
-}
 
 /** Asserts that prompts are rows of equal length from 1, and that the common options are in range. */
 export function checkDecoding(
@@ -26,10 +21,10 @@ export function checkDecoding(
         `least one prompt, all of the same length from 1. Decode prompts of other lengths separately`,
     );
   }
-  for (const id of prompts.flat()) requireWhole(owner, 'a prompt token', id, 0);
-  requireWhole(owner, 'maxNewTokens', maxNewTokens, 1);
-  if (endId != null) requireWhole(owner, 'endId', endId, 0);
-  for (const id of suppressIds) requireWhole(owner, 'a suppressed id', id, 0);
+  for (const id of prompts.flat()) requireInteger(owner, 'a prompt token', id, 0);
+  requireInteger(owner, 'maxNewTokens', maxNewTokens, 1);
+  if (endId != null) requireInteger(owner, 'endId', endId, 0);
+  for (const id of suppressIds) requireInteger(owner, 'a suppressed id', id, 0);
   if (endId != null && suppressIds.includes(endId)) {
     throw new Error(`${owner}: endId ${endId} is among suppressIds, so no sequence could end`);
   }

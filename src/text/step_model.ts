@@ -1,6 +1,6 @@
-import type { Tensor2D } from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 
-import type { KeyValueCache } from '../ops/attention_cache';
+import type { KeyValueCache } from '../ops/attention/cache';
 
 /** A network that says what may follow some tokens: what all decoding in this room works on. */
 export interface StepModel {
@@ -12,7 +12,7 @@ export interface StepModel {
    *   Decoding reorders, repeats and drops its batch entries, so nothing else may depend on them
    * @returns logits after the last token, `[batch, vocabulary]`, float32
    */
-  step(ids: Tensor2D, cache: KeyValueCache): Tensor2D;
+  step(ids: tf.Tensor2D, cache: KeyValueCache): tf.Tensor2D;
 }
 
 /** What all ways of decoding have in common. */

@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import {
+  type CompiledGroup,
   decayOf,
+  type ParameterGroup,
   rateScaleOf,
   toGroups,
-  type CompiledGroup,
-  type ParameterGroup,
 } from './parameter_groups';
 
 /** Arguments of `AdamW`. */

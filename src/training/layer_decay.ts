@@ -1,6 +1,6 @@
-import type * as tf from '@tensorflow/tfjs-layers';
+import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { modelWeights } from '../weights/model_weights';
+import { modelWeights } from '../weights/names/model_weights';
 import type { ParameterGroup } from './parameter_groups';
 
 /** Options of `layerDecayGroups`. */
@@ -21,7 +21,7 @@ export interface LayerDecayOptions {
  * @throws when an option is out of range, or the model has no RevCol weights
  */
 export function layerDecayGroups(
-  model: tf.LayersModel,
+  model: tfl.LayersModel,
   { layerDecay = 0.9, weightDecay = 0.05 }: LayerDecayOptions = {},
 ): ParameterGroup[] {
   if (!(layerDecay > 0 && layerDecay <= 1)) {

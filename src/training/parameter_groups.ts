@@ -1,5 +1,4 @@
-import type { Variable } from '@tensorflow/tfjs-core';
-
+import type * as tf from '@tensorflow/tfjs-core';
 /** What an optimizer does otherwise for some variables. */
 export interface ParameterGroup {
   /** Regular expression that the names of the variables fit, such as `'stem|column_0'`. */
@@ -36,7 +35,7 @@ export function rateScaleOf(groups: readonly CompiledGroup[], name: string): num
 /** Weight decay of a variable: its group's, else none for biases and single axes, else `usual`. */
 export function decayOf(
   groups: readonly CompiledGroup[],
-  { name, rank }: Pick<Variable, 'name' | 'rank'>,
+  { name, rank }: Pick<tf.Variable, 'name' | 'rank'>,
   usual: number,
 ): number {
   const own = groups.find(({ fits }) => fits.test(name))?.weightDecay;

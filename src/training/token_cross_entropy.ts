@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-import { defineOp } from '../ops/define_op';
+import { defineOp } from '../ops/engine/define_op';
 import { toMatrix } from '../ops/mat_mul';
 
 /** Options of `tokenCrossEntropy`. */

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { disposingTapeOnError } from '../ops/engine';
+import { disposingTapeOnError } from '../ops/engine/engine';
 
 interface NamedTensor {
   name: string;
@@ -30,7 +30,7 @@ export interface TrainingStepOptions {
  * @throws when the model has no trainable weight or `clipNorm` is out of range
  */
 export function trainingStep(
-  model: LayersModel,
+  model: tfl.LayersModel,
   optimizer: tf.Optimizer,
   inputs: tf.Tensor | tf.Tensor[],
   loss: (outputs: Outputs) => tf.Scalar,

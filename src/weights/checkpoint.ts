@@ -1,7 +1,7 @@
 /** What a checkpoint is, whatever its format. */
 
 import type { TensorDType } from './dtypes';
-import type { PickleValue } from './pickle_values';
+import type { PickleValue } from './pickle/values';
 
 /** One tensor of a checkpoint, as the file describes it. */
 export interface CheckpointEntry {

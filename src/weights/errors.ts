@@ -22,8 +22,3 @@ export class CheckpointError extends Error {
     super(message, options);
   }
 }
-
-/** The message of anything that was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

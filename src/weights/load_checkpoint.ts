@@ -1,20 +1,19 @@
-/** Loading a checkpoint into a model: all of it or nothing. */
-
 import * as tf from '@tensorflow/tfjs-core';
 
+import { messageOf } from '../common/messages';
+import type { CheckpointSource } from './bytes/source';
 import type { Checkpoint } from './checkpoint';
-import { CheckpointError, messageOf } from './errors';
-import { compareNames, type NameComparison } from './compare_names';
+import { CheckpointError } from './errors';
+import { compareNames, type NameComparison } from './names/compare_names';
 import {
-  modelWeights,
-  shapeOf,
   type LayerRoles,
   type MappedWeight,
   type ModelLike,
-} from './model_weights';
+  modelWeights,
+  shapeOf,
+} from './names/model_weights';
+import { findPrefix, withoutPrefix, withoutSupervision } from './names/published_names';
 import { openCheckpoint, type OpenOptions } from './open_checkpoint';
-import { findPrefix, withoutPrefix, withoutSupervision } from './published_names';
-import type { CheckpointSource } from './source';
 
 /** Options of {@link loadCheckpoint}. */
 export interface LoadOptions extends OpenOptions {

@@ -1,11 +1,11 @@
 /** Opening a checkpoint of any format, told apart by its content. */
 
+import type { ByteSource } from './bytes/byte_source';
+import { type CheckpointSource, openSource, type SourceOptions } from './bytes/source';
 import type { Checkpoint } from './checkpoint';
 import { CheckpointError } from './errors';
-import { openPyTorch, type PyTorchOptions } from './pytorch_checkpoint';
-import { openSafetensors } from './safetensors_reader';
-import type { ByteSource } from './byte_source';
-import { openSource, type CheckpointSource, type SourceOptions } from './source';
+import { openPyTorch, type PyTorchOptions } from './pytorch/pytorch_checkpoint';
+import { openSafetensors } from './safetensors/reader';
 
 /** Options of {@link openCheckpoint}. */
 export interface OpenOptions extends SourceOptions, PyTorchOptions {}

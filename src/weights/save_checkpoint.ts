@@ -1,8 +1,8 @@
 /** Saving a model so that PyTorch can load it. */
 
 import { CheckpointError } from './errors';
-import { modelWeights, type LayerRoles, type ModelLike } from './model_weights';
-import { writeSafetensors, type TensorToWrite, type WriteOptions } from './safetensors_writer';
+import { type LayerRoles, type ModelLike, modelWeights } from './names/model_weights';
+import { type TensorToWrite, type WriteOptions, writeSafetensors } from './safetensors/writer';
 
 /** Options of {@link saveCheckpoint}. */
 export interface SaveOptions extends Omit<WriteOptions, 'onProgress'> {

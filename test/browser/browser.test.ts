@@ -2,14 +2,13 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-
 import { build } from 'esbuild';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
 
 import images from '../cli/images.json';
 import { HAVE_GOLDENS } from '../support/goldens';
 import type { Checks } from './page';
-import { servePage, type PageServer } from './server';
+import { type PageServer, servePage } from './server';
 
 /** `REVCOL_CHROMIUM`, else where Linux distributions put it. */
 const CHROMIUM = [process.env.REVCOL_CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome'].find(

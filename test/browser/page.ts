@@ -6,18 +6,18 @@ import * as tf from '@tensorflow/tfjs';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 
 import {
+  type CheckpointSource,
   convertCheckpoint,
   createModel,
   filesSink,
   loadCheckpoint,
   openCheckpoint,
   preprocess,
+  pretrainedWeights,
   readPixels,
   removePretrained,
-  pretrainedWeights,
-  type CheckpointSource,
 } from '../../src/index';
-import { modelWeights } from '../../src/weights/model_weights';
+import { modelWeights } from '../../src/weights/names/model_weights';
 
 type Tensors = Map<string, { shape: number[]; data: Float32Array }>;
 

@@ -3,13 +3,13 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 
+import { version } from '../../package.json';
 import { activateBackend } from '../../src/cli/backend';
 import { listModels } from '../../src/registry/models';
 import { PRETRAINED_WEIGHTS } from '../../src/registry/pretrained';
 import { MODEL_SIZES } from '../../src/registry/sizes';
 import { BACKENDS, expectNoLeak, useBackend } from '../support/backends';
 import { describeGoldens, GOLDENS_DIR, readGolden } from '../support/goldens';
-import { version } from '../../package.json';
 import { cli, cliError, cliOut } from './run';
 
 const COMMANDS = ['models', 'inspect', 'convert', 'classify', 'bench'];

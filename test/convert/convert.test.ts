@@ -1,9 +1,8 @@
+import '@tensorflow/tfjs-backend-wasm';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-
 import * as tf from '@tensorflow/tfjs';
-import '@tensorflow/tfjs-backend-wasm';
 
 import '../../src/registry/register';
 import { architectureOf } from '../../src/convert/architecture';
@@ -14,7 +13,7 @@ import { MODEL_SIZES } from '../../src/registry/sizes';
 import type { CheckpointEntry } from '../../src/weights/checkpoint';
 import { openCheckpoint } from '../../src/weights/open_checkpoint';
 import { describeGoldens, GOLDENS_DIR, readGolden, readGoldenJson } from '../support/goldens';
-import { filesOf, filesOfFolder, load, modelJson, type Files } from './loaded';
+import { type Files, filesOf, filesOfFolder, load, modelJson } from './loaded';
 
 beforeAll(async () => {
   await tf.setBackend('wasm');

@@ -1,7 +1,6 @@
 /** Loads converted models from files in memory or in a folder, as an application would. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-
 import * as tf from '@tensorflow/tfjs';
 
 export type Files = Map<string, Uint8Array>;

@@ -1,26 +1,25 @@
 /** The pieces of `npm start` on few digits. */
+import 'tfjs-revcol/node';
 import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
-
 import * as tf from '@tensorflow/tfjs';
 import { DOMParser } from '@xmldom/xmldom';
-import 'tfjs-revcol/node';
 
 import { memoryChart } from '../../examples/digits/chart';
 import {
   centredBatch,
   CROP_SIDE,
+  type Digit,
   loadDigits,
   shiftedBatches,
   splitDigits,
-  type Digit,
 } from '../../examples/digits/data';
-import { measureStep, memoryTable, type Measurement } from '../../examples/digits/memory';
+import { type Measurement, measureStep, memoryTable } from '../../examples/digits/memory';
 import { digitsModel, learningRate } from '../../examples/digits/model';
 import { accuracy, predict, stepCount, train } from '../../examples/digits/training';
 import { seededRandom } from '../../examples/shared/random';
-import { withSeededRandom } from '../../src/ops/random';
+import { withSeededRandom } from '../../src/ops/engine/random';
 import { describeBackends, expectNoLeak } from '../support/backends';
 
 const DIGITS = loadDigits();

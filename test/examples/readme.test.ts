@@ -1,7 +1,6 @@
 /** The README's code does what it says. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-
 import * as tf from '@tensorflow/tfjs';
 
 import { describeBackends } from '../support/backends';

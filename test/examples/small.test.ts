@@ -2,17 +2,17 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { centredBatch, loadDigits } from '../../examples/digits/data';
+import { seededRandom } from '../../examples/shared/random';
 import { mlpModel, PIXELS } from '../../examples/small/mlp_model';
 import { signalModel } from '../../examples/small/signal_model';
 import { SAMPLES, signalBatch, WAVES } from '../../examples/small/signals';
 import {
   accuracyOf,
+  type Batch,
   memoryOfModes,
   trainClassifier,
-  type Batch,
 } from '../../examples/small/train_classifier';
-import { seededRandom } from '../../examples/shared/random';
-import { withSeededRandom } from '../../src/ops/random';
+import { withSeededRandom } from '../../src/ops/engine/random';
 import { describeBackends, expectNoLeak } from '../support/backends';
 
 function digitBatch(): Batch {

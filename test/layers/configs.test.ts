@@ -1,5 +1,6 @@
 /** Every layer class that importing the package registers: its options survive saving. */
 import * as tf from '@tensorflow/tfjs';
+
 import type * as revcol from 'tfjs-revcol';
 
 // tfjs knows these without the package; what appears afterwards is the package's.

@@ -1,7 +1,7 @@
 /** Bad input is refused with a message that says what to do, and changes nothing. */
 import * as tf from '@tensorflow/tfjs';
-import { createModel, layers, type RevColBackboneArgs } from 'tfjs-revcol';
 
+import { createModel, layers, type RevColBackboneArgs } from 'tfjs-revcol';
 import { BACKENDS, expectNoLeak, useBackend } from '../support/backends';
 import { normalTensor, randomizeWeights } from '../support/training_step';
 import { OwnBlock } from './own_layers';

@@ -1,10 +1,10 @@
 /** createModel: the published sizes, what overrides them, and what the models give. */
 import * as tf from '@tensorflow/tfjs';
-import { createModel, listModels } from 'tfjs-revcol';
 
+import { createModel, listModels } from 'tfjs-revcol';
 import { countParameters, describeWeights } from '../../src/models/describe';
 import { MODEL_SIZES, type ModelSizeName } from '../../src/registry/sizes';
-import { decoderOfPublished, nameMapping } from '../../src/weights/name_mapping';
+import { decoderOfPublished, nameMapping } from '../../src/weights/names/name_mapping';
 import { BACKENDS, describeBackends, expectNoLeak, useBackend } from '../support/backends';
 import { describeGoldens, HAVE_GOLDENS, readGoldenJson } from '../support/goldens';
 import { normalTensor, randomizeWeights } from '../support/training_step';

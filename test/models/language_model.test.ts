@@ -1,18 +1,18 @@
 /** The language model: causality, modes, generation with a cache, files, errors. */
 import * as tf from '@tensorflow/tfjs';
+
 import {
   createLanguageModel,
+  type CreateLanguageModelOptions,
   generate,
+  type GenerateOptions,
   KeyValueCache,
   languageModelSteps,
   layers,
   tokenCrossEntropy,
-  type CreateLanguageModelOptions,
-  type GenerateOptions,
 } from 'tfjs-revcol';
-
 import { describeBackends, expectClose, expectNoLeak } from '../support/backends';
-import { expectSameStep, randomizeWeights, takeStep, type Step } from '../support/training_step';
+import { expectSameStep, randomizeWeights, type Step, takeStep } from '../support/training_step';
 
 const SMALL = { vocabularySize: 9, width: 8, numHeads: 2, columns: 3, depths: [1, 1] };
 const IDS = [

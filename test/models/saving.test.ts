@@ -1,16 +1,15 @@
 /** model.save and tf.loadLayersModel: the same predictions, and the same training afterwards. */
+import 'tfjs-revcol/node';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-
 import * as tf from '@tensorflow/tfjs';
-import { createModel, layers, type RevColBackboneArgs } from 'tfjs-revcol';
-import 'tfjs-revcol/node';
 
-import { seededRandom } from '../../src/ops/random';
+import { createModel, layers, type RevColBackboneArgs } from 'tfjs-revcol';
+import { seededRandom } from '../../src/ops/engine/random';
+import { OwnBlock, OwnFusion } from '../layers/own_layers';
 import { describeBackends, expectClose, expectNoLeak } from '../support/backends';
 import { normalTensor, randomizeWeights } from '../support/training_step';
-import { OwnBlock, OwnFusion } from '../layers/own_layers';
 
 const SMALL: RevColBackboneArgs = { columns: 3, channels: [4, 6], depths: [1, 1], patchSize: 2 };
 const IMAGE: [number, number, number] = [8, 8, 3];

@@ -1,20 +1,20 @@
 /** Classifier and tagger of texts: masks, modes, files, errors. */
 import * as tf from '@tensorflow/tfjs';
+
 import {
   createTagger,
   createTextClassifier,
-  tokenCrossEntropy,
   type CreateTextModelOptions,
+  tokenCrossEntropy,
 } from 'tfjs-revcol';
-
 import { describeBackends, expectClose, expectNoLeak } from '../support/backends';
 import {
   expectSameStep,
   normalTensor,
   projectedLoss,
   randomizeWeights,
-  takeStep,
   type Step,
+  takeStep,
 } from '../support/training_step';
 
 const SMALL = {

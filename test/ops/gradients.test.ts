@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { layers } from 'tfjs-revcol';
 
+import { layers } from 'tfjs-revcol';
 import { depthwiseConv } from '../../src/ops/depthwise_conv';
 import { gelu } from '../../src/ops/gelu';
 import { layerNorm } from '../../src/ops/layer_norm';
@@ -10,7 +10,7 @@ import { resizeBilinear } from '../../src/ops/resize_bilinear';
 import { upsampleNearest } from '../../src/ops/upsample';
 import { describeBackends, expectNoLeak } from '../support/backends';
 import { normalTensor, randomizeWeights } from '../support/training_step';
-import { checkGradients, expectSlopes, tapeGradients, type GradientCase } from './gradient_check';
+import { checkGradients, expectSlopes, type GradientCase, tapeGradients } from './gradient_check';
 import {
   plainDepthwise,
   plainGelu,

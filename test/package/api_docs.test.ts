@@ -2,7 +2,6 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-
 import * as tf from '@tensorflow/tfjs';
 
 import { BACKENDS, useBackend } from '../support/backends';

@@ -6,7 +6,6 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-
 import { build } from 'esbuild';
 
 import images from '../cli/images.json';

@@ -1,8 +1,8 @@
-import * as tf from '@tensorflow/tfjs';
 import { createHash } from 'node:crypto';
+import * as tf from '@tensorflow/tfjs';
 
 import { readPixels } from '../../src/preprocessing/canvas';
-import { crop, toRgb, type RgbImage } from '../../src/preprocessing/image';
+import { crop, type RgbImage, toRgb } from '../../src/preprocessing/image';
 import { fitImage, preprocess } from '../../src/preprocessing/preprocess';
 import { resizeBicubic } from '../../src/preprocessing/resize_bicubic';
 import { PRETRAINED_WEIGHTS } from '../../src/registry/pretrained';

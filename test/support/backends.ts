@@ -1,10 +1,9 @@
 /** The one table of backends that tests run on, and the assertions they share. */
+import '@tensorflow/tfjs-backend-wasm';
 import * as fs from 'node:fs';
 import { createRequire } from 'node:module';
 import * as path from 'node:path';
-
 import * as tf from '@tensorflow/tfjs';
-import '@tensorflow/tfjs-backend-wasm';
 
 const NATIVE_DIR = path.resolve(import.meta.dirname, '../../.native');
 const HAVE_NATIVE = fs.existsSync(path.join(NATIVE_DIR, 'ready'));

@@ -1,8 +1,8 @@
 /** One training step taken apart: loss and all gradients, as plain numbers. */
 import * as tf from '@tensorflow/tfjs';
 
-import { seededRandom, withSeededRandom } from '../../src/ops/random';
-import { tidyAll } from '../../src/ops/reversible/stage';
+import { seededRandom, withSeededRandom } from '../../src/ops/engine/random';
+import { tidyAll } from '../../src/ops/engine/tensors';
 import { relativeError } from './backends';
 
 /** Standard normal numbers (Box-Muller), the same for the same seed. */

@@ -1,7 +1,6 @@
 import { corpusBleu } from 'tfjs-revcol';
-
-import cases from './bleu.json';
 import { tokenize13a } from '../../src/text/bleu';
+import cases from './bleu.json';
 
 test.each(cases.map((c) => [c.name, c] as const))('%s: as sacreBLEU', (_, expected) => {
   const { translations, references, tokens, name, ...score } = expected;

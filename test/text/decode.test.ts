@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
-import { beamSearch, greedySearch, sampleTokens, type Hypothesis } from 'tfjs-revcol';
 
-import { logProbs, randomTable, TableModel, type Table } from './table_model';
+import { beamSearch, greedySearch, type Hypothesis, sampleTokens } from 'tfjs-revcol';
 import { expectNoLeak, useBackend } from '../support/backends';
+import { logProbs, randomTable, type Table, TableModel } from './table_model';
 
 const END = 2;
 

@@ -1,8 +1,8 @@
 /** A network that is a table: what decoding does on it can be checked by hand. */
 import * as tf from '@tensorflow/tfjs';
-import { type KeyValueCache, type StepModel } from 'tfjs-revcol';
 
-import { seededRandom } from '../../src/ops/random';
+import { type KeyValueCache, type StepModel } from 'tfjs-revcol';
+import { seededRandom } from '../../src/ops/engine/random';
 
 /** Logits of what follows some tokens. */
 export type Table = (ids: readonly number[]) => readonly number[];

@@ -1,8 +1,7 @@
 import * as path from 'node:path';
-
 import * as tf from '@tensorflow/tfjs';
-import { AdamW, layerDecayGroups, loadCheckpoint, trainingStep } from 'tfjs-revcol';
 
+import { AdamW, layerDecayGroups, loadCheckpoint, trainingStep } from 'tfjs-revcol';
 import { describeBackends, expectClose, expectNoLeak } from '../support/backends';
 import { describeGoldens, GOLDENS_DIR, readGolden } from '../support/goldens';
 import { normalTensor } from '../support/training_step';

@@ -1,10 +1,9 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-
 import * as tf from '@tensorflow/tfjs';
-import { createModel, layerDecayGroups } from 'tfjs-revcol';
 
-import { modelWeights } from '../../src/weights/model_weights';
+import { createModel, layerDecayGroups } from 'tfjs-revcol';
+import { modelWeights } from '../../src/weights/names/model_weights';
 import { expectNoLeak, useBackend } from '../support/backends';
 import { describeGoldens, GOLDENS_DIR } from '../support/goldens';
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { memoryPeak, tokenCrossEntropy, type TokenCrossEntropyOptions } from 'tfjs-revcol';
 
+import { memoryPeak, tokenCrossEntropy, type TokenCrossEntropyOptions } from 'tfjs-revcol';
 import { describeBackends, expectClose, expectNoLeak } from '../support/backends';
 import { normalTensor } from '../support/training_step';
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { trainingStep } from 'tfjs-revcol';
 
+import { trainingStep } from 'tfjs-revcol';
 import { describeBackends, expectClose, expectNoLeak } from '../support/backends';
 import { normalTensor } from '../support/training_step';
 

@@ -2,10 +2,9 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-
 import * as tf from '@tensorflow/tfjs';
-import * as revcol from 'tfjs-revcol';
 
+import * as revcol from 'tfjs-revcol';
 import { useBackend } from '../support/backends';
 import { documentProgram } from '../support/document_code';
 import { describeGoldens } from '../support/goldens';

@@ -8,7 +8,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 
 import { useBackend } from '../support/backends';
-import { fuzzOnce, fuzzTargets, type FuzzResult } from './support/fuzz';
+import { fuzzOnce, type FuzzResult, fuzzTargets } from './support/fuzz';
 import { HOSTILE_FILES } from './support/hostile_files';
 import type { Measured } from './support/measure_hostile';
 

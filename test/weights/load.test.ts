@@ -1,21 +1,21 @@
 /** Loading: what fits what, and nothing written unless everything does. */
 import * as tf from '@tensorflow/tfjs';
-import { layers, loadCheckpoint, type CheckpointError } from 'tfjs-revcol';
 
-import { memorySource, type ByteSource } from '../../src/weights/source';
+import { type CheckpointError, layers, loadCheckpoint } from 'tfjs-revcol';
+import { type ByteSource, memorySource } from '../../src/weights/bytes/source';
 import { CheckpointError as ErrorClass } from '../../src/weights/errors';
 import { describeBackends, expectClose, expectNoLeak } from '../support/backends';
 import { describeGoldens } from '../support/goldens';
 import { goldenExpected, goldenModel, goldenPath, goldenTensor } from './support/golden_model';
 import {
+  type NamedTensor,
+  type Parts,
   pthOf,
   renamed,
   safetensorsOf,
   smallModel,
   tensorsOf,
   valuesOf,
-  type NamedTensor,
-  type Parts,
 } from './support/small_checkpoint';
 
 /** A failed load: its error, after a check that no weight changed and no tensor is left. */

@@ -1,11 +1,11 @@
 /** The one mapping between published names and ours, over every name of every published size. */
-import { createModel, type ModelName } from 'tfjs-revcol';
 import * as tf from '@tensorflow/tfjs';
 
+import { createModel, type ModelName } from 'tfjs-revcol';
 import { describeWeights } from '../../src/models/describe';
 import { MODEL_SIZES, type ModelSizeName } from '../../src/registry/sizes';
-import { modelWeights } from '../../src/weights/model_weights';
-import { decoderOfPublished, nameMapping } from '../../src/weights/name_mapping';
+import { modelWeights } from '../../src/weights/names/model_weights';
+import { decoderOfPublished, nameMapping } from '../../src/weights/names/name_mapping';
 import { useBackend } from '../support/backends';
 import { describeGoldens, HAVE_GOLDENS, readGoldenJson } from '../support/goldens';
 import { seededRandom } from './support/mutate';

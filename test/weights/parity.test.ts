@@ -1,20 +1,20 @@
 /** Golden checkpoints compute here what they compute in PyTorch. */
 import * as tf from '@tensorflow/tfjs';
-import { loadCheckpoint, type RevColBackbone } from 'tfjs-revcol';
 
-import { modelWeights, shapeOf } from '../../src/weights/model_weights';
+import { loadCheckpoint, type RevColBackbone } from 'tfjs-revcol';
+import { modelWeights, shapeOf } from '../../src/weights/names/model_weights';
 import { describeBackends, expectClose, expectNoLeak } from '../support/backends';
 import { describeGoldens, type Golden, type GoldenTensor } from '../support/goldens';
 import { takeStep } from '../support/training_step';
 import {
   GOLDEN_CASES,
   GOLDEN_FORMATS,
+  type GoldenCase,
   goldenExpected,
   goldenModel,
   goldenPath,
   goldenTensor,
   outputsOf,
-  type GoldenCase,
 } from './support/golden_model';
 import { supervisedLoss } from './support/supervised_loss';
 

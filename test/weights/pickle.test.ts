@@ -1,6 +1,6 @@
-import { readPickle, type PickleHooks } from '../../src/weights/pickle';
-import { OP } from '../../src/weights/pickle_opcodes';
-import { isOpaque, PickleDict, type PickleValue } from '../../src/weights/pickle_values';
+import { OP } from '../../src/weights/pickle/opcodes';
+import { type PickleHooks, readPickle } from '../../src/weights/pickle/pickle';
+import { isOpaque, PickleDict, type PickleValue } from '../../src/weights/pickle/values';
 import { bytesOf, global, integer, pickleOf, text, tuple, uint32 } from './support/build_pickle';
 import { readFixture } from './support/fixtures';
 

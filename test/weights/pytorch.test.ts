@@ -2,10 +2,10 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 import type { CheckpointEntry } from '../../src/weights/checkpoint';
-import { MAX_STEPS } from '../../src/weights/pickle';
-import { OP } from '../../src/weights/pickle_opcodes';
 import { openCheckpoint } from '../../src/weights/open_checkpoint';
-import { isOpaque, PickleDict, type PickleValue } from '../../src/weights/pickle_values';
+import { OP } from '../../src/weights/pickle/opcodes';
+import { MAX_STEPS } from '../../src/weights/pickle/pickle';
+import { isOpaque, PickleDict, type PickleValue } from '../../src/weights/pickle/values';
 import { describeGoldens, GOLDENS_DIR, HAVE_GOLDENS } from '../support/goldens';
 import {
   buildPth,
@@ -18,11 +18,11 @@ import {
   tuple,
 } from './support/build_pickle';
 import {
+  type ExpectedTensor,
   expectedTensors,
   firstDifference,
   fixturePath,
   readFixture,
-  type ExpectedTensor,
 } from './support/fixtures';
 
 const goldenFiles = HAVE_GOLDENS

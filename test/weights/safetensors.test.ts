@@ -1,6 +1,6 @@
 /** The safetensors format: all element types, and headers that lie. */
 import { openCheckpoint } from '../../src/weights/open_checkpoint';
-import { writeSafetensors } from '../../src/weights/safetensors_writer';
+import { writeSafetensors } from '../../src/weights/safetensors/writer';
 import { concat } from './support/mutate';
 
 /** A file with this header (JSON text, or what becomes it) and this many bytes of data. */

@@ -2,12 +2,11 @@
 import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
-
 import * as tf from '@tensorflow/tfjs';
-import { layers, loadCheckpoint, saveCheckpoint } from 'tfjs-revcol';
 
+import { layers, loadCheckpoint, saveCheckpoint } from 'tfjs-revcol';
 import { openCheckpoint } from '../../src/weights/open_checkpoint';
-import { writeSafetensors } from '../../src/weights/safetensors_writer';
+import { writeSafetensors } from '../../src/weights/safetensors/writer';
 import { describeBackends, expectNoLeak } from '../support/backends';
 import { describeGoldens } from '../support/goldens';
 import { GOLDEN_CASES, goldenExpected, goldenModel, goldenPath } from './support/golden_model';

@@ -4,11 +4,11 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-import type { CheckpointSource } from '../../src/weights/source';
+import type { CheckpointSource } from '../../src/weights/bytes/source';
 import { openCheckpoint, type OpenOptions } from '../../src/weights/open_checkpoint';
 import { seededRandom } from './support/mutate';
 import { RangeServer } from './support/range_server';
-import { pthOf, safetensorsOf, type NamedTensor } from './support/small_checkpoint';
+import { type NamedTensor, pthOf, safetensorsOf } from './support/small_checkpoint';
 
 const random = seededRandom(11);
 const TENSORS: NamedTensor[] = [3, 700, 1_500_000, 40_000, 1].map((length, i) => ({

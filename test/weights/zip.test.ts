@@ -1,8 +1,8 @@
+import type { ByteSource } from '../../src/weights/bytes/byte_source';
+import { memorySource } from '../../src/weights/bytes/source';
 import { CheckpointError } from '../../src/weights/errors';
-import type { ByteSource } from '../../src/weights/byte_source';
-import { memorySource } from '../../src/weights/source';
-import { readZipDirectory, type ZipEntry } from '../../src/weights/zip_directory';
-import { ZipEntryReader } from '../../src/weights/zip_entry';
+import { readZipDirectory, type ZipEntry } from '../../src/weights/zip/directory';
+import { ZipEntryReader } from '../../src/weights/zip/entry';
 import { buildLocalHeader, buildZip, buildZip64End, type EntryToBuild } from './support/build_zip';
 import { concat, seededRandom } from './support/mutate';
 

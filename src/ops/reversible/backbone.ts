@@ -1,13 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-import { ensureGradient, ensureKernel } from '../define_op';
-import { assertFirstOrder, disposingTapeOnError, isTapeOn } from '../engine';
-import { drawSeed } from '../random';
-import { clampAlphas, namedAlphas, type NamedAlpha } from './alpha';
+import { ensureGradient, ensureKernel } from '../engine/define_op';
+import { assertFirstOrder, disposingTapeOnError, isTapeOn } from '../engine/engine';
+import { drawSeed } from '../engine/random';
+import { free, tidyAll } from '../engine/tensors';
+import { clampAlphas, type NamedAlpha, namedAlphas } from './alpha';
 import { anchorColumns, type AnchorSpacing } from './anchors';
-import { columnForward, type Column, type Features } from './column';
-import { free, tidyAll, type StageContext } from './stage';
-import { ReversibleWalk, weightSlots, type SavedRun } from './walk';
+import { type Column, columnForward, type Features } from './column';
+import { type LevelContext } from './level_function';
+import { ReversibleWalk, type SavedRun, weightSlots } from './walk';
 
 const KERNEL = 'RevColBackbone';
 
@@ -21,7 +22,7 @@ export interface RunOptions {
   taps: readonly number[];
   mask?: tf.Tensor;
   /** Earlier keys and values, when tokens are generated one after another. */
-  caches?: StageContext['caches'];
+  caches?: LevelContext['caches'];
   /** Seed of all randomness; drawn from `Math.random` when absent. */
   seed?: number;
   /**
@@ -46,7 +47,7 @@ type GradientThunks = Record<string, () => tf.Tensor>;
 /** What one run of the kernel needs besides tensors; travels as the kernel's attributes. */
 interface Plan {
   columns: readonly Column[];
-  context: Omit<StageContext, 'mask'>;
+  context: Omit<LevelContext, 'mask'>;
   taps: readonly number[];
   anchors: ReadonlySet<number>;
   usesLevels: readonly boolean[];
@@ -115,7 +116,7 @@ function anchorsFor(
 function runStored(
   columns: readonly Column[],
   stem: tf.Tensor,
-  context: StageContext,
+  context: LevelContext,
   { taps, previous }: RunOptions,
 ): StackOutput {
   return tidyAll(() => {
@@ -161,7 +162,7 @@ function forwardKernel(plan: Plan, inputs: tf.NamedTensorMap): tf.Tensor[] {
   return tidyAll(() => {
     const { mask } = inputs;
     const stem = inputs.stem as tf.Tensor;
-    const context: StageContext = { ...plan.context, mask };
+    const context: LevelContext = { ...plan.context, mask };
     const tapped: tf.Tensor[] = [];
     const anchors: tf.Tensor[] = [];
     const states: tf.Tensor[] = [];

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-import { deriveSeed } from '../random';
-import { levelForward, snapshotState, type Level } from './level';
-import { free, tidyAll, type StageContext } from './stage';
+import { deriveSeed } from '../engine/random';
+import { free, tidyAll } from '../engine/tensors';
+import { type Level, levelForward, snapshotState } from './level';
+import { type LevelContext } from './level_function';
 
 /** One column: its levels, bottom first, and their alphas. */
 export interface Column {
@@ -54,7 +55,7 @@ export function operandTensors(
 }
 
 /** The context of one level of one column. */
-export function levelContext(context: StageContext, column: number, level: number): StageContext {
+export function levelContext(context: LevelContext, column: number, level: number): LevelContext {
   return { ...context, seed: deriveSeed(context.seed, column, level) };
 }
 
@@ -71,7 +72,7 @@ export function columnForward(
   index: number,
   stem: tf.Tensor,
   previous: Features | null,
-  context: StageContext,
+  context: LevelContext,
   onState?: StateSink,
 ): tf.Tensor[] {
   const features: tf.Tensor[] = [];
@@ -107,7 +108,7 @@ export function columnInverse(
   index: number,
   stem: tf.Tensor,
   features: Features,
-  context: StageContext,
+  context: LevelContext,
 ): tf.Tensor[] {
   return tidyAll(() => {
     const previous: tf.Tensor[] = [];

@@ -1,30 +1,31 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-import { deriveSeed } from '../random';
-import { free, tidyAll, type Stage, type StageContext, type StageGradients } from './stage';
+import { deriveSeed } from '../engine/random';
+import { free, tidyAll } from '../engine/tensors';
+import { type FunctionGradients, type LevelContext, type LevelFunction } from './level_function';
 
-/** One level of one column: its stages in order, the fusion first, then the blocks. */
+/** One level of one column: its functions in order, the fusion first, then the blocks. */
 export interface Level {
-  stages: readonly Stage[];
+  functions: readonly LevelFunction[];
 }
 
-/** Values of the stages' state variables before a forward pass, stage by stage. */
+/** Values of the functions' state variables before a forward pass, function by function. */
 export type StateSnapshot = readonly (readonly tf.Tensor[])[];
 
-function stageContext(context: StageContext, stage: number): StageContext {
-  return { ...context, seed: deriveSeed(context.seed, stage) };
+function functionContext(context: LevelContext, index: number): LevelContext {
+  return { ...context, seed: deriveSeed(context.seed, index) };
 }
 
 /** Output of a level given the operands of its fusion. */
 export function levelForward(
   level: Level,
   inputs: readonly tf.Tensor[],
-  context: StageContext,
+  context: LevelContext,
 ): tf.Tensor {
   return tf.tidy(() => {
     let current: readonly tf.Tensor[] = inputs;
-    level.stages.forEach((stage, s) => {
-      const output = stage.forward(current, stageContext(context, s));
+    level.functions.forEach((fn, s) => {
+      const output = fn.forward(current, functionContext(context, s));
       // A tape that records (stored mode) holds on to what it needs by itself.
       if (s > 0) free(...current);
       current = [output];
@@ -35,7 +36,7 @@ export function levelForward(
 
 /** Copies of the level's state variables; cheap, because a copy shares its data. */
 export function snapshotState(level: Level): tf.Tensor[][] {
-  return level.stages.map((stage) => stage.state.map((v) => tf.clone(v)));
+  return level.functions.map((fn) => fn.state.map((v) => tf.clone(v)));
 }
 
 /**
@@ -43,7 +44,7 @@ export function snapshotState(level: Level): tf.Tensor[][] {
  * afterwards what they hold now: recomputation must neither see nor repeat an update.
  */
 function withState<T>(level: Level, snapshot: StateSnapshot, fn: () => T): T {
-  const variables = level.stages.flatMap((stage, s) => (snapshot[s] ? [...stage.state] : []));
+  const variables = level.functions.flatMap((fn, s) => (snapshot[s] ? [...fn.state] : []));
   if (variables.length === 0) return fn();
   const before = snapshot.flat();
   const now = variables.map((v) => tf.clone(v));
@@ -61,7 +62,7 @@ function withState<T>(level: Level, snapshot: StateSnapshot, fn: () => T): T {
 
 /**
  * Recomputes a level once and differentiates it: the output serves to undo the column, the
- * activations give the gradients. Goes stage by stage and frees each tensor after its last use.
+ * activations give the gradients. Goes function by function and frees each tensor after its last use.
  *
  * @param inputs operands of the fusion; stay the caller's
  * @param dOutput gradient of the output; stays the caller's
@@ -69,28 +70,28 @@ function withState<T>(level: Level, snapshot: StateSnapshot, fn: () => T): T {
 export function levelBackward(
   level: Level,
   inputs: readonly tf.Tensor[],
-  context: StageContext,
+  context: LevelContext,
   snapshot: StateSnapshot,
   dOutput: tf.Tensor,
-): { output: tf.Tensor } & StageGradients {
+): { output: tf.Tensor } & FunctionGradients {
   return tidyAll(() =>
     withState(level, snapshot, () => {
-      const last = level.stages.length - 1;
-      const pullbacks: ((d: tf.Tensor) => StageGradients)[] = [];
+      const last = level.functions.length - 1;
+      const pullbacks: ((d: tf.Tensor) => FunctionGradients)[] = [];
       const weightGradients: tf.Tensor[][] = [];
       let current: readonly tf.Tensor[] = inputs;
       let output: tf.Tensor | null = null;
       let gradient: tf.Tensor[] = [];
-      level.stages.forEach((stage, s) => {
-        const at = stageContext(context, s);
-        if (s === last && stage.vjp) {
-          const result = stage.vjp(current, at, dOutput);
+      level.functions.forEach((fn, s) => {
+        const at = functionContext(context, s);
+        if (s === last && fn.vjp) {
+          const result = fn.vjp(current, at, dOutput);
           output = result.output;
           gradient = result.dInputs;
           weightGradients[s] = result.dWeights;
           return;
         }
-        const linearized = stage.linearize(current, at);
+        const linearized = fn.linearize(current, at);
         pullbacks[s] = linearized.pullback;
         if (s > 0) free(...current);
         current = [linearized.output];

@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-import { drawSeed } from '../random';
+import { drawSeed } from '../engine/random';
+import { free, tidyAll } from '../engine/tensors';
 import { clampAlphas, namedAlphas } from './alpha';
-import { columnForward, columnInverse, type Column } from './column';
-import { free, tidyAll, type StageContext } from './stage';
+import { type Column, columnForward, columnInverse } from './column';
+import { type LevelContext } from './level_function';
 
 /** How well one column's input features were recovered. */
 export interface ReconstructionError {
@@ -22,11 +23,11 @@ export interface ReconstructionError {
 export function measureReconstruction(
   columns: readonly Column[],
   stem: tf.Tensor,
-  { training, mask }: Pick<StageContext, 'training' | 'mask'>,
+  { training, mask }: Pick<LevelContext, 'training' | 'mask'>,
 ): ReconstructionError[] {
   return tidyAll(() => {
     clampAlphas(namedAlphas(columns, false));
-    const context: StageContext = { training, mask, seed: drawSeed() };
+    const context: LevelContext = { training, mask, seed: drawSeed() };
     const exact: tf.Tensor[][] = [];
     columns.forEach((column, i) => {
       exact.push(columnForward(column, i, stem, exact[i - 1] ?? null, context));

@@ -1,15 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
 
+import { accumulate, free } from '../engine/tensors';
 import {
+  type Column,
+  type Features,
   levelContext,
   operands,
   operandTensors,
   undoLevel,
-  type Column,
-  type Features,
 } from './column';
 import { levelBackward, type StateSnapshot } from './level';
-import { accumulate, free, type StageContext } from './stage';
+import { type LevelContext } from './level_function';
 
 /** Tensors that a run has saved for its gradient, by role. All belong to the engine's tape. */
 export interface SavedRun {
@@ -50,8 +51,8 @@ export function weightSlots(columns: readonly Column[], hasPrevious: boolean): W
       ...((i > 0 || hasPrevious) && column.alphaTrainable
         ? [{ name: alphaName(i, l), variable: column.alphas[l] as tf.Variable }]
         : []),
-      ...level.stages
-        .flatMap((stage) => stage.weights)
+      ...level.functions
+        .flatMap((fn) => fn.weights)
         .map((variable, w) => ({ name: weightName(i, l, w), variable })),
     ]),
   );
@@ -59,7 +60,7 @@ export function weightSlots(columns: readonly Column[], hasPrevious: boolean): W
 
 interface WalkPlan {
   columns: readonly Column[];
-  context: Omit<StageContext, 'mask'>;
+  context: Omit<LevelContext, 'mask'>;
   hasPrevious: boolean;
 }
 
@@ -79,7 +80,7 @@ export class ReversibleWalk {
   private dFeatures: (tf.Tensor | null)[];
   private readonly dStem: (tf.Tensor | null)[] = [null];
   private readonly weightGradients = new Map<string, tf.Tensor>();
-  private readonly context: StageContext;
+  private readonly context: LevelContext;
   private readonly statesOf: (column: number, level: number) => StateSnapshot;
 
   constructor(
@@ -211,7 +212,7 @@ function stateLookup(
       column.levels.forEach((level, l) => {
         table.set(
           `${i}/${l}`,
-          level.stages.map((stage) => states.slice(at, (at += stage.state.length))),
+          level.functions.map((fn) => states.slice(at, (at += fn.state.length))),
         );
       }),
     );

@@ -1,5 +1,5 @@
 /** Pickles made by hand, so that they can say what Python would never write. */
-import { OP } from '../../../src/weights/pickle_opcodes';
+import { OP } from '../../../src/weights/pickle/opcodes';
 import { buildZip, type EntryToBuild } from './build_zip';
 import { concat } from './mutate';
 

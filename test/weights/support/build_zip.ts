@@ -1,7 +1,7 @@
 /** Zip files made by hand, so that they can lie. */
 import { deflateRawSync } from 'node:zlib';
 
-import { crc32 } from '../../../src/weights/crc32';
+import { crc32 } from '../../../src/weights/zip/crc32';
 import { concat } from './mutate';
 
 /** One entry; what is given beside name and data overrides the truth. */

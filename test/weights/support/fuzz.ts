@@ -1,13 +1,12 @@
 /** Damaged checkpoints, opened and loaded: each must load as a whole, or fail with a typed error. */
 import * as fs from 'node:fs';
-
 import * as tf from '@tensorflow/tfjs';
-import { CheckpointError, loadCheckpoint } from 'tfjs-revcol';
 
-import { modelWeights, shapeOf } from '../../../src/weights/model_weights';
+import { CheckpointError, loadCheckpoint } from 'tfjs-revcol';
+import { modelWeights, shapeOf } from '../../../src/weights/names/model_weights';
 import { openCheckpoint } from '../../../src/weights/open_checkpoint';
 import { buildPth } from './build_pickle';
-import { FIXTURES_DIR, firstDifference, fixturePath, readFixture } from './fixtures';
+import { firstDifference, fixturePath, FIXTURES_DIR, readFixture } from './fixtures';
 import { mutate, seededRandom } from './mutate';
 import { pickleParts, safetensorsOf, smallModel, tensorsOf } from './small_checkpoint';
 

@@ -1,14 +1,13 @@
 /** Models as the golden checkpoints have them, and the golden tensors in this package's layout. */
 import * as path from 'node:path';
-
 import * as tf from '@tensorflow/tfjs';
-import { createModel, type CreateModelOptions } from 'tfjs-revcol';
 
+import { createModel, type CreateModelOptions } from 'tfjs-revcol';
 import {
-  GOLDENS_DIR,
-  readGolden,
   type Golden,
+  GOLDENS_DIR,
   type GoldenTensor,
+  readGolden,
 } from '../../support/golden_files';
 
 /** Every golden that comes with a `.pth`. */

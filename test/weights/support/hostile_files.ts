@@ -1,7 +1,7 @@
 /** Files made to use up time and memory. */
-import { MAX_STEPS } from '../../../src/weights/pickle';
-import { OP } from '../../../src/weights/pickle_opcodes';
-import { MAX_PICKLE_BYTES } from '../../../src/weights/torch_file';
+import { OP } from '../../../src/weights/pickle/opcodes';
+import { MAX_STEPS } from '../../../src/weights/pickle/pickle';
+import { MAX_PICKLE_BYTES } from '../../../src/weights/pytorch/torch_file';
 import {
   buildPth,
   bytesOf,
@@ -10,9 +10,9 @@ import {
   integer,
   pickleOf,
   tensor,
+  type TensorToBuild,
   text,
   uint32,
-  type TensorToBuild,
 } from './build_pickle';
 import { buildZip } from './build_zip';
 import { concat } from './mutate';

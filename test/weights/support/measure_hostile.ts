@@ -6,8 +6,8 @@
  */
 import * as fs from 'node:fs';
 
-import { openCheckpoint } from '../../../src/weights/open_checkpoint';
 import { CheckpointError } from '../../../src/weights/errors';
+import { openCheckpoint } from '../../../src/weights/open_checkpoint';
 
 export interface Measured {
   /** `read`, or the error's code; anything else that is thrown, in full. */

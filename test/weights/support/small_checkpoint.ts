@@ -1,12 +1,12 @@
 /** Small RevCol models and checkpoints of them in any form. */
 import * as tf from '@tensorflow/tfjs';
-import { createModel, saveCheckpoint, type CreateModelOptions } from 'tfjs-revcol';
 
+import { createModel, type CreateModelOptions, saveCheckpoint } from 'tfjs-revcol';
 import { openCheckpoint } from '../../../src/weights/open_checkpoint';
-import { writeSafetensors, type TensorToWrite } from '../../../src/weights/safetensors_writer';
+import { OP } from '../../../src/weights/pickle/opcodes';
+import { type TensorToWrite, writeSafetensors } from '../../../src/weights/safetensors/writer';
 import { randomizeWeights, weightValues } from '../../support/training_step';
 import { buildPth, bytesOf, dict, pickleOf, tensor, text } from './build_pickle';
-import { OP } from '../../../src/weights/pickle_opcodes';
 
 export interface NamedTensor {
   name: string;

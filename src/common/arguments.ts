@@ -1,0 +1,32 @@
+/** Checks of arguments that every room makes. Each throws and says what to do. */
+
+type Shape = (number | null)[];
+
+/** A shape as text: `[null, 32, 32, 3]`. */
+export function show(shape: readonly (number | null)[] | readonly Shape[] | undefined): string {
+  return JSON.stringify(shape ?? null).replace(/,/g, ', ');
+}
+
+/** Asserts a whole number of at least `least`. */
+export function requireInteger(owner: string, name: string, value: unknown, least: number): void {
+  if (Number.isInteger(value) && (value as number) >= least) return;
+  throw new Error(`${owner}: ${name} is ${String(value)}; expected a whole number from ${least}`);
+}
+
+/** Asserts a rate in [0, 1). */
+export function requireRate(owner: string, name: string, value: unknown): void {
+  if (typeof value === 'number' && value >= 0 && value < 1) return;
+  throw new Error(`${owner}: ${name} is ${String(value)}; expected a number in [0, 1)`);
+}
+
+/** Asserts one of a list of strings. */
+export function requireOneOf(
+  owner: string,
+  name: string,
+  value: unknown,
+  allowed: readonly string[],
+): void {
+  if (allowed.includes(value as string)) return;
+  const list = allowed.map((a) => `'${a}'`).join(', ');
+  throw new Error(`${owner}: ${name} is ${JSON.stringify(value)}; expected one of ${list}`);
+}

@@ -1,0 +1,106 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+
+import { show } from '../../common/arguments';
+import { AutodiffFunction } from '../../ops/reversible/autodiff_function';
+import type { LevelContext, LevelFunction } from '../../ops/reversible/level_function';
+import { survivalMask } from '../../ops/stochastic_depth';
+import { variablesOf } from './composite_layer';
+
+type Layer = tfl.layers.Layer;
+
+/** A layer that brings its own hand-differentiated function. */
+export interface DifferentiatedLayer extends Layer {
+  /**
+   * @param trainable whether weight gradients are wanted
+   * @param dropRate stochastic depth that the column asks for; the larger of it and the layer's own
+   */
+  levelFunction(trainable: boolean, dropRate?: number): LevelFunction;
+  /** The `call` that the function stands for; a subclass that overrides it is differentiated as is. */
+  readonly differentiatedCall: Layer['call'];
+  /** See `isCausal`. */
+  readonly isCausal?: boolean;
+}
+
+/**
+ * Whether a layer says of itself, by a field `isCausal`, that no token of its output depends on a
+ * later one of its input, so that tokens may be given one after another with a cache.
+ */
+export function isCausal(layer: Layer): boolean {
+  return (layer as { isCausal?: unknown }).isCausal === true;
+}
+
+function isDifferentiated(layer: Layer): layer is DifferentiatedLayer {
+  const candidate = layer as Partial<DifferentiatedLayer>;
+  return (
+    typeof candidate.levelFunction === 'function' && candidate.call === candidate.differentiatedCall
+  );
+}
+
+/** What a column asks of a function. */
+export interface LevelFunctionOptions {
+  /**
+   * Stochastic depth of a block that does not do it by itself, in [0, 1): a dropped sample passes
+   * the block unchanged, a kept one has its residual scaled by `1 / (1 - dropRate)`. Default 0.
+   */
+  dropRate?: number;
+  /** Shape that the function must give for a first input of a shape. Default: the same shape. */
+  shapeFor?: (input: number[]) => number[];
+}
+
+/**
+ * The function of a built layer: its own where it has one, else automatic differentiation of its
+ * `apply`.
+ *
+ * @param trainable false when an enclosing layer is frozen
+ */
+export function levelFunctionOf(
+  layer: Layer,
+  trainable: boolean,
+  { dropRate = 0, shapeFor = (input) => input }: LevelFunctionOptions = {},
+): LevelFunction {
+  const wanted = trainable && layer.trainable;
+  if (isDifferentiated(layer)) return layer.levelFunction(wanted, dropRate);
+  return new AutodiffFunction(
+    layer.name,
+    (inputs, context) => {
+      const output = run(layer, inputs, context);
+      checkShape(layer, output, shapeFor((inputs[0] as tf.Tensor).shape));
+      return residualDropped(inputs, output, dropRate, context);
+    },
+    wanted ? variablesOf(layer.trainableWeights) : [],
+    variablesOf(layer.nonTrainableWeights),
+  );
+}
+
+function run(layer: Layer, inputs: tf.Tensor[], context: LevelContext): tf.Tensor {
+  const kwargs: Record<string, unknown> = { training: context.training };
+  if (context.mask) kwargs.mask = context.mask;
+  const result = layer.apply(inputs.length === 1 ? (inputs[0] as tf.Tensor) : inputs, kwargs);
+  const outputs = (Array.isArray(result) ? result : [result]) as tf.Tensor[];
+  if (outputs.length !== 1) {
+    throw new Error(`${layer.name}: gives ${outputs.length} tensors; a block or fusion gives one`);
+  }
+  return outputs[0] as tf.Tensor;
+}
+
+/** What `computeOutputShape` promised may not hold, or was not known when the layer was built. */
+function checkShape(layer: Layer, output: tf.Tensor, expected: number[]): void {
+  if (tf.util.arraysEqual(output.shape, expected)) return;
+  throw new Error(
+    `${layer.getClassName()} ${layer.name} gives ${show(output.shape)}; expected ${show(expected)}. ` +
+      `A block or fusion must give the shape of its level`,
+  );
+}
+
+function residualDropped(
+  inputs: tf.Tensor[],
+  output: tf.Tensor,
+  rate: number,
+  context: LevelContext,
+): tf.Tensor {
+  const mask = context.training ? survivalMask(output.shape, rate, context.seed) : null;
+  if (!mask) return output;
+  const x = inputs[0] as tf.Tensor;
+  return tf.add(x, tf.mul(tf.sub(output, x), mask));
+}

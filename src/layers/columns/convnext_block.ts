@@ -1,0 +1,111 @@
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+
+import { requireInteger, requireRate, show } from '../../common/arguments';
+import { ConvNextFunction, type ConvNextWeights } from '../../ops/blocks/convnext';
+import { drawSeed } from '../../ops/engine/random';
+import type { LevelFunction } from '../../ops/reversible/level_function';
+import { CompositeLayer, variablesOf } from '../base/composite_layer';
+import type { DifferentiatedLayer } from '../base/level_function_of';
+import { blockSpecs, EXPANSION, LAYER_SCALE_INIT } from '../base/weight_specs';
+
+type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
+
+/** Arguments of `ConvNextBlock`. */
+export type ConvNextBlockArgs = LayerArgs & {
+  /** Side of the depthwise kernel, in pixels. Default 3. */
+  kernelSize?: number;
+  /** Hidden width over the number of channels. Default 4. */
+  expansion?: number;
+  /** Stochastic depth: probability that a sample skips the block in training. Default 0. */
+  dropRate?: number;
+  /** Initial layer scale. Default 1e-6. */
+  layerScaleInit?: number;
+};
+
+/**
+ * ConvNeXt block (Liu et al. 2022, arXiv 2201.03545), the block of every RevCol level: depthwise
+ * convolution, LayerNorm, linear, exact GELU, linear, layer scale, stochastic depth, plus the input.
+ *
+ * Input and output: `[batch, height, width, channels]`, float32.
+ *
+ * @throws when kernelSize or expansion is no whole number from 1, when dropRate is outside [0, 1),
+ *   or when the input is not of rank 4 with a known number of channels
+ */
+export class ConvNextBlock extends CompositeLayer implements DifferentiatedLayer {
+  static className = 'ConvNextBlock';
+
+  private readonly kernelSize: number;
+  private readonly expansion: number;
+  private readonly dropRate: number;
+  private readonly layerScaleInit: number;
+
+  constructor(args: ConvNextBlockArgs = {}) {
+    super(args);
+    this.kernelSize = args.kernelSize ?? 3;
+    this.expansion = args.expansion ?? EXPANSION;
+    this.dropRate = args.dropRate ?? 0;
+    this.layerScaleInit = args.layerScaleInit ?? LAYER_SCALE_INIT;
+    requireInteger('ConvNextBlock', 'kernelSize', this.kernelSize, 1);
+    requireInteger('ConvNextBlock', 'expansion', this.expansion, 1);
+    requireRate('ConvNextBlock', 'dropRate', this.dropRate);
+  }
+
+  override build(inputShape: tfl.Shape | tfl.Shape[]): void {
+    const shape = inputShape as tfl.Shape;
+    const channels = shape[3];
+    if (shape.length !== 4 || channels == null) {
+      throw new Error(
+        `ConvNextBlock: input shape ${show(shape)}; expected [batch, height, width, channels] ` +
+          `with known channels. For other inputs give the backbone a block of your own`,
+      );
+    }
+    this.addSpecs(blockSpecs(channels, this.kernelSize, this.expansion, this.layerScaleInit));
+    this.built = true;
+  }
+
+  override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape | tfl.Shape[] {
+    return inputShape;
+  }
+
+  get differentiatedCall(): tfl.layers.Layer['call'] {
+    return ConvNextBlock.prototype.call;
+  }
+
+  levelFunction(trainable: boolean, dropRate = 0): LevelFunction {
+    const [
+      depthwiseKernel,
+      depthwiseBias,
+      gamma,
+      beta,
+      expandKernel,
+      expandBias,
+      projectKernel,
+      projectBias,
+      layerScale,
+    ] = variablesOf(this._trainableWeights);
+    const weights = {
+      depthwiseKernel,
+      depthwiseBias,
+      gamma,
+      beta,
+      expandKernel,
+      expandBias,
+      projectKernel,
+      projectBias,
+      layerScale,
+    } as ConvNextWeights<tf.Variable>;
+    return new ConvNextFunction(weights, Math.max(dropRate, this.dropRate), trainable);
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[], kwargs: { training?: boolean }): tf.Tensor {
+    const x = (Array.isArray(inputs) ? inputs[0] : inputs) as tf.Tensor;
+    const context = { training: kwargs.training ?? false, seed: drawSeed() };
+    return tf.tidy(() => this.levelFunction(this.trainable).forward([x], context));
+  }
+
+  override getConfig() {
+    const { kernelSize, expansion, dropRate, layerScaleInit } = this;
+    return { ...super.getConfig(), kernelSize, expansion, dropRate, layerScaleInit };
+  }
+}

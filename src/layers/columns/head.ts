@@ -1,0 +1,83 @@
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+
+import { requireInteger, show } from '../../common/arguments';
+import { layerNorm } from '../../ops/layer_norm';
+import { linear } from '../../ops/linear';
+import { maskedMean } from '../../ops/sequence_pooling';
+import { CompositeLayer, type FourVariables, variablesOf } from '../base/composite_layer';
+import { toTensors } from '../base/inputs';
+import { firstMask, fittingMask, withoutMaskMetadata } from '../base/masks';
+import { type SequenceKwargs } from '../base/sequence_call';
+import { headSpecs } from '../base/weight_specs';
+
+type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
+
+/** Arguments of `RevColHead`. */
+export type RevColHeadArgs = LayerArgs & {
+  /** Number of classes. */
+  units: number;
+};
+
+/**
+ * Classification head: mean over all axes between batch and channels, LayerNorm, linear. Of a
+ * sequence with a mask the mean is over the tokens that are real.
+ *
+ * Input: `[batch, ..., channels]`, float32. Output: logits `[batch, units]`.
+ */
+export class RevColHead extends CompositeLayer {
+  static className = 'RevColHead';
+
+  private readonly units: number;
+
+  constructor(args: RevColHeadArgs) {
+    super(args);
+    this.units = args.units;
+    requireInteger('RevColHead', 'units', this.units, 1);
+    this.supportsMasking = true;
+    withoutMaskMetadata(this);
+  }
+
+  override build(inputShape: tfl.Shape | tfl.Shape[]): void {
+    const shape = inputShape as tfl.Shape;
+    const channels = shape[shape.length - 1];
+    if (shape.length < 2 || channels == null) {
+      throw new Error(
+        `RevColHead: input shape ${show(shape)}; expected [batch, ..., channels] with known channels`,
+      );
+    }
+    this.addSpecs(headSpecs(channels, this.units));
+    this.built = true;
+  }
+
+  override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
+    return [(inputShape as tfl.Shape)[0] as number | null, this.units];
+  }
+
+  /** None: the mean has taken the tokens together. */
+  override computeMask(): tf.Tensor {
+    return undefined as unknown as tf.Tensor;
+  }
+
+  /** @param kwargs.mask which tokens of a sequence `[batch, time, channels]` are real */
+  override call(inputs: tf.Tensor | tf.Tensor[], kwargs: SequenceKwargs = {}): tf.Tensor {
+    const x = toTensors(inputs)[0] as tf.Tensor;
+    const [gamma, beta, kernel, bias] = variablesOf(this._trainableWeights) as FourVariables;
+    // Only sequences have masks; tfjs may hand an image the mask of another branch of the model.
+    const mask = x.rank === 3 ? fittingMask('RevColHead', x, firstMask(kwargs.mask)) : undefined;
+    return tf.tidy(() => {
+      const pooled = mask ? maskedMean(x, mask) : meanOverPlaces(x);
+      return linear(layerNorm(pooled, gamma, beta), kernel, bias);
+    });
+  }
+
+  override getConfig() {
+    return { ...super.getConfig(), units: this.units };
+  }
+}
+
+/** Mean over all axes but the first and the last, `[batch, channels]`. */
+function meanOverPlaces(x: tf.Tensor): tf.Tensor {
+  if (x.rank === 2) return x;
+  return tf.mean(tf.reshape(x, [x.shape[0] as number, -1, x.shape[x.rank - 1] as number]), 1);
+}

@@ -1,0 +1,140 @@
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+
+import { requireInteger, show } from '../../common/arguments';
+import { FusionFunction, type PathWeights } from '../../ops/blocks/fusion';
+import { drawSeed } from '../../ops/engine/random';
+import type { LevelFunction } from '../../ops/reversible/level_function';
+import { CompositeLayer, variablesOf } from '../base/composite_layer';
+import { toShapes } from '../base/inputs';
+import type { DifferentiatedLayer } from '../base/level_function_of';
+import { pathSpecs, type WeightSpec } from '../base/weight_specs';
+
+type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
+
+/** Arguments of `LevelFusion`. */
+export type LevelFusionArgs = LayerArgs & {
+  /** Channels of the level. Default: those of the lower operand, and then needed at level 0 only. */
+  filters?: number;
+  /** Which level this is, from 0. At level 0 the lower operand passes unchanged. Default 0. */
+  level?: number;
+  /**
+   * Levels of equal size: linear + LayerNorm in place of the 2x2 strided convolution and of the
+   * resize. Default: true unless the operands are images (rank 4).
+   */
+  isotropic?: boolean;
+};
+
+/** Factor by which each level of a pyramid is smaller than the one below. */
+const DOWN = 2;
+
+/**
+ * Level fusion (paper section 2.2): `down(lower) + up(upper)`, and `+ up(top)` with a third operand
+ * (the Huge variant's level 0).
+ *
+ * - lower, from the level below in the same column: unchanged at level 0, else 2x2 convolution with
+ *   stride 2 and LayerNorm.
+ * - upper and top, from higher levels of the previous column: linear, LayerNorm, nearest resize to
+ *   the size of the lowered operand.
+ *
+ * Input: lower, `[lower]`, `[lower, upper]` or `[lower, upper, top]`, each `[batch, height, width,
+ * channels]`, or `[batch, ..., channels]` when isotropic. Output: `[batch, h, w, filters]`. float32.
+ */
+export class LevelFusion extends CompositeLayer implements DifferentiatedLayer {
+  static className = 'LevelFusion';
+
+  private readonly level: number;
+  private readonly filters: number | null;
+  private readonly isotropic: boolean | null;
+  /** Per operand: its weights' place in the list, or null for none. */
+  private readonly paths: (number | null)[] = [];
+
+  constructor(args: LevelFusionArgs = {}) {
+    super(args);
+    this.level = args.level ?? 0;
+    this.filters = args.filters ?? null;
+    this.isotropic = args.isotropic ?? null;
+    requireInteger('LevelFusion', 'level', this.level, 0);
+    if (this.filters != null) requireInteger('LevelFusion', 'filters', this.filters, 1);
+  }
+
+  private isIsotropic(shape: tfl.Shape): boolean {
+    return this.isotropic ?? shape.length !== 4;
+  }
+
+  override build(inputShape: tfl.Shape | tfl.Shape[]): void {
+    const shapes = toShapes(inputShape);
+    const lower = shapes[0] as tfl.Shape;
+    const channels = shapes.map((shape) => {
+      const c = shape[shape.length - 1];
+      if (c != null && shape.length === lower.length) return c;
+      throw new Error(
+        `LevelFusion: operand shapes ${show(shapes)}; expected equal ranks and known channels`,
+      );
+    });
+    if (shapes.length > 3) {
+      throw new Error(
+        `LevelFusion: ${shapes.length} operands given; expected lower, [lower, upper] or ` +
+          `[lower, upper, top]`,
+      );
+    }
+    const filters = this.filters ?? (channels[0] as number);
+    if (this.level === 0 && channels[0] !== filters) {
+      throw new Error(
+        `LevelFusion: at level 0 the lower operand passes unchanged, but has ${channels[0]} ` +
+          `channels and filters is ${filters}; give it ${filters} channels, or level 1 or more`,
+      );
+    }
+    const isotropic = this.isIsotropic(lower);
+    const add = (specs: WeightSpec[]) => {
+      this.paths.push(this._trainableWeights.length);
+      this.addSpecs(specs);
+    };
+    const from = channels[0] as number;
+    this.paths.length = 0;
+    if (this.level === 0) this.paths.push(null);
+    else add(pathSpecs('down', isotropic ? [from, filters] : [DOWN, DOWN, from, filters], filters));
+    channels.slice(1).forEach((c, i) => {
+      add(pathSpecs(i === 0 ? 'up' : 'top', [c, filters], filters));
+    });
+    this.built = true;
+  }
+
+  override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
+    const lower = toShapes(inputShape)[0] as tfl.Shape;
+    const filters = this.filters ?? (lower[lower.length - 1] as number | null);
+    const shrinks = this.level > 0 && !this.isIsotropic(lower);
+    const inner = lower.slice(1, -1).map((d) => (d == null || !shrinks ? d : Math.floor(d / DOWN)));
+    return [lower[0] as number | null, ...inner, filters];
+  }
+
+  get differentiatedCall(): tfl.layers.Layer['call'] {
+    return LevelFusion.prototype.call;
+  }
+
+  /** Every token is fused by itself. */
+  get isCausal(): boolean {
+    return true;
+  }
+
+  levelFunction(trainable: boolean): LevelFunction {
+    const variables = variablesOf(this._trainableWeights);
+    const paths = this.paths.map((start): PathWeights<tf.Variable> | null => {
+      if (start == null) return null;
+      const [kernel, bias, gamma, beta] = variables.slice(start, start + 4);
+      return { kernel, bias, gamma, beta } as PathWeights<tf.Variable>;
+    });
+    return new FusionFunction(paths, trainable);
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[], kwargs: { training?: boolean }): tf.Tensor {
+    const operands = Array.isArray(inputs) ? inputs : [inputs];
+    const context = { training: kwargs.training ?? false, seed: drawSeed() };
+    return tf.tidy(() => this.levelFunction(this.trainable).forward(operands, context));
+  }
+
+  override getConfig() {
+    const { filters, level, isotropic } = this;
+    return { ...super.getConfig(), filters, level, isotropic };
+  }
+}

@@ -1,0 +1,59 @@
+import type * as tfl from '@tensorflow/tfjs-layers';
+
+import { show } from '../../common/arguments';
+
+/** What decides the shapes of a column's levels. */
+export interface LevelLayout {
+  channels: readonly number[];
+  /** Levels of equal size instead of a pyramid that halves. */
+  isotropic: boolean;
+}
+
+/**
+ * Shapes of all levels, bottom first, given that of the stem's output.
+ *
+ * @throws when a level of a pyramid would have no pixel, or the stem's channels are not level 0's
+ */
+export function levelShapes(
+  owner: string,
+  stemShape: tfl.Shape,
+  { channels, isotropic }: LevelLayout,
+  advice: string,
+): tfl.Shape[] {
+  const stemChannels = stemShape[stemShape.length - 1];
+  if (stemShape.length < 2 || stemChannels !== channels[0]) {
+    throw new Error(
+      `${owner}: level 0 takes ${show(stemShape)} and channels[0] is ${channels[0]}; expected ` +
+        `[batch, ..., ${channels[0]}]`,
+    );
+  }
+  return channels.map((c, l) => {
+    const inner = stemShape
+      .slice(1, -1)
+      .map((d) => (d == null || isotropic ? d : Math.floor(d / 2 ** l)));
+    if (inner.some((d) => d === 0)) throw new Error(`${owner}: ${advice}`);
+    return [stemShape[0] as number | null, ...inner, c];
+  });
+}
+
+/**
+ * Shape that a level has, given that of its fusion's lower operand.
+ *
+ * @param isotropic undefined: unless the operand is an image
+ */
+export function shapeAbove(
+  lower: readonly number[],
+  level: number,
+  channels: number,
+  isotropic: boolean | undefined,
+): number[] {
+  if (level === 0) return [...lower];
+  const shrinks = !(isotropic ?? lower.length !== 4);
+  const inner = lower.slice(1, -1).map((d) => (shrinks ? Math.floor(d / 2) : d));
+  return [lower[0] as number, ...inner, channels];
+}
+
+/** Whether two shapes agree where both are known. */
+export function sameShape(a: tfl.Shape, b: tfl.Shape): boolean {
+  return a.length === b.length && a.every((d, i) => d == null || b[i] == null || d === b[i]);
+}

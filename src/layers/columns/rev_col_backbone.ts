@@ -1,0 +1,294 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+
+import { requireInteger, show } from '../../common/arguments';
+import { tidyAll } from '../../ops/engine/tensors';
+import type { AnchorSpacing } from '../../ops/reversible/anchors';
+import { runColumns } from '../../ops/reversible/backbone';
+import {
+  measureReconstruction,
+  type ReconstructionError,
+} from '../../ops/reversible/reconstruction';
+import { type CompositeArgs, CompositeLayer, renameBelow } from '../base/composite_layer';
+import { toTensors } from '../base/inputs';
+import { isCausal } from '../base/level_function_of';
+import { firstMask, fittingMask, withoutMaskMetadata } from '../base/masks';
+import { checkCache, type SequenceKwargs } from '../base/sequence_call';
+import { instantiate, type LayerOrConfig, serializeTemplate } from '../base/template';
+import { type BackboneOutput, outputColumns, requireOutput } from './backbone_output';
+import { requireSpacing } from './column_arguments';
+import {
+  type ColumnOptions,
+  type ResolvedOptions,
+  resolveOptions,
+  serializeOptions,
+  usedLevels,
+} from './column_options';
+import { levelShapes } from './level_shapes';
+import { ReversibleColumn } from './reversible_column';
+import { RevColStem } from './stem';
+
+type Layer = tfl.layers.Layer;
+const OWNER = 'RevColBackbone';
+
+/** Arguments of `RevColBackbone`. */
+export type RevColBackboneArgs = CompositeArgs &
+  ColumnOptions & {
+    /** Number of columns, from 1. Default 4. */
+    columns?: number;
+    /** Side and stride of the stem's patches, in pixels. Small images want 1 or 2. Default 4. */
+    patchSize?: number;
+    /**
+     * Template of the stem: any layer that gives `[batch, ..., channels[0]]`. Default: `RevColStem`.
+     */
+    stem?: LayerOrConfig;
+    /**
+     * `'last'` (default): the last column's top level; `'pyramid'`: all its levels, bottom first;
+     * `'columns'`: every column's top level, first column first; a list of column numbers, ascending
+     * from 0: the top levels of those columns.
+     */
+    output?: BackboneOutput;
+    /**
+     * Columns between two anchors (exact features kept to stop rounding errors from growing), or
+     * `'auto'` (default): as many as the alphas call for. `Infinity` keeps none.
+     */
+    anchorEvery?: AnchorSpacing;
+  };
+
+/**
+ * RevCol backbone (Cai et al., ICLR 2023, arXiv 2212.11696): a stem and reversible columns, trained
+ * without stored activations. All columns are one node of tfjs's tape: memory in training does not
+ * grow with their number, but for weights, gradients and an anchor every few columns.
+ *
+ * Input: one tensor, `[batch, height, width, channels]` for the built-in stem and blocks, or what
+ * the stem given takes. Output: see `output`.
+ *
+ * @throws when an argument is out of range, when the input leaves a level without a pixel, when a
+ *   block changes the shape, or when the input is no image and no `block` is given
+ *
+ * @example
+ * const model = tf.sequential({ layers: [
+ *   layers.revColBackbone({ inputShape: [32, 32, 3], channels: [32, 64, 128], depths: [1, 1, 2],
+ *     patchSize: 2 }),
+ *   layers.revColHead({ units: 10 }),
+ * ] });
+ */
+export class RevColBackbone extends CompositeLayer {
+  static className = 'RevColBackbone';
+
+  private readonly options: ResolvedOptions;
+  private readonly columns: number;
+  private readonly patchSize: number;
+  private readonly stemTemplate: LayerOrConfig | undefined;
+  private readonly outputMode: BackboneOutput;
+  private readonly anchorEvery: AnchorSpacing;
+  private stemLayer: Layer;
+
+  constructor(args: RevColBackboneArgs = {}) {
+    super(args);
+    this.options = resolveOptions(OWNER, args);
+    this.columns = args.columns ?? 4;
+    this.patchSize = args.patchSize ?? 4;
+    this.stemTemplate = args.stem ?? undefined;
+    this.outputMode = args.output ?? 'last';
+    // JSON has no Infinity: a saved configuration holds the word, in lower case as tfjs writes it.
+    this.anchorEvery =
+      String(args.anchorEvery).toLowerCase() === 'infinity'
+        ? Infinity
+        : (args.anchorEvery ?? 'auto');
+    requireInteger(OWNER, 'columns', this.columns, 1);
+    requireInteger(OWNER, 'patchSize', this.patchSize, 1);
+    requireOutput(OWNER, this.outputMode, this.columns);
+    requireSpacing(OWNER, this.anchorEvery);
+    this.stemLayer = this.makeStem();
+    this.supportsMasking = true;
+    withoutMaskMetadata(this);
+  }
+
+  /** Columns whose top level leaves the backbone. */
+  private get outputColumns(): number[] {
+    return outputColumns(this.outputMode, this.columns);
+  }
+
+  private makeStem(): Layer {
+    if (this.stemTemplate != null) return instantiate(this.stemTemplate, 'stem');
+    return new RevColStem({
+      name: 'stem',
+      filters: this.options.channels[0] as number,
+      patchSize: this.patchSize,
+    });
+  }
+
+  /** A stem in place of one whose weights went with a build that failed. */
+  private freshStem(): Layer {
+    const stem = this.makeStem();
+    stem.trainable = this.stemLayer.trainable;
+    return stem;
+  }
+
+  override build(inputShape: tfl.Shape | tfl.Shape[]): void {
+    const stemShape = this.checkedStemShape(inputShape);
+    const shapes = this.shapesOf(inputShape, stemShape);
+    if (this.stemLayer.built) this.stemLayer = this.freshStem();
+    this.buildOrUndo(() => {
+      this.addSublayer(this.stemLayer, 'stem', inputShape);
+      for (let i = 0; i < this.columns; i++) {
+        const column = new ReversibleColumn({ ...this.options, name: `column_${i}` });
+        this.addSublayer(column, `column_${i}`, i === 0 ? stemShape : [stemShape, ...shapes]);
+      }
+      if (this.stemTemplate != null) {
+        const scope = (this.columnLayers[0] as ReversibleColumn).scopedName;
+        renameBelow(scope.replace(/\/column_0$/, ''), 'stem', this.stemLayer.weights);
+      }
+    });
+    if (!this.trainable) this.trainable = false;
+    this.built = true;
+  }
+
+  private checkedStemShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
+    if (Array.isArray(inputShape[0])) {
+      throw new Error(
+        `${OWNER}: ${inputShape.length} inputs given; expected one tensor. For the columns alone ` +
+          `use ReversibleColumn`,
+      );
+    }
+    const shape = inputShape as tfl.Shape;
+    if (shape.length < 2) {
+      throw new Error(`${OWNER}: inputShape ${show(shape.slice(1))}; expected [..., channels]`);
+    }
+    if (this.stemTemplate == null && shape.length !== 4 && this.options.block == null) {
+      throw new Error(
+        `${OWNER}: inputShape ${show(shape.slice(1))} is no image [height, width, channels], which ` +
+          `the built-in block needs; give a 'block' that keeps the shape of such inputs`,
+      );
+    }
+    return this.stemLayer.computeOutputShape(shape) as tfl.Shape;
+  }
+
+  private shapesOf(inputShape: tfl.Shape | tfl.Shape[], stemShape: tfl.Shape): tfl.Shape[] {
+    const { channels } = this.options;
+    const least = this.patchSize * 2 ** (channels.length - 1);
+    return levelShapes(
+      OWNER,
+      stemShape,
+      { channels, isotropic: this.options.isotropic ?? stemShape.length !== 4 },
+      `inputShape ${show((inputShape as tfl.Shape).slice(1))} with patchSize ${this.patchSize} and ` +
+        `${channels.length} levels leaves no pixel at the top; give at least ${least} x ${least}` +
+        (this.patchSize > 1 ? ` or patchSize ${Math.ceil(this.patchSize / 2)}` : ''),
+    );
+  }
+
+  /** The columns, first to last, for freezing some or for reading their weights. Once built. */
+  get columnLayers(): readonly ReversibleColumn[] {
+    return this.sublayers.slice(1) as ReversibleColumn[];
+  }
+
+  /** The stem, for freezing it or for reading its weights. */
+  get stem(): Layer {
+    return this.stemLayer;
+  }
+
+  /**
+   * Mask of the outputs, `[batch, time]`: the stem's, where it makes or knows masks (as
+   * `TokenEmbedding` does with `maskZero`), else the input's.
+   */
+  override computeMask(
+    inputs: tf.Tensor | tf.Tensor[],
+    mask?: tf.Tensor | tf.Tensor[],
+  ): tf.Tensor | tf.Tensor[] {
+    const x = toTensors(inputs)[0] as tf.Tensor;
+    const own = this.stemMask(x, firstMask(mask)) as tf.Tensor;
+    if (this.outputMode === 'pyramid') return this.options.channels.map(() => own);
+    const outputs = this.outputColumns.map(() => own);
+    return outputs.length === 1 ? own : outputs;
+  }
+
+  private stemMask(x: tf.Tensor, mask: tf.Tensor | undefined): tf.Tensor | undefined {
+    if (!this.stemLayer.supportsMasking) return mask;
+    return firstMask(this.stemLayer.computeMask(x, mask));
+  }
+
+  /**
+   * @param kwargs.mask which tokens are real, `[batch, time]`; reaches every block
+   * @param kwargs.cache to give tokens one after another: only the new ones go in and come out.
+   *   Needs causal transformer blocks
+   */
+  override call(
+    inputs: tf.Tensor | tf.Tensor[],
+    kwargs: SequenceKwargs = {},
+  ): tf.Tensor | tf.Tensor[] {
+    const x = toTensors(inputs)[0] as tf.Tensor;
+    const { training = false, cache } = kwargs;
+    checkCache(
+      OWNER,
+      kwargs,
+      this.columnLayers.every((c) => c.functionLayers.every(isCausal)),
+    );
+    return tf.tidy(() => {
+      const stemArgs = cache ? { training, startIndex: cache.length } : { training };
+      const stem = this.stemLayer.apply(x, stemArgs) as tf.Tensor;
+      const top = this.options.channels.length - 1;
+      const columns = this.outputColumns;
+      // Only sequences have masks; tfjs may hand an image the mask of another branch of the model.
+      const mask = stem.rank === 3 ? this.stemMask(x, firstMask(kwargs.mask)) : undefined;
+      const { last, tapped } = runColumns(this.columnPlans(), stem, {
+        backprop: this.options.backprop,
+        training,
+        anchorEvery: this.anchorEvery,
+        taps: columns.filter((c) => c < this.columns - 1),
+        mask: fittingMask(OWNER, stem, mask),
+        caches: cache,
+        usesLevels: usedLevels(top, this.outputMode !== 'pyramid'),
+      });
+      if (this.outputMode === 'pyramid') return last;
+      const outputs = columns.map(
+        (c, i) => (c < this.columns - 1 ? tapped[i] : last[top]) as tf.Tensor,
+      );
+      return outputs.length === 1 ? (outputs[0] as tf.Tensor) : outputs;
+    });
+  }
+
+  private columnPlans() {
+    return this.columnLayers.map((c) => c.column(this.trainable));
+  }
+
+  /**
+   * How exactly the features of each column are recovered when walking back from the last one with
+   * no anchor at all: what the anchors save you from. Meant for judging trained weights.
+   *
+   * @param x a batch of inputs
+   * @param kwargs.training whether dropout and batch statistics are active; default false
+   * @param kwargs.mask which tokens are real, `[batch, time]`, unless the stem knows
+   */
+  reconstructionError(
+    x: tf.Tensor,
+    { training = false, mask }: Omit<SequenceKwargs, 'cache'> = {},
+  ): ReconstructionError[] {
+    if (!this.built) throw new Error(`${OWNER}: apply the layer to an input before checking it`);
+    return tidyAll(() => {
+      const stem = this.stemLayer.apply(x, { training }) as tf.Tensor;
+      const known = this.stemMask(x, firstMask(mask));
+      return measureReconstruction(this.columnPlans(), stem, { training, mask: known });
+    });
+  }
+
+  override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape | tfl.Shape[] {
+    const shapes = this.shapesOf(inputShape, this.checkedStemShape(inputShape));
+    const top = shapes[shapes.length - 1] as tfl.Shape;
+    if (this.outputMode === 'pyramid') return shapes;
+    const outputs = this.outputColumns.map(() => top);
+    return outputs.length === 1 ? top : outputs;
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    return {
+      ...super.getConfig(),
+      ...serializeOptions(this.options),
+      columns: this.columns,
+      patchSize: this.patchSize,
+      stem: serializeTemplate(this.stemTemplate),
+      output: Array.isArray(this.outputMode) ? [...this.outputMode] : this.outputMode,
+      anchorEvery: this.anchorEvery === Infinity ? 'infinity' : this.anchorEvery,
+    };
+  }
+}

@@ -1,0 +1,290 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+
+import { requireOneOf, show } from '../../common/arguments';
+import { drawSeed } from '../../ops/engine/random';
+import { clampAlphas, namedAlphas } from '../../ops/reversible/alpha';
+import { runColumns } from '../../ops/reversible/backbone';
+import { type Column, columnInverse, operands } from '../../ops/reversible/column';
+import type { Level } from '../../ops/reversible/level';
+import {
+  type CompositeArgs,
+  CompositeLayer,
+  renameBelow,
+  variablesOf,
+} from '../base/composite_layer';
+import { toShapes, toTensors } from '../base/inputs';
+import { levelFunctionOf } from '../base/level_function_of';
+import { firstMask, fittingMask, withoutMaskMetadata } from '../base/masks';
+import { type SequenceKwargs } from '../base/sequence_call';
+import { instantiate, templateOf } from '../base/template';
+import { alphaSpec } from '../base/weight_specs';
+import {
+  type ColumnOptions,
+  dropRates,
+  type ResolvedOptions,
+  resolveOptions,
+  serializeOptions,
+  usedLevels,
+} from './column_options';
+import { ConvNextBlock } from './convnext_block';
+import { LevelFusion } from './level_fusion';
+import { levelShapes, sameShape, shapeAbove } from './level_shapes';
+
+type Layer = tfl.layers.Layer;
+
+/** Arguments of `ReversibleColumn`. */
+export type ReversibleColumnArgs = CompositeArgs &
+  ColumnOptions & {
+    /** `'pyramid'` (default): all levels; `'last'`: the top level alone. */
+    output?: 'pyramid' | 'last';
+  };
+
+/**
+ * One reversible column (paper section 2.1): `c[l] = alpha[l] * previous[l] + F_l(c[l-1],
+ * previous[l+1])`, where F is a fusion and then blocks.
+ *
+ * Input: the stem's output `[batch, ..., channels[0]]` alone in a first column, else
+ * `[stem, previous level 0, ..., previous top level]`. Output: one tensor per level, bottom first,
+ * or the top one.
+ *
+ * On its own it keeps no activations but its outputs; only a `RevColBackbone` frees those of the
+ * columns between as well.
+ */
+export class ReversibleColumn extends CompositeLayer {
+  static className = 'ReversibleColumn';
+
+  private readonly options: ResolvedOptions;
+  private readonly outputMode: 'pyramid' | 'last';
+  private isFirst = true;
+  private alphas: tfl.LayerVariable[] = [];
+  private readonly levelLayers: { fusion: Layer; blocks: Layer[] }[] = [];
+
+  constructor(args: ReversibleColumnArgs = {}) {
+    super(args);
+    this.options = resolveOptions('ReversibleColumn', args);
+    this.outputMode = args.output ?? 'pyramid';
+    requireOneOf('ReversibleColumn', 'output', this.outputMode, ['pyramid', 'last']);
+    this.supportsMasking = true;
+    withoutMaskMetadata(this);
+  }
+
+  override build(inputShape: tfl.Shape | tfl.Shape[]): void {
+    const shapes = toShapes(inputShape);
+    const { channels, topFusion } = this.options;
+    const levels = channels.length;
+    if (shapes.length !== 1 && shapes.length !== levels + 1) {
+      throw new Error(
+        `ReversibleColumn: ${shapes.length} inputs given; expected the stem's output alone (first ` +
+          `column), or it and the previous column's ${levels} levels`,
+      );
+    }
+    this.isFirst = shapes.length === 1;
+    const expected = this.shapesOf(shapes[0] as tfl.Shape);
+    shapes.slice(1).forEach((shape, l) => {
+      if (sameShape(shape, expected[l] as tfl.Shape)) return;
+      throw new Error(
+        `ReversibleColumn: level ${l} of the previous column is ${show(shape)}; expected ` +
+          `${show(expected[l])}`,
+      );
+    });
+    const operandShape = (l: number): tfl.Shape[] =>
+      operands(l, levels, this.isFirst, topFusion).map((o) =>
+        o.from === 'stem' ? (shapes[0] as tfl.Shape) : (expected[o.level] as tfl.Shape),
+      );
+    this.buildOrUndo(() => this.buildLevels(expected, operandShape));
+    this.built = true;
+  }
+
+  private buildLevels(expected: tfl.Shape[], operandShape: (level: number) => tfl.Shape[]): void {
+    const { channels, depths, dropPathRate } = this.options;
+    const rates = dropRates(dropPathRate, depths);
+    this.levelLayers.length = 0;
+    this.alphas = this.addSpecs(
+      channels.map((c, l) => alphaSpec(l, c)),
+      !this.isFirst,
+    );
+    expected.forEach((shape, l) => {
+      const fusion = this.buildFusion(l, operandShape(l), shape);
+      const blocks = Array.from({ length: depths[l] as number }, (_, b) =>
+        this.buildBlock(l, b, shape, rates[l]?.[b] ?? 0),
+      );
+      this.levelLayers.push({ fusion, blocks });
+    });
+  }
+
+  /** Shapes of the levels for a stem output, and the check that each has a pixel. */
+  private shapesOf(stem: tfl.Shape): tfl.Shape[] {
+    const { channels } = this.options;
+    const isotropic = this.options.isotropic ?? stem.length !== 4;
+    return levelShapes(
+      'ReversibleColumn',
+      stem,
+      { channels, isotropic },
+      `input ${show(stem)} with ${channels.length} levels leaves no pixel at the top; give at ` +
+        `least ${2 ** (channels.length - 1)} x ${2 ** (channels.length - 1)}`,
+    );
+  }
+
+  /** Scoped name of this column, as its weights carry it. Once built. */
+  get scopedName(): string {
+    return (this.alphas[0] as tfl.LayerVariable).originalName.replace(/\/level_0\/alpha$/, '');
+  }
+
+  private buildFusion(level: number, operandShapes: tfl.Shape[], shape: tfl.Shape): Layer {
+    const path = `level_${level}/fusion`;
+    const template = operandShapes.length > 1 ? templateOf(this.options.fusion, level) : undefined;
+    if (template == null) {
+      const layer = new LevelFusion({
+        name: path,
+        level,
+        filters: this.options.channels[level],
+        isotropic: this.options.isotropic,
+      });
+      return this.addSublayer(layer, path, unwrap(operandShapes));
+    }
+    const layer = instantiate(template, path);
+    const declared = layer.inputSpec?.length ?? operandShapes.length;
+    if (declared > operandShapes.length) {
+      throw new Error(
+        `ReversibleColumn: fusion ${layer.getClassName()} declares ${declared} inputs, but the walk ` +
+          `back knows ${operandShapes.length} at level ${level}: lower, of this column, and upper, ` +
+          `of the previous one. The previous column's own level is what it recovers, so a fusion ` +
+          `cannot read it; write one that takes [lower, upper]`,
+      );
+    }
+    return this.addUserLayer(layer, path, operandShapes, shape, 'fusion');
+  }
+
+  private buildBlock(level: number, index: number, shape: tfl.Shape, dropRate: number): Layer {
+    const path = `level_${level}/block_${index}`;
+    const template = templateOf(this.options.block, level);
+    if (template != null) {
+      return this.addUserLayer(instantiate(template, path), path, [shape], shape, 'block');
+    }
+    const layer = new ConvNextBlock({ name: path, kernelSize: this.options.kernelSize, dropRate });
+    return this.addSublayer(layer, path, shape);
+  }
+
+  private addUserLayer(
+    layer: Layer,
+    path: string,
+    inputs: tfl.Shape[],
+    expected: tfl.Shape,
+    role: string,
+  ): Layer {
+    this.addSublayer(layer, path, unwrap(inputs));
+    renameBelow(this.scopedName, path, layer.weights);
+    const output = layer.computeOutputShape(unwrap(inputs));
+    if (Array.isArray(output[0]) || !sameShape(output as tfl.Shape, expected)) {
+      throw new Error(
+        `ReversibleColumn: ${role} ${layer.getClassName()} turns ${show(inputs)} into ` +
+          `${show(output)}; expected ${show(expected)}. A ${role} must give the shape of its level`,
+      );
+    }
+    return layer;
+  }
+
+  /** Fusions and blocks, bottom level first. Once built. */
+  get functionLayers(): Layer[] {
+    return this.levelLayers.flatMap(({ fusion, blocks }) => [fusion, ...blocks]);
+  }
+
+  /**
+   * The column as the reversible walk sees it, with what is trainable now.
+   *
+   * @param trainable false when an enclosing layer is frozen
+   */
+  column(trainable = true): Column {
+    const wanted = trainable && this.trainable;
+    const { channels, isotropic, dropPathRate, depths } = this.options;
+    const rates = dropRates(dropPathRate, depths);
+    const levels = this.levelLayers.map(({ fusion, blocks }, l): Level => {
+      const shapeFor = (lower: number[]) => shapeAbove(lower, l, channels[l] as number, isotropic);
+      return {
+        functions: [
+          levelFunctionOf(fusion, wanted, { shapeFor }),
+          ...blocks.map((b, i) => levelFunctionOf(b, wanted, { dropRate: rates[l]?.[i] ?? 0 })),
+        ],
+      };
+    });
+    return {
+      levels,
+      alphas: variablesOf(this.alphas),
+      alphaTrainable: wanted,
+      topFusion: this.options.topFusion,
+    };
+  }
+
+  /**
+   * Recovers the previous column's features from this column's (paper equation 3).
+   *
+   * @param inputs `[stem, level 0, ..., top level]`: the stem's output and this column's features
+   * @returns the previous column's levels, bottom first
+   * @throws in a first column, which has no previous one
+   */
+  inverse(inputs: tf.Tensor[]): tf.Tensor[] {
+    const levels = this.options.channels.length;
+    if (!this.built || this.isFirst) {
+      throw new Error(
+        `ReversibleColumn: ${this.name} has no previous column to recover; call inverse on a column ` +
+          `that was applied to [stem, ...previous levels]`,
+      );
+    }
+    if (inputs.length !== levels + 1) {
+      throw new Error(
+        `ReversibleColumn: inverse got ${inputs.length} tensors; expected the stem's output and ` +
+          `${levels} levels`,
+      );
+    }
+    const [stem, ...features] = inputs as [tf.Tensor, ...tf.Tensor[]];
+    const column = this.column();
+    clampAlphas(namedAlphas([column], true));
+    return columnInverse(column, 0, stem, features, { training: false, seed: drawSeed() });
+  }
+
+  /** The mask of the stem's output, for every output. */
+  override computeMask(
+    _: tf.Tensor | tf.Tensor[],
+    mask?: tf.Tensor | tf.Tensor[],
+  ): tf.Tensor | tf.Tensor[] {
+    const own = firstMask(mask) as tf.Tensor;
+    return this.outputMode === 'last' ? own : this.options.channels.map(() => own);
+  }
+
+  /** @param kwargs.mask which tokens are real, `[batch, time]`; reaches every block */
+  override call(
+    inputs: tf.Tensor | tf.Tensor[],
+    kwargs: Omit<SequenceKwargs, 'cache'> = {},
+  ): tf.Tensor | tf.Tensor[] {
+    const [stem, ...previous] = toTensors(inputs) as [tf.Tensor, ...tf.Tensor[]];
+    // Only sequences have masks; tfjs may hand an image the mask of another branch of the model.
+    const mask = stem.rank === 3 ? firstMask(kwargs.mask) : undefined;
+    return tf.tidy(() => {
+      const top = this.options.channels.length - 1;
+      const { last } = runColumns([this.column()], stem, {
+        backprop: this.options.backprop,
+        training: kwargs.training ?? false,
+        anchorEvery: 'auto',
+        taps: [],
+        mask: fittingMask('ReversibleColumn', stem, mask),
+        previous: this.isFirst ? undefined : previous,
+        usesLevels: usedLevels(top, this.outputMode === 'last'),
+      });
+      return this.outputMode === 'last' ? (last[top] as tf.Tensor) : last;
+    });
+  }
+
+  override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape | tfl.Shape[] {
+    const shapes = this.shapesOf(toShapes(inputShape)[0] as tfl.Shape);
+    return this.outputMode === 'last' ? (shapes[shapes.length - 1] as tfl.Shape) : shapes;
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    return { ...super.getConfig(), ...serializeOptions(this.options), output: this.outputMode };
+  }
+}
+
+function unwrap(shapes: tfl.Shape[]): tfl.Shape | tfl.Shape[] {
+  return shapes.length === 1 ? (shapes[0] as tfl.Shape) : shapes;
+}

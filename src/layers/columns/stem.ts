@@ -1,0 +1,77 @@
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+
+import { requireInteger, show } from '../../common/arguments';
+import { layerNorm } from '../../ops/layer_norm';
+import { linear } from '../../ops/linear';
+import { patchConv } from '../../ops/patch_conv';
+import { CompositeLayer, type FourVariables, variablesOf } from '../base/composite_layer';
+import { stemSpecs } from '../base/weight_specs';
+
+type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
+
+/** Arguments of `RevColStem`. */
+export type RevColStemArgs = LayerArgs & {
+  /** Output channels: those of level 0. */
+  filters: number;
+  /** Side and stride of the patches, in pixels. Default 4. Images only. */
+  patchSize?: number;
+};
+
+/**
+ * Stem (paper section 2.2): non-overlapping patches, projected, then LayerNorm. On inputs that are
+ * no images, a linear projection of the last axis and LayerNorm.
+ *
+ * Input: `[batch, height, width, in]`, output `[batch, floor(height / patchSize), floor(width /
+ * patchSize), filters]`; or `[batch, ..., in]` to `[batch, ..., filters]`. float32.
+ */
+export class RevColStem extends CompositeLayer {
+  static className = 'RevColStem';
+
+  private readonly filters: number;
+  private readonly patchSize: number;
+
+  constructor(args: RevColStemArgs) {
+    super(args);
+    this.filters = args.filters;
+    this.patchSize = args.patchSize ?? 4;
+    requireInteger('RevColStem', 'filters', this.filters, 1);
+    requireInteger('RevColStem', 'patchSize', this.patchSize, 1);
+  }
+
+  override build(inputShape: tfl.Shape | tfl.Shape[]): void {
+    const shape = inputShape as tfl.Shape;
+    const channels = shape[shape.length - 1];
+    if (shape.length < 2 || channels == null) {
+      throw new Error(
+        `RevColStem: input shape ${show(shape)}; expected [batch, ..., channels] with known channels`,
+      );
+    }
+    const { patchSize: p, filters } = this;
+    this.addSpecs(
+      stemSpecs(shape.length === 4 ? [p, p, channels, filters] : [channels, filters], filters),
+    );
+    this.built = true;
+  }
+
+  override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
+    const shape = inputShape as tfl.Shape;
+    const inner = shape
+      .slice(1, -1)
+      .map((d) => (d == null || shape.length !== 4 ? d : Math.floor(d / this.patchSize)));
+    return [shape[0] as number | null, ...inner, this.filters];
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    const x = (Array.isArray(inputs) ? inputs[0] : inputs) as tf.Tensor;
+    const [kernel, bias, gamma, beta] = variablesOf(this._trainableWeights) as FourVariables;
+    return tf.tidy(() => {
+      const project = x.rank === 4 ? patchConv : linear;
+      return layerNorm(project(x, kernel, bias), gamma, beta);
+    });
+  }
+
+  override getConfig() {
+    return { ...super.getConfig(), filters: this.filters, patchSize: this.patchSize };
+  }
+}

@@ -1,0 +1,155 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+
+import { show } from '../../common/arguments';
+import { decoderBlock, type DecoderParts } from '../../ops/blocks/decoder';
+import { drawSeed } from '../../ops/engine/random';
+import { CompositeLayer, variablesOf } from '../base/composite_layer';
+import { sequenceWidth, toShapes, toTensors } from '../base/inputs';
+import { firstMask, fittingMask, withoutMaskMetadata } from '../base/masks';
+import { checkCache, type SequenceKwargs } from '../base/sequence_call';
+import {
+  blockAttention,
+  blockAttentionConfig,
+  resolveBlockOptions,
+  type ResolvedBlockOptions,
+  type TransformerBlockOptions,
+} from './options';
+import {
+  type AttentionLayout,
+  attentionSpecs,
+  mlpSpecs,
+  normSpecs,
+  toAttentionWeights,
+  toMlpWeights,
+  toNormWeights,
+} from './specs';
+
+type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
+const OWNER = 'TransformerDecoderBlock';
+
+/** Arguments of `TransformerDecoderBlock`. `useCausalMask` is true by default. */
+export type TransformerDecoderBlockArgs = LayerArgs & TransformerBlockOptions;
+
+/**
+ * Transformer decoder block: causal self-attention, cross-attention to a memory, feed-forward
+ * network with exact GELU, each a residual branch with a LayerNorm.
+ *
+ * Input: `[x, memory]` or `[x, memory, memoryMask]`, `x` `[batch, time, width]`, memory `[batch, s,
+ * any width]`, memoryMask `[batch, s]` of 0 and 1; `x` alone builds a block without cross-attention.
+ * The mask of `x` hides keys of self-attention. tfjs passes on no masks of further inputs, so give
+ * the memory's explicitly (see `PaddingMask`). Output: `[batch, time, width]`. float32.
+ *
+ * @throws when an argument is out of range, when an input is of another rank or of unknown width,
+ *   when the width does not divide by the heads and no keyDim is given, or when the number of inputs
+ *   is not that of the first call
+ */
+export class TransformerDecoderBlock extends CompositeLayer {
+  static className = 'RevColTransformerDecoderBlock';
+
+  private readonly options: ResolvedBlockOptions;
+  private layout: AttentionLayout | null = null;
+  private hasMemory = false;
+
+  constructor(args: TransformerDecoderBlockArgs) {
+    super(args);
+    this.options = resolveBlockOptions(OWNER, args, true);
+    this.supportsMasking = true;
+    withoutMaskMetadata(this);
+  }
+
+  override build(inputShape: tfl.Shape | tfl.Shape[]): void {
+    const shapes = toShapes(inputShape);
+    if (shapes.length > 3) {
+      throw new Error(
+        `${OWNER}: ${shapes.length} inputs given; expected x, [x, memory] or [x, memory, memoryMask]`,
+      );
+    }
+    const width = sequenceWidth(OWNER, shapes[0] as tfl.Shape);
+    this.hasMemory = shapes.length > 1;
+    const memoryWidth = this.hasMemory ? sequenceWidth(OWNER, shapes[1] as tfl.Shape) : width;
+    const layout = blockAttention(OWNER, this.options, width);
+    const cross = blockAttention(OWNER, this.options, width, memoryWidth);
+    const { intermediateDim, initializerRange } = this.options;
+    this.addSpecs(
+      [
+        ...normSpecs('self_attention_norm', width),
+        ...attentionSpecs('self_attention/', layout),
+        ...(this.hasMemory
+          ? [
+              ...normSpecs('cross_attention_norm', width),
+              ...attentionSpecs('cross_attention/', cross),
+            ]
+          : []),
+        ...normSpecs('feedforward_norm', width),
+        ...mlpSpecs('feedforward/', width, intermediateDim ?? 4 * width),
+      ],
+      true,
+      initializerRange,
+    );
+    this.layout = layout;
+    this.built = true;
+  }
+
+  override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
+    return toShapes(inputShape)[0] as tfl.Shape;
+  }
+
+  override computeMask(
+    _inputs: tf.Tensor | tf.Tensor[],
+    mask?: tf.Tensor | tf.Tensor[],
+  ): tf.Tensor {
+    return firstMask(mask) as tf.Tensor;
+  }
+
+  private parts(): DecoderParts {
+    const variables = variablesOf(this._trainableWeights);
+    const take = (count: number) => variables.splice(0, count);
+    const layout = this.layout as AttentionLayout;
+    const count = layout.cosine ? 9 : 8;
+    const selfNorm = toNormWeights(take(2));
+    const selfAttention = toAttentionWeights(take(count));
+    const crossNorms = this.hasMemory ? [toNormWeights(take(2))] : [];
+    const crossAttention = this.hasMemory ? toAttentionWeights(take(count)) : undefined;
+    const { norm, layerNormEpsilon, dropout } = this.options;
+    return {
+      selfAttention,
+      crossAttention,
+      norms: [selfNorm, ...crossNorms, toNormWeights(take(2))],
+      mlp: toMlpWeights(take(4)),
+      attention: blockAttentionConfig(this.options, layout),
+      norm,
+      epsilon: layerNormEpsilon,
+      dropRate: dropout,
+    };
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[], kwargs: SequenceKwargs = {}): tf.Tensor {
+    const [x, memory, memoryMask] = toTensors(inputs) as [tf.Tensor, tf.Tensor?, tf.Tensor?];
+    if ((memory != null) !== this.hasMemory) {
+      throw new Error(
+        `${OWNER}: ${this.name} was built ${this.hasMemory ? 'with' : 'without'} cross-attention, ` +
+          `but called with inputs ${show(toTensors(inputs).map((t) => t.shape))}; give ` +
+          (this.hasMemory ? '[x, memory]' : 'x alone'),
+      );
+    }
+    const { training = false, cache } = kwargs;
+    checkCache(OWNER, kwargs, this.options.useCausalMask);
+    const mask = fittingMask(OWNER, x, firstMask(kwargs.mask));
+    const tokens = memory && {
+      tokens: memory,
+      mask: fittingMask(OWNER, memory, memoryMask ?? secondMask(kwargs)),
+    };
+    const context = { training, seed: drawSeed(), mask, caches: cache };
+    return tf.tidy(() => decoderBlock(x, tokens ?? null, this.parts(), context));
+  }
+
+  override getConfig() {
+    return { ...super.getConfig(), ...this.options };
+  }
+}
+
+/** The mask of the memory, where a caller gives masks as a list. */
+function secondMask({ mask }: SequenceKwargs): tf.Tensor | undefined {
+  return (Array.isArray(mask) ? mask[1] : undefined) ?? undefined;
+}

@@ -1,0 +1,146 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+
+import { show } from '../../common/arguments';
+import { layerNorm } from '../../ops/layer_norm';
+import { rowProducts } from '../../ops/row_products';
+import { lastToken } from '../../ops/sequence_pooling';
+import { CompositeLayer, variablesOf } from '../base/composite_layer';
+import { withoutMaskMetadata } from '../base/masks';
+import { type SequenceKwargs } from '../base/sequence_call';
+import { instantiate, type LayerOrConfig, serializeTemplate } from '../base/template';
+import { RevColBackbone } from '../columns/rev_col_backbone';
+import { normSpecs } from './specs';
+import { TokenEmbedding } from './token_embedding';
+import { TokenHead } from './token_head';
+
+type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
+const OWNER = 'RevColLanguageModel';
+
+/** Arguments of `RevColLanguageModel`. */
+export type RevColLanguageModelArgs = LayerArgs & {
+  /**
+   * Template of the backbone: a `RevColBackbone` with a `TokenEmbedding` as its stem, blocks with
+   * `useCausalMask`, and `output: 'last'`.
+   */
+  backbone: LayerOrConfig;
+  /**
+   * Whether the logits are products with the embeddings (Press and Wolf 2017, arXiv 1608.05859),
+   * which takes as many weights less. The top level must then be as wide as the embeddings. Default
+   * true.
+   */
+  tieEmbeddings?: boolean;
+};
+
+/**
+ * Causal language model: a backbone over tokens, then LayerNorm and, at every position, logits of
+ * the token that follows.
+ *
+ * Input: ids `[batch, time]`, int32. Output: logits `[batch, time, vocabulary]`, float32. Called with
+ * `{ cache }` (a `KeyValueCache`), only the new tokens go in and come out.
+ *
+ * @throws when the backbone's stem is no `TokenEmbedding`, when it gives more than one output, or
+ *   when embeddings of another width than the top level are to be tied
+ */
+export class RevColLanguageModel extends CompositeLayer {
+  static className = 'RevColLanguageModel';
+
+  private readonly template: LayerOrConfig;
+  private readonly tied: boolean;
+  private backbone: RevColBackbone;
+  private head: TokenHead | null = null;
+
+  constructor(args: RevColLanguageModelArgs) {
+    super(args);
+    this.template = args.backbone;
+    this.tied = args.tieEmbeddings ?? true;
+    this.backbone = this.makeBackbone();
+    this.supportsMasking = true;
+    withoutMaskMetadata(this);
+  }
+
+  private makeBackbone(): RevColBackbone {
+    const layer = instantiate(this.template, 'backbone');
+    const isBackbone = layer instanceof RevColBackbone;
+    if (isBackbone && layer.stem instanceof TokenEmbedding) return layer;
+    throw new Error(
+      `${OWNER}: backbone is a ${layer.getClassName()}` +
+        (isBackbone ? ` with a ${layer.stem.getClassName()} as its stem` : '') +
+        `; expected layers.revColBackbone({ stem: layers.tokenEmbedding(...), ... })`,
+    );
+  }
+
+  private get embedding(): TokenEmbedding {
+    return this.backbone.stem as TokenEmbedding;
+  }
+
+  override build(inputShape: tfl.Shape | tfl.Shape[]): void {
+    const features = this.featureShape(inputShape);
+    const width = features[2] as number;
+    const { vocabularySize, width: embedded } = this.embedding;
+    if (this.tied && width !== embedded) {
+      throw new Error(
+        `${OWNER}: embeddings of width ${embedded} cannot be tied to features of width ${width}; ` +
+          `set tieEmbeddings: false, or give the stem and the top level one width`,
+      );
+    }
+    // After a build that failed, its weights are gone.
+    if (this.backbone.built) this.backbone = this.makeBackbone();
+    this.buildOrUndo(() => {
+      this.addSublayer(this.backbone, 'backbone', inputShape);
+      if (this.tied) {
+        this.addSpecs(normSpecs('norm', width));
+      } else {
+        this.head = new TokenHead({ name: 'head', units: vocabularySize });
+        this.addSublayer(this.head, 'head', features);
+      }
+    });
+    if (!this.trainable) this.trainable = false;
+    this.built = true;
+  }
+
+  private featureShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
+    const shape = this.backbone.computeOutputShape(inputShape);
+    if (!Array.isArray(shape[0])) return shape as tfl.Shape;
+    throw new Error(
+      `${OWNER}: the backbone gives ${shape.length} outputs, ${show(shape as tfl.Shape[])}; set ` +
+        `output: 'last'`,
+    );
+  }
+
+  override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
+    return [...this.featureShape(inputShape).slice(0, 2), this.embedding.vocabularySize];
+  }
+
+  override computeMask(inputs: tf.Tensor | tf.Tensor[], mask?: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return this.backbone.computeMask(inputs, mask) as tf.Tensor;
+  }
+
+  /**
+   * @param kwargs.mask which tokens are real, `[batch, time]`, unless the embedding knows
+   * @param kwargs.cache keys and values of earlier tokens; only the new tokens are given then
+   * @param kwargs.lastOnly whether to give the logits after the last token alone, `[batch, 1,
+   *   vocabulary]`
+   */
+  override call(
+    inputs: tf.Tensor | tf.Tensor[],
+    kwargs: SequenceKwargs & { lastOnly?: boolean } = {},
+  ): tf.Tensor {
+    const { training, mask, cache, lastOnly } = kwargs;
+    return tf.tidy(() => {
+      const features = this.backbone.apply(inputs, { training, mask, cache }) as tf.Tensor;
+      const x = lastOnly ? lastToken(features) : features;
+      if (this.head) return this.head.apply(x) as tf.Tensor;
+      const [gamma, beta] = variablesOf(this._trainableWeights) as [tf.Variable, tf.Variable];
+      return rowProducts(layerNorm(x, gamma, beta), this.embedding.table);
+    });
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    return {
+      ...super.getConfig(),
+      backbone: serializeTemplate(this.template),
+      tieEmbeddings: this.tied,
+    };
+  }
+}

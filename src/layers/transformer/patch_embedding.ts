@@ -1,0 +1,96 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+
+import { requireInteger, show } from '../../common/arguments';
+import { addPositions } from '../../ops/embedding';
+import { patchConv } from '../../ops/patch_conv';
+import { CompositeLayer, variablesOf } from '../base/composite_layer';
+import { toTensors } from '../base/inputs';
+import { withoutMaskMetadata } from '../base/masks';
+
+type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
+const OWNER = 'PatchEmbedding';
+
+/** Arguments of `PatchEmbedding`. */
+export type PatchEmbeddingArgs = LayerArgs & {
+  /** Width of the embeddings. */
+  filters: number;
+  /** Side of the square patches, in pixels. Default 16. */
+  patchSize?: number;
+};
+
+/**
+ * Patches of an image as tokens, with learned positions (Dosovitskiy et al. 2021, arXiv 2010.11929):
+ * the stem of a RevCol over patches.
+ *
+ * Input: `[batch, height, width, channels]` of known size, float32. Output: `[batch, patches,
+ * filters]`, patches row by row; pixels that fill no patch are dropped.
+ *
+ * @throws when an argument is out of range, when the image's size is unknown, or when it holds no
+ *   patch
+ */
+export class PatchEmbedding extends CompositeLayer {
+  static className = 'RevColPatchEmbedding';
+
+  private readonly filters: number;
+  private readonly patchSize: number;
+
+  constructor(args: PatchEmbeddingArgs) {
+    super(args);
+    this.filters = args.filters;
+    this.patchSize = args.patchSize ?? 16;
+    requireInteger(OWNER, 'filters', this.filters, 1);
+    requireInteger(OWNER, 'patchSize', this.patchSize, 1);
+    withoutMaskMetadata(this);
+  }
+
+  private patches(shape: tfl.Shape): number {
+    const [height, width, channels] = shape.slice(1);
+    const count =
+      Math.floor((height ?? 0) / this.patchSize) * Math.floor((width ?? 0) / this.patchSize);
+    if (shape.length === 4 && channels != null && count > 0) return count;
+    throw new Error(
+      `${OWNER}: input shape ${show(shape)}; expected [batch, height, width, channels] of known ` +
+        `size, height and width at least ${this.patchSize}, the patchSize`,
+    );
+  }
+
+  override build(inputShape: tfl.Shape | tfl.Shape[]): void {
+    const shape = inputShape as tfl.Shape;
+    const { patchSize: p, filters } = this;
+    const patches = this.patches(shape);
+    this.addSpecs([
+      {
+        name: 'projection/kernel',
+        shape: [p, p, shape[3] as number, filters],
+        init: 'truncatedNormal',
+      },
+      { name: 'projection/bias', shape: [filters], init: 0 },
+      { name: 'position_embeddings', shape: [patches, filters], init: 'truncatedNormal' },
+    ]);
+    this.built = true;
+  }
+
+  override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
+    const shape = inputShape as tfl.Shape;
+    return [shape[0] as number | null, this.patches(shape), this.filters];
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    const x = toTensors(inputs)[0] as tf.Tensor;
+    const [kernel, bias, positions] = variablesOf(this._trainableWeights) as [
+      tf.Variable,
+      tf.Variable,
+      tf.Variable,
+    ];
+    return tf.tidy(() => {
+      const grid = patchConv(x, kernel, bias);
+      const tokens = tf.reshape(grid, [x.shape[0] as number, -1, this.filters]);
+      return addPositions(tokens, positions, 0);
+    });
+  }
+
+  override getConfig() {
+    return { ...super.getConfig(), filters: this.filters, patchSize: this.patchSize };
+  }
+}

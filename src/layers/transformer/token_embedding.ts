@@ -1,0 +1,155 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+
+import { requireInteger, requireOneOf, requireRate, show } from '../../common/arguments';
+import { dropout } from '../../ops/dropout';
+import { addPositions, embed, sinusoidalPositions } from '../../ops/embedding';
+import { drawSeed } from '../../ops/engine/random';
+import { CompositeLayer, variablesOf } from '../base/composite_layer';
+import { toTensors } from '../base/inputs';
+import { firstMask, withoutMaskMetadata } from '../base/masks';
+import type { WeightSpec } from '../base/weight_specs';
+import { type PositionKwargs, requirePositions } from './positions';
+
+type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
+const OWNER = 'TokenEmbedding';
+
+/** Arguments of `TokenEmbedding`; names as in `tf.layers.embedding`. */
+export type TokenEmbeddingArgs = LayerArgs & TokenEmbeddingOptions;
+
+interface TokenEmbeddingOptions {
+  /** Size of the vocabulary; ids run from 0 to `inputDim - 1`. */
+  inputDim: number;
+  /** Width of the embeddings. */
+  outputDim: number;
+  /** Whether id 0 is padding, which the mask then hides from every later layer. Default false. */
+  maskZero?: boolean;
+  /** What is added for a token's position. Default `'none'`. */
+  positions?: 'none' | 'learned' | 'sinusoidal';
+  /** Longest sequence, in tokens; needed for learned positions. */
+  sequenceLength?: number | null;
+  /** Factor of the embeddings before positions are added; `sqrt(outputDim)` is usual. Default 1. */
+  scale?: number;
+  /** Rate at which values of the output are dropped in training, in [0, 1). Default 0. */
+  dropout?: number;
+  /** Standard deviation of the initial embeddings. Default 0.02. */
+  initializerRange?: number;
+}
+
+/**
+ * Token embedding with positions: the stem of a RevCol over language.
+ *
+ * Input: ids `[batch, time]`, int32 (or float32 holding whole numbers, as `tf.input` gives by
+ * default). Output: `[batch, time, outputDim]`, float32. With `maskZero`, `computeMask(ids)` is
+ * true where the id is not 0.
+ *
+ * @throws when an argument is out of range, or a sequence is longer than `sequenceLength`
+ */
+export class TokenEmbedding extends CompositeLayer {
+  static className = 'RevColTokenEmbedding';
+
+  private readonly options: Required<TokenEmbeddingOptions>;
+
+  constructor(args: TokenEmbeddingArgs) {
+    super(args);
+    this.options = {
+      inputDim: args.inputDim,
+      outputDim: args.outputDim,
+      maskZero: args.maskZero ?? false,
+      positions: args.positions ?? 'none',
+      sequenceLength: args.sequenceLength ?? null,
+      scale: args.scale ?? 1,
+      dropout: args.dropout ?? 0,
+      initializerRange: args.initializerRange ?? 0.02,
+    };
+    const { inputDim, outputDim, positions, sequenceLength } = this.options;
+    requireInteger(OWNER, 'inputDim', inputDim, 1);
+    requireInteger(OWNER, 'outputDim', outputDim, 1);
+    requireOneOf(OWNER, 'positions', positions, ['none', 'learned', 'sinusoidal']);
+    requireRate(OWNER, 'dropout', this.options.dropout);
+    if (positions === 'learned' || sequenceLength != null) {
+      requireInteger(OWNER, 'sequenceLength', sequenceLength, 1);
+    }
+    this.supportsMasking = true;
+    withoutMaskMetadata(this);
+  }
+
+  /** Number of different ids. */
+  get vocabularySize(): number {
+    return this.options.inputDim;
+  }
+
+  /** Width of an embedding. */
+  get width(): number {
+    return this.options.outputDim;
+  }
+
+  /** The embeddings, `[vocabularySize, width]`. Once built. */
+  get table(): tf.Variable {
+    return variablesOf(this._trainableWeights)[0] as tf.Variable;
+  }
+
+  override build(inputShape: tfl.Shape | tfl.Shape[]): void {
+    const shape = inputShape as tfl.Shape;
+    if (shape.length !== 2) {
+      throw new Error(`${OWNER}: input shape ${show(shape)}; expected ids [batch, time]`);
+    }
+    const { inputDim, outputDim, positions, sequenceLength, initializerRange } = this.options;
+    if (shape[1] != null && sequenceLength != null) {
+      requirePositions(OWNER, 0, shape[1], sequenceLength);
+    }
+    const specs: WeightSpec[] = [
+      { name: 'embeddings', shape: [inputDim, outputDim], init: 'truncatedNormal' },
+    ];
+    if (positions === 'learned') {
+      specs.push({
+        name: 'position_embeddings',
+        shape: [sequenceLength as number, outputDim],
+        init: 'truncatedNormal',
+      });
+    }
+    this.addSpecs(specs, true, initializerRange);
+    this.built = true;
+  }
+
+  override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
+    return [...(inputShape as tfl.Shape), this.options.outputDim];
+  }
+
+  /** With `maskZero` true where an id is not 0, `[batch, time]`; else the mask given, if any. */
+  override computeMask(inputs: tf.Tensor | tf.Tensor[], mask?: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    const ids = toTensors(inputs)[0] as tf.Tensor;
+    return this.options.maskZero ? tf.notEqual(ids, 0) : (firstMask(mask) as tf.Tensor);
+  }
+
+  override call(
+    inputs: tf.Tensor | tf.Tensor[],
+    kwargs: PositionKwargs & { training?: boolean } = {},
+  ): tf.Tensor {
+    const ids = toTensors(inputs)[0] as tf.Tensor;
+    const { startIndex = 0, training = false } = kwargs;
+    const { sequenceLength, scale, dropout: rate } = this.options;
+    const time = ids.shape[1] as number;
+    requireInteger(OWNER, 'startIndex', startIndex, 0);
+    if (sequenceLength != null) requirePositions(OWNER, startIndex, time, sequenceLength);
+    return tf.tidy(() => {
+      const x = embed(this.table, tf.cast(ids, 'int32'));
+      const placed = this.placed(scale === 1 ? x : tf.mul(x, scale), startIndex);
+      return dropout(placed, training ? rate : 0, drawSeed());
+    });
+  }
+
+  private placed(x: tf.Tensor, startIndex: number): tf.Tensor {
+    const { positions, outputDim } = this.options;
+    if (positions === 'none') return x;
+    if (positions === 'learned') {
+      return addPositions(x, variablesOf(this._trainableWeights)[1] as tf.Variable, startIndex);
+    }
+    const time = x.shape[1] as number;
+    return addPositions(x, sinusoidalPositions(startIndex, time, outputDim, 10000), 0);
+  }
+
+  override getConfig() {
+    return { ...super.getConfig(), ...this.options };
+  }
+}

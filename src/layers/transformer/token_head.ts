@@ -1,0 +1,68 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+
+import { requireInteger } from '../../common/arguments';
+import { layerNorm } from '../../ops/layer_norm';
+import { linear } from '../../ops/linear';
+import { CompositeLayer, type FourVariables, variablesOf } from '../base/composite_layer';
+import { sequenceWidth, toTensors } from '../base/inputs';
+import { firstMask, withoutMaskMetadata } from '../base/masks';
+import { headSpecs } from '../base/weight_specs';
+
+type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
+const OWNER = 'TokenHead';
+
+/** Arguments of `TokenHead`. */
+export type TokenHeadArgs = LayerArgs & {
+  /** Number of classes, or of tokens in the vocabulary. */
+  units: number;
+};
+
+/**
+ * Head that gives every token logits of its own: LayerNorm, linear. For tagging, and for language
+ * models whose output has weights of its own. Hands the mask of its input on.
+ *
+ * Input: `[batch, time, width]`, float32. Output: logits `[batch, time, units]`.
+ *
+ * @throws when `units` is no whole number from 1, or the input is of another rank or unknown width
+ */
+export class TokenHead extends CompositeLayer {
+  static className = 'RevColTokenHead';
+
+  private readonly units: number;
+
+  constructor(args: TokenHeadArgs) {
+    super(args);
+    this.units = args.units;
+    requireInteger(OWNER, 'units', this.units, 1);
+    this.supportsMasking = true;
+    withoutMaskMetadata(this);
+  }
+
+  override build(inputShape: tfl.Shape | tfl.Shape[]): void {
+    const width = sequenceWidth(OWNER, inputShape as tfl.Shape);
+    this.addSpecs(headSpecs(width, this.units));
+    this.built = true;
+  }
+
+  override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
+    return [...(inputShape as tfl.Shape).slice(0, -1), this.units];
+  }
+
+  override computeMask(
+    _inputs: tf.Tensor | tf.Tensor[],
+    mask?: tf.Tensor | tf.Tensor[],
+  ): tf.Tensor {
+    return firstMask(mask) as tf.Tensor;
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    const x = toTensors(inputs)[0] as tf.Tensor;
+    const [gamma, beta, kernel, bias] = variablesOf(this._trainableWeights) as FourVariables;
+    return tf.tidy(() => linear(layerNorm(x, gamma, beta), kernel, bias));
+  }
+
+  override getConfig() {
+    return { ...super.getConfig(), units: this.units };
+  }
+}

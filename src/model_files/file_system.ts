@@ -1,0 +1,44 @@
+import * as path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type * as tf from '@tensorflow/tfjs-core';
+
+import { readModel } from './read_model';
+import { writeModel } from './write_model';
+
+/** Options of `fileSystem`. */
+export interface FileSystemOptions {
+  /** Largest weight file that `save` writes, in bytes. Default 64 MiB. */
+  shardBytes?: number;
+}
+
+const DEFAULT_SHARD_BYTES = 2 ** 26;
+
+/**
+ * Saves and loads models as files, in Node without tfjs-node. The format is that of tfjs and of the
+ * tensorflowjs converter: `model.json` and weight files beside it.
+ *
+ * @param location the folder to save to, made where it does not exist; or the `model.json`, or the
+ *   folder that holds it, to load from. A path, or a `file:` URL object.
+ * @returns a handler for `model.save` and `tf.loadLayersModel`. Both reject with an error
+ *   whose `code` is `io` where a file is missing or cannot be read or written, `format` where it is
+ *   no `model.json`, `corrupt` where weight files are too short or too long. A save that fails, or
+ *   is cut off at any moment, leaves the model that was there before.
+ *
+ * @example
+ * await model.save(fileSystem('out/digits'));
+ * const same = await tf.loadLayersModel(fileSystem('out/digits'));
+ */
+export function fileSystem(
+  location: string | URL,
+  { shardBytes = DEFAULT_SHARD_BYTES }: FileSystemOptions = {},
+): Required<Pick<tf.io.IOHandler, 'save' | 'load'>> {
+  if (!Number.isInteger(shardBytes) || shardBytes < 1) {
+    throw new Error(`fileSystem: shardBytes is ${shardBytes}; expected a whole number from 1`);
+  }
+  if (location === '') throw new Error(`fileSystem: the path is empty; give a folder or a file`);
+  const full = path.resolve(location instanceof URL ? fileURLToPath(location) : location);
+  return {
+    save: (artifacts) => writeModel(full, artifacts, shardBytes),
+    load: () => readModel(full),
+  };
+}

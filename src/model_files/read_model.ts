@@ -1,0 +1,135 @@
+/** A saved model from a folder: `model.json` and the weight files that it names. */
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+
+import { messageOf } from '../common/messages';
+import { CheckpointError } from '../weights/errors';
+import { failing, systemCode } from './errors';
+import { groupBytes } from './manifest';
+
+/** The most that one call of the operating system reads; Node refuses 2 GiB and more. */
+const READ_BYTES = 2 ** 30;
+
+/**
+ * Reads what `saveModel`, tfjs-node or the tensorflowjs converter wrote: any number of weight
+ * groups, each in any number of files.
+ *
+ * @param location a `model.json`, under whatever name, or the folder that holds one
+ * @throws {CheckpointError} `io` where a file is missing or cannot be read, `format` where it is no
+ * `model.json`, `corrupt` where the weight files are not as long as it says
+ */
+export async function readModel(location: string): Promise<tf.io.ModelArtifacts> {
+  const file = await modelFile(location);
+  const json = await readJson(file);
+  return tf.io.getModelArtifactsForJSON(json, async (groups) => {
+    const folder = path.dirname(file);
+    const sizes = await checkedSizes(folder, file, groups);
+    const weights: ArrayBuffer[] = [];
+    for (const [shard, size] of sizes) weights.push(await readBytes(shard, size));
+    return [groups.flatMap((group) => group.weights), weights];
+  });
+}
+
+async function modelFile(location: string): Promise<string> {
+  const missing = (file: string) => (error: unknown) => {
+    if (systemCode(error) !== 'ENOENT') return failing(`${file} cannot be read`)(error);
+    throw new CheckpointError(
+      'io',
+      `${file} does not exist; expected a model.json or the folder that model.save wrote`,
+      { cause: error },
+    );
+  };
+  const found = await fs.stat(location).catch(missing(location));
+  if (!found.isDirectory()) return location;
+  const file = path.join(location, 'model.json');
+  await fs.stat(file).catch(missing(file));
+  return file;
+}
+
+async function readJson(file: string): Promise<tf.io.ModelJSON> {
+  const text = await fs.readFile(file, 'utf8').catch(failing(`${file} cannot be read`));
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new CheckpointError('format', `${file} is no JSON: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  const { modelTopology, weightsManifest } = (json ?? {}) as Partial<tf.io.ModelJSON>;
+  if (modelTopology == null && weightsManifest == null) {
+    throw new CheckpointError(
+      'format',
+      `${file} has neither modelTopology nor weightsManifest; expected the model.json of a tfjs model`,
+    );
+  }
+  if (weightsManifest != null && !isManifest(weightsManifest)) {
+    throw new CheckpointError(
+      'format',
+      `${file}: weightsManifest is no list of { paths, weights: [{ name, shape, dtype }] }`,
+    );
+  }
+  return json as tf.io.ModelJSON;
+}
+
+function isManifest(manifest: unknown): manifest is tf.io.WeightsManifestConfig {
+  const isWeight = (weight: unknown) => {
+    const { name, shape, dtype } = (weight ?? {}) as Partial<tf.io.WeightsManifestEntry>;
+    return typeof name === 'string' && typeof dtype === 'string' && Array.isArray(shape);
+  };
+  const isGroup = (group: unknown) => {
+    const { paths, weights } = (group ?? {}) as { paths?: unknown; weights?: unknown };
+    const named = Array.isArray(paths) && paths.every((file) => typeof file === 'string');
+    return named && Array.isArray(weights) && weights.every(isWeight);
+  };
+  return Array.isArray(manifest) && manifest.every(isGroup);
+}
+
+/** The weight files in order with their sizes, which add up to what the manifest says. */
+async function checkedSizes(
+  folder: string,
+  file: string,
+  groups: tf.io.WeightsManifestConfig,
+): Promise<[shard: string, bytes: number][]> {
+  const all: [string, number][] = [];
+  for (const { paths, weights } of groups) {
+    const shards: [string, number][] = [];
+    for (const name of paths) {
+      const shard = path.join(folder, name);
+      const what = `${shard}, weights of ${file}, cannot be read`;
+      shards.push([shard, (await fs.stat(shard).catch(failing(what))).size]);
+    }
+    const found = shards.reduce((sum, [, size]) => sum + size, 0);
+    const expected = groupBytes(weights);
+    if (expected !== undefined && found !== expected) {
+      throw new CheckpointError(
+        'corrupt',
+        `${paths.join(', ')} beside ${file}: ${found} bytes where its weights take ${expected}; ` +
+          `save or copy the model again`,
+      );
+    }
+    all.push(...shards);
+  }
+  return all;
+}
+
+/** A whole file. Straight into its final buffer: weights are large. */
+async function readBytes(file: string, size: number): Promise<ArrayBuffer> {
+  const what = `${file} cannot be read`;
+  const handle = await fs.open(file).catch(failing(what));
+  try {
+    const bytes = new Uint8Array(size);
+    for (let done = 0; done < size;) {
+      const length = Math.min(READ_BYTES, size - done);
+      const { bytesRead } = await handle.read(bytes, done, length).catch(failing(what));
+      if (bytesRead === 0) {
+        throw new CheckpointError('corrupt', `${file} ends after ${done} of ${size} bytes`);
+      }
+      done += bytesRead;
+    }
+    return bytes.buffer;
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,196 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+import { scoreDropoutFactors } from '../dropout';
+import { accumulate, free, tidyAll } from '../engine/tensors';
+import { batchMatMul } from '../mat_mul';
+import { mergeHeads, padTime, sliceTime, splitHeads } from './heads';
+import { type AttentionMasks, type ChunkMask, chunkMask } from './mask';
+
+/** Scores held at a time when `chunkSize` is left to the op: 16 MB in float32. */
+const SCORES_AT_A_TIME = 2 ** 22;
+
+/** How to attend, besides which keys are seen. */
+export interface AttentionSettings {
+  /** Divides the widths of queries, keys and values. */
+  numHeads: number;
+  /** Factor of the scores; `1 / sqrt(depth)` for scaled dot products. */
+  scale: number;
+  /**
+   * Queries whose scores are in memory at a time. The result does not depend on it. Null: as many
+   * as keep the scores below 16 MB.
+   */
+  chunkSize: number | null;
+  /** Rate at which attention weights are dropped, in [0, 1). */
+  dropRate: number;
+  /** Seed of the dropout. */
+  seed: number;
+}
+
+/** Queries `[batch, t, heads * d]`, keys `[batch, s, heads * d]`, values `[batch, s, heads * e]`. */
+export interface AttentionOperands {
+  query: tf.Tensor;
+  key: tf.Tensor;
+  value: tf.Tensor;
+}
+
+/** Gradients of the operands. */
+export type AttentionGradients = AttentionOperands;
+
+/** How to attend, and what to. */
+export type MaskedSettings = AttentionSettings & AttentionMasks;
+type Range = readonly [start: number, end: number];
+
+function chunks(entries: number, queries: number, keys: number, size: number | null): Range[] {
+  const fitting = Math.floor(SCORES_AT_A_TIME / Math.max(1, entries * keys));
+  const rows = Math.max(1, size ?? Math.min(queries, fitting));
+  return Array.from({ length: Math.ceil(queries / rows) }, (_, i) => [
+    i * rows,
+    Math.min(queries, (i + 1) * rows),
+  ]);
+}
+
+/** Multiplies the `[batch * heads, rows, depth]` result or gradient of blind queries by 0. */
+function blinded(x: tf.Tensor, { sighted }: ChunkMask, numHeads: number): tf.Tensor {
+  if (!sighted) return x;
+  const [entries, rows, depth] = x.shape as [number, number, number];
+  const split = tf.reshape(x, [entries / numHeads, numHeads, rows, depth]);
+  return tf.reshape(tf.mul(split, sighted), x.shape);
+}
+
+/** Attention weights before dropout, `[batch * heads, rows, keys]`. */
+function weights(
+  query: tf.Tensor,
+  key: tf.Tensor,
+  { bias }: ChunkMask,
+  numHeads: number,
+): tf.Tensor {
+  return tf.tidy(() => {
+    const scores = batchMatMul(query, key, false, true);
+    if (!bias) return tf.softmax(scores);
+    const [entries, rows, keys] = scores.shape;
+    const split = tf.reshape(scores, [entries / numHeads, numHeads, rows, keys]);
+    const masked = tf.add(split, bias);
+    free(scores, split);
+    return tf.softmax(tf.reshape(masked, [entries, rows, keys]));
+  });
+}
+
+/** Output `[batch, t, heads * e]`, without a tape node. */
+export function attentionForward(
+  { query, key, value }: AttentionOperands,
+  settings: MaskedSettings,
+): tf.Tensor {
+  const { numHeads, scale } = settings;
+  return tf.tidy(() => {
+    const q = splitHeads(scale === 1 ? query : tf.mul(query, scale), numHeads);
+    const [k, v] = [splitHeads(key, numHeads), splitHeads(value, numHeads)];
+    const [entries, queries] = q.shape;
+    const keys = k.shape[1];
+    const parts = chunks(entries, queries, keys, settings.chunkSize).map(([start, end]) =>
+      tf.tidy(() => {
+        const mask = chunkMask(settings, start, end, keys);
+        const p = weights(sliceTime(q, start, end), sliceTime(k, 0, mask.keys), mask, numHeads);
+        const dropped = scoreDropoutFactors(
+          [entries, queries, keys],
+          [start, end],
+          mask.keys,
+          settings.dropRate,
+          settings.seed,
+        );
+        const used = dropped ? tf.mul(p, dropped) : p;
+        return blinded(batchMatMul(used, sliceTime(v, 0, mask.keys)), mask, numHeads);
+      }),
+    );
+    return mergeHeads(parts.length === 1 ? (parts[0] as tf.Tensor) : tf.concat(parts, 1), numHeads);
+  });
+}
+
+/**
+ * Gradients of `attentionForward`. Recomputes the scores chunk by chunk; the row sums that the
+ * softmax's gradient needs are those of `dOutput * output` (Dao et al. 2022, arXiv 2205.14135).
+ */
+export function attentionBackward(
+  dOutput: tf.Tensor,
+  output: tf.Tensor,
+  { query, key, value }: AttentionOperands,
+  settings: MaskedSettings,
+): AttentionGradients {
+  const { numHeads, scale } = settings;
+  return tidyAll(() => {
+    const q = splitHeads(scale === 1 ? query : tf.mul(query, scale), numHeads);
+    const [k, v] = [splitHeads(key, numHeads), splitHeads(value, numHeads)];
+    const dO = splitHeads(dOutput, numHeads);
+    const along = rowSums(dO, splitHeads(output, numHeads));
+    const [entries, queries] = q.shape;
+    const keys = k.shape[1];
+    const dQueries: tf.Tensor[] = [];
+    const dKeysValues: (tf.Tensor | null)[] = [null, null];
+    for (const [start, end] of chunks(entries, queries, keys, settings.chunkSize)) {
+      const { dq, dk, dv } = tidyAll(() => {
+        const mask = chunkMask(settings, start, end, keys);
+        const dropped = scoreDropoutFactors(
+          [entries, queries, keys],
+          [start, end],
+          mask.keys,
+          settings.dropRate,
+          settings.seed,
+        );
+        return chunkBackward(
+          sliceTime(q, start, end),
+          sliceTime(k, 0, mask.keys),
+          sliceTime(v, 0, mask.keys),
+          blinded(sliceTime(dO, start, end), mask, numHeads),
+          sliceTime(along, start, end),
+          mask,
+          dropped,
+          numHeads,
+        );
+      });
+      dQueries.push(dq);
+      [dk, dv].forEach((d, i) => {
+        accumulate(dKeysValues, i, padTime(d, keys));
+        free(d);
+      });
+    }
+    free(q, k, v, dO, along);
+    const dq = dQueries.length === 1 ? (dQueries[0] as tf.Tensor) : tf.concat(dQueries, 1);
+    const merged = mergeHeads(dq, numHeads);
+    return {
+      query: scale === 1 ? merged : tf.mul(merged, scale),
+      key: mergeHeads(dKeysValues[0] as tf.Tensor, numHeads),
+      value: mergeHeads(dKeysValues[1] as tf.Tensor, numHeads),
+    };
+  });
+}
+
+function rowSums(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => tf.sum(tf.mul(a, b), -1, true));
+}
+
+function chunkBackward(
+  q: tf.Tensor,
+  k: tf.Tensor,
+  v: tf.Tensor,
+  dO: tf.Tensor,
+  along: tf.Tensor,
+  mask: ChunkMask,
+  dropped: tf.Tensor | null,
+  numHeads: number,
+): { dq: tf.Tensor; dk: tf.Tensor; dv: tf.Tensor } {
+  const p = weights(q, k, mask, numHeads);
+  const used = dropped ? tf.mul(p, dropped) : p;
+  const dv = batchMatMul(used, dO, true);
+  if (used !== p) free(used);
+  const dUsed = batchMatMul(dO, v, false, true);
+  const dp = dropped ? tf.mul(dUsed, dropped) : dUsed;
+  if (dp !== dUsed) free(dUsed);
+  free(dropped);
+  const centered = tf.sub(dp, along);
+  free(dp);
+  const dScores = tf.mul(p, centered);
+  free(p, centered);
+  const dq = batchMatMul(dScores, k);
+  const dk = batchMatMul(dScores, q, true);
+  free(dScores);
+  return { dq, dk, dv };
+}

@@ -1,0 +1,268 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+import { depthwiseBackwardInput, depthwiseBackwardKernel, depthwiseConv } from '../depthwise_conv';
+import { isTapeOn } from '../engine/engine';
+import { free, tidyAll } from '../engine/tensors';
+import { type FoldedGelu, foldedGelu, gelu } from '../gelu';
+import type { CurvePoint } from '../gelu_curve';
+import { layerNorm, normalize, normalizeBackward } from '../layer_norm';
+import { linear } from '../linear';
+import { affine2d, columnSum, matMul2d, toMatrix } from '../mat_mul';
+import {
+  type FunctionGradients,
+  type LevelContext,
+  type LevelFunction,
+  type LinearizedFunction,
+} from '../reversible/level_function';
+import { survivalMask } from '../stochastic_depth';
+
+/** Weights of a ConvNeXt block with `c` channels and hidden width `m`, in gradient order. */
+export interface ConvNextWeights<T extends tf.Tensor = tf.Tensor> {
+  /** `[k, k, c, 1]` */
+  depthwiseKernel: T;
+  /** `[c]` */
+  depthwiseBias: T;
+  /** LayerNorm scale, `[c]` */
+  gamma: T;
+  /** LayerNorm shift, `[c]` */
+  beta: T;
+  /** `[c, m]` */
+  expandKernel: T;
+  /** `[m]` */
+  expandBias: T;
+  /** `[m, c]` */
+  projectKernel: T;
+  /** `[c]` */
+  projectBias: T;
+  /** `[c]` */
+  layerScale: T;
+}
+
+/**
+ * LayerNorm's scale and shift folded into the expansion, and layer scale into the projection, so
+ * that the big tensors see only normalise, product, GELU, product. `(x g + b) W + c = x (g W) +
+ * (b W + c)`. GELU's own factors go the same way.
+ */
+interface FoldedWeights {
+  w1: tf.Tensor2D;
+  b1: tf.Tensor;
+  w2: tf.Tensor2D;
+  b2: tf.Tensor;
+  gelu: FoldedGelu;
+}
+
+/** Multiplies small vectors by GELU's factor, where it has one. */
+function scaled(x: tf.Tensor, { scale }: FoldedGelu): tf.Tensor {
+  return scale === 1 ? x : tf.mul(x, scale);
+}
+
+function fold(w: ConvNextWeights): FoldedWeights {
+  return tidyAll(() => {
+    const g = foldedGelu();
+    const shift = tf.reshape(w.beta, [1, -1]) as tf.Tensor2D;
+    const bias = tf.add(
+      tf.reshape(tf.matMul(shift, w.expandKernel as tf.Tensor2D), [-1]),
+      w.expandBias,
+    );
+    return {
+      w1: tf.mul(tf.reshape(scaled(w.gamma, g), [-1, 1]), w.expandKernel) as tf.Tensor2D,
+      b1: scaled(bias, g),
+      w2: tf.mul(w.projectKernel, scaled(w.layerScale, g)) as tf.Tensor2D,
+      b2: tf.mul(w.projectBias, w.layerScale),
+      gelu: g,
+    };
+  });
+}
+
+/** Of the branch up to the expansion. */
+interface BranchStart {
+  /** Normalised depthwise output, `[pixels, c]`, and its factor `[pixels, 1]`. */
+  xhat: tf.Tensor;
+  rstd: tf.Tensor;
+  /** Before the folded GELU, `[pixels, m]`. */
+  hidden: tf.Tensor;
+}
+
+/** What is kept for the gradients. */
+interface Activations {
+  xhat: tf.Tensor;
+  rstd: tf.Tensor;
+  activated: CurvePoint;
+}
+
+function branchForward(x: tf.Tensor, w: ConvNextWeights, f: FoldedWeights): BranchStart {
+  return tf.tidy(() => {
+    const u = tf.fused.depthwiseConv2d({
+      x: x as tf.Tensor4D,
+      filter: w.depthwiseKernel as tf.Tensor4D,
+      strides: 1,
+      pad: 'same',
+      bias: w.depthwiseBias,
+    });
+    const { xhat, rstd } = normalize(u);
+    const rows = toMatrix(xhat);
+    free(u, xhat);
+    return { xhat: rows, rstd: tf.reshape(rstd, [-1, 1]), hidden: affine2d(rows, f.w1, f.b1) };
+  });
+}
+
+/** The block's output; frees `activated`, the GELU's. */
+function project(
+  x: tf.Tensor,
+  activated: tf.Tensor,
+  f: FoldedWeights,
+  mask: tf.Tensor | null,
+): tf.Tensor {
+  return tf.tidy(() => {
+    const y = tf.reshape(affine2d(activated, f.w2, f.b2), x.shape);
+    free(activated);
+    return tf.add(x, mask ? tf.mul(y, mask) : y);
+  });
+}
+
+/**
+ * ConvNeXt block (Liu et al. 2022, arXiv 2201.03545; RevCol section 2.2): depthwise convolution,
+ * LayerNorm, linear, exact GELU, linear, layer scale, stochastic depth, plus the input, with a
+ * hand-written VJP.
+ */
+export class ConvNextFunction implements LevelFunction {
+  readonly weights: readonly tf.Variable[];
+  readonly state: readonly tf.Variable[] = [];
+
+  /**
+   * @param w the block's variables
+   * @param dropRate probability with which a sample skips the block in training, in [0, 1)
+   * @param trainable whether weight gradients are wanted
+   */
+  constructor(
+    private readonly w: ConvNextWeights<tf.Variable>,
+    private readonly dropRate: number,
+    private readonly trainable: boolean,
+  ) {
+    this.weights = trainable ? Object.values(w) : [];
+  }
+
+  private mask(x: tf.Tensor, context: LevelContext): tf.Tensor | null {
+    return context.training ? survivalMask(x.shape, this.dropRate, context.seed) : null;
+  }
+
+  forward(inputs: readonly tf.Tensor[], context: LevelContext): tf.Tensor {
+    const x = inputs[0] as tf.Tensor;
+    return isTapeOn() ? this.composed(x, context) : this.folded(x, context);
+  }
+
+  private composed(x: tf.Tensor, context: LevelContext): tf.Tensor {
+    const { w } = this;
+    return tf.tidy(() => {
+      const normed = layerNorm(
+        depthwiseConv(x, w.depthwiseKernel, w.depthwiseBias),
+        w.gamma,
+        w.beta,
+      );
+      const hidden = gelu(linear(normed, w.expandKernel, w.expandBias));
+      const y = tf.mul(linear(hidden, w.projectKernel, w.projectBias), w.layerScale);
+      const mask = this.mask(x, context);
+      return tf.add(x, mask ? tf.mul(y, mask) : y);
+    });
+  }
+
+  private folded(x: tf.Tensor, context: LevelContext): tf.Tensor {
+    return tf.tidy(() => {
+      const f = fold(this.w);
+      const { xhat, rstd, hidden } = branchForward(x, this.w, f);
+      free(xhat, rstd);
+      const activated = f.gelu.forward(hidden);
+      free(hidden);
+      return project(x, activated, f, this.mask(x, context));
+    });
+  }
+
+  linearize(inputs: readonly tf.Tensor[], context: LevelContext): LinearizedFunction {
+    const x = tf.clone(inputs[0] as tf.Tensor);
+    const mask = this.mask(x, context);
+    const f = fold(this.w);
+    const { xhat, rstd, hidden } = branchForward(x, this.w, f);
+    const activated = f.gelu.at(hidden);
+    return {
+      output: project(x, activated.value(), f, mask),
+      pullback: (dOutput) => {
+        const gradients = this.pullback(dOutput, x, mask, f, { xhat, rstd, activated });
+        free(x, mask);
+        return gradients;
+      },
+    };
+  }
+
+  private pullback(
+    dOutput: tf.Tensor,
+    x: tf.Tensor,
+    mask: tf.Tensor | null,
+    f: FoldedWeights,
+    { xhat, rstd, activated }: Activations,
+  ): FunctionGradients {
+    const { w, trainable } = this;
+    return tidyAll(() => {
+      const dy = toMatrix(mask ? tf.mul(dOutput, mask) : dOutput);
+      const second = trainable ? this.projectGradients(dy, activated.value(), f) : [];
+      const dActivated = matMul2d(dy, f.w2, false, true);
+      const dHidden = activated.pullback(dActivated);
+      free(dActivated, f.w2, f.b2);
+      const first = trainable ? this.expandGradients(dHidden, xhat, f) : [];
+      const dXhat = matMul2d(dHidden, f.w1, false, true);
+      free(dHidden, f.w1, f.b1);
+      const dNormInput = normalizeBackward(dXhat, { xhat, rstd });
+      free(dXhat, xhat, rstd);
+      const du = tf.reshape(dNormInput, x.shape);
+      const dWeights = trainable
+        ? [
+            depthwiseBackwardKernel(du, x, w.depthwiseKernel.shape),
+            columnSum(dNormInput),
+            ...first,
+            ...second,
+          ]
+        : [];
+      const dBranch = depthwiseBackwardInput(du, w.depthwiseKernel, x.shape);
+      return { dInputs: [tf.add(dOutput, dBranch)], dWeights };
+    });
+  }
+
+  /** Gradients of projectKernel, projectBias, layerScale through their folded product. */
+  private projectGradients(
+    dy: tf.Tensor,
+    activated: tf.Tensor,
+    { gelu: g }: FoldedWeights,
+  ): tf.Tensor[] {
+    const { w } = this;
+    return tf.tidy(() => {
+      const dW2 = matMul2d(activated, dy, true);
+      free(activated);
+      const db2 = columnSum(dy);
+      const throughKernel = scaled(columnSum(tf.mul(dW2, w.projectKernel)), g);
+      return [
+        tf.mul(dW2, scaled(w.layerScale, g)),
+        tf.mul(db2, w.layerScale),
+        tf.add(throughKernel, tf.mul(db2, w.projectBias)),
+      ];
+    });
+  }
+
+  /** Gradients of gamma, beta, expandKernel, expandBias through their folded product. */
+  private expandGradients(
+    dHidden: tf.Tensor,
+    xhat: tf.Tensor,
+    { gelu: g }: FoldedWeights,
+  ): tf.Tensor[] {
+    const { w } = this;
+    return tf.tidy(() => {
+      const dW1 = matMul2d(xhat, dHidden, true);
+      const db1 = scaled(columnSum(dHidden), g);
+      const dGamma = scaled(tf.sum(tf.mul(dW1, w.expandKernel), 1), g);
+      const dBeta = tf.reshape(matMul2d(w.expandKernel, tf.reshape(db1, [-1, 1])), [-1]);
+      const dKernel = tf.add(
+        tf.mul(dW1, tf.reshape(scaled(w.gamma, g), [-1, 1])),
+        tf.mul(tf.reshape(w.beta, [-1, 1]), tf.reshape(db1, [1, -1])),
+      );
+      return [dGamma, dBeta, dKernel, db1];
+    });
+  }
+}

@@ -1,0 +1,169 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+import { isTapeOn } from '../engine/engine';
+import { free, tidyAll } from '../engine/tensors';
+import { layerNorm, normalize, normalizeBackward } from '../layer_norm';
+import { linear } from '../linear';
+import { affine2d, columnSum, matMul2d, toMatrix } from '../mat_mul';
+import {
+  patchConv,
+  patchConvBackwardInput,
+  patchConvBackwardKernel,
+  patchConvForward,
+} from '../patch_conv';
+import { type LevelFunction, type LinearizedFunction } from '../reversible/level_function';
+import { upsampleBackward, upsampleForward, upsampleNearest } from '../upsample';
+
+/** Weights of one path of a fusion: a projection and its LayerNorm, in gradient order. */
+export interface PathWeights<T extends tf.Tensor = tf.Tensor> {
+  /** `[s, s, in, out]` for a patch convolution, `[in, out]` for a linear layer. */
+  kernel: T;
+  /** `[out]` */
+  bias: T;
+  /** LayerNorm scale, `[out]` */
+  gamma: T;
+  /** LayerNorm shift, `[out]` */
+  beta: T;
+}
+
+interface PathActivations {
+  xhat: tf.Tensor;
+  rstd: tf.Tensor;
+}
+
+function isPatch(w: PathWeights): boolean {
+  return w.kernel.rank === 4;
+}
+
+function projectForward(x: tf.Tensor, w: PathWeights): tf.Tensor {
+  if (isPatch(w)) return patchConvForward(x, w.kernel, w.bias);
+  return tf.tidy(() =>
+    tf.reshape(affine2d(toMatrix(x), w.kernel, w.bias), [
+      ...x.shape.slice(0, -1),
+      w.kernel.shape[1] as number,
+    ]),
+  );
+}
+
+function pathForward(x: tf.Tensor, w: PathWeights): PathActivations & { y: tf.Tensor } {
+  return tidyAll(() => {
+    const projected = projectForward(x, w);
+    const { xhat, rstd } = normalize(projected);
+    free(projected);
+    return { xhat, rstd, y: tf.add(tf.mul(xhat, w.gamma), w.beta) };
+  });
+}
+
+/** Gradients of a path; frees its activations. `dWeights` is empty when not `trainable`. */
+function pathBackward(
+  dy: tf.Tensor,
+  x: tf.Tensor,
+  w: PathWeights,
+  { xhat, rstd }: PathActivations,
+  trainable: boolean,
+): { dx: tf.Tensor; dWeights: tf.Tensor[] } {
+  return tidyAll(() => {
+    const norm = trainable ? [columnSum(toMatrix(tf.mul(dy, xhat))), columnSum(toMatrix(dy))] : [];
+    const dProjected = normalizeBackward(tf.mul(dy, w.gamma), { xhat, rstd });
+    free(xhat, rstd);
+    const rows = toMatrix(dProjected);
+    const dWeights = trainable
+      ? [
+          isPatch(w)
+            ? patchConvBackwardKernel(dProjected, x, w.kernel.shape)
+            : matMul2d(toMatrix(x), rows, true),
+          columnSum(rows),
+          ...norm,
+        ]
+      : [];
+    const dx = isPatch(w)
+      ? patchConvBackwardInput(dProjected, w.kernel, x.shape)
+      : tf.reshape(matMul2d(rows, w.kernel, false, true), x.shape);
+    return { dx, dWeights };
+  });
+}
+
+function pathComposed(x: tf.Tensor, w: PathWeights): tf.Tensor {
+  const projected = isPatch(w) ? patchConv(x, w.kernel, w.bias) : linear(x, w.kernel, w.bias);
+  return layerNorm(projected, w.gamma, w.beta);
+}
+
+/** Resizes an image to another's height and width; tensors of other ranks pass unchanged. */
+function resizeLike(y: tf.Tensor, like: tf.Tensor): tf.Tensor {
+  const [, height, width] = like.shape as [number, number, number];
+  if (y.rank !== 4 || (y.shape[1] === height && y.shape[2] === width)) return y;
+  return isTapeOn() ? upsampleNearest(y, height, width) : upsampleForward(y, height, width);
+}
+
+/**
+ * Level fusion (paper section 2.2, figure 2c): the sum of a path from the level below in the same
+ * column (down: strided convolution + LayerNorm, or nothing at level 0), one from the level above
+ * in the previous column (up: linear + LayerNorm + nearest resize), and, in the Huge variant's
+ * level 0, one from the previous column's top level.
+ */
+export class FusionFunction implements LevelFunction {
+  readonly weights: readonly tf.Variable[];
+  readonly state: readonly tf.Variable[] = [];
+
+  /**
+   * @param paths one entry per input; null passes the input through, which only the first, the
+   *   lower operand, may do
+   * @param trainable whether weight gradients are wanted
+   */
+  constructor(
+    private readonly paths: readonly (PathWeights<tf.Variable> | null)[],
+    private readonly trainable: boolean,
+  ) {
+    this.weights = trainable
+      ? paths.flatMap((p) => (p ? [p.kernel, p.bias, p.gamma, p.beta] : []))
+      : [];
+  }
+
+  forward(inputs: readonly tf.Tensor[]): tf.Tensor {
+    return tf.tidy(() => {
+      const run = isTapeOn() ? pathComposed : (x: tf.Tensor, w: PathWeights) => pathForward(x, w).y;
+      return this.sum(
+        inputs.map((x, i) => {
+          const path = this.paths[i];
+          return path ? run(x, path) : x;
+        }),
+      );
+    });
+  }
+
+  private sum(operands: readonly tf.Tensor[]): tf.Tensor {
+    const [lower, ...rest] = operands as [tf.Tensor, ...tf.Tensor[]];
+    if (rest.length === 0) return tf.clone(lower);
+    return rest.reduce((total, y) => tf.add(total, resizeLike(y, lower)), lower);
+  }
+
+  linearize(inputs: readonly tf.Tensor[]): LinearizedFunction {
+    const xs = inputs.map((x) => tf.clone(x));
+    const runs = xs.map((x, i) => {
+      const path = this.paths[i];
+      return path ? pathForward(x, path) : null;
+    });
+    const shapes = xs.map((x, i) => runs[i]?.y.shape ?? x.shape);
+    const output = tf.tidy(() => this.sum(xs.map((x, i) => runs[i]?.y ?? x)));
+    runs.forEach((run) => free(run?.y));
+    return {
+      output,
+      pullback: (dOutput) => {
+        const parts = xs.map((x, i) => {
+          const [path, run] = [this.paths[i], runs[i]];
+          if (!path || !run) return { dx: tf.clone(dOutput), dWeights: [] };
+          const shape = shapes[i] as number[];
+          const dy = x.rank === 4 ? upsampleBackward(dOutput, shape) : tf.clone(dOutput);
+          const part = pathBackward(dy, x, path, run, this.trainable);
+          free(dy);
+          return part;
+        });
+        free(...xs);
+        return {
+          dInputs: parts.map((p) => p.dx),
+          dWeights: parts.flatMap((p) => p.dWeights),
+        };
+      },
+    };
+  }
+}

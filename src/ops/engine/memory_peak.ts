@@ -1,0 +1,36 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+import { watchBytes } from './engine';
+
+/** What `memoryPeak` resolves to. */
+export interface MemoryPeak<T> {
+  result: T;
+  /** Largest number of bytes in live tensors while `fn` ran, what lived before included. */
+  peakBytes: number;
+}
+
+/**
+ * Runs `fn` and reports the largest number of bytes that tensors held at any moment of it, exact and
+ * at no cost in speed. Counts what `tf.memory().numBytes` counts: every tensor by its size, so clones
+ * and reshaped views as if they did not share data, but not the scratch memory of a backend's
+ * kernels, nor memory that a backend pools.
+ *
+ * @param fn synchronous or asynchronous; with an asynchronous one, whatever else runs meanwhile
+ *   counts as well
+ * @throws whatever `fn` throws; measuring has ended then
+ *
+ * @example
+ * const { peakBytes } = await memoryPeak(() => model.trainOnBatch(x, y));
+ */
+export async function memoryPeak<T>(fn: () => T | Promise<T>): Promise<MemoryPeak<T>> {
+  let peakBytes = tf.memory().numBytes;
+  const stop = watchBytes((bytes) => {
+    peakBytes = Math.max(peakBytes, bytes);
+  });
+  try {
+    const result = await fn();
+    return { result, peakBytes };
+  } finally {
+    stop();
+  }
+}

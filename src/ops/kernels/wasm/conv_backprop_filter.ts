@@ -1,0 +1,78 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+import { floats, pointer, type WasmBackend, type WasmKernel, withScratch } from './backend';
+import { type ConvGeometry, convGeometry, forEachTap } from './conv_geometry';
+import { transpose } from './layout';
+import { simdKernels } from './simd_module';
+
+/**
+ * Gradient of `tf.conv2d` with respect to its filter, which tfjs 4.22 lacks on wasm. Inputs: x
+ * `[batch, height, width, channels]` and dy, or NCHW; attributes: strides, pad, dataFormat,
+ * dimRoundingMode, filterShape. Gives `filterShape`.
+ */
+export const convBackpropFilter: WasmKernel<'x' | 'dy'> = {
+  name: tf.Conv2DBackpropFilter,
+  float32Inputs: ['x', 'dy'],
+  run(backend, { x, dy }, attrs) {
+    const filterShape = attrs['filterShape'] as number[];
+    const geometry = convGeometry(this.name, x.shape, filterShape, dy.shape, attrs, false);
+    const dw = backend.makeOutput(filterShape, 'float32');
+    if (geometry.channelsLast) {
+      filterGradient(backend, x, dy, dw, geometry);
+    } else {
+      const [xLast, dyLast] = [x, dy].map((info) => transpose(backend, info, [0, 2, 3, 1])) as [
+        tf.TensorInfo,
+        tf.TensorInfo,
+      ];
+      filterGradient(backend, xLast, dyLast, dw, geometry);
+      backend.disposeData(xLast.dataId);
+      backend.disposeData(dyLast.dataId);
+    }
+    return dw;
+  },
+};
+
+function filterGradient(
+  backend: WasmBackend,
+  x: tf.TensorInfo,
+  dy: tf.TensorInfo,
+  dw: tf.TensorInfo,
+  g: ConvGeometry,
+): void {
+  const simd = simdKernels(backend);
+  if (simd == null || g.batch * g.outHeight * g.outWidth === 0) {
+    filterGradientLoops(floats(backend, x), floats(backend, dy), floats(backend, dw), g);
+    return;
+  }
+  withScratch(backend, simd.BLOCK_SCRATCH.value, (scratch) => {
+    simd.convFilterGrad(
+      pointer(backend, x),
+      pointer(backend, dy),
+      pointer(backend, dw),
+      ...[g.batch, g.height, g.width, g.channels, g.outHeight, g.outWidth, g.outChannels],
+      ...[g.filterHeight, g.filterWidth, g.strideHeight, g.strideWidth, g.top, g.left],
+      scratch,
+    );
+  });
+}
+
+/** The same in JavaScript, summed in float64; NHWC. */
+function filterGradientLoops(
+  x: Float32Array,
+  dy: Float32Array,
+  dw: Float32Array,
+  g: ConvGeometry,
+): void {
+  const sums = new Float64Array(dw.length);
+  forEachTap(g, (outPixel, pixel, tap) => {
+    for (let i = 0; i < g.channels; i++) {
+      const value = x[pixel * g.channels + i] as number;
+      const at = (tap * g.channels + i) * g.outChannels;
+      for (let j = 0; j < g.outChannels; j++) {
+        const product = value * (dy[outPixel * g.outChannels + j] as number);
+        sums[at + j] = (sums[at + j] as number) + product;
+      }
+    }
+  });
+  dw.set(sums);
+}

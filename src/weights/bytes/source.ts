@@ -1,0 +1,154 @@
+/** Opening the bytes of a checkpoint, wherever they are. */
+
+import { messageOf } from '../../common/messages';
+import { runsInNode } from '../../common/node';
+import { CheckpointError } from '../errors';
+import { type ByteSource, checkRange } from './byte_source';
+import { nodeFileSystem } from './node_file_system';
+import { readAhead } from './read_ahead';
+import { openUrl, type UrlOptions } from './url_source';
+
+export type { ByteSource };
+
+/** What can be opened: a Node path or URL string, bytes, a `Blob` or `File`, a `URL`, a source. */
+export type CheckpointSource = string | ArrayBuffer | Uint8Array | Blob | URL | ByteSource;
+
+/** Options of {@link openSource}. */
+export type SourceOptions = UrlOptions;
+
+/** Bytes fetched at once where single reads are dear. */
+const FILE_WINDOW = 1 << 20;
+const URL_WINDOW = 4 << 20;
+
+/** A source over bytes in memory; reads share that memory. */
+export function memorySource(bytes: Uint8Array, label = 'ArrayBuffer'): ByteSource {
+  const source: ByteSource = {
+    size: bytes.byteLength,
+    label,
+    read: async (offset, length) => {
+      checkRange(source, offset, length);
+      return bytes.subarray(offset, offset + length);
+    },
+  };
+  return source;
+}
+
+/** A source over a `Blob` or `File`; only what is read is brought into memory. */
+export function blobSource(blob: Blob, label = 'Blob'): ByteSource {
+  const source: ByteSource = {
+    size: blob.size,
+    label,
+    read: async (offset, length) => {
+      checkRange(source, offset, length);
+      try {
+        return new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer());
+      } catch (error) {
+        throw new CheckpointError('io', `${label} cannot be read: ${messageOf(error)}`, {
+          cause: error,
+        });
+      }
+    },
+  };
+  return source;
+}
+
+/**
+ * A source over a file, in Node.
+ *
+ * @throws {CheckpointError} `io` where there is no such file or it may not be read.
+ */
+export async function fileSource(path: string): Promise<ByteSource> {
+  const fs = await nodeFileSystem();
+  const fail = (error: unknown): never => {
+    throw new CheckpointError('io', `${path} cannot be read: ${messageOf(error)}`, {
+      cause: error,
+    });
+  };
+  const handle = await fs.open(path, 'r').catch(fail);
+  const stat = await handle.stat();
+  if (!stat.isFile()) {
+    await handle.close();
+    throw new CheckpointError('io', `${path} is not a file`);
+  }
+  const source: ByteSource = {
+    size: stat.size,
+    label: path,
+    read: async (offset, length) => {
+      checkRange(source, offset, length);
+      const bytes = new Uint8Array(length);
+      let done = 0;
+      while (done < length) {
+        const { bytesRead } = await handle
+          .read(bytes, done, length - done, offset + done)
+          .catch(fail);
+        if (bytesRead === 0) {
+          throw new CheckpointError('io', `${path} became shorter while it was being read`);
+        }
+        done += bytesRead;
+      }
+      return bytes;
+    },
+    close: () => handle.close(),
+  };
+  return source;
+}
+
+const HAS_SCHEME = /^[a-z][a-z0-9+.-]+:/i;
+
+/**
+ * Opens a checkpoint's bytes without reading them all.
+ *
+ * A string with a scheme (`https:`, `blob:`, `data:`, `file:`) is a URL; any other string is a path
+ * in Node, and relative to the page in a browser. HTTP servers are asked for ranges; from one that
+ * ignores them the whole file is downloaded once.
+ *
+ * @throws {CheckpointError} `io` where the source cannot be reached; `unsupported` for a value that
+ * is none of the above.
+ */
+export async function openSource(
+  source: CheckpointSource,
+  options: SourceOptions = {},
+): Promise<ByteSource> {
+  if (typeof source === 'string') {
+    // One letter and a colon is a Windows drive, not a scheme.
+    if (HAS_SCHEME.test(source)) return openSource(new URL(source), options);
+    if (runsInNode()) return readAhead(await fileSource(source), FILE_WINDOW);
+    return openSource(new URL(source, globalThis.location?.href), options);
+  }
+  if (source instanceof URL) {
+    if (source.protocol === 'file:') return openSource(filePath(source));
+    const body = await openUrl(source.href, options);
+    return body instanceof Blob
+      ? readAhead(blobSource(body, source.href), FILE_WINDOW)
+      : readAhead(body, URL_WINDOW);
+  }
+  if (ArrayBuffer.isView(source)) {
+    return memorySource(new Uint8Array(source.buffer, source.byteOffset, source.byteLength));
+  }
+  if (isArrayBuffer(source)) return memorySource(new Uint8Array(source));
+  if (typeof Blob !== 'undefined' && source instanceof Blob) {
+    return readAhead(blobSource(source, (source as File).name ?? 'Blob'), FILE_WINDOW);
+  }
+  if (isByteSource(source)) return source;
+  throw new CheckpointError(
+    'unsupported',
+    `A checkpoint source must be a path, a URL, an ArrayBuffer, a Uint8Array, a Blob or a ` +
+      `ByteSource; got ${Object.prototype.toString.call(source)}`,
+  );
+}
+
+function filePath(url: URL): string {
+  const path = decodeURIComponent(url.pathname);
+  return /^\/[a-z]:\//i.test(path) ? path.slice(1) : path;
+}
+
+// By name, not instanceof: buffers from another realm (a test runner's, a frame's) count too.
+function isArrayBuffer(value: unknown): value is ArrayBuffer {
+  const tag = Object.prototype.toString.call(value);
+  return tag === '[object ArrayBuffer]' || tag === '[object SharedArrayBuffer]';
+}
+
+function isByteSource(value: unknown): value is ByteSource {
+  const candidate = value as ByteSource | null;
+  return typeof candidate?.read === 'function' && typeof candidate.size === 'number';
+}

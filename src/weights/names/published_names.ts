@@ -1,0 +1,80 @@
+/** The names in a checkpoint file, freed of what training code put before them. */
+
+import { CheckpointError } from '../errors';
+
+/** Names that every RevCol has once, the surest first; `$1` is what stands before. */
+const ANCHORS: readonly RegExp[] = [/^((?:.*\.)?)stem\.0\.weight$/, /^((?:.*\.)?)subnet0\.alpha0$/];
+
+/**
+ * What training code put before every published name: `module.` (DistributedDataParallel),
+ * `backbone.` (detectors), `model.` (Lightning), or any other. '' where there is nothing.
+ *
+ * @param names names of the file's tensors.
+ * @throws {CheckpointError} `mismatch` where the file holds several RevCols under prefixes.
+ */
+export function findPrefix(names: readonly string[]): string {
+  for (const anchor of ANCHORS) {
+    const prefixes = new Set<string>();
+    for (const name of names) {
+      const match = anchor.exec(name);
+      if (match) prefixes.add(match[1] ?? '');
+    }
+    const [prefix, ...others] = prefixes;
+    if (prefix === undefined) continue;
+    if (prefixes.has('')) return '';
+    if (others.length === 0) return prefix;
+    throw new CheckpointError(
+      'mismatch',
+      `The file holds ${prefixes.size} sets of weights; pass one of these as prefix: ` +
+        [...prefixes].slice(0, 5).join(' '),
+    );
+  }
+  return '';
+}
+
+/**
+ * Published name to name in the file; names without the prefix keep their own.
+ *
+ * @throws {CheckpointError} `mismatch` where a name is there with and without the prefix.
+ */
+export function withoutPrefix(names: readonly string[], prefix: string): Map<string, string> {
+  const published = new Map<string, string>();
+  for (const name of names) {
+    const bare = name.startsWith(prefix) ? name.slice(prefix.length) : name;
+    if (published.has(bare)) {
+      throw new CheckpointError(
+        'mismatch',
+        `The file holds both ${published.get(bare)} and ${name}; pass prefix: '' or rename one`,
+      );
+    }
+    published.set(bare, name);
+  }
+  return published;
+}
+
+/** Whether a published name belongs to a classifier. */
+export function isClassifier(published: string): boolean {
+  return /^cls(_blocks\.\d+)?\.classifier\./.test(published);
+}
+
+/** Whether a published name belongs to an image decoder of the intermediate supervision. */
+export function isDecoder(published: string): boolean {
+  return published.startsWith('decoder_blocks.');
+}
+
+/**
+ * Leaves out what only intermediate supervision uses: the decoders, and all classifiers but the
+ * last, which becomes the one classifier of a model without supervision.
+ */
+export function withoutSupervision(names: ReadonlyMap<string, string>): Map<string, string> {
+  const numberOf = (name: string): number => Number(/^cls_blocks\.(\d+)\./.exec(name)?.[1] ?? -1);
+  const last = [...names.keys()].reduce((most, name) => Math.max(most, numberOf(name)), -1);
+  const kept = new Map<string, string>();
+  for (const [name, inFile] of names) {
+    if (isDecoder(name)) continue;
+    const number = numberOf(name);
+    if (number < 0) kept.set(name, inFile);
+    else if (number === last) kept.set(name.replace(/^cls_blocks\.\d+\./, 'cls.'), inFile);
+  }
+  return kept;
+}

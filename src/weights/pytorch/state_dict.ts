@@ -1,0 +1,96 @@
+/** Finding the tensors in what a PyTorch checkpoint holds. */
+
+import { CheckpointError } from '../errors';
+import {
+  describe,
+  isTensor,
+  PickleDict,
+  type PickleValue,
+  type TensorView,
+} from '../pickle/values';
+
+/** Tensors by name, and what stood beside them. */
+export interface StateDict {
+  readonly tensors: ReadonlyMap<string, TensorView>;
+  readonly metadata: ReadonlyMap<string, PickleValue>;
+}
+
+/** Where training code keeps the weights, in this order. */
+const USUAL_KEYS = ['model', 'state_dict'] as const;
+
+/** A dict that refers to itself, or to one other many times, could be walked for ever. */
+const MAX_NESTING = 16;
+const MAX_VISITS = 1 << 14;
+const MAX_NAME = 1024;
+
+/**
+ * Chooses the weights in a checkpoint's top value: under `key` if given, else under `model`, else
+ * under `state_dict`, else the value itself. Tensors in nested dicts get dotted names.
+ *
+ * @throws {CheckpointError} `format` where there are no tensors; `mismatch` where `key` is absent.
+ */
+export function chooseStateDict(top: PickleValue, key?: string): StateDict {
+  if (!(top instanceof PickleDict)) {
+    throw new CheckpointError(
+      'format',
+      `The file holds ${describe(top)}, not a dict of weights; save with ` +
+        `torch.save({'model': model.state_dict()}, path)`,
+    );
+  }
+  const chosenKey = key ?? USUAL_KEYS.find((usual) => top.get(usual) instanceof PickleDict);
+  const chosen = chosenKey === undefined ? top : top.get(chosenKey);
+  if (!(chosen instanceof PickleDict)) {
+    throw new CheckpointError(
+      'mismatch',
+      `The file holds ${chosen === undefined ? 'nothing' : describe(chosen)} under ` +
+        `'${chosenKey}'; its keys are ${keyList(top)}`,
+    );
+  }
+  const tensors = new Map<string, TensorView>();
+  const metadata = new Map<string, PickleValue>();
+  collectTensors(chosen, tensors);
+  for (const [name, value] of top.entries()) {
+    const weights = value instanceof PickleDict || isTensor(value);
+    const inside = value === chosen || (chosen === top && weights);
+    if (typeof name === 'string' && !inside) metadata.set(name, value);
+  }
+  if (tensors.size === 0) {
+    const where = chosenKey === undefined ? 'the file' : `'${chosenKey}'`;
+    throw new CheckpointError(
+      'format',
+      `There are no tensors in ${where}; the file's keys are ${keyList(top)}`,
+    );
+  }
+  return { tensors, metadata };
+}
+
+function collectTensors(root: PickleDict, tensors: Map<string, TensorView>): void {
+  let visits = 0;
+  const visit = (dict: PickleDict, prefix: string, depth: number): void => {
+    for (const [key, value] of dict.entries()) {
+      if (typeof key !== 'string' && typeof key !== 'number') continue;
+      const name = `${prefix}${key}`;
+      if (++visits > MAX_VISITS || depth > MAX_NESTING || name.length > MAX_NAME) {
+        throw new CheckpointError(
+          'unsupported',
+          `The dict of weights is nested over ${MAX_NESTING} deep, or has over ${MAX_VISITS} ` +
+            `items, or names of over ${MAX_NAME} letters`,
+        );
+      }
+      if (value instanceof PickleDict) visit(value, `${name}.`, depth + 1);
+      else if (isTensor(value)) {
+        if (tensors.has(name)) {
+          throw new CheckpointError('corrupt', `The file holds two tensors named ${name}`);
+        }
+        tensors.set(name, value);
+      }
+    }
+  };
+  visit(root, '', 0);
+}
+
+function keyList(dict: PickleDict): string {
+  const keys = [...dict.entries()].map(([key]) => (typeof key === 'string' ? `'${key}'` : '...'));
+  const shown = keys.slice(0, 12).map((key) => key.slice(0, 80));
+  return `${shown.join(', ') || 'none'}${keys.length > shown.length ? ', ...' : ''}`;
+}

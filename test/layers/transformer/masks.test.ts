@@ -1,0 +1,216 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { KeyValueCache, layers } from 'tfjs-revcol';
+import { describeBackends, expectClose, expectNoLeak } from '../../support/backends';
+import { normalTensor, randomizeWeights } from '../../support/training_step';
+import { backboneArgs, IDS, makeModel, VOCABULARY, WIDTH } from './small_network';
+
+describeBackends('masks and causality of isotropic columns', () => {
+  test('masks made by the stem reach every block, in tf.model and tf.sequential', () => {
+    tf.tidy(() => {
+      const model = makeModel(backboneArgs());
+      const sequential = tf.sequential({
+        layers: [layers.revColBackbone({ ...backboneArgs(), inputShape: [null], dtype: 'int32' })],
+      });
+      sequential.setWeights(model.getWeights());
+      const short = tf.tensor2d([[3, 1, 4, 1]], undefined, 'int32');
+      const padded = tf.tensor2d([[3, 1, 4, 1, 0, 0]], undefined, 'int32');
+      for (const m of [model, sequential]) {
+        const expected = m.predict(short) as tf.Tensor;
+        const got = tf.slice(m.predict(padded) as tf.Tensor, [0, 0, 0], [1, 4, WIDTH]);
+        expectClose(got, expected, 2e-6, m.getClassName());
+      }
+      // Without the mask padding is seen.
+      const stem = layers.tokenEmbedding({
+        inputDim: VOCABULARY,
+        outputDim: WIDTH,
+        positions: 'learned',
+        sequenceLength: 8,
+      });
+      const unmasked = makeModel(backboneArgs({}, { stem }));
+      unmasked.setWeights(model.getWeights());
+      const seen = tf.slice(unmasked.predict(padded) as tf.Tensor, [0, 0, 0], [1, 4, WIDTH]);
+      expect(() => expectClose(seen, model.predict(short) as tf.Tensor, 1e-2)).toThrow();
+    });
+  });
+
+  test('a mask of an embedding before the backbone reaches every block and what follows', () => {
+    tf.tidy(() => {
+      const ids = tf.input({ shape: [null], dtype: 'int32' });
+      const embedded = tf.layers
+        .embedding({ inputDim: VOCABULARY, outputDim: 5, maskZero: true })
+        .apply(ids) as tf.SymbolicTensor;
+      const stem = layers.revColStem({ filters: WIDTH });
+      const features = layers.revColBackbone(backboneArgs({}, { stem })).apply(embedded);
+      const block = layers.transformerEncoderBlock({ numHeads: 2 });
+      const outputs = block.apply(features) as tf.SymbolicTensor;
+      const model = tf.model({ inputs: ids, outputs });
+      randomizeWeights(model.weights, 7);
+      const expected = model.predict(tf.tensor2d([[3, 1, 4]], undefined, 'int32')) as tf.Tensor;
+      const padded = model.predict(tf.tensor2d([[3, 1, 4, 0, 0]], undefined, 'int32'));
+      expectClose(tf.slice(padded as tf.Tensor, [0, 0, 0], [1, 3, WIDTH]), expected, 2e-6);
+    });
+  });
+
+  test('causal columns: no output depends on a later token', () => {
+    tf.tidy(() => {
+      const model = makeModel(backboneArgs({ useCausalMask: true }, { output: 'columns' }));
+      const [a, b] = [
+        [3, 1, 4, 1, 5, 9],
+        [3, 1, 4, 2, 6, 5],
+      ].map((ids) => model.predict(tf.tensor2d([ids], undefined, 'int32')) as tf.Tensor[]);
+      a?.forEach((y, i) => {
+        const [head, other] = [y, b?.[i] as tf.Tensor].map((u) =>
+          tf.slice(u, [0, 0, 0], [1, 3, WIDTH]).dataSync(),
+        );
+        expect(head).toEqual(other);
+        expect(() => expectClose(y, b?.[i] as tf.Tensor, 1e-2)).toThrow();
+      });
+    });
+  });
+
+  test.each(['reversible', 'stored'] as const)(
+    'causal columns, %s: no gradient flows to a later token',
+    (backprop) => {
+      tf.tidy(() => {
+        const stem = layers.revColStem({ filters: WIDTH });
+        const args = backboneArgs({ useCausalMask: true }, { stem, backprop });
+        const backbone = layers.revColBackbone(args);
+        const x = normalTensor([2, 6, 5], 1);
+        backbone.apply(x);
+        randomizeWeights(backbone.weights, 3);
+        const dx = tf.grad((u: tf.Tensor) =>
+          tf.sum(tf.slice(backbone.apply(u) as tf.Tensor, [0, 0, 0], [2, 3, WIDTH])),
+        )(x);
+        expect(tf.max(tf.abs(tf.slice(dx, [0, 3, 0], [2, 3, 5]))).dataSync()[0]).toBe(0);
+        expect(tf.max(tf.abs(tf.slice(dx, [0, 2, 0], [2, 1, 5]))).dataSync()[0]).toBeGreaterThan(0);
+        backbone.dispose();
+      });
+    },
+  );
+
+  test("padding of an encoder is hidden from a decoder's cross-attention", () => {
+    tf.tidy(() => {
+      const source = tf.input({ shape: [null], dtype: 'int32' });
+      const target = tf.input({ shape: [null], dtype: 'int32' });
+      const memory = layers.revColBackbone(backboneArgs()).apply(source) as tf.SymbolicTensor;
+      const hidden = layers.paddingMask().apply(source) as tf.SymbolicTensor;
+      const embedding = layers.tokenEmbedding({
+        inputDim: VOCABULARY,
+        outputDim: WIDTH,
+        maskZero: true,
+        positions: 'sinusoidal',
+      });
+      const decoder = layers.transformerDecoderBlock({ numHeads: 2 });
+      const outputs = decoder.apply([
+        embedding.apply(target) as tf.SymbolicTensor,
+        memory,
+        hidden,
+      ]) as tf.SymbolicTensor;
+      const model = tf.model({ inputs: [source, target], outputs });
+      randomizeWeights(model.weights, 7);
+      const predict = (sourceIds: number[], targetIds: number[]) =>
+        model.predict([
+          tf.tensor2d([sourceIds], undefined, 'int32'),
+          tf.tensor2d([targetIds], undefined, 'int32'),
+        ]) as tf.Tensor;
+      const expected = predict([3, 1, 4], [5, 2]);
+      const padded = predict([3, 1, 4, 0, 0], [5, 2, 0, 0]);
+      expectClose(tf.slice(padded, [0, 0, 0], [1, 2, WIDTH]), expected, 2e-6);
+    });
+  });
+
+  test('the mask of another branch of the model is refused, not used', () => {
+    tf.tidy(() => {
+      const embed = (maskZero: boolean) => {
+        const ids = tf.input({ shape: [null], dtype: 'int32' });
+        const embedding = layers.tokenEmbedding({ inputDim: 9, outputDim: WIDTH, maskZero });
+        const block = layers.transformerEncoderBlock({ numHeads: 2 });
+        return { ids, features: block.apply(embedding.apply(ids) as tf.SymbolicTensor) };
+      };
+      const [first, second] = [embed(true), embed(false)];
+      const outputs = [first, second].map(({ features }) => features as tf.SymbolicTensor);
+      const model = tf.model({ inputs: [first.ids, second.ids], outputs });
+      const ids = [tf.ones([1, 3], 'int32'), tf.ones([1, 4], 'int32')];
+      expect(() => model.predict(ids)).toThrow('maskZero: true');
+    });
+  });
+
+  test('masks reach columns that are put together by hand', () => {
+    tf.tidy(() => {
+      const ids = tf.input({ shape: [null], dtype: 'int32' });
+      const stem = layers
+        .tokenEmbedding({ inputDim: VOCABULARY, outputDim: WIDTH, maskZero: true })
+        .apply(ids) as tf.SymbolicTensor;
+      const options = {
+        isotropic: true,
+        channels: [WIDTH, WIDTH],
+        depths: [1, 1],
+        block: layers.transformerEncoderBlock({ numHeads: 2 }),
+      };
+      const first = layers.reversibleColumn(options).apply(stem) as tf.SymbolicTensor[];
+      const last = layers
+        .reversibleColumn({ ...options, output: 'last' })
+        .apply([stem, ...first]) as tf.SymbolicTensor;
+      const model = tf.model({ inputs: ids, outputs: last });
+      randomizeWeights(model.weights, 7);
+      const expected = model.predict(tf.tensor2d([[3, 1, 4]], undefined, 'int32')) as tf.Tensor;
+      const padded = model.predict(tf.tensor2d([[3, 1, 4, 0, 0]], undefined, 'int32')) as tf.Tensor;
+      expectClose(tf.slice(padded, [0, 0, 0], [1, 3, WIDTH]), expected, 2e-6);
+    });
+  });
+
+  test('token by token equals all at once; nothing leaks', async () => {
+    await expectNoLeak(() =>
+      tf.tidy(() => {
+        const backbone = layers.revColBackbone(backboneArgs({ useCausalMask: true }));
+        const ids = tf.tensor2d(IDS, undefined, 'int32');
+        backbone.apply(ids);
+        randomizeWeights(backbone.weights, 3);
+        const whole = backbone.apply(ids) as tf.Tensor;
+        const cache = new KeyValueCache();
+        const parts = [
+          [0, 3],
+          [3, 1],
+          [4, 2],
+        ].map(
+          ([start, count]) =>
+            backbone.apply(tf.slice(ids, [0, start as number], [2, count as number]), {
+              cache,
+            }) as tf.Tensor,
+        );
+        expectClose(tf.concat(parts, 1), whole, 2e-6);
+        cache.dispose();
+        const blind = layers.revColBackbone(backboneArgs());
+        expect(() => blind.apply(ids, { cache })).toThrow('set useCausalMask: true');
+        backbone.dispose();
+        blind.dispose();
+      }),
+    );
+  });
+});
+
+test('the reconstruction error is that of masked features', () => {
+  tf.tidy(() => {
+    const backbone = layers.revColBackbone(backboneArgs());
+    const ids = tf.tensor2d(IDS, undefined, 'int32');
+    backbone.apply(ids);
+    const errors = backbone.reconstructionError(ids);
+    expect(errors.length).toBe(2);
+    for (const { levels } of errors) for (const e of levels) expect(e).toBeLessThan(1e-3);
+  });
+});
+
+test('a mask that does not fit what the stem gives is refused', async () => {
+  const backbone = layers.revColBackbone(
+    backboneArgs({}, { stem: layers.revColStem({ filters: WIDTH }) }),
+  );
+  const x = normalTensor([2, 4, 5], 1);
+  tf.dispose(backbone.apply(x) as tf.Tensor);
+  const mask = tf.ones([2, 5]);
+  await expectNoLeak(() => {
+    expect(() => backbone.apply(x, { mask })).toThrow('mask of shape [2, 5]');
+  });
+  tf.dispose([x, mask]);
+  backbone.dispose();
+});

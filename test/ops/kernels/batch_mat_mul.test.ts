@@ -1,0 +1,99 @@
+import 'tfjs-revcol';
+import * as tf from '@tensorflow/tfjs';
+import * as fc from 'fast-check';
+
+import { SIMD_FLAG } from '../../../src/ops/kernels/wasm/simd_module';
+import { batchMatMul } from '../../../src/ops/mat_mul';
+import { describeBackends, expectClose, expectNoLeak } from '../../support/backends';
+import { normals } from '../../support/training_step';
+
+/** Products in double precision. */
+function reference(
+  a: Float32Array,
+  b: Float32Array,
+  [batch, m, k, n]: readonly [number, number, number, number],
+  transposeA: boolean,
+  transposeB: boolean,
+): Float64Array {
+  const c = new Float64Array(batch * m * n);
+  for (let e = 0; e < batch; e++) {
+    for (let i = 0; i < m; i++) {
+      for (let j = 0; j < n; j++) {
+        let sum = 0;
+        for (let l = 0; l < k; l++) {
+          const left = a[e * m * k + (transposeA ? l * m + i : i * k + l)] as number;
+          sum += left * (b[e * k * n + (transposeB ? j * k + l : l * n + j)] as number);
+        }
+        c[(e * m + i) * n + j] = sum;
+      }
+    }
+  }
+  return c;
+}
+
+const SIZE = fc.integer({ min: 1, max: 40 });
+
+function check(numRuns: number): void {
+  fc.assert(
+    fc.property(
+      fc.tuple(fc.integer({ min: 1, max: 4 }), SIZE, SIZE, SIZE),
+      fc.boolean(),
+      fc.boolean(),
+      ([batch, m, k, n], transposeA, transposeB) =>
+        tf.tidy(() => {
+          const [a, b] = [normals(1, batch * m * k), normals(2, batch * k * n)];
+          const c = batchMatMul(
+            tf.tensor(a, transposeA ? [batch, k, m] : [batch, m, k]),
+            tf.tensor(b, transposeB ? [batch, n, k] : [batch, k, n]),
+            transposeA,
+            transposeB,
+          );
+          expect(c.shape).toEqual([batch, m, n]);
+          expectClose(c, reference(a, b, [batch, m, k, n], transposeA, transposeB), 1e-6);
+        }),
+    ),
+    { numRuns, seed: 2 },
+  );
+}
+
+describeBackends('batches of matrix products', () => {
+  test('equal those in double precision', async () => {
+    await expectNoLeak(() => check(60));
+  });
+});
+
+describeBackends(
+  'the wasm kernel',
+  () => {
+    test('without SIMD gives the same', async () => {
+      tf.env().set(SIMD_FLAG, false);
+      try {
+        await expectNoLeak(() => check(20));
+      } finally {
+        tf.env().set(SIMD_FLAG, true);
+      }
+    });
+
+    test('refuses shapes that do not fit, and other dtypes', async () => {
+      await expectNoLeak(() =>
+        tf.tidy(() => {
+          const [a, b] = [tf.zeros([2, 3, 4]), tf.zeros([2, 3, 4])];
+          expect(() => batchMatMul(a, b)).toThrow('do not fit');
+          expect(() => batchMatMul(a, tf.zeros([1, 4, 3]))).toThrow('do not fit');
+          expect(() => batchMatMul(a, tf.zeros([2, 4, 3], 'int32'))).toThrow('float32');
+        }),
+      );
+    });
+
+    test('empty ones', async () => {
+      await expectNoLeak(() =>
+        tf.tidy(() => {
+          expect(batchMatMul(tf.zeros([0, 3, 4]), tf.zeros([0, 4, 2])).shape).toEqual([0, 3, 2]);
+          const none = batchMatMul(tf.zeros([2, 3, 0]), tf.zeros([2, 0, 2]));
+          expect([...none.dataSync()]).toEqual(Array.from({ length: 12 }, () => 0));
+        }),
+      );
+    });
+  },
+  { only: ['wasm'] },
+);

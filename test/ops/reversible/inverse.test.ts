@@ -1,0 +1,129 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { layers, type ReversibleColumnArgs } from 'tfjs-revcol';
+import { describeBackends, expectClose, expectNoLeak } from '../../support/backends';
+import { normalTensor, randomizeWeights } from '../../support/training_step';
+
+const STEM = [2, 7, 5, 4];
+const PREVIOUS = [
+  [2, 7, 5, 4],
+  [2, 3, 2, 5],
+  [2, 1, 1, 6],
+];
+
+function column(args: ReversibleColumnArgs = {}) {
+  const options = { channels: [4, 5, 6], depths: [1, 0, 2], ...args };
+  const layer = layers.reversibleColumn(options);
+  const stem = normalTensor(STEM, 1);
+  const previous = PREVIOUS.map((shape, l) => normalTensor(shape, 10 + l));
+  const features = layer.apply([stem, ...previous]) as tf.Tensor[];
+  randomizeWeights(layer.weights, 3);
+  return { layer, stem, previous, features };
+}
+
+describeBackends('the inverse of a column', () => {
+  test.each([
+    ['with levels of the published kind', {}],
+    ['with the connection from the top', { topFusion: true }],
+    ['with blocks that drop out in training', { dropPathRate: 0.5, backprop: 'stored' as const }],
+    ['with blocks of a user', { block: tf.layers.dropout({ rate: 0.5 }) }],
+  ])('%s recovers the previous features', async (_, args) => {
+    await expectNoLeak(() =>
+      tf.tidy(() => {
+        const { layer, stem, previous } = column(args);
+        const features = layer.apply([stem, ...previous]) as tf.Tensor[];
+        const recovered = layer.inverse([stem, ...features]);
+        expect(recovered.length).toBe(3);
+        recovered.forEach((r, l) => expectClose(r, previous[l] as tf.Tensor, 1e-5, `level ${l}`));
+        layer.dispose();
+      }),
+    );
+  });
+
+  test('divides by alpha, which it clamps first', () => {
+    tf.tidy(() => {
+      const { layer, stem, previous } = column({ depths: [0, 0, 0] });
+      const alphas = layer.weights.filter((w) => w.originalName.endsWith('alpha'));
+      const features = layer.apply([stem, ...previous]) as tf.Tensor[];
+      const moved = features.map((f, l) => (l === 2 ? tf.add(f, 1) : f));
+      const top = alphas[2] as tf.LayerVariable;
+      const [a, b] = [features, moved].map((fs) => layer.inverse([stem, ...fs])[2] as tf.Tensor);
+      const slope = tf.sub(b as tf.Tensor, a as tf.Tensor);
+      expectClose(slope, tf.add(tf.zerosLike(slope), tf.div(1, top.read())), 1e-5);
+      top.write(tf.zeros([6]));
+      const atZero = layer.inverse([stem, ...features]);
+      expect([...top.read().dataSync()]).toEqual(Array(6).fill(Math.fround(1e-3)));
+      expect(atZero.every((t) => t.dataSync().every(Number.isFinite))).toBe(true);
+      layer.dispose();
+    });
+  });
+
+  test('says what it cannot do', () => {
+    tf.tidy(() => {
+      const { layer, stem, features } = column();
+      expect(() => layer.inverse([stem])).toThrow('inverse got 1 tensors; expected');
+      expect(() => layer.inverse([...features])).toThrow('inverse got 3 tensors');
+      const first = layers.reversibleColumn({ channels: [4, 5, 6], depths: [1, 0, 2] });
+      expect(() => first.inverse([stem, ...features])).toThrow('has no previous column');
+      first.apply(stem);
+      expect(() => first.inverse([stem, ...features])).toThrow('has no previous column');
+    });
+  });
+});
+
+describeBackends('reconstructionError', () => {
+  const build = (columns: number, alpha: number) => {
+    const backbone = layers.revColBackbone({
+      columns,
+      channels: [4, 5],
+      depths: [1, 1],
+      patchSize: 1,
+    });
+    const x = normalTensor([2, 6, 6, 2], 1);
+    backbone.apply(x);
+    randomizeWeights(backbone.weights, 3, () => alpha);
+    return { backbone, x };
+  };
+
+  test('grows with every column walked back, as 1 / alpha says', async () => {
+    await expectNoLeak(() =>
+      tf.tidy(() => {
+        const errorsAt = (alpha: number) => {
+          const { backbone, x } = build(9, alpha);
+          const errors = backbone.reconstructionError(x);
+          backbone.dispose();
+          expect(errors.map(({ column }) => column)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+          expect(errors.every(({ levels }) => levels.length === 2)).toBe(true);
+          return errors.map(({ levels }) => levels[1] as number);
+        };
+        const [half, one] = [errorsAt(0.5), errorsAt(1)];
+        // Doubles per column at 0.5, and takes over the errors of the level below.
+        expect(half[7]).toBeGreaterThan(0);
+        expect(half[7]).toBeLessThan(1e-6);
+        const growth = (half[0] as number) / (half[7] as number);
+        expect(growth).toBeGreaterThan(2 ** 7);
+        expect(growth).toBeLessThan(4 ** 7);
+        expect(one[0]).toBeLessThan((half[0] as number) / 4);
+      }),
+    );
+  });
+
+  test('clamps the alphas as a run does, and stays finite', () => {
+    tf.tidy(() => {
+      const { backbone, x } = build(3, 0);
+      const errors = backbone.reconstructionError(x).flatMap(({ levels }) => levels);
+      expect(errors.every(Number.isFinite)).toBe(true);
+      backbone.dispose();
+    });
+  });
+
+  test('has nothing to tell of one column, and wants a built layer', () => {
+    tf.tidy(() => {
+      const { backbone, x } = build(1, 0.5);
+      expect(backbone.reconstructionError(x)).toEqual([]);
+      const fresh = layers.revColBackbone({ channels: [4, 5], depths: [1, 1] });
+      expect(() => fresh.reconstructionError(x)).toThrow('apply the layer to an input');
+      backbone.dispose();
+    });
+  });
+});
