@@ -1,12 +1,17 @@
+/** AdamW: Adam with decoupled weight decay and parameter groups. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { show } from '../common/arguments';
 import {
   type CompiledGroup,
-  decayOf,
   type ParameterGroup,
-  rateScaleOf,
+  settingsOf,
   toGroups,
+  type WeightSettings,
 } from './parameter_groups';
+import { assertGroupsFit, groupsFromConfig, groupsToConfig } from './saved_groups';
+import { CountTensors, type NamedTensor, readSaved } from './saved_states';
+import { type WeightState, WeightStates } from './weight_states';
 
 /** Arguments of `AdamW`. */
 export interface AdamWArgs {
@@ -24,14 +29,10 @@ export interface AdamWArgs {
   groups?: ParameterGroup[];
 }
 
-interface NamedTensor {
-  name: string;
-  tensor: tf.Tensor;
-}
-
-interface Moments {
-  first: tf.Variable;
-  second: tf.Variable;
+/** A gradient, of a variable that has one. */
+interface Update {
+  variable: tf.Variable;
+  gradient: tf.Tensor;
 }
 
 /**
@@ -39,10 +40,13 @@ interface Moments {
  * PyTorch's `AdamW`. Biases and variables with one axis (LayerNorm, alphas, layer scales) do not
  * decay, unless a group says so. `learningRate` may be set at any time.
  *
- * tfjs's Adam has neither decay nor groups, and finds its moments by position, so that it may not be
- * given other variables from step to step; these are found by name.
+ * Moments and steps are each weight's own: one that joins later (unfrozen) begins at its first step.
+ * A variable without a gradient does not change. Saved with its model and loaded again, training
+ * goes on exactly. State finds its weight by name, less the number that tfjs adds to names, and,
+ * where the names are others, by position, as in tfjs's own optimizers. When all weights have been
+ * disposed of, their state goes on with the next ones that it fits.
  *
- * @throws when an argument is out of range
+ * @throws {Error} when an argument is out of range
  */
 export class AdamW extends tf.Optimizer {
   static className = 'RevColAdamW';
@@ -50,8 +54,13 @@ export class AdamW extends tf.Optimizer {
   learningRate: number;
   private readonly args: Required<AdamWArgs>;
   private readonly groups: CompiledGroup[];
-  private readonly moments = new Map<string, Moments>();
-  private steps = 0;
+  private readonly settings = new WeakMap<tf.Variable, WeightSettings>();
+  private readonly states = new WeightStates();
+  private readonly counts = new CountTensors();
+  /** Whether a saved model made it. */
+  private loaded = false;
+  /** Groups whose expressions tfjs may have rewritten, until they are known to fit. */
+  private rewritten: readonly number[] = [];
 
   constructor(args: AdamWArgs = {}) {
     super();
@@ -61,7 +70,7 @@ export class AdamW extends tf.Optimizer {
       beta2: args.beta2 ?? 0.999,
       epsilon: args.epsilon ?? 1e-8,
       weightDecay: args.weightDecay ?? 0.01,
-      groups: args.groups ?? [],
+      groups: (args.groups ?? []).map((group) => ({ ...group })),
     };
     const { learningRate, beta1, beta2, epsilon, weightDecay } = this.args;
     const ranges: [string, number, boolean, string][] = [
@@ -72,100 +81,155 @@ export class AdamW extends tf.Optimizer {
       ['weightDecay', weightDecay, weightDecay >= 0, 'from 0'],
     ];
     for (const [name, value, fits, range] of ranges) {
-      if (!fits) throw new Error(`AdamW: ${name} is ${value}; expected a number ${range}`);
+      if (fits && Number.isFinite(value)) continue;
+      throw new Error(`AdamW: ${name} is ${value}; expected a number ${range}`);
     }
     this.groups = toGroups(this.args.groups);
     this.learningRate = learningRate;
   }
 
+  /**
+   * Takes a step. Gradients of one model come in the order of its weights; null means none.
+   *
+   * @throws {Error} when a variable is unknown, a gradient does not fit it, `learningRate` is out of
+   * range, or restored state fits no weight; then nothing has changed
+   */
   override applyGradients(
     gradients: tf.NamedTensorMap | { name: string; tensor: tf.Tensor | null | undefined }[],
   ): void {
-    const list = Array.isArray(gradients)
-      ? gradients
-      : Object.entries(gradients).map(([name, tensor]) => ({ name, tensor }));
-    this.steps++;
-    for (const { name, tensor } of list) if (tensor) this.update(name, tensor);
+    const updates = toUpdates(gradients);
+    if (!(this.learningRate >= 0 && Number.isFinite(this.learningRate))) {
+      throw new Error(
+        `AdamW: learningRate is ${this.learningRate}; expected a number from 0, also when it is set`,
+      );
+    }
+    if (this.rewritten.length > 0 && updates.length > 0) {
+      const names = Object.keys(tf.engine().registeredVariables);
+      assertGroupsFit(this.groups, this.rewritten, [...names, ...this.states.names]);
+      this.rewritten = [];
+    }
+    const states = this.states.of(updates.map(({ variable }) => variable));
+    updates.forEach((update, i) => this.update(update, states[i] as WeightState));
     this.incrementIterations();
   }
 
-  private update(name: string, gradient: tf.Tensor): void {
-    const variable = tf.engine().registeredVariables[name];
-    if (!variable) throw new Error(`AdamW: there is no variable named '${name}'`);
-    const { first, second } = this.momentsOf(variable);
-    const { beta1, beta2, epsilon, weightDecay } = this.args;
-    const rate = this.learningRate * rateScaleOf(this.groups, name);
-    const kept = 1 - rate * decayOf(this.groups, variable, weightDecay);
-    const correction1 = 1 - beta1 ** this.steps;
-    const correction2 = Math.sqrt(1 - beta2 ** this.steps);
+  /** All or nothing: what can fail comes before what changes. */
+  private update({ variable, gradient }: Update, state: WeightState): void {
+    const { beta1, beta2, epsilon } = this.args;
+    const { rateScale, decay } = this.settingsFor(variable, state);
+    const rate = this.learningRate * rateScale;
+    const kept = 1 - rate * decay;
+    const steps = state.steps + 1;
+    const correction1 = 1 - beta1 ** steps;
+    const correction2 = Math.sqrt(1 - beta2 ** steps);
+    const { moments } = state;
     tf.tidy(() => {
-      const m = tf.add(tf.mul(first, beta1), tf.mul(gradient, 1 - beta1));
-      const v = tf.add(tf.mul(second, beta2), tf.mul(tf.square(gradient), 1 - beta2));
-      first.assign(m);
-      second.assign(v);
+      let m = tf.mul(gradient, 1 - beta1);
+      let v = tf.mul(tf.square(gradient), 1 - beta2);
+      if (moments) {
+        m = tf.add(tf.mul(moments.first, beta1), m);
+        v = tf.add(tf.mul(moments.second, beta2), v);
+      }
       // m / correction1 / (sqrt(v) / correction2 + epsilon), with the constants taken together.
       const root = tf.add(tf.sqrt(v), epsilon * correction2);
       const change = tf.mul(tf.div(m, root), (rate * correction2) / correction1);
-      variable.assign(tf.sub(kept === 1 ? variable : tf.mul(variable, kept), change));
+      const value = tf.sub(kept === 1 ? variable : tf.mul(variable, kept), change);
+      if (moments) {
+        moments.first.assign(m);
+        moments.second.assign(v);
+      } else {
+        state.moments = { first: tf.variable(m, false), second: tf.variable(v, false) };
+      }
+      variable.assign(value);
+      state.steps = steps;
     });
   }
 
-  private momentsOf(variable: tf.Variable): Moments {
-    const known = this.moments.get(variable.name);
+  private settingsFor(variable: tf.Variable, { name }: WeightState): WeightSettings {
+    const known = this.settings.get(variable);
     if (known) return known;
-    const zeros = () =>
-      tf.tidy(() => tf.variable(tf.zerosLike(variable), false, undefined, 'float32'));
-    const moments = { first: zeros(), second: zeros() };
-    this.moments.set(variable.name, moments);
-    return moments;
+    const settings = settingsOf(this.groups, variable, name, this.args.weightDecay);
+    this.settings.set(variable, settings);
+    return settings;
   }
 
   /** Frees the moments. */
   override dispose(): void {
-    for (const { first, second } of this.moments.values()) tf.dispose([first, second]);
-    this.moments.clear();
+    this.states.dispose();
+    this.counts.dispose();
   }
 
-  /** Number of steps, then two moments per variable, named after it. */
+  /**
+   * Number of steps, then two moments per weight, in the order of the model and named after it, then
+   * the steps of each. These are the optimizer's own tensors, which change as it goes on: clone
+   * them to come back to them later, and leave it to `dispose` to free them.
+   */
   override async getWeights(): Promise<NamedTensor[]> {
-    const moments = [...this.moments].flatMap(([name, { first, second }]) => [
-      { name: `${name}/m`, tensor: first },
-      { name: `${name}/v`, tensor: second },
-    ]);
-    return [await this.saveIterations(), ...moments];
+    return this.counts.save(this.iterations, this.states.saved);
   }
 
-  /** Takes what `getWeights` of such an optimizer for variables of these names gave. */
+  /**
+   * Goes on from what `getWeights` gave, of this optimizer or another one. The tensors are copied.
+   * What cannot be state is refused here; state that fits no weight, in the next step.
+   *
+   * @throws {Error} when tensors are missing, unknown, given twice, or their shapes do not fit each
+   * other; then nothing has changed
+   */
   override async setWeights(weightValues: NamedTensor[]): Promise<void> {
-    const values = new Map(weightValues.map(({ name, tensor }) => [name, tensor]));
-    const rest = await this.extractIterations(weightValues);
-    this.dispose();
-    this.steps = this.iterations;
-    for (const { name, tensor } of rest) {
-      if (!name.endsWith('/m')) continue;
-      const variable = name.slice(0, -2);
-      const second = values.get(`${variable}/v`);
-      if (!second) throw new Error(`AdamW: '${name}' is given without '${variable}/v'`);
-      const copy = (t: tf.Tensor) => tf.tidy(() => tf.variable(tf.clone(t), false));
-      this.moments.set(variable, { first: copy(tensor), second: copy(second) });
-    }
+    const { iterations, states } = await readSaved(weightValues, (first) =>
+      this.states.saved.find(({ moments }) => moments.first === first),
+    );
+    this.states.restore(states, this.loaded);
+    this.iterations_ = iterations;
   }
 
   override getConfig(): tf.serialization.ConfigDict {
     const { groups, ...rest } = this.args;
-    return {
-      ...rest,
-      learningRate: this.learningRate,
-      groups: groups.map((g) => ({ ...g })) as unknown as tf.serialization.ConfigDictArray,
-    };
+    return { ...rest, learningRate: this.learningRate, groups: groupsToConfig(groups) };
   }
 
   static override fromConfig<T extends tf.serialization.Serializable>(
     cls: tf.serialization.SerializableConstructor<T>,
     config: tf.serialization.ConfigDict,
   ): T {
-    return new cls(config);
+    const { groups, rewritten } = groupsFromConfig(config['groups']);
+    const optimizer = new cls({ ...config, groups });
+    if (optimizer instanceof AdamW) {
+      optimizer.loaded = true;
+      optimizer.rewritten = rewritten;
+    }
+    return optimizer;
   }
+}
+
+/**
+ * Gradients with the variables that they belong to, checked.
+ *
+ * @throws {Error} when a name is unknown, or a gradient's shape or dtype is not its variable's
+ */
+function toUpdates(
+  gradients: tf.NamedTensorMap | { name: string; tensor: tf.Tensor | null | undefined }[],
+): Update[] {
+  const list = Array.isArray(gradients)
+    ? gradients
+    : Object.entries(gradients).map(([name, tensor]) => ({ name, tensor }));
+  const given = new Map<string, tf.Tensor>();
+  return list.flatMap(({ name, tensor: gradient }) => {
+    if (!gradient) return [];
+    const variable = tf.engine().registeredVariables[name];
+    if (!variable) throw new Error(`AdamW: there is no variable named '${name}'`);
+    // A layer that is shared may list its weights twice.
+    if (given.get(name) === gradient) return [];
+    if (given.has(name)) throw new Error(`AdamW: '${name}' is given two gradients; expected one`);
+    given.set(name, gradient);
+    if (gradient.shape.join() !== variable.shape.join() || gradient.dtype !== 'float32') {
+      throw new Error(
+        `AdamW: the gradient of '${name}' is ${gradient.dtype} ${show(gradient.shape)}; expected ` +
+          `float32 ${show(variable.shape)}`,
+      );
+    }
+    return [{ variable, gradient }];
+  });
 }
 
 // Rooms below know nothing of optimizers, so the class is registered here: saved models load with it.

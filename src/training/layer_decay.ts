@@ -1,3 +1,4 @@
+/** Learning rates that fall from layer to layer, as parameter groups of a RevCol model. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { modelWeights } from '../weights/names/model_weights';
@@ -18,7 +19,7 @@ export interface LayerDecayOptions {
  *
  * @param model a RevCol classifier, such as `createModel` gives; other layers of it get no group
  * @returns one group per weight
- * @throws when an option is out of range, or the model has no RevCol weights
+ * @throws {Error} when an option is out of range, or the model has no RevCol weights
  */
 export function layerDecayGroups(
   model: tfl.LayersModel,
@@ -47,7 +48,8 @@ export function layerDecayGroups(
     const inColumn = place && 1 + place.column + below(place.level) + place.block;
     const layer = inColumn ?? (published.startsWith('stem.') ? 0 : top);
     return {
-      names: `^${variable.name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`,
+      // tfjs puts a number after names that are taken, another one in every process.
+      names: `^${variable.originalName.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?:_\\d+)?$`,
       learningRateScale: layerDecay ** (top - layer),
       weightDecay: publishedShape.length > 1 ? weightDecay : 0,
     };

@@ -1,11 +1,18 @@
+/** Parameter groups: weights that an optimizer treats otherwise, found by their names. */
 import type * as tf from '@tensorflow/tfjs-core';
-/** What an optimizer does otherwise for some variables. */
+
+import { unnumbered } from './weight_names';
+
+/** What an optimizer does otherwise for some weights. */
 export interface ParameterGroup {
-  /** Regular expression that the names of the variables fit, such as `'stem|column_0'`. */
+  /**
+   * Regular expression that the names of the weights fit, such as `'stem|column_0'`. The number that
+   * tfjs puts at the end of a name that is taken (`dense/kernel_1`) makes no difference.
+   */
   names: string;
-  /** Factor of the learning rate. Default 1. */
+  /** Factor of the learning rate, from 0. Default 1. */
   learningRateScale?: number;
-  /** Weight decay of these variables, instead of the optimizer's. */
+  /** Weight decay of these weights, from 0. Default: the optimizer's. */
   weightDecay?: number;
 }
 
@@ -14,31 +21,57 @@ export interface CompiledGroup extends ParameterGroup {
   fits: RegExp;
 }
 
-/** @throws when a group's numbers are out of range or its `names` is no regular expression */
+/** What counts for one weight. */
+export interface WeightSettings {
+  readonly rateScale: number;
+  readonly decay: number;
+}
+
+/** @throws {Error} when a group's numbers are out of range or its `names` is no regular expression */
 export function toGroups(groups: readonly ParameterGroup[]): CompiledGroup[] {
   return groups.map((group, i) => {
     for (const key of ['learningRateScale', 'weightDecay'] as const) {
       const value = group[key];
-      if (value != null && !(value >= 0)) {
+      if (value != null && !(value >= 0 && Number.isFinite(value))) {
         throw new Error(`groups[${i}]: ${key} is ${value}; expected a number from 0`);
       }
     }
-    return { ...group, fits: new RegExp(group.names) };
+    if (typeof group.names !== 'string') {
+      throw new Error(
+        `groups[${i}]: names is ${String(group.names)}; expected a regular expression as a string, ` +
+          `which can be saved`,
+      );
+    }
+    return { ...group, fits: toExpression(group.names, i) };
   });
 }
 
-/** Factor of the learning rate of a variable. */
-export function rateScaleOf(groups: readonly CompiledGroup[], name: string): number {
-  return groups.find(({ fits }) => fits.test(name))?.learningRateScale ?? 1;
+function toExpression(names: string, i: number): RegExp {
+  try {
+    return new RegExp(names);
+  } catch (cause) {
+    throw new Error(`groups[${i}]: names is '${names}'; expected a regular expression`, { cause });
+  }
 }
 
-/** Weight decay of a variable: its group's, else none for biases and single axes, else `usual`. */
-export function decayOf(
+/**
+ * What counts for a variable: the first group that fits it, under its own name or another.
+ *
+ * @param savedName the name that it had when its state was saved
+ * @param usualDecay decay where no group says so; biases and variables with one axis have none
+ */
+export function settingsOf(
   groups: readonly CompiledGroup[],
   { name, rank }: Pick<tf.Variable, 'name' | 'rank'>,
-  usual: number,
-): number {
-  const own = groups.find(({ fits }) => fits.test(name))?.weightDecay;
-  // tfjs makes names unique by a number at the end. Biases of attention heads have two axes.
-  return own ?? (rank < 2 || /(^|\/)bias(_\d+)?$/.test(name) ? 0 : usual);
+  savedName: string,
+  usualDecay: number,
+): WeightSettings {
+  const names = [name, unnumbered(name), savedName];
+  const group = groups.find(({ fits }) => names.some((n) => fits.test(n)));
+  // Biases of attention heads have two axes.
+  const decays = rank >= 2 && !/(^|\/)bias(_\d+)?$/.test(name);
+  return {
+    rateScale: group?.learningRateScale ?? 1,
+    decay: group?.weightDecay ?? (decays ? usualDecay : 0),
+  };
 }

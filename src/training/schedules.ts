@@ -1,3 +1,4 @@
+/** Learning rates that change from step to step. */
 /** Learning rate of a step; steps count from 1. */
 export type Schedule = (step: number) => number;
 
@@ -14,7 +15,7 @@ export interface InverseSquareRootOptions {
  * (Vaswani et al. 2017, arXiv 1706.03762, section 5.3, whose own peak is
  * `(width * warmupSteps) ** -0.5`).
  *
- * @throws when an option is out of range, or a step is none from 1
+ * @throws {Error} when an option is out of range, or a step is none from 1
  */
 export function inverseSquareRootSchedule({
   peak,

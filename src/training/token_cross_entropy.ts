@@ -1,3 +1,4 @@
+/** Cross entropy of token ids as one operation. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineOp } from '../ops/engine/define_op';
@@ -87,7 +88,7 @@ const crossEntropyOp = defineOp<Attrs>({
  * @param targets ids `[...]`, int32 (or whole numbers in float32), each in [0, vocabulary)
  * @param logits `[..., vocabulary]`, float32
  * @returns a scalar, in nats; 0 where no target counts
- * @throws when the shapes do not fit or an option is out of range
+ * @throws {Error} when the shapes do not fit or an option is out of range
  */
 export function tokenCrossEntropy(
   targets: tf.Tensor,

@@ -1,11 +1,13 @@
+/** One step of training by hand: loss, gradients, clipping, update. */
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { disposingTapeOnError } from '../ops/engine/engine';
 
-interface NamedTensor {
+interface NamedGradient {
   name: string;
-  tensor: tf.Tensor;
+  /** Null where the loss does not depend on the variable. */
+  tensor: tf.Tensor | null;
 }
 
 type Outputs = tf.Tensor | tf.Tensor[];
@@ -21,13 +23,13 @@ export interface TrainingStepOptions {
 
 /**
  * One step of training where `model.fit` does not fit: losses of ids, whose shape is not that of
- * the model's output. Takes gradients of the loss in training mode and lets the optimizer apply
- * them.
+ * the model's output. Takes gradients of the loss in training mode, with the penalties of the
+ * model's regularizers added as `fit` adds them, and lets the optimizer apply them.
  *
  * @param inputs the model's inputs; they stay the caller's
  * @param loss the loss of the model's outputs, a scalar
- * @returns the loss before the step, a scalar that is the caller's
- * @throws when the model has no trainable weight or `clipNorm` is out of range
+ * @returns the loss before the step, penalties included, a scalar that is the caller's
+ * @throws {Error} when the model has no trainable weight or `clipNorm` is out of range
  */
 export function trainingStep(
   model: tfl.LayersModel,
@@ -45,21 +47,26 @@ export function trainingStep(
   }
   return tf.tidy(() => {
     const { value, grads } = optimizer.computeGradients(
-      () => disposingTapeOnError(() => loss(model.apply(inputs, { training: true }) as Outputs)),
+      () =>
+        disposingTapeOnError(() => {
+          const outputs = model.apply(inputs, { training: true }) as Outputs;
+          return [loss(outputs), ...model.calculateLosses()].reduce((a, b) => tf.add(a, b));
+        }),
       variables,
     );
-    const found = variables.flatMap(({ name }) => {
-      const tensor = grads[name];
-      return tensor ? [{ name, tensor }] : [];
-    });
-    optimizer.applyGradients(clipNorm == null ? found : clipped(found, clipNorm));
+    // tfjs's optimizers find their moments by position, so every variable is in the list.
+    const gradients = variables.map(({ name }) => ({ name, tensor: grads[name] ?? null }));
+    const applied = clipNorm == null ? gradients : clipped(gradients, clipNorm);
+    optimizer.applyGradients(applied as { name: string; tensor: tf.Tensor }[]);
     return value;
   });
 }
 
-function clipped(gradients: NamedTensor[], clipNorm: number): NamedTensor[] {
-  const squares = gradients.map(({ tensor }) => tf.sum(tf.square(tensor)));
+function clipped(gradients: NamedGradient[], clipNorm: number): NamedGradient[] {
+  const squares = gradients.flatMap(({ tensor }) =>
+    tensor ? [tf.tidy(() => tf.sum(tf.square(tensor)))] : [],
+  );
   const norm = tf.sqrt(tf.addN(squares));
   const factor = tf.minimum(1, tf.div(clipNorm, tf.maximum(norm, 1e-12)));
-  return gradients.map(({ name, tensor }) => ({ name, tensor: tf.mul(tensor, factor) }));
+  return gradients.map(({ name, tensor }) => ({ name, tensor: tensor && tf.mul(tensor, factor) }));
 }
