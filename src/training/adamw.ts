@@ -11,6 +11,7 @@ import {
 } from './parameter_groups';
 import { assertGroupsFit, groupsFromConfig, groupsToConfig } from './saved_groups';
 import { CountTensors, type NamedTensor, readSaved } from './saved_states';
+import { unnumbered } from './weight_names';
 import { type WeightState, WeightStates } from './weight_states';
 
 /** Arguments of `AdamW`. */
@@ -104,8 +105,8 @@ export class AdamW extends tf.Optimizer {
       );
     }
     if (this.rewritten.length > 0 && updates.length > 0) {
-      const names = Object.keys(tf.engine().registeredVariables);
-      assertGroupsFit(this.groups, this.rewritten, [...names, ...this.states.names]);
+      const names = [...Object.keys(tf.engine().registeredVariables), ...this.states.names];
+      assertGroupsFit(this.groups, this.rewritten, [...names, ...names.map(unnumbered)]);
       this.rewritten = [];
     }
     const states = this.states.of(updates.map(({ variable }) => variable));

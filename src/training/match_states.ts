@@ -8,6 +8,8 @@ import { isNameless, rootName } from './weight_names';
 export interface NamedState {
   readonly name: string;
   readonly shape: readonly number[];
+  /** Whether its weight is known to be gone: then it waits only for one that is frozen. */
+  readonly bereft?: boolean;
 }
 
 type Weight = Pick<tf.Variable, 'name' | 'shape' | 'trainable'>;
@@ -47,21 +49,26 @@ export function matchStates<S extends NamedState, V extends Weight>(
 ): Match<S, V> {
   const { pairs, unclear } = matchNames(states, weights);
   const left = states.filter((s) => !pairs.has(s) && !unclear.includes(s));
-  const waitsFor = (s: S, ok: (v: V) => boolean) => others.some((v) => ok(v) && isSame(s, v));
-  const misfits = left.filter((s) => !waitsFor(s, (v) => v.trainable || !isNameless(v.name)));
-  const named = { pairs, byPosition: false, misfits };
+  const places = new Map(states.map((s, i) => [s, weights[i] as V]));
   const inPlace =
     states.length === weights.length && states.every((s, i) => fits(s, weights[i] as V));
-  const places = new Map(states.map((s, i) => [s, weights[i] as V]));
-  const positions = { pairs: places, byPosition: true, misfits: [] };
 
+  const waits = (s: S, may: (v: V) => boolean) => others.some((v) => may(v) && isSame(s, v));
+  const isFrozen = (v: V) => !v.trainable && !isNameless(v.name);
+  // Variables that are merely not in this step, where all names are the same to the letter.
+  const exact = pairs.size === weights.length && [...pairs].every(([s, v]) => s.name === v.name);
+  const misfits = left.filter((s) => {
+    if (fromModel && !s.bereft) return !waits(s, () => true);
+    return !waits(s, (v) => isFrozen(v) || (exact && !s.bereft && v.name === s.name));
+  });
   const namesWork = misfits.length === 0 && unclear.length === 0;
-  if (namesWork && (fromModel || left.length === 0 || !inPlace)) return named;
-  // Otherwise a state waits, or names say nothing.
-  const frozen = left.every((s) => waitsFor(s, (v) => !v.trainable && !isNameless(v.name)));
-  if (inPlace && !(namesWork && frozen)) return positions;
-  if (unclear.length > 0 || inPlace) throw new Error(ambiguous(inPlace ? left : unclear));
-  return named;
+  if (inPlace && !(namesWork && (fromModel || left.length === 0))) {
+    // The others of these names may be of another model, or the very ones that are meant.
+    if (namesWork) throw new Error(ambiguous(left));
+    return { pairs: places, byPosition: true, misfits: [] };
+  }
+  if (unclear.length > 0) throw new Error(ambiguous(unclear));
+  return { pairs, byPosition: false, misfits };
 }
 
 /** Pairs that names alone make. */

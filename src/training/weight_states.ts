@@ -33,6 +33,7 @@ export interface SavedState {
 interface Waiting {
   name: string;
   shape: number[];
+  bereft: boolean;
   state: WeightState;
 }
 
@@ -85,7 +86,8 @@ export class WeightStates {
    */
   restore(saved: readonly SavedState[], fromModel: boolean): void {
     const known = new Map(this.states.map((s) => [s.name, s]));
-    const shapeOf = (s: WeightState | undefined) => (s?.moments?.first ?? s?.variable)?.shape.join();
+    const shapeOf = (s: WeightState | undefined) =>
+      (s?.moments?.first ?? s?.variable)?.shape.join();
     const own = saved.every(({ name, first }) => shapeOf(known.get(name)) === first.shape.join());
     const old = this.states.flatMap(({ moments }) => (moments ? [moments] : []));
     const copies = copiesOf(saved);
@@ -133,11 +135,11 @@ export class WeightStates {
 
   /** Gives waiting states to the variables that they belong to. */
   private assign(strangers: readonly tf.Variable[]): void {
-    const waiting = this.states.flatMap((state): Waiting[] =>
-      state.variable || !state.moments
-        ? []
-        : [{ name: state.name, shape: state.moments.first.shape, state }],
-    );
+    const waiting = this.states.flatMap((state): Waiting[] => {
+      const { name, moments, variable } = state;
+      if (variable || !moments) return [];
+      return [{ name, shape: moments.first.shape, bereft: this.orphans.has(state), state }];
+    });
     if (waiting.length === 0) return;
     if (!this.unproven && this.orphans.size === 0) {
       // The others wait for weights that were frozen when they were restored.
@@ -150,7 +152,7 @@ export class WeightStates {
       (v) => !this.byVariable.has(v) && !strangers.includes(v),
     );
     const match = matchStates(waiting, strangers, { others, fromModel: this.fromModel });
-    const misfits = match.misfits.filter(({ state }) => !this.orphans.has(state));
+    const misfits = match.misfits.filter(({ bereft }) => !bereft);
     if (misfits.length > 0) throw new Error(misfitMessage(misfits, waiting.length));
     for (const { state } of match.misfits) this.free(state);
     // A name that was given by position belongs to another weight.

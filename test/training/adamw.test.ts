@@ -64,6 +64,99 @@ describeBackends('AdamW', () => {
     });
   });
 
+  test('steps count for each weight, as in PyTorch', async () => {
+    // torch 2.13 in float64: two weights with groups of their own, which are frozen (no gradient) and
+    // unfrozen; a's and b's values after each step.
+    const expected: [trained: string, a: number[], b: number[]][] = [
+      ['a', [0.890990099, -2.079502488], [0.5, 3.0]],
+      ['a', [0.923662271, -2.047651631], [0.5, 3.0]],
+      ['a', [0.87645253, -2.061430069], [0.5, 3.0]],
+      ['ab', [0.896268242, -2.029759937], [0.445062422, 2.920124688]],
+      ['b', [0.896268242, -2.029759937], [0.39050027, 2.84104813]],
+      ['b', [0.896268242, -2.029759937], [0.336177411, 2.762762337]],
+      ['ab', [0.850475154, -2.031295106], [0.281979125, 2.685259402]],
+      ['a', [0.862820664, -1.999926323], [0.281979125, 2.685259402]],
+      ['ab', [0.829119362, -1.996850589], [0.227843522, 2.608531496]],
+    ];
+    const gradient = (t: number, i: number) =>
+      [0, 1].map((j) => ((-1) ** (t * (i + 1)) * 0.1 * (t + 1) * (i + 1) * (j + 1)) / (1 + j * t));
+    const make = () =>
+      new AdamW({
+        learningRate: 0.1,
+        beta1: 0.8,
+        beta2: 0.95,
+        epsilon: 1e-3,
+        groups: [
+          { names: '^a$', weightDecay: 0.1 },
+          { names: '^b$', weightDecay: 0.2, learningRateScale: 0.5 },
+        ],
+      });
+    await expectNoLeak(async () => {
+      const [a, b] = tf.tidy(() => [
+        tf.variable(tf.tensor1d([1, -2]), true, 'a'),
+        tf.variable(tf.tensor1d([0.5, 3]), true, 'b'),
+      ]) as [tf.Variable, tf.Variable];
+      let optimizer = make();
+      for (const [t, [trained, wantedA, wantedB]] of expected.entries()) {
+        tf.tidy(() =>
+          optimizer.applyGradients(
+            ['a', 'b'].map((name, i) => ({
+              name,
+              tensor: trained.includes(name) ? tf.tensor1d(gradient(t, i)) : null,
+            })),
+          ),
+        );
+        expectClose(a, wantedA, 1e-6, `a after step ${t}`);
+        expectClose(b, wantedB, 1e-6, `b after step ${t}`);
+        if (t !== 4) continue;
+        const next = make();
+        await next.setWeights(await optimizer.getWeights());
+        optimizer.dispose();
+        optimizer = next;
+      }
+      expect(optimizer.iterations).toBe(expected.length);
+      optimizer.dispose();
+      tf.dispose([a, b]);
+    });
+  });
+
+  test('bad input changes nothing', async () => {
+    const [w, u] = [1, 2].map((i) => tf.variable(normalTensor([2, 3], i), true, `bad/w${i}`));
+    const [optimizer, twin] = [new AdamW(), new AdamW()];
+    const good = { name: 'bad/w1', tensor: normalTensor([2, 3], 3) };
+    const start = tf.clone(w as tf.Variable);
+    twin.applyGradients([good]);
+    const expected = [...(w as tf.Variable).dataSync()];
+    w?.assign(start);
+    const bad: [{ name: string; tensor: tf.Tensor }, string][] = [
+      [{ name: 'bad/w3', tensor: good.tensor }, "no variable named 'bad/w3'"],
+      [{ name: 'bad/w2', tensor: start.as1D() }, 'float32 [6]; expected float32 [2, 3]'],
+      [{ name: 'bad/w2', tensor: tf.zeros([2, 3], 'int32') }, 'is int32 [2, 3]; expected float32'],
+      [{ name: 'bad/w1', tensor: start }, "'bad/w1' is given two gradients"],
+    ];
+    for (const [gradient, message] of bad) {
+      await expectNoLeak(() => {
+        expect(() => optimizer.applyGradients([good, gradient])).toThrow(message);
+      });
+    }
+    optimizer.learningRate = NaN;
+    expect(() => optimizer.applyGradients([good])).toThrow('learningRate is NaN');
+    optimizer.learningRate = 1e-3;
+    expect([...(w as tf.Variable).dataSync()]).toEqual([...start.dataSync()]);
+    // A weight that is listed twice takes one step.
+    optimizer.applyGradients([good, good]);
+    expect([...(w as tf.Variable).dataSync()]).toEqual(expected);
+    optimizer.dispose();
+    twin.dispose();
+    tf.dispose([
+      w as tf.Variable,
+      u as tf.Variable,
+      good.tensor,
+      start,
+      bad.map(([g]) => g.tensor),
+    ]);
+  });
+
   test('saved and restored, it goes on the same', async () => {
     const make = () => new AdamW({ learningRate: 0.1, weightDecay: 0.2 });
     const w = tf.variable(normalTensor([2, 3], 1), true, 'saved/kernel');
@@ -101,6 +194,11 @@ test('arguments are checked', () => {
   expect(() => new AdamW({ weightDecay: -1 })).toThrow('weightDecay is -1');
   expect(() => new AdamW({ groups: [{ names: 'a', learningRateScale: -1 }] })).toThrow(
     'groups[0]: learningRateScale is -1',
+  );
+  expect(() => new AdamW({ learningRate: Infinity })).toThrow('learningRate is Infinity');
+  expect(() => new AdamW({ groups: [{ names: '(' }] })).toThrow("groups[0]: names is '('");
+  expect(() => new AdamW({ groups: [{ names: /a/ as never }] })).toThrow(
+    'groups[0]: names is /a/; expected a regular expression as a string',
   );
 });
 
