@@ -11,7 +11,10 @@ export interface TokenCrossEntropyOptions {
    * (Szegedy et al. 2016, arXiv 1512.00567). Default 0.
    */
   labelSmoothing?: number;
-  /** Target that does not count: padding. Default 0; null: every target counts. */
+  /**
+   * Target that does not count: padding, which need not be in the vocabulary (-100). Default 0; null:
+   * every target counts.
+   */
   ignoreId?: number | null;
 }
 
@@ -20,16 +23,28 @@ interface Attrs {
   ignored: number | null;
 }
 
-/** 1 for targets that count, and by how much each does, so that a sum becomes a mean. */
+/** By how much each target counts, so that a sum becomes a mean. */
 function weights(targets: tf.Tensor, ignored: number | null): tf.Tensor {
   const counts = ignored == null ? tf.onesLike(targets) : tf.notEqual(targets, ignored);
   const ones = tf.cast(counts, 'float32');
   return tf.div(ones, tf.maximum(tf.sum(ones), 1));
 }
 
-/** Row and column of every target's logit, `[n, 2]`. */
-function places(targets: tf.Tensor): tf.Tensor {
-  return tf.stack([tf.range(0, targets.shape[0] as number, 1, 'int32'), targets], 1);
+function isInside(targets: tf.Tensor, vocabulary: number): tf.Tensor {
+  return tf.logicalAnd(tf.greaterEqual(targets, 0), tf.less(targets, vocabulary));
+}
+
+/** 1, or NaN where a target that counts is outside the vocabulary. */
+function validity(targets: tf.Tensor, ignored: number | null, vocabulary: number): tf.Tensor {
+  const outside = tf.logicalNot(isInside(targets, vocabulary));
+  const counts = ignored == null ? outside : tf.notEqual(targets, ignored);
+  return tf.where(tf.any(tf.logicalAnd(outside, counts)), tf.scalar(NaN), tf.scalar(1));
+}
+
+/** Row and column of every target's logit, `[n, 2]`. Outside the vocabulary there is none to read. */
+function places(targets: tf.Tensor, vocabulary: number): tf.Tensor {
+  const inside = tf.where(isInside(targets, vocabulary), targets, tf.zerosLike(targets));
+  return tf.stack([tf.range(0, targets.shape[0] as number, 1, 'int32'), inside], 1);
 }
 
 const crossEntropyOp = defineOp<Attrs>({
@@ -37,24 +52,27 @@ const crossEntropyOp = defineOp<Attrs>({
   inputNames: ['logits', 'targets'],
   forward: ([logits, ids], { smoothing, ignored }) => {
     const targets = ids as tf.Tensor;
+    const vocabulary = (logits as tf.Tensor).shape.at(-1) as number;
     const rows = toMatrix(logits as tf.Tensor);
     // The loss does not depend on what all logits have in common; without it less is rounded away.
     const x = tf.sub(rows, tf.max(rows, 1, true));
     const total = tf.log(tf.tidy(() => tf.sum(tf.exp(x), 1)));
-    const expected = tf.mul(tf.gatherND(x, places(targets)), 1 - smoothing);
+    const expected = tf.mul(tf.gatherND(x, places(targets, vocabulary)), 1 - smoothing);
     const mean = smoothing > 0 ? tf.mul(tf.mean(x, 1), smoothing) : 0;
     const losses = tf.sub(total, tf.add(expected, mean));
     // A product would make NaN of an infinite loss that does not count.
     const share = weights(targets, ignored);
-    return tf.sum(tf.where(tf.greater(share, 0), tf.mul(losses, share), tf.zerosLike(share)));
+    const counted = tf.where(tf.greater(share, 0), tf.mul(losses, share), tf.zerosLike(share));
+    return tf.mul(tf.sum(counted), validity(targets, ignored, vocabulary));
   },
   backward: (dy, [logits, ids], { smoothing, ignored }) => [
     () => {
       const { shape } = logits as tf.Tensor;
       const x = toMatrix(logits as tf.Tensor);
       const targets = ids as tf.Tensor;
-      const [count, vocabulary] = x.shape;
-      const factor = tf.mul(weights(targets, ignored), dy);
+      const [count, vocabulary] = x.shape as [number, number];
+      const scale = tf.mul(dy, validity(targets, ignored, vocabulary));
+      const factor = tf.mul(weights(targets, ignored), scale);
       const column = tf.reshape(factor, [count, 1]);
       let spread: tf.Tensor = tf.softmax(x);
       // Each of these is as large as the logits, so there are never more than two at a time.
@@ -66,7 +84,7 @@ const crossEntropyOp = defineOp<Attrs>({
       replace((p) => tf.mul(p, column));
       if (smoothing > 0) replace((p) => tf.sub(p, tf.mul(column, smoothing / vocabulary)));
       replace((p) => {
-        const at = places(targets);
+        const at = places(targets, vocabulary);
         const updated = tf.sub(tf.gatherND(p, at), tf.mul(factor, 1 - smoothing));
         return tf.tensorScatterUpdate(p, at, updated);
       });
@@ -75,6 +93,21 @@ const crossEntropyOp = defineOp<Attrs>({
     null,
   ],
 });
+
+/** Backends whose values can be read without waiting for a device. */
+const READ_AT_ONCE = ['cpu', 'wasm', 'tensorflow'];
+
+/** Asserts ids inside the vocabulary, where looking at them costs nothing. */
+function requireIds(targets: tf.Tensor, vocabulary: number, ignored: number | null): void {
+  if (!READ_AT_ONCE.includes(tf.getBackend())) return;
+  for (const id of targets.dataSync()) {
+    if (id === ignored || (Number.isInteger(id) && id >= 0 && id < vocabulary)) continue;
+    throw new Error(
+      `tokenCrossEntropy: a target is ${id}; expected whole numbers from 0 to ${vocabulary - 1}` +
+        (ignored == null ? '' : `, or ignoreId ${ignored}`),
+    );
+  }
+}
 
 /**
  * Mean cross entropy of token ids, with label smoothing, as one tape node: with `p` the softmax of a
@@ -85,10 +118,13 @@ const crossEntropyOp = defineOp<Attrs>({
  * averaged over the targets that count. Targets stay ids: neither they nor their gradient become
  * one-hot vectors.
  *
- * @param targets ids `[...]`, int32 (or whole numbers in float32), each in [0, vocabulary)
+ * @param targets ids `[...]`, int32 (or whole numbers in float32), each in [0, vocabulary) or
+ *   `ignoreId`
  * @param logits `[..., vocabulary]`, float32
- * @returns a scalar, in nats; 0 where no target counts
- * @throws {Error} when the shapes do not fit or an option is out of range
+ * @returns a scalar, in nats; 0 where no target counts; NaN for a target that is outside the
+ *   vocabulary, on backends where reading the targets would wait for the device (webgl, webgpu)
+ * @throws {Error} when the shapes do not fit or an option is out of range; on other backends, when a
+ *   target is outside the vocabulary
  */
 export function tokenCrossEntropy(
   targets: tf.Tensor,
@@ -107,6 +143,10 @@ export function tokenCrossEntropy(
       `tokenCrossEntropy: labelSmoothing is ${labelSmoothing}; expected a number in [0, 1)`,
     );
   }
+  if (ignoreId != null && !Number.isInteger(ignoreId)) {
+    throw new Error(`tokenCrossEntropy: ignoreId is ${ignoreId}; expected a whole number or null`);
+  }
+  requireIds(targets, logits.shape.at(-1) as number, ignoreId);
   return tf.tidy(() => {
     const ids = tf.cast(tf.reshape(targets, [-1]), 'int32');
     const attrs = { smoothing: labelSmoothing, ignored: ignoreId };

@@ -69,6 +69,47 @@ describeBackends('token cross entropy', () => {
     });
   });
 
+  test('padding may be outside the vocabulary, other targets may not', async () => {
+    const logits = normalTensor([4, 3], 2);
+    const run = (ids: number[], options: TokenCrossEntropyOptions) =>
+      tf.valueAndGrad((x: tf.Tensor) => tokenCrossEntropy(tf.tensor1d(ids), x, options))(logits);
+    await expectNoLeak(() =>
+      tf.tidy(() => {
+        const expected = run([1, 0, 2, 0], { labelSmoothing: 0.1 });
+        for (const ignoreId of [-100, -1, 3, 50_000]) {
+          const got = run([1, ignoreId, 2, ignoreId], { ignoreId, labelSmoothing: 0.1 });
+          expectClose(got.value, expected.value, 0, `value, padding ${ignoreId}`);
+          expectClose(got.grad, expected.grad, 0, `gradient, padding ${ignoreId}`);
+        }
+      }),
+    );
+    for (const id of [-1, 3, 1e6, 1.5, NaN]) {
+      await expectNoLeak(() =>
+        expect(() => tf.tidy(() => run([1, id, 2, 0], {}))).toThrow(
+          `a target is ${id}; expected whole numbers from 0 to 2, or ignoreId 0`,
+        ),
+      );
+    }
+    logits.dispose();
+  });
+
+  test('where targets cannot be read at once, one outside makes NaN of loss and gradient', () => {
+    tf.tidy(() => {
+      const logits = normalTensor([3, 3], 2);
+      tokenCrossEntropy(tf.tensor1d([1, 2, 0], 'int32'), logits);
+      for (const id of [-1, 3, 7]) {
+        const targets = tf.tensor1d([1, id, 0], 'int32');
+        // What is behind the check that webgl and webgpu do without.
+        const { value, grad } = tf.valueAndGrad((x: tf.Tensor): tf.Scalar => {
+          const attrs = { smoothing: 0, ignored: 0 };
+          return tf.engine().runKernel('RevColTokenCrossEntropy', { logits: x, targets }, attrs);
+        })(logits);
+        expect(value.dataSync()[0]).toBeNaN();
+        expect([...grad.dataSync()].some((g) => Number.isNaN(g))).toBe(true);
+      }
+    });
+  });
+
   test('large logits neither overflow nor lose the loss', () => {
     tf.tidy(() => {
       const logits = tf.tensor2d([[900, -900, 901]]);

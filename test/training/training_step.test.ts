@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { trainingStep } from 'tfjs-revcol';
+import { AdamW, trainingStep } from 'tfjs-revcol';
 import { describeBackends, expectClose, expectNoLeak } from '../support/backends';
 import { normalTensor } from '../support/training_step';
 
@@ -43,6 +43,87 @@ describeBackends('training step', () => {
         const clipped = moved(0.5);
         expectClose(clipped.change, tf.div(tf.mul(dKernel, -0.005), norm), 1e-4);
         expectClose(moved(1e6).change, free.change, 1e-5);
+      }),
+    );
+  });
+
+  test('is the step of model.fit: regularizers count, of shared layers and in inner models', async () => {
+    const l2 = (rate: number) => tf.regularizers.l2({ l2: rate });
+    const make = () => {
+      const inner = tf.sequential({
+        layers: [
+          tf.layers.dense({ units: 4, inputShape: [4], kernelRegularizer: l2(0.1) }),
+          tf.layers.dense({ units: 4, biasRegularizer: tf.regularizers.l1({ l1: 0.2 }) }),
+        ],
+      });
+      const inputs = tf.input({ shape: [4] });
+      const hidden = inner.apply(inner.apply(inputs)) as tf.SymbolicTensor;
+      const head = tf.layers.dense({ units: 3, kernelRegularizer: l2(0.3) });
+      return tf.model({ inputs, outputs: head.apply(hidden) as tf.SymbolicTensor });
+    };
+    const [own, fitted] = [make(), make()];
+    fitted.setWeights(own.getWeights());
+    const y = normalTensor([5, 3], 2);
+    const [first, second] = [tf.train.sgd(0.05), tf.train.sgd(0.05)];
+    fitted.compile({ optimizer: second, loss: 'meanSquaredError' });
+    const mse = (out: tf.Tensor | tf.Tensor[]) =>
+      tf.losses.meanSquaredError(y, out as tf.Tensor) as tf.Scalar;
+    for (let i = 0; i < 2; i++) {
+      const expected = (await fitted.trainOnBatch(x, y)) as number;
+      await expectNoLeak(() => {
+        const got = trainingStep(own, first, x, mse);
+        expectClose(got, [expected], 1e-5, 'loss');
+        got.dispose();
+      });
+    }
+    own.weights.forEach((w, i) => {
+      const other = fitted.weights[i] as tf.LayerVariable;
+      expectClose(w.read(), other.read(), 1e-5, w.originalName);
+    });
+    // tfjs counts an inner model twice that is applied twice, and would keep it.
+    tf.dispose([y, ...[own, fitted].flatMap((m) => m.weights.map((w) => w.read()))]);
+    first.dispose();
+    second.dispose();
+  });
+
+  test('several outputs: a weight that the loss does not reach keeps its value and its moments', async () => {
+    const steps = (optimizer: tf.Optimizer, outputs: readonly number[]) => {
+      const input = tf.input({ shape: [4] });
+      const heads = ['a', 'b'].map((name) => tf.layers.dense({ name, units: 3 }));
+      const two = tf.model({
+        inputs: input,
+        outputs: heads.map((head) => head.apply(input) as tf.SymbolicTensor),
+      });
+      two.weights.forEach((w, i) => w.write(normalTensor(w.shape as number[], i + 3)));
+      const values = () => two.weights.map((w) => [...w.read().dataSync()]);
+      const seen = [values()];
+      for (const output of outputs) {
+        trainingStep(two, optimizer, x, (y) =>
+          loss((y as tf.Tensor[])[output] as tf.Tensor),
+        ).dispose();
+        seen.push(values());
+      }
+      optimizer.dispose();
+      two.dispose();
+      return seen;
+    };
+    await expectNoLeak(() =>
+      tf.tidy(() => {
+        const mixed = steps(new AdamW({ learningRate: 0.1 }), [1, 0, 0, 1, 1]);
+        const single = steps(new AdamW({ learningRate: 0.1 }), [1, 1, 1]);
+        expect(mixed[3]?.slice(2)).toEqual(mixed[1]?.slice(2));
+        expect(mixed[5]?.slice(2)).toEqual(single[3]?.slice(2));
+        expect(mixed[5]?.slice(0, 2)).toEqual(mixed[3]?.slice(0, 2));
+
+        // tfjs's Adam finds moments by position and counts for all together: at its second step a
+        // first gradient moves a weight by 0.1 * (0.1 / 0.19) / sqrt(0.001 / 0.001999).
+        const adam = steps(tf.train.adam(0.1), [0, 1]);
+        adam[2]?.slice(2).forEach((after, i) =>
+          after.forEach((value, j) => {
+            const change = value - (adam[1]?.[i + 2]?.[j] as number);
+            expect(Math.abs(change)).toBeCloseTo(0.0744, 3);
+          }),
+        );
       }),
     );
   });
