@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
+import { show } from '../common/arguments';
 import { disposingTapeOnError } from '../ops/engine/engine';
 
 interface NamedGradient {
@@ -29,7 +30,8 @@ export interface TrainingStepOptions {
  * @param inputs the model's inputs; they stay the caller's
  * @param loss the loss of the model's outputs, a scalar
  * @returns the loss before the step, penalties included, a scalar that is the caller's
- * @throws {Error} when the model has no trainable weight or `clipNorm` is out of range
+ * @throws {Error} when the model has no trainable weight, `clipNorm` is out of range, or the loss is no
+ *   scalar that depends on a weight
  */
 export function trainingStep(
   model: tfl.LayersModel,
@@ -49,8 +51,9 @@ export function trainingStep(
     const { value, grads } = optimizer.computeGradients(
       () =>
         disposingTapeOnError(() => {
-          const outputs = model.apply(inputs, { training: true }) as Outputs;
-          return [loss(outputs), ...model.calculateLosses()].reduce((a, b) => tf.add(a, b));
+          const value = loss(model.apply(inputs, { training: true }) as Outputs);
+          requireScalar(value);
+          return model.calculateLosses().reduce((sum, penalty) => tf.add(sum, penalty), value);
         }),
       variables,
     );
@@ -60,6 +63,12 @@ export function trainingStep(
     optimizer.applyGradients(applied as { name: string; tensor: tf.Tensor }[]);
     return value;
   });
+}
+
+function requireScalar(loss: unknown): void {
+  if (loss instanceof tf.Tensor && loss.rank === 0) return;
+  const given = loss instanceof tf.Tensor ? `a tensor of shape ${show(loss.shape)}` : String(loss);
+  throw new Error(`trainingStep: the loss is ${given}; expected a scalar tensor, such as a mean`);
 }
 
 function clipped(gradients: NamedGradient[], clipNorm: number): NamedGradient[] {

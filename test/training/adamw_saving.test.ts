@@ -6,6 +6,7 @@ import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 
 import { AdamW, type AdamWArgs, layerDecayGroups, layers } from 'tfjs-revcol';
+import { seededRandom } from '../../src/ops/engine/random';
 import { expectNoLeak, useBackend } from '../support/backends';
 import { normalTensor, randomizeWeights } from '../support/training_step';
 
@@ -189,6 +190,43 @@ describe.each(WAYS)('saved and loaded %s, AdamW goes on', (_title, reload) => {
       expect((await stepsOf(loaded)).sort()).toEqual((await stepsOf(model)).sort());
     }
   });
+});
+
+test('whatever is frozen, saved, loaded and freed along the way, it is as if nothing was saved', async () => {
+  const random = seededRandom(5);
+  const chance = (p: number) => random() < p;
+  for (let run = 0; run < 12; run++) {
+    const names = ['l_0', 'l_1', 'l_2'];
+    const groups = [
+      { names: 'kernel$', weightDecay: 0.3, learningRateScale: 0.5 },
+      { names: '^l_1/', learningRateScale: 2 },
+    ];
+    if (chance(0.5)) dense(names);
+    const model = compile(dense(names, run), { groups });
+    let loaded = compile(dense(names, run), { groups });
+    const log: string[] = [];
+    for (let i = 0; i < 6; i++) {
+      if (chance(0.4)) {
+        const old = loaded;
+        loaded = await (chance(0.5) ? inMemory() : fromElsewhere)(old);
+        log.push('load');
+        if (chance(0.5)) {
+          old.optimizer.dispose();
+          old.dispose();
+          models.splice(models.indexOf(old), 1);
+        }
+      }
+      if (chance(0.3)) await loaded.optimizer.setWeights(await loaded.optimizer.getWeights());
+      const some = names.filter(() => chance(0.6));
+      const trained = some.length > 0 ? some : names;
+      for (const m of [model, loaded]) trainOnly(m, trained);
+      log.push(trained.join());
+      expect({ log, values: await train(loaded, 1) }).toEqual({
+        log,
+        values: await train(model, 1),
+      });
+    }
+  }
 });
 
 function unnamed(): tf.layers.Layer[] {

@@ -138,6 +138,22 @@ describeBackends('training step', () => {
         }),
       ),
     ).rejects.toThrow('no loss');
+    const before = kernel();
+    const bad: [unknown, string][] = [
+      [undefined, 'the loss is undefined; expected a scalar tensor'],
+      [3, 'the loss is 3; expected a scalar tensor'],
+      [Promise.resolve(), 'the loss is [object Promise]'],
+      [tf.ones([5, 1]), 'the loss is a tensor of shape [5, 1]; expected a scalar'],
+      [tf.ones([]), 'Cannot find a connection'],
+    ];
+    for (const [value, message] of bad) {
+      await expectNoLeak(() => {
+        const constant = () => value as tf.Scalar;
+        expect(() => trainingStep(model, sgd, x, constant)).toThrow(message);
+      });
+    }
+    expectClose(kernel(), before, 0);
+    tf.dispose([before, ...bad.map(([value]) => value as tf.Tensor)]);
     await expectNoLeak(() => {
       expect(() => trainingStep(model, sgd, x, loss, { clipNorm: 0 })).toThrow('clipNorm is 0');
       model.trainable = false;
