@@ -5,95 +5,28 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 
-import { AdamW, type AdamWArgs, layerDecayGroups, layers } from 'tfjs-revcol';
+import { layerDecayGroups } from 'tfjs-revcol';
 import { seededRandom } from '../../src/ops/engine/random';
 import { expectNoLeak, useBackend } from '../support/backends';
-import { normalTensor, randomizeWeights } from '../support/training_step';
+import {
+  columns,
+  compile,
+  dense,
+  free,
+  freeModels,
+  nested,
+  own,
+  train,
+  trainOnly,
+  valuesOf,
+  weightsOf,
+} from './support/adamw_models';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'revcol-adamw-'));
-const models: tf.LayersModel[] = [];
 
 beforeAll(() => useBackend('cpu'));
-afterEach(() => {
-  for (const model of models.splice(0)) {
-    model.optimizer?.dispose();
-    model.dispose();
-  }
-});
+afterEach(freeModels);
 afterAll(() => fs.rmSync(folder, { recursive: true }));
-
-/** Remembers a model, so that it is freed. */
-function own<T extends tf.LayersModel>(model: T): T {
-  models.push(model);
-  return model;
-}
-
-function dense(names: readonly string[], seed = 1): tf.LayersModel {
-  const inputs = tf.input({ shape: [3] });
-  const outputs = names.reduce(
-    (x, name) =>
-      tf.layers.dense({ name, units: 3, activation: 'tanh' }).apply(x) as tf.SymbolicTensor,
-    inputs,
-  );
-  const model = own(tf.model({ inputs, outputs }));
-  randomizeWeights(model.weights, seed);
-  return model;
-}
-
-function nested(): tf.LayersModel {
-  const inner = tf.sequential({
-    name: 'inner',
-    layers: [tf.layers.dense({ name: 'a', units: 4, inputShape: [3] })],
-  });
-  const outer = own(tf.sequential({ layers: [inner, tf.layers.dense({ name: 'b', units: 3 })] }));
-  randomizeWeights(outer.weights, 2);
-  return outer;
-}
-
-function columns(): tf.LayersModel {
-  const backbone = { columns: 2, channels: [2, 3], depths: [1, 1], patchSize: 2 };
-  const model = own(
-    tf.sequential({
-      layers: [
-        layers.revColBackbone({ ...backbone, name: 'backbone', inputShape: [4, 4, 3] }),
-        layers.revColHead({ name: 'head', units: 3 }),
-      ],
-    }),
-  );
-  randomizeWeights(model.weights, 3);
-  return model;
-}
-
-function compile(model: tf.LayersModel, args: AdamWArgs | tf.Optimizer = {}): tf.LayersModel {
-  const given = 'minimize' in args;
-  const optimizer = given ? args : new AdamW({ learningRate: 0.05, weightDecay: 0.1, ...args });
-  model.compile({ optimizer, loss: 'meanSquaredError' });
-  return model;
-}
-
-/** Values of all weights after some steps, always on the same batch. */
-async function train(model: tf.LayersModel, steps: number): Promise<number[][]> {
-  const shape = model.inputs[0]?.shape.slice(1) as number[];
-  const [x, y] = [normalTensor([4, ...shape], 4), normalTensor([4, 3], 5)];
-  for (let i = 0; i < steps; i++) await model.trainOnBatch(x, y);
-  tf.dispose([x, y]);
-  return valuesOf(model);
-}
-
-/** In an order that does not depend on what is frozen. */
-function weightsOf(model: tf.LayersModel): tf.LayerVariable[] {
-  return model.layers.flatMap((layer) => layer.weights);
-}
-
-function valuesOf(model: tf.LayersModel): number[][] {
-  return weightsOf(model).map((w) => [...w.read().dataSync()]);
-}
-
-/** Freezes all layers but those named, and compiles again with the same optimizer. */
-function trainOnly(model: tf.LayersModel, names: readonly string[]): void {
-  for (const layer of model.layers) layer.trainable = names.includes(layer.name);
-  compile(model, model.optimizer);
-}
 
 type Reload = (model: tf.LayersModel) => Promise<tf.LayersModel>;
 
@@ -210,11 +143,7 @@ test('whatever is frozen, saved, loaded and freed along the way, it is as if not
         const old = loaded;
         loaded = await (chance(0.5) ? inMemory() : fromElsewhere)(old);
         log.push('load');
-        if (chance(0.5)) {
-          old.optimizer.dispose();
-          old.dispose();
-          models.splice(models.indexOf(old), 1);
-        }
+        if (chance(0.5)) free(old);
       }
       if (chance(0.3)) await loaded.optimizer.setWeights(await loaded.optimizer.getWeights());
       const some = names.filter(() => chance(0.6));
@@ -242,205 +171,9 @@ test('another save leaves no tensor behind', async () => {
   const model = compile(dense(['a', 'b']));
   await train(model, 1);
   const reload = async () => {
-    const loaded = await inMemory()(model);
-    models.pop();
-    loaded.optimizer.dispose();
-    loaded.dispose();
+    free(await inMemory()(model));
   };
   await reload();
   await expectNoLeak(reload);
   await expectNoLeak(() => train(model, 2));
 });
-
-describe('state given by hand', () => {
-  test('its own changes nothing, at any time', async () => {
-    const [model, twin] = [compile(dense(['a', 'b'])), compile(dense(['a', 'b']))];
-    const optimizer = model.optimizer as AdamW;
-    const old = await optimizer.getWeights();
-    trainOnly(model, ['b']);
-    trainOnly(twin, ['b']);
-    await train(model, 2);
-    await train(twin, 2);
-    const own = await optimizer.getWeights();
-    await optimizer.setWeights(own);
-    trainOnly(model, ['a']);
-    trainOnly(twin, ['a']);
-    await expectNoLeak(async () => optimizer.setWeights(await optimizer.getWeights()));
-    await train(model, 2);
-    await train(twin, 2);
-    await optimizer.setWeights(await optimizer.getWeights());
-    trainOnly(model, ['a', 'b']);
-    trainOnly(twin, ['a', 'b']);
-    expect(await train(model, 2)).toEqual(await train(twin, 2));
-    await expect(optimizer.setWeights(old)).resolves.toBeUndefined();
-  });
-
-  test('copies bring an earlier state back, without weights that joined later', async () => {
-    const model = compile(dense(['a', 'b']));
-    const optimizer = model.optimizer as AdamW;
-    trainOnly(model, ['b']);
-    await train(model, 2);
-    const weights = weightsOf(model).map((w) => tf.clone(w.read()));
-    const state = (await optimizer.getWeights()).map(({ name, tensor }) => ({
-      name,
-      tensor: tf.clone(tensor),
-    }));
-    trainOnly(model, ['a', 'b']);
-    const expected = await train(model, 3);
-    for (let i = 0; i < 2; i++) {
-      await optimizer.setWeights(state);
-      weightsOf(model).forEach((w, k) => w.write(weights[k] as tf.Tensor));
-      expect(await train(model, 3)).toEqual(expected);
-    }
-    tf.dispose([weights, state.map(({ tensor }) => tensor)]);
-  });
-
-  test('it fits a model of other names by position', async () => {
-    for (const [from, to] of [
-      [
-        ['a', 'b'],
-        ['c', 'd'],
-      ],
-      // One name is the same, but of another layer.
-      [
-        ['l_1', 'l_2'],
-        ['l_2', 'l_3'],
-      ],
-    ] as const) {
-      const [model, other] = [compile(dense(from)), compile(dense(to))];
-      await train(model, 3);
-      other.setWeights(model.getWeights());
-      await other.optimizer.setWeights(await model.optimizer.getWeights());
-      expect(await train(other, 3)).toEqual(await train(model, 3));
-    }
-  });
-
-  test('variables without names count by position, others by name in any order', () => {
-    const run = async (names: (string | undefined)[], reversed: boolean) => {
-      const make = () =>
-        names.map((n, i) => tf.tidy(() => tf.variable(tf.fill([2], i + 1), true, n)));
-      const step = (optimizer: AdamW, list: tf.Variable[]) =>
-        optimizer.minimize(() => tf.sum(tf.square(tf.stack(list))), false, list);
-      const [first, second] = [new AdamW(), new AdamW()];
-      const before = make();
-      for (let i = 0; i < 3; i++) step(first, before);
-      await second.setWeights(await first.getWeights());
-      const values = before.map((v) => tf.clone(v));
-      step(first, before);
-      const expected = before.map((v) => [...v.dataSync()]);
-      tf.dispose(before);
-      const after = make();
-      after.forEach((v, i) => v.assign(values[i] as tf.Tensor));
-      step(second, reversed ? [...after].reverse() : after);
-      expect(after.map((v) => [...v.dataSync()])).toEqual(expected);
-      tf.dispose([after, values]);
-      first.dispose();
-      second.dispose();
-    };
-    return expectNoLeak(async () => {
-      await run([undefined, undefined], false);
-      await run(['w_1', 'w_2'], false);
-      await run(['w_1', 'w_2'], true);
-    });
-  });
-
-  test('an optimizer goes on with a model that takes the place of one that is gone', async () => {
-    const [model, twin] = [dense(['a', 'b']), compile(dense(['a', 'b']))];
-    const optimizer = compile(model).optimizer;
-    await train(model, 2);
-    await train(twin, 2);
-    const next = dense(['a', 'b']);
-    next.setWeights(model.getWeights());
-    model.dispose();
-    models.splice(models.indexOf(model), 1);
-    compile(next, optimizer);
-    expect(await train(next, 2)).toEqual(await train(twin, 2));
-    // What does not fit is freed with the weights that it belonged to.
-    next.dispose();
-    models.splice(models.indexOf(next), 1);
-    const other = own(tf.sequential({ layers: [tf.layers.dense({ units: 3, inputShape: [5] })] }));
-    compile(other, optimizer);
-    await train(other, 1);
-    expect((await optimizer.getWeights()).length).toBe(6);
-  });
-
-  test('what fits no weight is refused in the next step, and nothing changes', async () => {
-    const [model, other] = [compile(dense(['a', 'b'])), compile(nested())];
-    await train(model, 2);
-    await train(other, 2);
-    const before = valuesOf(other);
-    await other.optimizer.setWeights(await model.optimizer.getWeights());
-    const refused = /3 of 4 saved states fit no weight: 'a\/kernel_?\d*' \[3, 3\]/;
-    await expect(train(other, 1)).rejects.toThrow(refused);
-    await expect(train(other, 1)).rejects.toThrow('begin anew');
-    expect(valuesOf(other)).toEqual(before);
-    // It is still there, and still that of its own model.
-    other.optimizer.dispose();
-    compile(other);
-    await train(other, 1);
-  });
-
-  test('names and order that contradict each other are refused', async () => {
-    const model = compile(dense(['a', 'b']));
-    trainOnly(model, ['a']);
-    await train(model, 1);
-    const state = await model.optimizer.getWeights();
-    const optimizer = new AdamW();
-    await optimizer.setWeights(state);
-    compile(model, optimizer);
-    trainOnly(model, ['b']);
-    await expect(train(model, 1)).rejects.toThrow('is not clear from their names and order');
-    trainOnly(model, ['a']);
-    await train(model, 1);
-    trainOnly(model, ['b']);
-    await train(model, 1);
-  });
-
-  test('what is no state is refused at once, and nothing changes', async () => {
-    const [model, twin] = [compile(dense(['a'])), compile(dense(['a']))];
-    await train(model, 2);
-    await train(twin, 2);
-    const optimizer = model.optimizer as AdamW;
-    const good = await optimizer.getWeights();
-    const [iter, m, v] = good as [NamedTensor, NamedTensor, NamedTensor];
-    const bad: [NamedTensor[], string][] = [
-      [[], "no 'iter'"],
-      [[m, v], "no 'iter'"],
-      [[iter, m], `'${m.name}' is given without`],
-      [[iter, v], `'${v.name}' is given without`],
-      [[...good, m], `'${m.name}' is given twice`],
-      [[...good, { ...m, name: 'x' }], "'x' is no state of an AdamW"],
-      [[iter, m, { ...v, tensor: iter.tensor }], 'expected the weight'],
-      [[{ name: 'iter', tensor: tf.scalar(-1) }, m, v], 'iter is -1'],
-      [
-        [...good.slice(0, -1), { name: 'RevColAdamW/steps', tensor: tf.tensor1d([1, 2, 3]) }],
-        'expected a count for each of 2 weights',
-      ],
-      [
-        [iter, ...['m', 'v'].map((k) => ({ name: `a/${k}`, tensor: tf.scalar(1, 'int32') }))],
-        "the state of 'a' is int32",
-      ],
-    ];
-    for (const [state, message] of bad) {
-      await expect(expectNoLeak(() => optimizer.setWeights(state))).rejects.toThrow(message);
-    }
-    expect(await train(model, 2)).toEqual(await train(twin, 2));
-  });
-
-  test("Adam's own state is taken as well", async () => {
-    const [model, twin] = [dense(['a', 'b']), dense(['a', 'b'])];
-    compile(model, tf.train.adam(0.05));
-    compile(twin, { weightDecay: 0 });
-    await train(model, 3);
-    await train(twin, 3);
-    const adam = model.optimizer;
-    const optimizer = new AdamW({ learningRate: 0.05, weightDecay: 0, epsilon: 1e-8 });
-    await optimizer.setWeights(await adam.getWeights());
-    compile(model, optimizer);
-    const [got, expected] = [await train(model, 3), await train(twin, 3)];
-    got.flat().forEach((value, i) => expect(value).toBeCloseTo(expected.flat()[i] as number, 4));
-    adam.dispose();
-  });
-});
-
-type NamedTensor = Awaited<ReturnType<AdamW['getWeights']>>[number];
