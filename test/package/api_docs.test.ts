@@ -14,17 +14,18 @@ interface Made {
   small: tf.LayersModel;
   loaded: tf.LayersModel;
   again: tf.LayersModel;
+  worst: number;
 }
 
 test('the code of docs/api.md does what its text says', async () => {
-  const names = ['features', 'tabular', 'small', 'loaded', 'again'];
+  const names = ['features', 'tabular', 'small', 'loaded', 'again', 'worst'];
   const program = documentProgram<Made>('docs/api.md', names);
 
   await useBackend(BACKENDS[0] as string);
   const [before, folder] = [process.cwd(), fs.mkdtempSync(path.join(os.tmpdir(), 'revcol-api-'))];
   process.chdir(folder);
   try {
-    const { features, tabular, small, loaded, again } = await program(require);
+    const { features, tabular, small, loaded, again, worst } = await program(require);
     expect(features.outputs.map((o) => o.shape)).toEqual([
       [null, 16, 24, 16],
       [null, 8, 12, 32],
@@ -32,6 +33,7 @@ test('the code of docs/api.md does what its text says', async () => {
     const trained = features.trainableWeights.map((w) => w.originalName);
     expect(trained.length).toBeGreaterThan(0);
     expect(trained.filter((name) => /stem|column_[01]/.test(name))).toEqual([]);
+    expect(worst).toBeLessThan(1e-5);
     expect(small.outputs[0]?.shape).toEqual([null, 10]);
     tf.tidy(() => {
       const x = normalTensor([2, 20], 1);
