@@ -70,12 +70,45 @@ const READERS: Partial<Record<TensorDType, Reader>> = {
   bool: (v, i) => (v.getUint8(i) === 0 ? 0 : 1),
 };
 
+/** Negation inside the type, which wraps around: -(-128) of int8 is -128, -1 of uint8 is 255. */
+const NEGATED_READERS: Partial<Record<TensorDType, Reader>> = {
+  int64: (v, i) => Number(BigInt.asIntN(64, -v.getBigInt64(i * 8, true))),
+  int32: (v, i) => -v.getInt32(i * 4, true) | 0,
+  int16: (v, i) => (-v.getInt16(i * 2, true) << 16) >> 16,
+  int8: (v, i) => (-v.getInt8(i) << 24) >> 24,
+  uint8: (v, i) => -v.getUint8(i) & 0xff,
+};
+
 /**
  * The converter of an element type.
  *
- * @throws {CheckpointError} `unsupported` for complex and 8-bit floating point types.
+ * @param negated whether the values are the negatives of what is stored (PyTorch's negative bit)
+ * @throws {CheckpointError} `unsupported` for complex and 8-bit floating point types, and for the
+ * negatives of types that PyTorch cannot negate (bool, unsigned ones of over 8 bits)
  */
-export function floatConverter(dtype: TensorDType): FloatConverter {
+export function floatConverter(dtype: TensorDType, negated = false): FloatConverter {
+  const convert = plainConverter(dtype);
+  if (!negated) return convert;
+  const read = NEGATED_READERS[dtype];
+  if (read) return eachBy(read);
+  if (!NEGATED_BY_SIGN.includes(dtype)) {
+    throw new CheckpointError(
+      'unsupported',
+      `Tensors of type ${dtype} with the negative bit cannot be read, nor can PyTorch negate them; ` +
+        'save what they were made from',
+    );
+  }
+  return (bytes, to, at, count, stride) => {
+    convert(bytes, to, at, count, stride);
+    const bits = new Uint32Array(to.buffer, to.byteOffset, to.length);
+    for (let i = at; i < at + count; i++) bits[i] = (bits[i] as number) ^ 0x80000000;
+  };
+}
+
+/** Types whose negative is the same number with the other sign, zero and NaN included. */
+const NEGATED_BY_SIGN: readonly TensorDType[] = ['float64', 'float32', 'float16', 'bfloat16'];
+
+function plainConverter(dtype: TensorDType): FloatConverter {
   if (dtype === 'float32') return copyFloat32;
   if (dtype === 'bfloat16') return widen((bits) => bits << 16);
   if (dtype === 'float16') return widen(halfToFloatBits);
@@ -86,6 +119,10 @@ export function floatConverter(dtype: TensorDType): FloatConverter {
       `Tensors of type ${dtype} cannot be read; convert them with .float() in PyTorch first`,
     );
   }
+  return eachBy(read);
+}
+
+function eachBy(read: Reader): FloatConverter {
   return (bytes, to, at, count, stride = 1) => {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let i = 0; i < count; i++) to[at + i] = read(view, i * stride);

@@ -13,6 +13,8 @@ export interface CheckedView {
   readonly offset: number;
   /** Number of elements. */
   readonly count: number;
+  /** Whether the values are the negatives of what is stored. */
+  readonly negated: boolean;
 }
 
 /** Hands the bytes `[offset, offset + length)` of a storage to `take`, in order, in pieces. */
@@ -42,10 +44,11 @@ export function checkView(
     shape: readonly number[];
     strides: readonly number[];
     offset: number;
+    negated?: boolean;
   },
   storageBytes: number,
 ): CheckedView {
-  const { dtype, shape, strides, offset } = view;
+  const { dtype, shape, strides, offset, negated = false } = view;
   if (!isTensorDType(dtype)) {
     throw new CheckpointError('unsupported', `Tensor ${name} has the unknown type ${dtype}`);
   }
@@ -66,7 +69,7 @@ export function checkView(
       `Tensor ${name} repeats ${capacity} elements to ${count}; call .contiguous() before saving`,
     );
   }
-  return { dtype, shape, strides, offset, count };
+  return { dtype, shape, strides, offset, count, negated };
 }
 
 /** Bytes that reading a window goes through: those between its ends, or those of its repeats. */
@@ -90,7 +93,7 @@ interface Dimension {
  */
 export async function readView(view: CheckedView, read: StorageReader): Promise<Float32Array> {
   const item = itemBytes(view.dtype);
-  const convert = floatConverter(view.dtype);
+  const convert = floatConverter(view.dtype, view.negated);
   const out = new Float32Array(view.count);
   if (view.count === 0) return out;
   const dimensions = mergeDimensions(view);
@@ -156,12 +159,12 @@ function mergeDimensions({ shape, strides }: CheckedView): Dimension[] {
 }
 
 async function readContiguous(
-  { dtype, offset, count }: CheckedView,
+  { dtype, offset, count, negated }: CheckedView,
   read: StorageReader,
   out: Float32Array,
 ): Promise<void> {
   const item = itemBytes(dtype);
-  const convert = floatConverter(dtype);
+  const convert = floatConverter(dtype, negated);
   let at = 0;
   // Pieces of an unpacked stream may end inside an element.
   let rest = new Uint8Array(0);

@@ -88,6 +88,8 @@ export interface TensorView {
   /** In elements, one per dimension. */
   readonly strides: number[];
   readonly dtype: string;
+  /** PyTorch's lazy negative bit: the storage holds the values with the other sign. */
+  readonly negated: boolean;
 }
 
 /** `kind` of values that have one; undefined for primitives, bytes and lists. */

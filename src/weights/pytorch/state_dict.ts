@@ -16,7 +16,7 @@ export interface StateDict {
 }
 
 /** Where training code keeps the weights, in this order. */
-const USUAL_KEYS = ['model', 'state_dict'] as const;
+const USUAL_KEYS = ['model', 'state_dict', 'model_state_dict'] as const;
 
 /** A dict that refers to itself, or to one other many times, could be walked for ever. */
 const MAX_NESTING = 16;
@@ -24,8 +24,10 @@ const MAX_VISITS = 1 << 14;
 const MAX_NAME = 1024;
 
 /**
- * Chooses the weights in a checkpoint's top value: under `key` if given, else under `model`, else
- * under `state_dict`, else the value itself. Tensors in nested dicts get dotted names.
+ * Chooses the weights in a checkpoint's top value: under `key` if given, else under `model`,
+ * `state_dict` or `model_state_dict`, else the value itself. Tensors in nested dicts get dotted
+ * names. The state of optimizers is no weights, wherever it stands; only a `key` that names it
+ * gives it.
  *
  * @throws {CheckpointError} `format` where there are no tensors; `mismatch` where `key` is absent.
  */
@@ -46,11 +48,17 @@ export function chooseStateDict(top: PickleValue, key?: string): StateDict {
         `'${chosenKey}'; its keys are ${keyList(top)}`,
     );
   }
+  if (chosen === top && isOptimizerState(top)) {
+    throw new CheckpointError(
+      'format',
+      "The file holds an optimizer's state, not weights; give the file that the model was saved to",
+    );
+  }
   const tensors = new Map<string, TensorView>();
   const metadata = new Map<string, PickleValue>();
   collectTensors(chosen, tensors);
   for (const [name, value] of top.entries()) {
-    const weights = value instanceof PickleDict || isTensor(value);
+    const weights = (value instanceof PickleDict && !isOptimizerState(value)) || isTensor(value);
     const inside = value === chosen || (chosen === top && weights);
     if (typeof name === 'string' && !inside) metadata.set(name, value);
   }
@@ -77,6 +85,7 @@ function collectTensors(root: PickleDict, tensors: Map<string, TensorView>): voi
             `items, or names of over ${MAX_NAME} letters`,
         );
       }
+      if (isOptimizerState(value)) continue;
       if (value instanceof PickleDict) visit(value, `${name}.`, depth + 1);
       else if (isTensor(value)) {
         if (tensors.has(name)) {
@@ -87,6 +96,19 @@ function collectTensors(root: PickleDict, tensors: Map<string, TensorView>): voi
     }
   };
   visit(root, '', 0);
+}
+
+/**
+ * Whether this is what `torch.optim.Optimizer.state_dict` gives: `param_groups`, a list of dicts, each
+ * with its `params`, beside the state of each parameter.
+ */
+function isOptimizerState(value: PickleValue): boolean {
+  if (!(value instanceof PickleDict)) return false;
+  const groups = value.get('param_groups');
+  return (
+    Array.isArray(groups) &&
+    groups.every((group) => group instanceof PickleDict && Array.isArray(group.get('params')))
+  );
 }
 
 function keyList(dict: PickleDict): string {

@@ -57,8 +57,8 @@ const BUILDERS: ReadonlyMap<string, Builder> = new Map<string, Builder>([
   ['collections.defaultdict', () => new PickleDict()],
   ['torch.Size', ([items]) => items],
   ['torch._utils._rebuild_tensor', (args) => tensor(args)],
-  ['torch._utils._rebuild_tensor_v2', (args) => tensor(args)],
-  ['torch._utils._rebuild_tensor_v3', (args) => tensor(args, args[6])],
+  ['torch._utils._rebuild_tensor_v2', (args) => tensor(args, undefined, args[6])],
+  ['torch._utils._rebuild_tensor_v3', (args) => tensor(args, args[6], args[7])],
   ['torch._utils._rebuild_parameter', ([data]) => (isTensor(data) ? data : undefined)],
   ['torch._utils._rebuild_parameter_with_state', ([data]) => (isTensor(data) ? data : undefined)],
   ['torch._tensor._rebuild_from_type_v2', rebuildFromType],
@@ -88,8 +88,12 @@ function persistent(id: PickleValue): PickleValue {
   return { ...storage, offset };
 }
 
-/** `(storage, offset, shape, strides, ...)`. */
-function tensor(args: readonly PickleValue[], type?: PickleValue): TensorView | undefined {
+/** `(storage, offset, shape, strides, ...)`; see {@link isNegated} for `metadata`. */
+function tensor(
+  args: readonly PickleValue[],
+  type?: PickleValue,
+  metadata?: PickleValue,
+): TensorView | undefined {
   const [storage, offset, shape, strides] = args;
   // Storages of unknown kinds (quantized) leave tensors opaque.
   if (!isStorage(storage)) return undefined;
@@ -100,7 +104,32 @@ function tensor(args: readonly PickleValue[], type?: PickleValue): TensorView | 
   if (shape.length !== strides.length || shape.length > MAX_RANK) {
     throw badPickle(`a tensor has ${shape.length} sizes and ${strides.length} strides`);
   }
-  return { kind: 'tensor', storage, offset: offset + storage.offset, shape, strides, dtype };
+  const negated = isNegated(metadata, dtype);
+  return {
+    kind: 'tensor',
+    storage,
+    offset: offset + storage.offset,
+    shape,
+    strides,
+    dtype,
+    negated,
+  };
+}
+
+/**
+ * What `torch._C._set_tensor_metadata` reads: the lazy conjugate and negative bits. There the bits
+ * are set by the mere presence of their keys, whatever the value, and other keys are for devices.
+ * The conjugate bit is of complex tensors alone, which have no float32 form to begin with.
+ */
+function isNegated(metadata: PickleValue | undefined, dtype: string): boolean {
+  if (metadata === undefined || metadata === null) return false;
+  if (!(metadata instanceof PickleDict)) {
+    throw badPickle(`a tensor has ${describe(metadata)} for metadata`);
+  }
+  if (metadata.get('conj') !== undefined && !dtype.startsWith('complex')) {
+    throw badPickle(`a tensor of type ${dtype} has the conjugate bit of complex ones`);
+  }
+  return metadata.get('neg') !== undefined;
 }
 
 /** `OrderedDict()`, or `OrderedDict([(key, value), ...])` as Python 2 writes it. */

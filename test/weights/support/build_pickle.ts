@@ -3,7 +3,7 @@ import { OP } from '../../../src/weights/pickle/opcodes';
 import { buildZip, type EntryToBuild } from './build_zip';
 import { concat } from './mutate';
 
-type Piece = number | string | Uint8Array | readonly Piece[];
+export type Piece = number | string | Uint8Array | readonly Piece[];
 
 /** Bytes of a pickle: numbers are opcodes or bytes, strings are ASCII. */
 export function bytesOf(...pieces: readonly Piece[]): Uint8Array<ArrayBuffer> {
@@ -51,9 +51,11 @@ export interface TensorToBuild {
   offset?: number | bigint;
   shape?: readonly (number | bigint)[];
   strides?: readonly (number | bigint)[];
+  /** PyTorch's bits, absent as in almost every file. */
+  metadata?: Piece;
 }
 
-/** `_rebuild_tensor_v2(storage, offset, shape, strides, False, OrderedDict())`. */
+/** `_rebuild_tensor_v2(storage, offset, shape, strides, False, OrderedDict(), metadata)`. */
 export function tensor({
   key = '0',
   storage = 'FloatStorage',
@@ -61,6 +63,7 @@ export function tensor({
   offset = 0,
   shape = [4],
   strides = [1],
+  metadata,
 }: TensorToBuild = {}): Piece {
   const id = tuple(
     text('storage'),
@@ -78,6 +81,7 @@ export function tensor({
       tuple(...strides.map(integer)),
       OP.NEWFALSE,
       [global('collections', 'OrderedDict'), OP.EMPTY_TUPLE, OP.REDUCE],
+      ...(metadata === undefined ? [] : [metadata]),
     ),
     OP.REDUCE,
   ];
