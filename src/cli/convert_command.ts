@@ -9,6 +9,7 @@ import { findPrefix, withoutPrefix } from '../weights/names/published_names';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { writeSafetensors } from '../weights/safetensors/writer';
 import { activateBackend } from './backend';
+import { interruptible } from './interrupt';
 import { addDownloadOptions, inputSizeOption } from './options';
 import { type Terminal, withProgress } from './terminal';
 import { bytesText } from './text';
@@ -55,14 +56,16 @@ Examples:
         throw new Error(`--dtype ${options.dtype} is for tfjs; safetensors are written as float32`);
       }
       const weights = await findWeights(from, options, terminal);
-      const checkpoint = await openCheckpoint(weights.source, { key: options.key });
-      try {
-        await (format === 'tfjs'
-          ? toTfjs(checkpoint, weights, to, options, terminal)
-          : toSafetensors(checkpoint, to, terminal));
-      } finally {
-        await checkpoint.close();
-      }
+      await interruptible(async (signal) => {
+        const checkpoint = await openCheckpoint(weights.source, { key: options.key, signal });
+        try {
+          await (format === 'tfjs'
+            ? toTfjs(checkpoint, weights, to, { ...options, signal }, terminal)
+            : toSafetensors(checkpoint, to, signal, terminal));
+        } finally {
+          await checkpoint.close();
+        }
+      });
     });
 }
 
@@ -70,7 +73,7 @@ async function toTfjs(
   checkpoint: Checkpoint,
   { record }: WeightsSource,
   folder: string,
-  { dtype, inputSize }: ConvertCommandOptions,
+  { dtype, inputSize, signal }: ConvertCommandOptions & { signal: AbortSignal },
   terminal: Terminal,
 ): Promise<void> {
   // Only to describe the layers: whatever backend there is will do.
@@ -83,6 +86,7 @@ async function toTfjs(
       inputSize: inputSize ? [inputSize, inputSize] : [height, width],
       metadata: record && metadataOf(record),
       onProgress: (fraction) => report(fraction, 1),
+      signal,
     }),
   );
   if (unused.length > 0) {
@@ -101,6 +105,7 @@ function metadataOf(record: NonNullable<WeightsSource['record']>): Record<string
 async function toSafetensors(
   checkpoint: Checkpoint,
   file: string,
+  signal: AbortSignal,
   terminal: Terminal,
 ): Promise<void> {
   const names = [...checkpoint.entries.keys()];
@@ -110,7 +115,7 @@ async function toSafetensors(
     read: () => checkpoint.read(inFile),
   }));
   await withProgress(terminal, file, String, (report) =>
-    writeSafetensors(tensors, file, { onProgress: report }),
+    writeSafetensors(tensors, file, { onProgress: report, signal }),
   );
   terminal.out(`${file}: ${tensors.length} tensors, float32\n`);
 }

@@ -2,6 +2,7 @@
 import type { ModelLayout } from '../models/describe';
 import { MODEL_SIZES, type ModelSizeName } from '../registry/sizes';
 import type { CheckpointEntry } from '../weights/checkpoint';
+import { CheckpointError } from '../weights/errors';
 import { findPrefix, withoutPrefix } from '../weights/names/published_names';
 
 /** What a checkpoint's tensors tell of the model. */
@@ -28,7 +29,7 @@ function countOf(shapes: Shapes, nameOf: (index: number) => string): number {
 /**
  * Reads the architecture off a checkpoint in the published names.
  *
- * @throws Error when the tensors are not those of a RevCol
+ * @throws {CheckpointError} 'mismatch' when the tensors are not those of one RevCol
  */
 export function architectureOf(entries: ReadonlyMap<string, CheckpointEntry>): Architecture {
   const names = [...entries.keys()];
@@ -89,8 +90,9 @@ function require4d(shapes: Shapes, name: string): [number, number, number, numbe
   return shape as unknown as [number, number, number, number];
 }
 
-function notRevCol(why: string): Error {
-  return new Error(
+function notRevCol(why: string): CheckpointError {
+  return new CheckpointError(
+    'mismatch',
     `the tensors are not those of a RevCol with the published names (${why}); expected ` +
       'stem.0.weight, subnet0.alpha0, ...',
   );

@@ -1,12 +1,14 @@
+/** Converting a checkpoint to a tfjs layers-model, one weight at a time. */
 import type * as tf from '@tensorflow/tfjs-core';
 
+import { requireOneOf } from '../common/arguments';
 import { describeWeights, type ModelLayout } from '../models/describe';
 import type { Checkpoint } from '../weights/checkpoint';
 import { CheckpointError } from '../weights/errors';
 import { nameMapping } from '../weights/names/name_mapping';
 import { withoutPrefix, withoutSupervision } from '../weights/names/published_names';
 import { architectureOf } from './architecture';
-import { encodeWeight, storedBytes, type WeightDType } from './quantize';
+import { encodeWeight, storedBytes, WEIGHT_DTYPES, type WeightDType } from './quantize';
 import { type ModelSink, shardNames, ShardWriter } from './shard_writer';
 import { modelTopology } from './topology';
 
@@ -24,6 +26,8 @@ export interface ConvertOptions {
   metadata?: Record<string, unknown>;
   /** Called with the fraction written so far, from 0 to 1. */
   onProgress?: (fraction: number) => void;
+  /** Stops before the next weight; nothing is left behind. */
+  signal?: AbortSignal;
 }
 
 /** What a conversion did. */
@@ -47,8 +51,12 @@ const DEFAULT_SHARD_BYTES = 4 * 2 ** 20;
  *
  * @param checkpoint from `openCheckpoint`; stays open
  * @param sink from `folderSink(path)` in Node, `filesSink()` in browsers
- * @throws {CheckpointError} `mismatch` where the file is not a whole RevCol classifier. Nothing is
- * left behind then.
+ * @throws {CheckpointError} 'mismatch' when the file is not a whole RevCol classifier; 'unsupported'
+ * when `dtype` cannot hold a value, or the file's own type has no float32 form; 'io' and 'corrupt'
+ * when it cannot be read, 'io' when the model cannot be written
+ * @throws {Error} when an option is not what it should be
+ * @throws `signal.reason` when stopped
+ * Nothing is left behind then, whatever went wrong.
  */
 export async function convertCheckpoint<Result>(
   checkpoint: Checkpoint,
@@ -62,6 +70,7 @@ export async function convertCheckpoint<Result>(
         `convertCheckpoint: shardBytes must be a positive integer, got ${shardBytes}`,
       );
     }
+    requireOneOf('convertCheckpoint', 'dtype', dtype, WEIGHT_DTYPES);
     const plan = planOf(checkpoint);
     const { layout, weights } = plan;
     const topology = modelTopology(plan.name, layout, options.inputSize ?? [224, 224]);
@@ -150,6 +159,7 @@ async function writeWeights(
   let written = 0;
   try {
     for (const { name, shape, inFile, toOwn } of weights) {
+      options.signal?.throwIfAborted();
       const values = toOwn(await checkpoint.read(inFile));
       const { bytes, quantization } = encodeWeight(inFile, values, shape, options.dtype);
       entries.push({ name, shape, dtype: 'float32', ...(quantization ? { quantization } : {}) });

@@ -1,4 +1,8 @@
+/** Weights in fewer bits, as tfjs stores them. */
 import type * as tf from '@tensorflow/tfjs-core';
+
+import { CheckpointError } from '../weights/errors';
+
 /** Precision that kernels are stored in. Vectors (biases, norms, alphas) always stay float32. */
 export type WeightDType = 'float32' | 'float16' | 'uint8';
 
@@ -32,7 +36,7 @@ export function storedBytes(shape: readonly number[], dtype: WeightDType): numbe
  * Encodes a weight.
  *
  * @param name used in messages
- * @throws Error for values that the precision cannot hold
+ * @throws {CheckpointError} 'unsupported' when there are values that the precision cannot hold
  */
 export function encodeWeight(
   name: string,
@@ -114,8 +118,9 @@ function dropBits(mantissa: number, count: number): number {
   return kept + (rest > half || (rest === half && (kept & 1) === 1) ? 1 : 0);
 }
 
-function unfit(name: string, value: number, dtype: WeightDType): Error {
-  return new Error(
+function unfit(name: string, value: number, dtype: WeightDType): CheckpointError {
+  return new CheckpointError(
+    'unsupported',
     `${name} holds ${value}, which ${dtype} cannot store; convert to float32, or mend the weights`,
   );
 }

@@ -1,3 +1,4 @@
+/** Models as folders of files, for model.save and tf.loadLayersModel. */
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type * as tf from '@tensorflow/tfjs-core';

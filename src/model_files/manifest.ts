@@ -1,4 +1,6 @@
+/** What a model.json says of its weights. */
 import type * as tf from '@tensorflow/tfjs-core';
+
 const ELEMENT_BYTES: Partial<Record<string, number>> = {
   float32: 4,
   int32: 4,

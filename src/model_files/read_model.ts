@@ -4,29 +4,44 @@ import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 
 import { messageOf } from '../common/messages';
+import { MAX_CALL_BYTES } from '../weights/bytes/durable';
 import { CheckpointError } from '../weights/errors';
 import { failing, systemCode } from './errors';
 import { groupBytes } from './manifest';
+import { weightFiles } from './weight_paths';
 
-/** The most that one call of the operating system reads; Node refuses 2 GiB and more. */
-const READ_BYTES = 2 ** 30;
+/** How often a save of another process may come in between. */
+const MAX_ATTEMPTS = 20;
 
 /**
  * Reads what `saveModel`, tfjs-node or the tensorflowjs converter wrote: any number of weight
- * groups, each in any number of files.
+ * groups, each in any number of files. Where another process saves meanwhile, it gives the model
+ * before or the model after, whole.
  *
  * @param location a `model.json`, under whatever name, or the folder that holds one
- * @throws {CheckpointError} `io` where a file is missing or cannot be read, `format` where it is no
- * `model.json`, `corrupt` where the weight files are not as long as it says
+ * @throws {CheckpointError} 'io' when a file is missing or cannot be read, 'format' when it is no
+ * `model.json`, 'corrupt' when the weight files are not as long as it says, 'unsupported' when it
+ * names weight files outside its folder
  */
 export async function readModel(location: string): Promise<tf.io.ModelArtifacts> {
   const file = await modelFile(location);
-  const json = await readJson(file);
+  for (let attempt = 1; ; attempt++) {
+    const text = await readText(file);
+    try {
+      return await readArtifacts(file, parse(file, text));
+    } catch (error) {
+      // A save removes the weight files of the model that it replaces.
+      const changed = (await readText(file).catch(() => text)) !== text;
+      if (!changed || attempt === MAX_ATTEMPTS) throw error;
+    }
+  }
+}
+
+function readArtifacts(file: string, json: tf.io.ModelJSON): Promise<tf.io.ModelArtifacts> {
   return tf.io.getModelArtifactsForJSON(json, async (groups) => {
-    const folder = path.dirname(file);
-    const sizes = await checkedSizes(folder, file, groups);
+    const shards = await checkedSizes(file, groups);
     const weights: ArrayBuffer[] = [];
-    for (const [shard, size] of sizes) weights.push(await readBytes(shard, size));
+    for (const { path: shard, bytes } of shards) weights.push(await readBytes(shard, bytes));
     return [groups.flatMap((group) => group.weights), weights];
   });
 }
@@ -47,8 +62,11 @@ async function modelFile(location: string): Promise<string> {
   return file;
 }
 
-async function readJson(file: string): Promise<tf.io.ModelJSON> {
-  const text = await fs.readFile(file, 'utf8').catch(failing(`${file} cannot be read`));
+function readText(file: string): Promise<string> {
+  return fs.readFile(file, 'utf8').catch(failing(`${file} cannot be read`));
+}
+
+function parse(file: string, text: string): tf.io.ModelJSON {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -88,19 +106,13 @@ function isManifest(manifest: unknown): manifest is tf.io.WeightsManifestConfig 
 
 /** The weight files in order with their sizes, which add up to what the manifest says. */
 async function checkedSizes(
-  folder: string,
   file: string,
   groups: tf.io.WeightsManifestConfig,
-): Promise<[shard: string, bytes: number][]> {
-  const all: [string, number][] = [];
+): Promise<{ path: string; bytes: number }[]> {
+  const all: { path: string; bytes: number }[] = [];
   for (const { paths, weights } of groups) {
-    const shards: [string, number][] = [];
-    for (const name of paths) {
-      const shard = path.join(folder, name);
-      const what = `${shard}, weights of ${file}, cannot be read`;
-      shards.push([shard, (await fs.stat(shard).catch(failing(what))).size]);
-    }
-    const found = shards.reduce((sum, [, size]) => sum + size, 0);
+    const shards = await weightFiles(file, paths);
+    const found = shards.reduce((sum, { bytes }) => sum + bytes, 0);
     const expected = groupBytes(weights);
     if (expected !== undefined && found !== expected) {
       throw new CheckpointError(
@@ -121,7 +133,7 @@ async function readBytes(file: string, size: number): Promise<ArrayBuffer> {
   try {
     const bytes = new Uint8Array(size);
     for (let done = 0; done < size;) {
-      const length = Math.min(READ_BYTES, size - done);
+      const length = Math.min(MAX_CALL_BYTES, size - done);
       const { bytesRead } = await handle.read(bytes, done, length).catch(failing(what));
       if (bytesRead === 0) {
         throw new CheckpointError('corrupt', `${file} ends after ${done} of ${size} bytes`);
@@ -130,6 +142,6 @@ async function readBytes(file: string, size: number): Promise<ArrayBuffer> {
     }
     return bytes.buffer;
   } finally {
-    await handle.close();
+    await handle.close().catch(failing(what));
   }
 }

@@ -1,3 +1,4 @@
+/** Answers for `file://` URLs in tfjs. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { fileSystem } from './file_system';

@@ -3,23 +3,23 @@
  * earlier save has written: whenever the process dies, the folder holds the model before or the
  * model after, whole.
  */
-import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 
+import { makeFolder, syncFolder, writeFully } from '../weights/bytes/durable';
 import { CheckpointError } from '../weights/errors';
-import { failing, systemCode } from './errors';
+import { failing } from './errors';
 import { groupBytes } from './manifest';
-
-/** Files that this module has written, and may delete once `model.json` names others. */
-const OWN_SHARD = /^weights-[0-9a-f]{12}\.\d+of\d+\.bin$/;
+import { namesOfSave, ownShards, removeFiles, removeUseless } from './own_files';
 
 /**
  * @param folder made if it does not exist; a model in it is replaced
  * @param shardBytes largest weight file
- * @throws {CheckpointError} `io` where it cannot be written, `unsupported` for a model whose topology
- * is binary. The folder then holds what it held before.
+ * @throws {CheckpointError} 'io' when it cannot be written, 'unsupported' when the topology is binary,
+ * 'corrupt' when the weights are not as long as their shapes say. The folder then holds what it held
+ * before; only when the disk does not confirm the last step it holds the new model, and the error
+ * says so.
  */
 export async function writeModel(
   folder: string,
@@ -43,30 +43,35 @@ export async function writeModel(
     );
   }
   const what = `${folder} cannot be written`;
-  await fs.mkdir(folder, { recursive: true }).catch(failing(what));
-  const paths = shardNames(given, shardBytes);
-  const temporary = path.join(folder, `${paths[0] ?? 'model'}.json.partial`);
+  const undo = await makeFolder(fs, folder).catch(failing(what));
+  const { shards, partial } = namesOfSave(given, shardBytes);
+  let replaced: string[];
   try {
     const whole = new tf.io.CompositeArrayBuffer(buffers);
-    for (const [i, name] of paths.entries()) {
+    for (const [i, name] of shards.entries()) {
       const piece = whole.slice(i * shardBytes, Math.min(given, (i + 1) * shardBytes));
       await writeFile(path.join(folder, name), new Uint8Array(piece));
     }
-    await writeFile(temporary, new TextEncoder().encode(modelJson(artifacts, paths)));
-    const before = await ownShards(folder);
-    await fs.rename(temporary, path.join(folder, 'model.json'));
-    await remove(folder, before);
+    await writeFile(
+      path.join(folder, partial),
+      new TextEncoder().encode(modelJson(artifacts, shards)),
+    );
+    await syncFolder(fs, folder);
+    replaced = await ownShards(folder);
+    // In a save of hours another one may have taken the first shards for those of a dead one.
+    for (const name of shards) await fs.stat(path.join(folder, name));
+    await fs.rename(path.join(folder, partial), path.join(folder, 'model.json'));
   } catch (error) {
-    await remove(folder, [...paths, path.basename(temporary)]);
+    await removeFiles(folder, [...shards, partial]);
+    await undo();
     return failing(what)(error);
   }
+  // Else the disk may keep the old model.json, and lose the weights that it names.
+  await syncFolder(fs, folder).catch(
+    failing(`${folder} is written, but may not survive a loss of power`),
+  );
+  await removeUseless(folder, replaced);
   return { modelArtifactsInfo: tf.io.getModelArtifactsInfoForJSON(artifacts) };
-}
-
-function shardNames(bytes: number, shardBytes: number): string[] {
-  const save = randomBytes(6).toString('hex');
-  const count = Math.ceil(bytes / shardBytes);
-  return Array.from({ length: count }, (_, i) => `weights-${save}.${i + 1}of${count}.bin`);
 }
 
 function modelJson(artifacts: tf.io.ModelArtifacts, paths: string[]): string {
@@ -80,29 +85,9 @@ function modelJson(artifacts: tf.io.ModelArtifacts, paths: string[]): string {
 async function writeFile(file: string, bytes: Uint8Array): Promise<void> {
   const handle = await fs.open(file, 'wx');
   try {
-    await handle.writeFile(bytes);
+    await writeFully(handle, bytes);
     await handle.sync();
   } finally {
     await handle.close();
-  }
-}
-
-/** Weight files of the model that is in the folder, as far as this module wrote them. */
-async function ownShards(folder: string): Promise<string[]> {
-  const text = await fs.readFile(path.join(folder, 'model.json'), 'utf8').catch((error) => {
-    if (systemCode(error) === 'ENOENT') return '{}';
-    throw error;
-  });
-  try {
-    const { weightsManifest = [] } = JSON.parse(text) as Partial<tf.io.ModelJSON>;
-    return weightsManifest.flatMap(({ paths }) => paths).filter((name) => OWN_SHARD.test(name));
-  } catch {
-    return []; // Not a model.json, whatever it is: nothing of it is ours to delete.
-  }
-}
-
-async function remove(folder: string, names: readonly string[]): Promise<void> {
-  for (const name of names) {
-    await fs.rm(path.join(folder, name), { force: true }).catch(() => undefined);
   }
 }

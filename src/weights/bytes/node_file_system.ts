@@ -2,8 +2,7 @@
 
 import { nodeBuiltin, runsInNode } from '../../common/node';
 import { CheckpointError } from '../errors';
-
-type FileSystem = typeof import('node:fs/promises');
+import type { FileSystem } from './durable';
 
 /**
  * Node's `fs/promises`.

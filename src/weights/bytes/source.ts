@@ -4,6 +4,7 @@ import { messageOf } from '../../common/messages';
 import { runsInNode } from '../../common/node';
 import { CheckpointError } from '../errors';
 import { type ByteSource, checkRange } from './byte_source';
+import { MAX_CALL_BYTES } from './durable';
 import { nodeFileSystem } from './node_file_system';
 import { readAhead } from './read_ahead';
 import { openUrl, type UrlOptions } from './url_source';
@@ -65,7 +66,10 @@ export async function fileSource(path: string): Promise<ByteSource> {
     });
   };
   const handle = await fs.open(path, 'r').catch(fail);
-  const stat = await handle.stat();
+  const stat = await handle.stat().catch(async (error: unknown) => {
+    await handle.close().catch(() => undefined);
+    return fail(error);
+  });
   if (!stat.isFile()) {
     await handle.close();
     throw new CheckpointError('io', `${path} is not a file`);
@@ -78,9 +82,8 @@ export async function fileSource(path: string): Promise<ByteSource> {
       const bytes = new Uint8Array(length);
       let done = 0;
       while (done < length) {
-        const { bytesRead } = await handle
-          .read(bytes, done, length - done, offset + done)
-          .catch(fail);
+        const count = Math.min(MAX_CALL_BYTES, length - done);
+        const { bytesRead } = await handle.read(bytes, done, count, offset + done).catch(fail);
         if (bytesRead === 0) {
           throw new CheckpointError('io', `${path} became shorter while it was being read`);
         }

@@ -18,6 +18,8 @@ export interface WriteOptions {
   metadata?: Readonly<Record<string, string>>;
   /** Called after each tensor. */
   onProgress?: (done: number, total: number) => void;
+  /** Stops before the next tensor; nothing is left behind. */
+  signal?: AbortSignal;
 }
 
 const METADATA = '__metadata__';
@@ -27,8 +29,9 @@ const ALIGNMENT = 8;
  * Writes tensors to a file (Node), or to a `Blob` where no path is given. Memory: the largest
  * tensor. A failed write leaves no file behind, and an existing one as it was.
  *
- * @throws {CheckpointError} `io`; `mismatch` where a tensor has not the elements of its shape or
- * two have one name.
+ * @throws {CheckpointError} 'io' when the file cannot be written; 'mismatch' when a tensor has not
+ * the elements of its shape or two have one name; 'unsupported' when there are too many for a header.
+ * @throws `signal.reason` when stopped
  */
 export async function writeSafetensors(
   tensors: readonly TensorToWrite[],
@@ -55,11 +58,12 @@ async function writeTo<Result>(
   sink: ByteSink<Result>,
   header: Uint8Array,
   tensors: readonly TensorToWrite[],
-  { onProgress }: WriteOptions,
+  { onProgress, signal }: WriteOptions,
 ): Promise<Result> {
   try {
     await sink.write(header);
     for (const [i, tensor] of tensors.entries()) {
+      signal?.throwIfAborted();
       const data = await tensor.read();
       if (data.length !== countOf(tensor.shape)) {
         throw new CheckpointError(
