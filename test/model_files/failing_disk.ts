@@ -28,6 +28,8 @@ export const disk = {
   failAt: undefined as number | undefined,
   /** The calls so far, with what they were given first. */
   calls: [] as string[],
+  /** Takes the place of a handle's `write`, for more bytes than a test can write. */
+  write: undefined as ((...args: unknown[]) => Promise<unknown>) | undefined,
   /** Files that are open. */
   open: new Set<object>(),
 };
@@ -54,6 +56,7 @@ export function brittle(actual: FileSystem): FileSystem {
     const spoilers: Partial<Record<string, Call>> = { close, write: halfWrite };
     // Counted, but not done: hundreds of runs would wait for the disk.
     const calls: Partial<Record<string, Call>> = { close, sync: async () => undefined };
+    if (disk.write) calls.write = disk.write;
     const methods = METHODS.map((name) => {
       const call = calls[name] ?? (handle[name].bind(handle) as unknown as Call);
       return [name, wrap(`handle.${name}`, call, spoilers[name])];
