@@ -52,7 +52,7 @@ async function expectOnly(folder: string, value: number): Promise<void> {
 test('saving over a model: the one before or the one after, and the next save is right', async () => {
   const folder = path.join(root, 'over');
   let before: Record<string, string> = {};
-  const outcomes: Record<string, number> = { before: 0, after: 0, unconfirmed: 0 };
+  const outcomes = { before: 0, after: 0, unconfirmed: 0 };
   const calls = await failAtEach(
     async () => {
       await fs.rm(folder, { recursive: true, force: true });
@@ -65,13 +65,13 @@ test('saving over a model: the one before or the one after, and the next save is
       if (error === undefined) {
         // Only clearing away failed.
         expect(value).toBe(2);
-        outcomes.after! += 1;
+        outcomes.after += 1;
       } else {
         expect(error).toMatchObject({ name: 'CheckpointError', code: 'io' });
         expect((error as Error).message).toContain(folder);
         if (value === 1) {
           expect(await contentOf(fs, folder)).toEqual(before);
-          outcomes.before! += 1;
+          outcomes.before += 1;
         } else {
           // The disk does not confirm the last step: the old weights stay, in case it was not made.
           expect(call).toMatch(/^(handle\.(sync|close)|open .*over)$/);
@@ -79,7 +79,7 @@ test('saving over a model: the one before or the one after, and the next save is
           expect(await contentOf(fs, folder)).toMatchObject(
             Object.fromEntries(Object.entries(before).filter(([name]) => name !== 'model.json')),
           );
-          outcomes.unconfirmed! += 1;
+          outcomes.unconfirmed += 1;
         }
       }
       await age(fs, folder);

@@ -174,7 +174,7 @@ describe('HTTP', () => {
     ['a file that changes', { changesAt: 2 }, 'changed while it was being read'],
   ])('%s is an io error', async (_, behaviour, message) => {
     server.behave(behaviour);
-    const reading = expectReadable(url);
+    const reading = expectReadable(url, { retryDelayMs: 1 });
     await expect(reading).rejects.toMatchObject({ name: 'CheckpointError', code: 'io' });
     await expect(reading).rejects.toThrow(message);
     await expect(reading).rejects.toThrow(url);
