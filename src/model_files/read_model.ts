@@ -8,7 +8,10 @@ import { MAX_CALL_BYTES } from '../weights/bytes/durable';
 import { CheckpointError } from '../weights/errors';
 import { failing, systemCode } from './errors';
 import { groupBytes } from './manifest';
-import { weightFiles } from './weight_paths';
+import { type WeightFile, weightFiles } from './weight_paths';
+
+/** Weights that another program writes over: tfjs-node gives all of its saves the same file names. */
+class ChangedError extends CheckpointError {}
 
 /** How often a save of another process may come in between. */
 const MAX_ATTEMPTS = 20;
@@ -30,8 +33,9 @@ export async function readModel(location: string): Promise<tf.io.ModelArtifacts>
     try {
       return await readArtifacts(file, parse(file, text));
     } catch (error) {
-      // A save removes the weight files of the model that it replaces.
-      const changed = (await readText(file).catch(() => text)) !== text;
+      // A save removes the weight files of the model that it replaces, or writes over them.
+      const changed =
+        error instanceof ChangedError || (await readText(file).catch(() => text)) !== text;
       if (!changed || attempt === MAX_ATTEMPTS) throw error;
     }
   }
@@ -41,7 +45,7 @@ function readArtifacts(file: string, json: tf.io.ModelJSON): Promise<tf.io.Model
   return tf.io.getModelArtifactsForJSON(json, async (groups) => {
     const shards = await checkedSizes(file, groups);
     const weights: ArrayBuffer[] = [];
-    for (const { path: shard, bytes } of shards) weights.push(await readBytes(shard, bytes));
+    for (const shard of shards) weights.push(await readBytes(shard));
     return [groups.flatMap((group) => group.weights), weights];
   });
 }
@@ -108,8 +112,8 @@ function isManifest(manifest: unknown): manifest is tf.io.WeightsManifestConfig 
 async function checkedSizes(
   file: string,
   groups: tf.io.WeightsManifestConfig,
-): Promise<{ path: string; bytes: number }[]> {
-  const all: { path: string; bytes: number }[] = [];
+): Promise<WeightFile[]> {
+  const all: WeightFile[] = [];
   for (const { paths, weights } of groups) {
     const shards = await weightFiles(file, paths);
     const found = shards.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -127,7 +131,7 @@ async function checkedSizes(
 }
 
 /** A whole file. Straight into its final buffer: weights are large. */
-async function readBytes(file: string, size: number): Promise<ArrayBuffer> {
+async function readBytes({ path: file, bytes: size, modified }: WeightFile): Promise<ArrayBuffer> {
   const what = `${file} cannot be read`;
   const handle = await fs.open(file).catch(failing(what));
   try {
@@ -136,9 +140,13 @@ async function readBytes(file: string, size: number): Promise<ArrayBuffer> {
       const length = Math.min(MAX_CALL_BYTES, size - done);
       const { bytesRead } = await handle.read(bytes, done, length).catch(failing(what));
       if (bytesRead === 0) {
-        throw new CheckpointError('corrupt', `${file} ends after ${done} of ${size} bytes`);
+        throw new ChangedError('corrupt', `${file} ends after ${done} of ${size} bytes`);
       }
       done += bytesRead;
+    }
+    const stat = await handle.stat().catch(failing(what));
+    if (stat.size !== size || stat.mtimeMs !== modified) {
+      throw new ChangedError('io', `${file} changed while it was being read; load the model again`);
     }
     return bytes.buffer;
   } finally {

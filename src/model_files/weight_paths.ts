@@ -5,6 +5,14 @@ import * as path from 'node:path';
 import { CheckpointError } from '../weights/errors';
 import { failing } from './errors';
 
+/** A weight file, as it was when its model was looked at. */
+export interface WeightFile {
+  readonly path: string;
+  readonly bytes: number;
+  /** When it was last written to, in ms. */
+  readonly modified: number;
+}
+
 /**
  * The weight files that a manifest names, with their sizes.
  *
@@ -15,10 +23,7 @@ import { failing } from './errors';
  * @throws {CheckpointError} 'unsupported' when a name leads out of the folder, also by a link; 'io'
  * when there is no such file
  */
-export async function weightFiles(
-  file: string,
-  names: readonly string[],
-): Promise<{ path: string; bytes: number }[]> {
+export async function weightFiles(file: string, names: readonly string[]): Promise<WeightFile[]> {
   if (names.length === 0) return [];
   const folder = path.dirname(file);
   const what = `${file} cannot be read`;
@@ -27,7 +32,7 @@ export async function weightFiles(
     fs.realpath(folder).catch(failing(what)),
     fs.realpath(file).then(path.dirname).catch(failing(what)),
   ]);
-  const files: { path: string; bytes: number }[] = [];
+  const files: WeightFile[] = [];
   for (const name of names) {
     const shard = path.join(folder, name);
     if (leavesFolder(name)) throw outside(file, name, 'a name of a file beside it');
@@ -38,7 +43,7 @@ export async function weightFiles(
     }
     const stat = await fs.stat(shard).catch(missing);
     if (!stat.isFile()) throw new CheckpointError('io', `${shard}, weights of ${file}, is no file`);
-    files.push({ path: shard, bytes: stat.size });
+    files.push({ path: shard, bytes: stat.size, modified: stat.mtimeMs });
   }
   return files;
 }

@@ -56,6 +56,34 @@ describe('loading while others save', () => {
     expect(await load(folder)).toBe(40);
   });
 
+  test('mixes nothing where another program writes over the weights, as tfjs-node does', async () => {
+    const folder = newFolder();
+    await save(folder, 1);
+    const files = pathsOf(folder).map((name) => path.join(folder, name));
+    expect(files).toHaveLength(4);
+    let writing = true;
+    const writes = async () => {
+      for (let value = 2; writing; value++) {
+        const bytes = Buffer.from(new Float32Array(50).fill(value).buffer);
+        files.forEach((file, i) => fs.writeFileSync(file, bytes.subarray(60 * i, 60 * (i + 1))));
+        await new Promise((done) => setTimeout(done, 4));
+      }
+    };
+    const seen = new Set<number>();
+    const loads = async () => {
+      for (let i = 0; i < 60; i++) {
+        const { weightData } = await fileSystem(folder).load();
+        const bytes = Buffer.concat((weightData as ArrayBuffer[]).map((part) => Buffer.from(part)));
+        const values = new Float32Array(bytes.buffer.slice(bytes.byteOffset).slice(0, 200));
+        expect(new Set(values).size).toBe(1);
+        seen.add(values[0] as number);
+      }
+      writing = false;
+    };
+    await Promise.all([writes(), loads()]);
+    expect(seen.size).toBeGreaterThan(3);
+  });
+
   test('gives up where model.json changes again and again, and its weights are never there', async () => {
     const folder = newFolder();
     await save(folder);

@@ -105,6 +105,27 @@ describe('files', () => {
     await expect(openCheckpoint(folder)).rejects.toThrow('is not a file');
   });
 
+  test('a file that is written to while it is read ends in an error, a renamed one does not', async () => {
+    const file = path.join(folder, 'rewritten.pth');
+    await fs.writeFile(file, PTH);
+    const checkpoint = await openCheckpoint(file);
+    await fs.writeFile(`${file}.new`, PTH.subarray(0, 1000));
+    await fs.rename(`${file}.new`, file);
+    const { data } = TENSORS[2] as NamedTensor;
+    expect(Buffer.from((await checkpoint.read('t2')).buffer).equals(Buffer.from(data.buffer))).toBe(
+      true,
+    );
+    await checkpoint.close();
+    await fs.writeFile(file, PTH);
+    const again = await openCheckpoint(file);
+    await fs.writeFile(file, PTH);
+    await fs.utimes(file, new Date(), new Date(Date.now() + 2000));
+    const reading = again.read('t2');
+    await expect(reading).rejects.toMatchObject({ name: 'CheckpointError', code: 'io' });
+    await expect(reading).rejects.toThrow('rewritten.pth changed while it was being read');
+    await again.close();
+  });
+
   test('a file that shrinks while it is read ends in an error', async () => {
     const file = path.join(folder, 'shrinks.pth');
     await fs.writeFile(file, PTH);

@@ -54,9 +54,10 @@ export function blobSource(blob: Blob, label = 'Blob'): ByteSource {
 }
 
 /**
- * A source over a file, in Node.
+ * A source over a file, in Node. A file that another process writes to meanwhile is an error, not a
+ * mixture of two; one that is renamed over it does not matter.
  *
- * @throws {CheckpointError} `io` where there is no such file or it may not be read.
+ * @throws {CheckpointError} 'io' when there is no such file or it may not be read.
  */
 export async function fileSource(path: string): Promise<ByteSource> {
   const fs = await nodeFileSystem();
@@ -88,6 +89,13 @@ export async function fileSource(path: string): Promise<ByteSource> {
           throw new CheckpointError('io', `${path} became shorter while it was being read`);
         }
         done += bytesRead;
+      }
+      const now = await handle.stat().catch(fail);
+      if (now.size !== stat.size || now.mtimeMs !== stat.mtimeMs) {
+        throw new CheckpointError(
+          'io',
+          `${path} changed while it was being read; open it again once it is complete`,
+        );
       }
       return bytes;
     },
