@@ -45,7 +45,8 @@ const DEFAULT_SHARD_BYTES = 4 * 2 ** 20;
 /**
  * Writes `model.json` and weight files that `tf.loadLayersModel` reads (with tfjs-revcol imported,
  * so that its layers are known). Of intermediate supervision only the last classifier is kept.
- * Memory: a few copies of the largest tensor, whatever the size of the file.
+ * Memory: a few copies of the largest tensor, whatever the size of the file. A conversion that fails
+ * leaves nothing behind.
  *
  * Needs a tfjs backend for a moment, to describe the layers.
  *
@@ -56,7 +57,6 @@ const DEFAULT_SHARD_BYTES = 4 * 2 ** 20;
  * when it cannot be read, 'io' when the model cannot be written
  * @throws {Error} when an option is not what it should be
  * @throws `signal.reason` when stopped
- * Nothing is left behind then, whatever went wrong.
  */
 export async function convertCheckpoint<Result>(
   checkpoint: Checkpoint,

@@ -15,7 +15,7 @@ import type { ModelSink } from './shard_writer';
  *
  * @param path of the folder; it may exist if it is empty
  * @throws {CheckpointError} 'io' when the folder exists and is not empty, or cannot be written;
- * 'unsupported' outside Node
+ * 'unsupported' when this is not Node
  */
 export async function folderSink(path: string): Promise<ModelSink<string>> {
   const fs = await nodeFileSystem();

@@ -20,10 +20,15 @@ const DEFAULT_SHARD_BYTES = 2 ** 26;
  *
  * @param location the folder to save to, made where it does not exist; or the `model.json`, or the
  *   folder that holds it, to load from. A path, or a `file:` URL object.
- * @returns a handler for `model.save` and `tf.loadLayersModel`. Both reject with an error
- *   whose `code` is `io` where a file is missing or cannot be read or written, `format` where it is
- *   no `model.json`, `corrupt` where weight files are too short or too long. A save that fails, or
- *   is cut off at any moment, leaves the model that was there before.
+ * @returns a handler for `model.save` and `tf.loadLayersModel`. Both reject with a `CheckpointError`:
+ *   'io' when a file is missing or cannot be read or written, 'format' when it is no `model.json`,
+ *   'corrupt' when weight files are too short or too long, 'unsupported' when `model.json` names
+ *   weight files outside its folder (also by links) or the topology to save is binary.
+ *   A save that fails, or is cut off at any moment, leaves the model that was there before; a load
+ *   meanwhile gives the model before or the one after. A save removes the weight files of the model
+ *   that it replaces, and those that killed saves have left for over an hour, unless another JSON file
+ *   of the folder names them.
+ * @throws {Error} when the path is empty or `shardBytes` is not a whole number from 1
  *
  * @example
  * await model.save(fileSystem('out/digits'));

@@ -28,8 +28,9 @@ export interface Checkpoint {
    * types are converted, and rounded to nearest where float32 cannot hold them. Memory: the result
    * and at most 32 MB beside it.
    *
-   * @throws {CheckpointError} `mismatch` for a name that is not there; `unsupported` for complex
-   * and 8-bit floating point types; `corrupt` and `io`.
+   * @throws {CheckpointError} 'mismatch' when there is no such name; 'unsupported' when the type is
+   * complex or floating point of 8 bits; 'corrupt' when the file is damaged; 'io' when its bytes
+   * cannot be had, or changed since it was opened.
    */
   read(name: string): Promise<Float32Array>;
   /** Gives back the file. */

@@ -83,8 +83,8 @@ const NEGATED_READERS: Partial<Record<TensorDType, Reader>> = {
  * The converter of an element type.
  *
  * @param negated whether the values are the negatives of what is stored (PyTorch's negative bit)
- * @throws {CheckpointError} `unsupported` for complex and 8-bit floating point types, and for the
- * negatives of types that PyTorch cannot negate (bool, unsigned ones of over 8 bits)
+ * @throws {CheckpointError} 'unsupported' when the type is complex or floating point of 8 bits, or is
+ * to be negated and PyTorch cannot do that (bool, unsigned ones of over 8 bits)
  */
 export function floatConverter(dtype: TensorDType, negated = false): FloatConverter {
   const convert = plainConverter(dtype);

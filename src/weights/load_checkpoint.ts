@@ -1,3 +1,4 @@
+/** Loading a checkpoint into a model: everything is checked and read before the first weight changes. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { messageOf } from '../common/messages';
@@ -64,8 +65,9 @@ export interface LoadReport {
  *
  * @param source a path (Node), a URL, an `ArrayBuffer`, `Uint8Array`, `Blob` or byte source; the
  * format is told by content.
- * @throws {CheckpointError} `mismatch` where file and model do not fit, listing the first names and
- * both shapes; `format`, `corrupt`, `unsupported`, `io` for the file. The model is then unchanged.
+ * @throws {CheckpointError} 'mismatch' when file and model do not fit, listing the first names and
+ * both shapes; 'format', 'corrupt', 'unsupported' and 'io' when the file cannot be read (see
+ * `openCheckpoint`). The model is then unchanged.
  */
 export async function loadCheckpoint(
   model: ModelLike,

@@ -18,7 +18,9 @@ const SNIFF_BYTES = 512;
  *
  * Nothing in a file can run, and damaged or forged files end in an error, not in a crash.
  *
- * @throws {CheckpointError} `format` where the source is neither; `corrupt`, `unsupported`, `io`.
+ * @throws {CheckpointError} 'format' when the source is neither, or holds no weights; 'mismatch' when
+ * `key` is absent; 'corrupt' when the file is damaged or forged; 'unsupported' when it uses what this
+ * reader does not handle; 'io' when its bytes cannot be had.
  */
 export async function openCheckpoint(
   source: CheckpointSource,

@@ -24,7 +24,10 @@ export interface SaveOptions extends Omit<WriteOptions, 'onProgress'> {
  *
  * @param path file to write, in Node; it appears only when complete. Without it the answer is a
  * `Blob`.
- * @throws {CheckpointError} `mismatch` where a weight has no published name; `io`.
+ * @throws {CheckpointError} 'mismatch' when a weight has no published name; 'io' when the file cannot
+ * be written, and the one that was there is then as it was; 'unsupported' when a path is given outside
+ * Node.
+ * @throws `signal.reason` when stopped
  */
 export async function saveCheckpoint(
   model: ModelLike,

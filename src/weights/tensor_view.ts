@@ -34,8 +34,8 @@ const GATHER_BYTES = 16 << 20;
  * Checks a window that a file describes.
  *
  * @param storageBytes size of the storage in the file.
- * @throws {CheckpointError} `corrupt` where it reaches outside; `unsupported` for unknown element
- * types and for windows that repeat a few elements many millions of times.
+ * @throws {CheckpointError} 'corrupt' when it reaches outside; 'unsupported' when the element type is
+ * unknown, or the window repeats a few elements many millions of times.
  */
 export function checkView(
   name: string,
@@ -89,7 +89,7 @@ interface Dimension {
 /**
  * Reads a window as contiguous float32. Memory: the result, and at most 16 MB beside it.
  *
- * @throws {CheckpointError} `unsupported` for types that have no float32 form; what `read` throws.
+ * @throws {CheckpointError} 'unsupported' when the type has no float32 form; and what `read` throws.
  */
 export async function readView(view: CheckedView, read: StorageReader): Promise<Float32Array> {
   const item = itemBytes(view.dtype);

@@ -12,7 +12,7 @@ export interface ByteSource {
    * Reads `length` bytes from `offset` on. The answer may share memory with the source or with
    * other answers: read it, do not write it.
    *
-   * @throws {CheckpointError} `corrupt` where the range reaches past the end; `io` where the bytes
+   * @throws {CheckpointError} 'corrupt' when the range reaches past the end; 'io' when the bytes
    * cannot be had.
    */
   read(offset: number, length: number): Promise<Uint8Array>;

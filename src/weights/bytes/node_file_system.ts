@@ -7,7 +7,7 @@ import type { FileSystem } from './durable';
 /**
  * Node's `fs/promises`.
  *
- * @throws {CheckpointError} `unsupported` outside Node.
+ * @throws {CheckpointError} 'unsupported' when this is not Node.
  */
 export async function nodeFileSystem(): Promise<FileSystem> {
   if (!runsInNode()) {

@@ -21,7 +21,7 @@ export interface ByteSink<Result> {
  * the disk, so that a file there is always a whole one. What killed writers of the same file have
  * left for over an hour is removed.
  *
- * @throws {CheckpointError} 'io' when it cannot be written; 'unsupported' outside Node.
+ * @throws {CheckpointError} 'io' when it cannot be written; 'unsupported' when this is not Node.
  */
 export async function fileSink(path: string): Promise<ByteSink<void>> {
   const fs = await nodeFileSystem();
@@ -42,7 +42,7 @@ export async function fileSink(path: string): Promise<ByteSink<void>> {
  * on the disk once finished.
  *
  * @param label what to call it in messages
- * @throws {CheckpointError} 'io' when it exists or cannot be written; 'unsupported' outside Node.
+ * @throws {CheckpointError} 'io' when it exists or cannot be written; 'unsupported' when this is not Node.
  */
 export async function newFileSink(path: string, label = path): Promise<ByteSink<void>> {
   const fs = await nodeFileSystem();

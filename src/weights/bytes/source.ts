@@ -113,8 +113,8 @@ const HAS_SCHEME = /^[a-z][a-z0-9+.-]+:/i;
  * in Node, and relative to the page in a browser. HTTP servers are asked for ranges; from one that
  * ignores them the whole file is downloaded once.
  *
- * @throws {CheckpointError} `io` where the source cannot be reached; `unsupported` for a value that
- * is none of the above.
+ * @throws {CheckpointError} 'io' when the source cannot be reached; 'unsupported' when the value is
+ * none of the above.
  */
 export async function openSource(
   source: CheckpointSource,

@@ -1,3 +1,4 @@
+/** The weights of a model under their published names. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { CheckpointError } from '../errors';
@@ -38,8 +39,8 @@ export interface ModelWeights {
  * Finds the published names of a model's weights. Layers are recognised by their names (`backbone`,
  * `head`), else by their weights where exactly one layer has such; else `roles` says which is which.
  *
- * @throws {CheckpointError} `mismatch` where there are several candidates, where two weights get
- * one name, and for a disposed model.
+ * @throws {CheckpointError} 'mismatch' when there are several candidates, when two weights get one
+ * name, and when the model is disposed.
  */
 export function modelWeights(model: ModelLike, roles: LayerRoles = {}): ModelWeights {
   const variables = model.weights;

@@ -10,7 +10,7 @@ const ANCHORS: readonly RegExp[] = [/^((?:.*\.)?)stem\.0\.weight$/, /^((?:.*\.)?
  * `backbone.` (detectors), `model.` (Lightning), or any other. '' where there is nothing.
  *
  * @param names names of the file's tensors.
- * @throws {CheckpointError} `mismatch` where the file holds several RevCols under prefixes.
+ * @throws {CheckpointError} 'mismatch' when the file holds several RevCols under prefixes.
  */
 export function findPrefix(names: readonly string[]): string {
   for (const anchor of ANCHORS) {
@@ -35,7 +35,7 @@ export function findPrefix(names: readonly string[]): string {
 /**
  * Published name to name in the file; names without the prefix keep their own.
  *
- * @throws {CheckpointError} `mismatch` where a name is there with and without the prefix.
+ * @throws {CheckpointError} 'mismatch' when a name is there with and without the prefix.
  */
 export function withoutPrefix(names: readonly string[], prefix: string): Map<string, string> {
   const published = new Map<string, string>();

@@ -41,8 +41,8 @@ const MAX_NAME = 4096;
  * Reads one pickle from `start` on.
  *
  * @returns the value, and where the next pickle would begin.
- * @throws {CheckpointError} `corrupt` for what is no pickle; `unsupported` past {@link MAX_STEPS}
- * and for out-of-band buffers.
+ * @throws {CheckpointError} 'corrupt' when it is no pickle; 'unsupported' when it takes more than
+ * {@link MAX_STEPS} or has out-of-band buffers.
  */
 export function readPickle(
   bytes: Uint8Array,

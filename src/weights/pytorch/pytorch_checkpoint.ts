@@ -35,7 +35,9 @@ const SMALL_BYTES = 2 ** 30;
  * Opens a `.pth` file. Every tensor's place is checked against the file here, so that later reads
  * can fail only with the file itself.
  *
- * @throws {CheckpointError}
+ * @throws {CheckpointError} 'format' when there are no weights in it; 'mismatch' when `key` is absent;
+ * 'corrupt' when the file is damaged; 'unsupported' when it uses what this reader does not handle; 'io'
+ * when the bytes cannot be had.
  */
 export async function openPyTorch(
   source: ByteSource,

@@ -29,7 +29,8 @@ const MAX_NAME = 1024;
  * names. The state of optimizers is no weights, wherever it stands; only a `key` that names it
  * gives it.
  *
- * @throws {CheckpointError} `format` where there are no tensors; `mismatch` where `key` is absent.
+ * @throws {CheckpointError} 'format' when there are no weights; 'mismatch' when `key` is absent;
+ * 'unsupported' when the dicts are nested without end; 'corrupt' when two tensors have one name.
  */
 export function chooseStateDict(top: PickleValue, key?: string): StateDict {
   if (!(top instanceof PickleDict)) {

@@ -10,7 +10,7 @@ export interface TorchFile {
   /**
    * Size and reader of a storage.
    *
-   * @throws {CheckpointError} `corrupt` where it is absent or of another size than claimed.
+   * @throws {CheckpointError} 'corrupt' when it is absent or of another size than claimed.
    */
   storage(ref: StorageRef): { readonly bytes: number; readonly read: StorageReader };
   close(): Promise<void>;

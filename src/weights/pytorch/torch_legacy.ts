@@ -22,8 +22,8 @@ const SAVE_AGAIN =
 /**
  * Opens the legacy form.
  *
- * @throws {CheckpointError} `format` for other pickles; `unsupported` for files of big-endian
- * machines and other versions; `corrupt`.
+ * @throws {CheckpointError} 'format' when it is another pickle; 'unsupported' when it is of a
+ * big-endian machine or another version; 'corrupt' when it is damaged.
  */
 export async function openTorchLegacy(source: ByteSource): Promise<TorchFile> {
   const head = await source.read(0, Math.min(source.size, MAX_PICKLE_BYTES));

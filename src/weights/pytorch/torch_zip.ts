@@ -11,8 +11,8 @@ import { TORCH_HOOKS } from './torch_objects';
 /**
  * Opens the zip form.
  *
- * @throws {CheckpointError} `format` for zip files that are something else; `unsupported` for files
- * of big-endian machines; `corrupt`.
+ * @throws {CheckpointError} 'format' when the zip file is something else; 'unsupported' when it is of
+ * a big-endian machine; 'corrupt' when it is damaged.
  */
 export async function openTorchZip(source: ByteSource): Promise<TorchFile> {
   const entries = await readZipDirectory(source);

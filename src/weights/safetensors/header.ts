@@ -84,8 +84,8 @@ export function headerLength(bytes: Uint8Array, fileSize: number): number {
  * Parses and checks a header.
  *
  * @param bufferSize bytes that follow the header.
- * @throws {CheckpointError} `corrupt` where it breaks a rule of the format; `unsupported` for
- * element types that this package does not know.
+ * @throws {CheckpointError} 'corrupt' when it breaks a rule of the format; 'unsupported' when there
+ * is an element type that this package does not know.
  */
 export function parseHeader(bytes: Uint8Array, bufferSize: number): SafetensorsHeader {
   const json = parseJson(bytes);

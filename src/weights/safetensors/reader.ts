@@ -11,7 +11,8 @@ const PIECE_BYTES = 4 << 20;
 /**
  * Opens a `.safetensors` file; only its header is read here.
  *
- * @throws {CheckpointError} as {@link parseHeader}; `io`.
+ * @throws {CheckpointError} 'corrupt' and 'unsupported' when {@link parseHeader} throws them; 'io' when
+ * the bytes cannot be had.
  */
 export async function openSafetensors(source: ByteSource): Promise<Checkpoint> {
   const length = headerLength(await source.read(0, LENGTH_BYTES), source.size);

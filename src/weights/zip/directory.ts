@@ -74,8 +74,8 @@ export function damaged(detail: string): CheckpointError {
  * Reads and checks the central directory: every entry inside the file, none overlapping another, no
  * name twice, sizes that the compression method can have.
  *
- * @throws {CheckpointError} `corrupt` where that does not hold; `unsupported` for encrypted or
- * split archives and other compression methods.
+ * @throws {CheckpointError} 'corrupt' when that does not hold; 'unsupported' when the archive is
+ * encrypted, split or compressed by another method.
  */
 export async function readZipDirectory(source: ByteSource): Promise<Map<string, ZipEntry>> {
   const { count, size, offset, end } = await findDirectory(source);

@@ -46,7 +46,7 @@ export class ZipEntryReader {
    * Hands the unpacked bytes `[offset, offset + length)` to `take`, in order, in pieces of at most
    * 4 MB. A read of the whole entry is checked against its CRC-32, after its last piece.
    *
-   * @throws {CheckpointError} `corrupt` where the range is outside the entry, the entry does not
+   * @throws {CheckpointError} 'corrupt' when the range is outside the entry, the entry does not
    * unpack to the size it claims, or the checksum differs.
    */
   async read(offset: number, length: number, take: (piece: Uint8Array) => void): Promise<void> {
