@@ -99,7 +99,7 @@ export async function fileSource(path: string): Promise<ByteSource> {
       }
       return bytes;
     },
-    close: () => handle.close(),
+    close: () => handle.close().catch(fail),
   };
   return source;
 }

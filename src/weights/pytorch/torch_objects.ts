@@ -61,6 +61,7 @@ const BUILDERS: ReadonlyMap<string, Builder> = new Map<string, Builder>([
   ['torch._utils._rebuild_tensor_v3', (args) => tensor(args, args[6], args[7])],
   ['torch._utils._rebuild_parameter', ([data]) => (isTensor(data) ? data : undefined)],
   ['torch._utils._rebuild_parameter_with_state', ([data]) => (isTensor(data) ? data : undefined)],
+  ['torch._utils._rebuild_device_tensor_from_cpu_tensor', rebuildOfDevice],
   ['torch._tensor._rebuild_from_type_v2', rebuildFromType],
 ]);
 
@@ -150,6 +151,12 @@ function rebuildFromType([callee, , args]: readonly PickleValue[]): PickleValue 
     return undefined;
   }
   return build(callee.module, callee.name, args ?? null);
+}
+
+/** `(tensor, type, device, requires_grad)`: how tensors on XLA devices are saved, as copies of the CPU. */
+function rebuildOfDevice([data, type]: readonly PickleValue[]): PickleValue | undefined {
+  if (!isTensor(data) || !isOpaque(type)) return undefined;
+  return (DTYPE_ALIASES[type.name] ?? type.name) === data.dtype ? data : undefined;
 }
 
 function isCount(value: PickleValue | undefined): value is number {
