@@ -161,6 +161,10 @@ describeGoldens('converted checkpoints load with tf.loadLayersModel', () => {
     await refused(without('subnet1.level2.blocks.1.pwconv1.bias')).toThrow('has no subnet1.level2');
     await refused(without('cls.classifier.1.bias')).toThrow('no classifier');
     await refused(without('stem.0.weight')).toThrow('stem.0.weight is missing');
+    await refused(without('stem.0.weight')).toMatchObject({
+      name: 'CheckpointError',
+      code: 'mismatch',
+    });
     const entries = new Map(checkpoint.entries);
     const name = 'subnet2.level1.blocks.0.norm.weight';
     entries.set(name, { ...(entries.get(name) as CheckpointEntry), shape: [17] });
@@ -208,5 +212,12 @@ describeGoldens('architectureOf', () => {
       'not those of a RevCol',
     );
     expect(() => architectureOf(new Map([['stem.0.weight', entry]]))).toThrow('[3, 3]');
+    let error: unknown;
+    try {
+      architectureOf(new Map());
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toMatchObject({ name: 'CheckpointError', code: 'mismatch' });
   });
 });

@@ -67,6 +67,13 @@ test.each([
 test('uint8 refuses what is not a number', () => {
   const values = new Float32Array([1, NaN]);
   expect(() => encodeWeight('w', values, KERNEL(2), 'uint8')).toThrow('w holds NaN');
+  let error: unknown;
+  try {
+    encodeWeight('w', values, KERNEL(2), 'uint8');
+  } catch (thrown) {
+    error = thrown;
+  }
+  expect(error).toMatchObject({ name: 'CheckpointError', code: 'unsupported' });
 });
 
 test('vectors stay float32, and float32 stays bit for bit', () => {

@@ -173,5 +173,8 @@ test('a tensor over 2 GiB goes in pieces that Node takes', async () => {
     at += length;
   }
   expect(at).toBe(4 * elements);
+  disk.write = async () => ({ bytesWritten: 0 });
+  await expect(write(path.join(root, 'none'), 1)).rejects.toThrow('took none of');
+  disk.write = undefined;
   expect(disk.open.size).toBe(0);
 });

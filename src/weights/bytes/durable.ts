@@ -14,6 +14,7 @@ export async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise
   for (let done = 0; done < bytes.byteLength;) {
     const length = Math.min(MAX_CALL_BYTES, bytes.byteLength - done);
     const { bytesWritten } = await handle.write(bytes, done, length);
+    if (bytesWritten === 0) throw new Error(`the system took none of ${length} bytes`);
     done += bytesWritten;
   }
 }
