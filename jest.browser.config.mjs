@@ -5,6 +5,6 @@ export default {
   ...config,
   testMatch: ['<rootDir>/test/browser/**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/'],
+  globalSetup: '<rootDir>/test/browser/announce.ts',
   maxWorkers: 1,
-  testTimeout: 180000,
 };

@@ -1,6 +1,12 @@
+// TensorFlow reads this when it is loaded: its remarks about the processor are no news.
+process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+
 /** @type {import('jest').Config} */
 export default {
-  testEnvironment: 'node',
+  // Says what is not here, so that its tests are skipped.
+  globalSetup: '<rootDir>/test/support/announce.ts',
+  // Node; a test that prints fails.
+  testEnvironment: '<rootDir>/test/support/environment.ts',
   // tfjs looks at its global engine once more when a file's tests are over.
   testEnvironmentOptions: { globalsCleanup: 'off' },
   roots: ['<rootDir>/src', '<rootDir>/test'],
@@ -21,5 +27,6 @@ export default {
   },
   transformIgnorePatterns: ['/node_modules/(?!@jsquash/)'],
   maxWorkers: 2,
-  testTimeout: 60000,
+  // Tests are bounded in work. This is for one that hangs, on however busy a machine.
+  testTimeout: 600000,
 };

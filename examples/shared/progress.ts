@@ -7,8 +7,12 @@ export interface Progress {
   stop(): void;
 }
 
-/** A bar of `total` steps; where stderr is no terminal, a line every 20 seconds. */
-export function startProgress(label: string, total: number): Progress {
+/**
+ * A bar of `total` steps; where stderr is no terminal, a line every 20 seconds; without a label,
+ * nothing.
+ */
+export function startProgress(label: string | undefined, total: number): Progress {
+  if (label === undefined) return { step: () => undefined, stop: () => undefined };
   const bar = new SingleBar({
     format: `${label} {bar} {percentage}% | {value}/{total} | {note} | {eta_formatted} left`,
     barCompleteChar: '#',

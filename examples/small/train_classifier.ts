@@ -22,7 +22,8 @@ export interface Batch {
 
 /** How to train. */
 export interface TrainOptions {
-  label: string;
+  /** What the progress bar is called; without it there is none. */
+  label?: string;
   /** Steps in all. */
   steps: number;
   /** Highest learning rate; it warms up and falls along a cosine. */

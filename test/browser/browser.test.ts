@@ -7,22 +7,15 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 
 import images from '../cli/images.json';
 import { HAVE_GOLDENS } from '../support/goldens';
+import { CHROMIUM } from './chromium';
 import type { Checks } from './page';
 import { type PageServer, servePage } from './server';
 
-/** `REVCOL_CHROMIUM`, else where Linux distributions put it. */
-const CHROMIUM = [process.env.REVCOL_CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome'].find(
-  (file) => file !== undefined && fs.existsSync(file),
-);
 // Without a GPU, webgl runs on SwiftShader.
 const FLAGS = ['--no-sandbox', '--disable-quic', '--use-gl=angle', '--use-angle=swiftshader'];
 
-const missing = [
-  ...(CHROMIUM ? [] : ['Chromium (install it, or set REVCOL_CHROMIUM to its path)']),
-  ...(HAVE_GOLDENS ? [] : ['the goldens (see CONTRIBUTING.md)']),
-];
-if (missing.length > 0) process.stderr.write(`skipped: there is no ${missing.join(' and no ')}\n`);
-const describeBrowser = missing.length > 0 ? describe.skip : describe;
+// `announce.ts` says what is missing.
+const describeBrowser = CHROMIUM && HAVE_GOLDENS ? describe : describe.skip;
 
 describeBrowser.each(['wasm', 'webgl'])('in a page, on %s', (backend) => {
   let folder: string;
@@ -53,7 +46,7 @@ describeBrowser.each(['wasm', 'webgl'])('in a page, on %s', (backend) => {
     await page.goto(server.url);
     await page.waitForFunction('globalThis.run !== undefined');
     expect(await run('start', backend)).toBe(backend);
-  }, 120000);
+  });
 
   afterAll(async () => {
     await browser?.close();

@@ -125,7 +125,7 @@ describe('the packed package', () => {
       ],
       project,
     );
-  }, 120000);
+  });
 
   afterAll(() => {
     fs.rmSync(project, { recursive: true, force: true });

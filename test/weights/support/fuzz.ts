@@ -22,6 +22,7 @@ export interface FuzzResult {
   readonly target: string;
   /** `read`, or the code of the error. */
   readonly outcome: string;
+  /** Time on the processor: on the clock, other programs count too. */
   readonly ms: number;
 }
 
@@ -133,7 +134,7 @@ export async function fuzzTargets(
 export async function fuzzOnce(targets: readonly FuzzTarget[], seed: number): Promise<FuzzResult> {
   const target = targets[seed % targets.length] as FuzzTarget;
   const file = target.damage(seededRandom(seed));
-  const start = performance.now();
+  const start = process.cpuUsage();
   let outcome = 'read';
   try {
     await target.attempt(file);
@@ -145,5 +146,6 @@ export async function fuzzOnce(targets: readonly FuzzTarget[], seed: number): Pr
     }
     outcome = error.code;
   }
-  return { target: target.name, outcome, ms: performance.now() - start };
+  const { user, system } = process.cpuUsage(start);
+  return { target: target.name, outcome, ms: (user + system) / 1000 };
 }
