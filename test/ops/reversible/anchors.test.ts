@@ -4,9 +4,9 @@ import * as fc from 'fast-check';
 import { anchorColumns, MAX_ERROR_GROWTH } from '../../../src/ops/reversible/anchors';
 import { describeBackends, expectNoLeak } from '../../support/backends';
 import { describeGoldens } from '../../support/goldens';
+import { type Network, outcome } from '../../support/networks';
 import { type AlphaLaw, takeStep, worstError } from '../../support/training_step';
 import { gradientErrors, loadGoldenModel } from './golden_models';
-import { type Network, outcome } from './networks';
 
 /** The same smallest alpha everywhere. */
 function uniform(columns: number, levels: number, alpha: number): number[][] {

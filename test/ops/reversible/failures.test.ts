@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 
 import { layers } from 'tfjs-revcol';
 import { describeBackends } from '../../support/backends';
+import { backboneOf, inputOf, type Network } from '../../support/networks';
 import {
   expectSameStep,
   projectedLoss,
@@ -11,7 +12,6 @@ import {
   takeStep,
   weightValues,
 } from '../../support/training_step';
-import { backboneOf, inputOf, type Network } from './networks';
 
 const NETWORK: Network = {
   levels: 2,
