@@ -1,11 +1,11 @@
+/** Depthwise convolution as ConvNeXt blocks use it: stride 1, 'same' padding, one output per channel. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { columnSum } from './column_sum';
 import { defineOp } from './engine/define_op';
-import { columnSum, toMatrix } from './mat_mul';
+import { runKernel } from './engine/kernel';
 
-function convAttrs(extra: Record<string, unknown>): tf.NamedAttrMap {
-  return { strides: 1, pad: 'same', dilations: 1, ...extra } as unknown as tf.NamedAttrMap;
-}
+const GEOMETRY = { strides: 1, pad: 'same', dilations: 1 };
 
 /** Stride-1 'same' depthwise convolution without bias; `x` `[b, h, w, c]`, `kernel` `[k, k, c, 1]`. */
 export function depthwiseForward(x: tf.Tensor, kernel: tf.Tensor): tf.Tensor {
@@ -18,13 +18,8 @@ export function depthwiseBackwardInput(
   kernel: tf.Tensor,
   inputShape: number[],
 ): tf.Tensor {
-  return tf
-    .engine()
-    .runKernel(
-      tf.DepthwiseConv2dNativeBackpropInput,
-      { dy, filter: kernel },
-      convAttrs({ inputShape }),
-    );
+  const attrs = { ...GEOMETRY, inputShape };
+  return runKernel(tf.DepthwiseConv2dNativeBackpropInput, { dy, filter: kernel }, attrs);
 }
 
 /** Gradient of `depthwiseForward` with respect to its kernel. */
@@ -33,28 +28,19 @@ export function depthwiseBackwardKernel(
   x: tf.Tensor,
   kernelShape: number[],
 ): tf.Tensor {
-  return tf
-    .engine()
-    .runKernel(
-      tf.DepthwiseConv2dNativeBackpropFilter,
-      { x, dy },
-      convAttrs({ filterShape: kernelShape }),
-    );
+  const attrs = { ...GEOMETRY, filterShape: kernelShape };
+  return runKernel(tf.DepthwiseConv2dNativeBackpropFilter, { x, dy }, attrs);
 }
 
-const depthwiseOp = defineOp<object>({
+const depthwiseOp = defineOp({
   name: 'RevColDepthwiseConv',
-  inputNames: ['x', 'kernel', 'bias'],
-  forward: ([x, kernel, bias]) =>
-    tf.add(depthwiseForward(x as tf.Tensor, kernel as tf.Tensor), bias as tf.Tensor),
-  backward: (dy, [x, kernel]) => {
-    const [input, k] = [x as tf.Tensor, kernel as tf.Tensor];
-    return [
-      () => depthwiseBackwardInput(dy, k, input.shape),
-      () => depthwiseBackwardKernel(dy, input, k.shape),
-      () => columnSum(toMatrix(dy)),
-    ];
-  },
+  inputs: ['x', 'kernel', 'bias'],
+  forward: ({ x, kernel, bias }) => tf.add(depthwiseForward(x, kernel), bias),
+  backward: (dy, { x, kernel }) => ({
+    x: () => depthwiseBackwardInput(dy, kernel, x.shape),
+    kernel: () => depthwiseBackwardKernel(dy, x, kernel.shape),
+    bias: () => columnSum(dy),
+  }),
 });
 
 /**
@@ -65,5 +51,5 @@ const depthwiseOp = defineOp<object>({
  * @param bias `[channels]`
  */
 export function depthwiseConv(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor): tf.Tensor {
-  return depthwiseOp([x, kernel, bias], {});
+  return depthwiseOp({ x, kernel, bias });
 }

@@ -1,4 +1,6 @@
+/** Dropout of single values, repeatable from a seed however the tensor is cut into chunks. */
 import * as tf from '@tensorflow/tfjs-core';
+
 /** Step of the generator below, see `seededRandom`, whose numbers these are. */
 const STEP = 0x6d2b79f5;
 

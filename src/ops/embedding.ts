@@ -1,3 +1,4 @@
+/** Tokens by index and positions by place: what a sequence model's input is made of. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineOp } from './engine/define_op';
@@ -11,19 +12,20 @@ function scatterRows(rows: tf.Tensor, indices: tf.Tensor, tableRows: number): tf
   return tf.scatterND(tf.reshape(indices, [count, 1]), rows, [tableRows, width]);
 }
 
-const embedOp = defineOp<object>({
+const embedOp = defineOp({
   name: 'RevColEmbed',
-  inputNames: ['table', 'indices'],
-  forward: ([table, indices]) => {
-    const [rows, ids] = [table as tf.Tensor, indices as tf.Tensor];
-    const flat = tf.gather(rows, tf.reshape(ids, [-1]));
-    return tf.reshape(flat, [...ids.shape, rows.shape[1] as number]);
+  inputs: ['table', 'indices'],
+  forward: ({ table, indices }) => {
+    const flat = tf.gather(table, tf.reshape(indices, [-1]));
+    return tf.reshape(flat, [...indices.shape, table.shape[1] as number]);
   },
-  backward: (dy, [table, indices]) => {
-    const [rows, width] = (table as tf.Tensor).shape as [number, number];
-    const flat = tf.reshape(indices as tf.Tensor, [-1]);
-    return [() => scatterRows(tf.reshape(dy, [-1, width]), flat, rows), null];
-  },
+  backward: (dy, { table, indices }) => ({
+    table: () => {
+      const [rows, width] = table.shape as [number, number];
+      return scatterRows(tf.reshape(dy, [-1, width]), tf.reshape(indices, [-1]), rows);
+    },
+    indices: null,
+  }),
 });
 
 /**
@@ -34,28 +36,28 @@ const embedOp = defineOp<object>({
  * @returns `[...indices, width]`
  */
 export function embed(table: tf.Tensor, indices: tf.Tensor): tf.Tensor {
-  return embedOp([table, indices], {});
+  return embedOp({ table, indices });
 }
 
-const addPositionsOp = defineOp<{ start: number }>({
+const addPositionsOp = defineOp({
   name: 'RevColAddPositions',
-  inputNames: ['x', 'table'],
-  forward: ([x, table], { start }) => {
-    const [time, width] = (x as tf.Tensor).shape.slice(-2) as [number, number];
-    return tf.add(x as tf.Tensor, tf.slice(table as tf.Tensor2D, [start, 0], [time, width]));
+  inputs: ['x', 'table'],
+  forward: ({ x, table }, { start }: { start: number }) => {
+    const [time, width] = x.shape.slice(-2) as [number, number];
+    return tf.add(x, tf.slice(table, [start, 0], [time, width]));
   },
-  backward: (dy, [x, table], { start }) => [
-    () => tf.clone(dy),
-    () => {
-      const [time, width] = (x as tf.Tensor).shape.slice(-2) as [number, number];
-      const rows = (table as tf.Tensor).shape[0] as number;
+  backward: (dy, { x, table }, { start }) => ({
+    x: () => tf.clone(dy),
+    table: () => {
+      const [time, width] = x.shape.slice(-2) as [number, number];
+      const rows = table.shape[0] as number;
       const sums = tf.sum(tf.reshape(dy, [-1, time, width]), 0) as tf.Tensor2D;
       return tf.pad(sums, [
         [start, rows - start - time],
         [0, 0],
       ]);
     },
-  ],
+  }),
 });
 
 /**
@@ -65,7 +67,7 @@ const addPositionsOp = defineOp<{ start: number }>({
  * @param table `[positions, width]`, with at least `start + time` rows
  */
 export function addPositions(x: tf.Tensor, table: tf.Tensor, start: number): tf.Tensor {
-  return addPositionsOp([x, table], { start });
+  return addPositionsOp({ x, table }, { start });
 }
 
 /**

@@ -1,12 +1,15 @@
+/** The exact (erf) GELU: forward, gradient, as one tape node, and in a form that folds into weights. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { defineOp, runFused } from './engine/define_op';
+import { defineOp } from './engine/define_op';
 import { free } from './engine/tensors';
 import { curve, CURVE_SCALE, curveAt, type CurvePoint, curveSlope } from './gelu_curve';
+import { GELU, GELU_GRAD } from './kernels/contract';
+import { hasKernel, runFused } from './kernels/fused';
 
 /** Exact (erf) GELU, `x * Phi(x)`, without a tape node. */
 export function geluForward(x: tf.Tensor): tf.Tensor {
-  return runFused('RevColGelu', { x }, {}, () => {
+  return runFused(GELU, { x }, {}, () => {
     const t = tf.mul(x, CURVE_SCALE);
     const y = curve(t);
     free(t);
@@ -16,7 +19,7 @@ export function geluForward(x: tf.Tensor): tf.Tensor {
 
 /** Gradient of the exact GELU: `dy * (Phi(x) + x * phi(x))`. */
 export function geluBackward(dy: tf.Tensor, x: tf.Tensor): tf.Tensor {
-  return runFused('RevColGeluGrad', { x, dy }, {}, () => {
+  return runFused(GELU_GRAD, { x, dy }, {}, () => {
     const t = tf.mul(x, CURVE_SCALE);
     const slope = curveSlope(t);
     free(t);
@@ -52,17 +55,17 @@ const PLAIN: FoldedGelu = {
 
 /** The GELU that is fastest on the backend in use: where it has a kernel of its own, that. */
 export function foldedGelu(): FoldedGelu {
-  return tf.getKernel('RevColGelu', tf.getBackend()) == null ? FOLDED : PLAIN;
+  return hasKernel(GELU) ? PLAIN : FOLDED;
 }
 
-const geluOp = defineOp<object>({
+const geluOp = defineOp({
   name: 'RevColExactGelu',
-  inputNames: ['x'],
-  forward: ([x]) => geluForward(x as tf.Tensor),
-  backward: (dy, [x]) => [() => geluBackward(dy, x as tf.Tensor)],
+  inputs: ['x'],
+  forward: ({ x }) => geluForward(x),
+  backward: (dy, { x }) => ({ x: () => geluBackward(dy, x) }),
 });
 
 /** Exact (erf) GELU of a float32 tensor of any shape, as one tape node that saves its input. */
 export function gelu(x: tf.Tensor): tf.Tensor {
-  return geluOp([x], {});
+  return geluOp({ x });
 }

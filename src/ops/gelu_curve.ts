@@ -1,3 +1,4 @@
+/** The curve `t (1 + erf t)`, which is a GELU up to factors, from tfjs's own operations. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { free } from './engine/tensors';

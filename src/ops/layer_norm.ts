@@ -1,7 +1,10 @@
+/** Layer normalisation, plain and with scale and shift: forward, gradients, and as one tape node. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { defineOp, runFused } from './engine/define_op';
-import { columnSum, toMatrix } from './mat_mul';
+import { columnSum } from './column_sum';
+import { defineOp } from './engine/define_op';
+import { LAYER_NORM, LAYER_NORM_GRAD } from './kernels/contract';
+import { runFused } from './kernels/fused';
 
 /** Epsilon of every LayerNorm in the published models. */
 export const LAYER_NORM_EPSILON = 1e-6;
@@ -16,35 +19,59 @@ export interface Normalized {
 
 /** Normalises over the last axis (biased variance), without scale and shift. */
 export function normalize(x: tf.Tensor, epsilon = LAYER_NORM_EPSILON): Normalized {
-  const [xhat, rstd] = runFused<tf.Tensor[]>('RevColLayerNorm', { x }, { epsilon }, () => {
+  return runFused(LAYER_NORM, { x }, { epsilon }, () => {
     const centered = tf.sub(x, tf.mean(x, -1, true));
     const variance = tf.mean(tf.square(centered), -1, true);
-    const inverse = tf.rsqrt(tf.add(variance, epsilon));
-    return [tf.mul(centered, inverse), inverse];
+    const rstd = tf.rsqrt(tf.add(variance, epsilon));
+    return { xhat: tf.mul(centered, rstd), rstd };
   });
-  return { xhat: xhat as tf.Tensor, rstd: rstd as tf.Tensor };
 }
 
 /** Gradient of `normalize`: `rstd * (dy - mean(dy) - xhat * mean(dy * xhat))`. */
 export function normalizeBackward(dy: tf.Tensor, { xhat, rstd }: Normalized): tf.Tensor {
-  return runFused('RevColLayerNormGrad', { dy, xhat, rstd }, {}, () => {
+  return runFused(LAYER_NORM_GRAD, { dy, xhat, rstd }, {}, () => {
     const along = tf.mul(xhat, tf.mean(tf.mul(dy, xhat), -1, true));
     return tf.mul(rstd, tf.sub(tf.sub(dy, tf.mean(dy, -1, true)), along));
   });
 }
 
-const layerNormOp = defineOp<{ epsilon: number }>({
+/** `xhat * gamma + beta`: what makes a normalised tensor the output of an affine LayerNorm. */
+export function affineForward(xhat: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => tf.add(tf.mul(xhat, gamma), beta));
+}
+
+/** Gradient of an affine LayerNorm with respect to its input, given what `normalize` gave. */
+export function affineBackwardInput(
+  dy: tf.Tensor,
+  gamma: tf.Tensor,
+  normalized: Normalized,
+): tf.Tensor {
+  return tf.tidy(() => normalizeBackward(tf.mul(dy, gamma), normalized));
+}
+
+/** Gradient of an affine LayerNorm with respect to its scale. */
+function scaleGradient(dy: tf.Tensor, xhat: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => columnSum(tf.mul(dy, xhat)));
+}
+
+/** Gradients of an affine LayerNorm with respect to its scale and its shift. */
+export function affineGradients(
+  dy: tf.Tensor,
+  { xhat }: Pick<Normalized, 'xhat'>,
+): [dGamma: tf.Tensor, dBeta: tf.Tensor] {
+  return [scaleGradient(dy, xhat), columnSum(dy)];
+}
+
+const layerNormOp = defineOp({
   name: 'RevColAffineLayerNorm',
-  inputNames: ['x', 'gamma', 'beta'],
-  forward: ([x, gamma, beta], { epsilon }) => {
-    const { xhat } = normalize(x as tf.Tensor, epsilon);
-    return tf.add(tf.mul(xhat, gamma as tf.Tensor), beta as tf.Tensor);
-  },
-  backward: (dy, [x, gamma], { epsilon }) => [
-    () => normalizeBackward(tf.mul(dy, gamma as tf.Tensor), normalize(x as tf.Tensor, epsilon)),
-    () => columnSum(toMatrix(tf.mul(dy, normalize(x as tf.Tensor, epsilon).xhat))),
-    () => columnSum(toMatrix(dy)),
-  ],
+  inputs: ['x', 'gamma', 'beta'],
+  forward: ({ x, gamma, beta }, { epsilon }: { epsilon: number }) =>
+    affineForward(normalize(x, epsilon).xhat, gamma, beta),
+  backward: (dy, { x, gamma }, { epsilon }) => ({
+    x: () => affineBackwardInput(dy, gamma, normalize(x, epsilon)),
+    gamma: () => scaleGradient(dy, normalize(x, epsilon).xhat),
+    beta: () => columnSum(dy),
+  }),
 });
 
 /**
@@ -62,5 +89,5 @@ export function layerNorm(
   beta: tf.Tensor,
   epsilon = LAYER_NORM_EPSILON,
 ): tf.Tensor {
-  return layerNormOp([x, gamma, beta], { epsilon });
+  return layerNormOp({ x, gamma, beta }, { epsilon });
 }

@@ -1,4 +1,6 @@
+/** One small matrix times every matrix of a batch: how images are resized along one axis. */
 import * as tf from '@tensorflow/tfjs-core';
+
 /** `m` `[i, j]` times every matrix of `x` `[n, j, k]`: `[n, i, k]`. */
 export function leftProduct(m: tf.Tensor2D, x: tf.Tensor): tf.Tensor {
   const [n, j, k] = x.shape as [number, number, number];

@@ -1,26 +1,70 @@
+/** The linear layer, `x W + b` over the last axis: forward, each gradient, and as one tape node. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { columnSum } from './column_sum';
 import { defineOp } from './engine/define_op';
-import { affine2d, columnSum, matMul2d, toMatrix } from './mat_mul';
+import { free } from './engine/tensors';
+import { MAT_MUL } from './kernels/contract';
+import { runFused } from './kernels/fused';
+import { matMul2d, toMatrix } from './mat_mul';
 
-const linearOp = defineOp<object>({
+function affine(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor): tf.Tensor {
+  const [a, b] = [x as tf.Tensor2D, kernel as tf.Tensor2D];
+  if (tf.getBackend() === 'cpu') return tf.tidy(() => tf.add(tf.matMul(a, b), bias));
+  const attributes = { transposeA: false, transposeB: false };
+  return runFused(MAT_MUL, { a, b, bias }, attributes, () => tf.fused.matMul({ a, b, bias }));
+}
+
+/** Applies a product of matrices to the last axis; a matrix needs no view of itself. */
+function onLastAxis(x: tf.Tensor, product: (rows: tf.Tensor) => tf.Tensor): tf.Tensor {
+  if (x.rank === 2) return product(x);
+  return tf.tidy(() => {
+    const rows = toMatrix(x);
+    const y = product(rows);
+    free(rows);
+    return tf.reshape(y, [...x.shape.slice(0, -1), y.shape[1] as number]);
+  });
+}
+
+/**
+ * `x W + b`, without a tape node.
+ *
+ * @param x `[..., in]`
+ * @param kernel `[in, out]`
+ * @param bias `[out]`; null for none
+ * @returns `[..., out]`
+ */
+export function linearForward(
+  x: tf.Tensor,
+  kernel: tf.Tensor,
+  bias: tf.Tensor | null = null,
+): tf.Tensor {
+  return onLastAxis(x, (rows) => (bias ? affine(rows, kernel, bias) : matMul2d(rows, kernel)));
+}
+
+/** Gradient of `linearForward` with respect to its input: `dy W^T`, `[..., out]` to `[..., in]`. */
+export function linearBackwardInput(dy: tf.Tensor, kernel: tf.Tensor): tf.Tensor {
+  return onLastAxis(dy, (rows) => matMul2d(rows, kernel, false, true));
+}
+
+/** Gradient of `linearForward` with respect to its kernel: `x^T dy`, `[in, out]`. */
+export function linearBackwardKernel(dy: tf.Tensor, x: tf.Tensor): tf.Tensor2D {
+  const rows = (t: tf.Tensor) => (t.rank === 2 ? t : toMatrix(t));
+  return tf.tidy(() => matMul2d(rows(x), rows(dy), true));
+}
+
+/** Gradient of `linearForward` with respect to its bias: the sum of `dy` `[..., out]`, `[out]`. */
+export const linearBackwardBias: (dy: tf.Tensor) => tf.Tensor1D = columnSum;
+
+const linearOp = defineOp({
   name: 'RevColLinear',
-  inputNames: ['x', 'weight', 'bias'],
-  forward: ([x, weight, bias]) => {
-    const [input, w] = [x as tf.Tensor, weight as tf.Tensor];
-    return tf.reshape(affine2d(toMatrix(input), w, bias as tf.Tensor), [
-      ...input.shape.slice(0, -1),
-      w.shape[1] as number,
-    ]);
-  },
-  backward: (dy, [x, weight]) => {
-    const [input, w] = [x as tf.Tensor, weight as tf.Tensor];
-    return [
-      () => tf.reshape(matMul2d(toMatrix(dy), w, false, true), input.shape),
-      () => matMul2d(toMatrix(input), toMatrix(dy), true),
-      () => columnSum(toMatrix(dy)),
-    ];
-  },
+  inputs: ['x', 'weight', 'bias'],
+  forward: ({ x, weight, bias }) => linearForward(x, weight, bias),
+  backward: (dy, { x, weight }) => ({
+    x: () => linearBackwardInput(dy, weight),
+    weight: () => linearBackwardKernel(dy, x),
+    bias: () => linearBackwardBias(dy),
+  }),
 });
 
 /**
@@ -32,5 +76,5 @@ const linearOp = defineOp<object>({
  * @returns `[..., out]`
  */
 export function linear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor {
-  return linearOp([x, weight, bias], {});
+  return linearOp({ x, weight, bias });
 }

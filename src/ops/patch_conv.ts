@@ -1,7 +1,14 @@
+/** Convolution whose stride is its kernel's size, as a linear layer on patches, and its inverse cut. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineOp } from './engine/define_op';
-import { affine2d, columnSum, matMul2d, toMatrix } from './mat_mul';
+import {
+  linearBackwardBias,
+  linearBackwardInput,
+  linearBackwardKernel,
+  linearForward,
+} from './linear';
+import { toMatrix } from './mat_mul';
 
 /** Height and width after a `size` x `size` convolution with stride `size` and no padding. */
 export function patchGrid(shape: readonly number[], size: number): [number, number] {
@@ -57,7 +64,7 @@ export function patchConvForward(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tenso
   const [size, , , filters] = kernel.shape as [number, number, number, number];
   return tf.tidy(() => {
     const [rows, cols] = patchGrid(x.shape, size);
-    const y = affine2d(toPatches(x, size), kernelMatrix(kernel), bias);
+    const y = linearForward(toPatches(x, size), kernelMatrix(kernel), bias);
     return tf.reshape(y, [x.shape[0] as number, rows, cols, filters]);
   });
 }
@@ -70,7 +77,7 @@ export function patchConvBackwardInput(
 ): tf.Tensor {
   return tf.tidy(() =>
     fromPatches(
-      matMul2d(toMatrix(dy), kernelMatrix(kernel), false, true),
+      linearBackwardInput(toMatrix(dy), kernelMatrix(kernel)),
       inputShape,
       kernel.shape[0] as number,
     ),
@@ -84,25 +91,19 @@ export function patchConvBackwardKernel(
   kernelShape: readonly number[],
 ): tf.Tensor {
   return tf.tidy(() =>
-    tf.reshape(matMul2d(toPatches(x, kernelShape[0] as number), toMatrix(dy), true), [
-      ...kernelShape,
-    ]),
+    tf.reshape(linearBackwardKernel(dy, toPatches(x, kernelShape[0] as number)), [...kernelShape]),
   );
 }
 
-const patchConvOp = defineOp<object>({
+const patchConvOp = defineOp({
   name: 'RevColPatchConv',
-  inputNames: ['x', 'kernel', 'bias'],
-  forward: ([x, kernel, bias]) =>
-    patchConvForward(x as tf.Tensor, kernel as tf.Tensor, bias as tf.Tensor),
-  backward: (dy, [x, kernel]) => {
-    const [input, k] = [x as tf.Tensor, kernel as tf.Tensor];
-    return [
-      () => patchConvBackwardInput(dy, k, input.shape),
-      () => patchConvBackwardKernel(dy, input, k.shape),
-      () => columnSum(toMatrix(dy)),
-    ];
-  },
+  inputs: ['x', 'kernel', 'bias'],
+  forward: ({ x, kernel, bias }) => patchConvForward(x, kernel, bias),
+  backward: (dy, { x, kernel }) => ({
+    x: () => patchConvBackwardInput(dy, kernel, x.shape),
+    kernel: () => patchConvBackwardKernel(dy, x, kernel.shape),
+    bias: () => linearBackwardBias(dy),
+  }),
 });
 
 /**
@@ -115,14 +116,14 @@ const patchConvOp = defineOp<object>({
  * @returns `[batch, floor(height / size), floor(width / size), out]`
  */
 export function patchConv(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor): tf.Tensor {
-  return patchConvOp([x, kernel, bias], {});
+  return patchConvOp({ x, kernel, bias });
 }
 
-const unpatchOp = defineOp<{ size: number }>({
+const unpatchOp = defineOp({
   name: 'RevColUnpatch',
-  inputNames: ['x'],
-  forward: ([x], { size }) => fromPatches(x as tf.Tensor, imageShape(x as tf.Tensor, size), size),
-  backward: (dy, [x], { size }) => [() => tf.reshape(toPatches(dy, size), (x as tf.Tensor).shape)],
+  inputs: ['x'],
+  forward: ({ x }, { size }: { size: number }) => fromPatches(x, imageShape(x, size), size),
+  backward: (dy, { x }, { size }) => ({ x: () => tf.reshape(toPatches(dy, size), x.shape) }),
 });
 
 function imageShape(x: tf.Tensor, size: number): number[] {
@@ -137,5 +138,5 @@ function imageShape(x: tf.Tensor, size: number): number[] {
  * @returns `[batch, h * size, w * size, channels]`
  */
 export function unpatch(x: tf.Tensor, size: number): tf.Tensor {
-  return unpatchOp([x], { size });
+  return unpatchOp({ x }, { size });
 }

@@ -1,3 +1,4 @@
+/** Bilinear resize with aligned corners, with the same gradient on every backend. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineOp } from './engine/define_op';
@@ -27,23 +28,23 @@ function separable(x: tf.Tensor, rows: tf.Tensor2D, cols: tf.Tensor2D): tf.Tenso
   return tf.reshape(both, [batch, h, w, channels]);
 }
 
-const resizeOp = defineOp<{ height: number; width: number }>({
+const resizeOp = defineOp({
   name: 'RevColResizeBilinear',
-  inputNames: ['x'],
-  forward: ([x], { height, width }) => {
-    const [, h, w] = (x as tf.Tensor).shape as [number, number, number];
-    return separable(x as tf.Tensor, interpolationMatrix(h, height), interpolationMatrix(w, width));
+  inputs: ['x'],
+  forward: ({ x }, { height, width }: { height: number; width: number }) => {
+    const [, h, w] = x.shape as [number, number, number];
+    return separable(x, interpolationMatrix(h, height), interpolationMatrix(w, width));
   },
-  backward: (dy, [x], { height, width }) => [
-    () => {
-      const [, h, w] = (x as tf.Tensor).shape as [number, number, number];
+  backward: (dy, { x }, { height, width }) => ({
+    x: () => {
+      const [, h, w] = x.shape as [number, number, number];
       return separable(
         dy,
         tf.transpose(interpolationMatrix(h, height)) as tf.Tensor2D,
         tf.transpose(interpolationMatrix(w, width)) as tf.Tensor2D,
       );
     },
-  ],
+  }),
 });
 
 /**
@@ -54,5 +55,5 @@ const resizeOp = defineOp<{ height: number; width: number }>({
  * @returns `[batch, height, width, channels]`
  */
 export function resizeBilinear(x: tf.Tensor, height: number, width: number): tf.Tensor {
-  return resizeOp([x], { height, width });
+  return resizeOp({ x }, { height, width });
 }

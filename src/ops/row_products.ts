@@ -1,25 +1,18 @@
-import * as tf from '@tensorflow/tfjs-core';
+/** Dot products with the rows of a table: a linear layer that is applied transposed. */
+import type * as tf from '@tensorflow/tfjs-core';
 
 import { defineOp } from './engine/define_op';
-import { matMul2d, toMatrix } from './mat_mul';
+import { linearBackwardInput, linearBackwardKernel, linearForward } from './linear';
 
-const rowProductsOp = defineOp<object>({
+// Going forward is a linear layer's way back to its input, so its own way back goes forward.
+const rowProductsOp = defineOp({
   name: 'RevColRowProducts',
-  inputNames: ['x', 'table'],
-  forward: ([x, table]) => {
-    const [input, rows] = [x as tf.Tensor, table as tf.Tensor];
-    return tf.reshape(matMul2d(toMatrix(input), rows, false, true), [
-      ...input.shape.slice(0, -1),
-      rows.shape[0] as number,
-    ]);
-  },
-  backward: (dy, [x, table]) => {
-    const [input, rows] = [x as tf.Tensor, table as tf.Tensor];
-    return [
-      () => tf.reshape(matMul2d(toMatrix(dy), rows), input.shape),
-      () => matMul2d(toMatrix(dy), toMatrix(input), true),
-    ];
-  },
+  inputs: ['x', 'table'],
+  forward: ({ x, table }) => linearBackwardInput(x, table),
+  backward: (dy, { x, table }) => ({
+    x: () => linearForward(dy, table),
+    table: () => linearBackwardKernel(x, dy),
+  }),
 });
 
 /**
@@ -31,5 +24,5 @@ const rowProductsOp = defineOp<object>({
  * @returns `[..., rows]`
  */
 export function rowProducts(x: tf.Tensor, table: tf.Tensor): tf.Tensor {
-  return rowProductsOp([x, table], {});
+  return rowProductsOp({ x, table });
 }

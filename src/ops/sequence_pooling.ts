@@ -1,3 +1,4 @@
+/** From the tokens of a sequence to one vector: their mean, or the last of them. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineOp } from './engine/define_op';
@@ -8,11 +9,14 @@ function shares(mask: tf.Tensor): tf.Tensor {
   return tf.expandDims(tf.div(seen, tf.maximum(tf.sum(seen, 1, true), 1)), 2);
 }
 
-const maskedMeanOp = defineOp<object>({
+const maskedMeanOp = defineOp({
   name: 'RevColMaskedMean',
-  inputNames: ['x', 'mask'],
-  forward: ([x, mask]) => tf.sum(tf.mul(x as tf.Tensor, shares(mask as tf.Tensor)), 1),
-  backward: (dy, [, mask]) => [() => tf.mul(tf.expandDims(dy, 1), shares(mask as tf.Tensor)), null],
+  inputs: ['x', 'mask'],
+  forward: ({ x, mask }) => tf.sum(tf.mul(x, shares(mask)), 1),
+  backward: (dy, { mask }) => ({
+    x: () => tf.mul(tf.expandDims(dy, 1), shares(mask)),
+    mask: null,
+  }),
 });
 
 /**
@@ -23,7 +27,7 @@ const maskedMeanOp = defineOp<object>({
  * @returns `[batch, width]`
  */
 export function maskedMean(x: tf.Tensor, mask: tf.Tensor): tf.Tensor {
-  return maskedMeanOp([x, mask], {});
+  return maskedMeanOp({ x, mask });
 }
 
 /** The last token of every sequence alone: `[batch, time, width]` to `[batch, 1, width]`. */

@@ -1,3 +1,4 @@
+/** Stochastic depth: whole samples that skip a block in training, repeatable from a seed. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { seededRandom } from './engine/random';

@@ -1,3 +1,4 @@
+/** Nearest-neighbour resize to any size, with a gradient that is right on every backend. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineOp } from './engine/define_op';
@@ -60,11 +61,12 @@ export function upsampleBackward(dy: tf.Tensor, inputShape: readonly number[]): 
   });
 }
 
-const upsampleOp = defineOp<{ height: number; width: number }>({
+const upsampleOp = defineOp({
   name: 'RevColUpsampleNearest',
-  inputNames: ['x'],
-  forward: ([x], { height, width }) => upsampleForward(x as tf.Tensor, height, width),
-  backward: (dy, [x]) => [() => upsampleBackward(dy, (x as tf.Tensor).shape)],
+  inputs: ['x'],
+  forward: ({ x }, { height, width }: { height: number; width: number }) =>
+    upsampleForward(x, height, width),
+  backward: (dy, { x }) => ({ x: () => upsampleBackward(dy, x.shape) }),
 });
 
 /**
@@ -75,5 +77,5 @@ const upsampleOp = defineOp<{ height: number; width: number }>({
  * @returns `[batch, height, width, channels]`
  */
 export function upsampleNearest(x: tf.Tensor, height: number, width: number): tf.Tensor {
-  return upsampleOp([x], { height, width });
+  return upsampleOp({ x }, { height, width });
 }

@@ -47,13 +47,12 @@ function places(targets: tf.Tensor, vocabulary: number): tf.Tensor {
   return tf.stack([tf.range(0, targets.shape[0] as number, 1, 'int32'), inside], 1);
 }
 
-const crossEntropyOp = defineOp<Attrs>({
+const crossEntropyOp = defineOp({
   name: 'RevColTokenCrossEntropy',
-  inputNames: ['logits', 'targets'],
-  forward: ([logits, ids], { smoothing, ignored }) => {
-    const targets = ids as tf.Tensor;
-    const vocabulary = (logits as tf.Tensor).shape.at(-1) as number;
-    const rows = toMatrix(logits as tf.Tensor);
+  inputs: ['logits', 'targets'],
+  forward: ({ logits, targets }, { smoothing, ignored }: Attrs) => {
+    const vocabulary = logits.shape.at(-1) as number;
+    const rows = toMatrix(logits);
     // The loss does not depend on what all logits have in common; without it less is rounded away.
     const x = tf.sub(rows, tf.max(rows, 1, true));
     const total = tf.log(tf.tidy(() => tf.sum(tf.exp(x), 1)));
@@ -65,12 +64,10 @@ const crossEntropyOp = defineOp<Attrs>({
     const counted = tf.where(tf.greater(share, 0), tf.mul(losses, share), tf.zerosLike(share));
     return tf.mul(tf.sum(counted), validity(targets, ignored, vocabulary));
   },
-  backward: (dy, [logits, ids], { smoothing, ignored }) => [
-    () => {
-      const { shape } = logits as tf.Tensor;
-      const x = toMatrix(logits as tf.Tensor);
-      const targets = ids as tf.Tensor;
-      const [count, vocabulary] = x.shape as [number, number];
+  backward: (dy, { logits, targets }, { smoothing, ignored }) => ({
+    logits: () => {
+      const x = toMatrix(logits);
+      const [count, vocabulary] = x.shape;
       const scale = tf.mul(dy, validity(targets, ignored, vocabulary));
       const factor = tf.mul(weights(targets, ignored), scale);
       const column = tf.reshape(factor, [count, 1]);
@@ -88,10 +85,10 @@ const crossEntropyOp = defineOp<Attrs>({
         const updated = tf.sub(tf.gatherND(p, at), tf.mul(factor, 1 - smoothing));
         return tf.tensorScatterUpdate(p, at, updated);
       });
-      return tf.reshape(spread, shape);
+      return tf.reshape(spread, logits.shape);
     },
-    null,
-  ],
+    targets: null,
+  }),
 });
 
 /** Backends whose values can be read without waiting for a device. */
@@ -150,6 +147,6 @@ export function tokenCrossEntropy(
   return tf.tidy(() => {
     const ids = tf.cast(tf.reshape(targets, [-1]), 'int32');
     const attrs = { smoothing: labelSmoothing, ignored: ignoreId };
-    return crossEntropyOp([logits, ids], attrs) as tf.Scalar;
+    return crossEntropyOp({ logits, targets: ids }, attrs) as tf.Scalar;
   });
 }

@@ -1,7 +1,8 @@
+/** Attention on projected operands: output and gradients, some queries at a time, off the tape. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { scoreDropoutFactors } from '../dropout';
-import { accumulate, free, tidyAll } from '../engine/tensors';
+import { accumulate, free, only, tidyAll } from '../engine/tensors';
 import { batchMatMul } from '../mat_mul';
 import { mergeHeads, padTime, sliceTime, splitHeads } from './heads';
 import { type AttentionMasks, type ChunkMask, chunkMask } from './mask';
@@ -101,7 +102,7 @@ export function attentionForward(
         return blinded(batchMatMul(used, sliceTime(v, 0, mask.keys)), mask, numHeads);
       }),
     );
-    return mergeHeads(parts.length === 1 ? (parts[0] as tf.Tensor) : tf.concat(parts, 1), numHeads);
+    return mergeHeads(joined(parts), numHeads);
   });
 }
 
@@ -153,14 +154,18 @@ export function attentionBackward(
       });
     }
     free(q, k, v, dO, along);
-    const dq = dQueries.length === 1 ? (dQueries[0] as tf.Tensor) : tf.concat(dQueries, 1);
-    const merged = mergeHeads(dq, numHeads);
+    const merged = mergeHeads(joined(dQueries), numHeads);
     return {
       query: scale === 1 ? merged : tf.mul(merged, scale),
       key: mergeHeads(dKeysValues[0] as tf.Tensor, numHeads),
       value: mergeHeads(dKeysValues[1] as tf.Tensor, numHeads),
     };
   });
+}
+
+/** The chunks of queries as one tensor, the only one itself. */
+function joined(parts: readonly tf.Tensor[]): tf.Tensor {
+  return parts.length === 1 ? only(parts) : tf.concat([...parts], 1);
 }
 
 function rowSums(a: tf.Tensor, b: tf.Tensor): tf.Tensor {

@@ -1,3 +1,4 @@
+/** Keys and values of earlier tokens, for generating without computing them again. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { tidyAll } from '../engine/tensors';
@@ -51,7 +52,7 @@ export class KeyValueCache {
           ? tf.concat(
               [
                 old.mask ?? tf.ones([batch, old.key.shape[1] as number]),
-                asMask(tokens.mask) ?? tf.ones([batch, count]),
+                tokens.mask ? tf.cast(tokens.mask, 'float32') : tf.ones([batch, count]),
               ],
               1,
             )
@@ -109,15 +110,11 @@ export class KeyValueCache {
   }
 }
 
-function asMask(mask: tf.Tensor | undefined): tf.Tensor | undefined {
-  return mask && tf.cast(mask, 'float32');
-}
-
 function copy({ key, value, mask }: CachedTokens): CachedTokens {
   return {
     key: tf.clone(key),
     value: tf.clone(value),
-    mask: mask && tf.clone(asMask(mask) as tf.Tensor),
+    mask: mask && tf.clone(tf.cast(mask, 'float32')),
   };
 }
 

@@ -1,3 +1,4 @@
+/** Scaled cosine attention: heads at unit length, and their learned temperature. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineOp } from '../engine/define_op';
@@ -64,21 +65,21 @@ export function scaleHeadsBackwardScale(
   });
 }
 
-const unitHeadsOp = defineOp<{ numHeads: number }>({
+const unitHeadsOp = defineOp({
   name: 'RevColUnitHeads',
-  inputNames: ['x'],
-  forward: ([x], { numHeads }) => unitHeadsForward(x as tf.Tensor, numHeads),
-  backward: (dy, [x], { numHeads }) => [() => unitHeadsBackward(dy, x as tf.Tensor, numHeads)],
+  inputs: ['x'],
+  forward: ({ x }, { numHeads }: { numHeads: number }) => unitHeadsForward(x, numHeads),
+  backward: (dy, { x }, { numHeads }) => ({ x: () => unitHeadsBackward(dy, x, numHeads) }),
 });
 
-const scaleHeadsOp = defineOp<object>({
+const scaleHeadsOp = defineOp({
   name: 'RevColScaleHeads',
-  inputNames: ['x', 'logitScale'],
-  forward: ([x, logitScale]) => scaleHeadsForward(x as tf.Tensor, logitScale as tf.Tensor),
-  backward: (dy, [x, logitScale]) => [
-    () => scaleHeadsForward(dy, logitScale as tf.Tensor),
-    () => scaleHeadsBackwardScale(dy, x as tf.Tensor, logitScale as tf.Tensor),
-  ],
+  inputs: ['x', 'logitScale'],
+  forward: ({ x, logitScale }) => scaleHeadsForward(x, logitScale),
+  backward: (dy, { x, logitScale }) => ({
+    x: () => scaleHeadsForward(dy, logitScale),
+    logitScale: () => scaleHeadsBackwardScale(dy, x, logitScale),
+  }),
 });
 
 /**
@@ -88,7 +89,7 @@ const scaleHeadsOp = defineOp<object>({
  * @param x `[batch, time, heads * depth]`
  */
 export function unitHeads(x: tf.Tensor, numHeads: number): tf.Tensor {
-  return unitHeadsOp([x], { numHeads });
+  return unitHeadsOp({ x }, { numHeads });
 }
 
 /**
@@ -99,5 +100,5 @@ export function unitHeads(x: tf.Tensor, numHeads: number): tf.Tensor {
  * @param logitScale `[heads]`
  */
 export function scaleHeads(x: tf.Tensor, logitScale: tf.Tensor): tf.Tensor {
-  return scaleHeadsOp([x, logitScale], {});
+  return scaleHeadsOp({ x, logitScale });
 }

@@ -1,4 +1,6 @@
+/** Moves of data that attention needs: heads apart and together, rows of time out and back in. */
 import * as tf from '@tensorflow/tfjs-core';
+
 /** `[batch, time, heads * d]` to one matrix per batch entry and head, `[batch * heads, time, d]`. */
 export function splitHeads(x: tf.Tensor, numHeads: number): tf.Tensor3D {
   const [batch, time, width] = x.shape as [number, number, number];

@@ -1,3 +1,4 @@
+/** Which keys a query may see: padding, pairs and causality made into one term of the scores. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { tidyAll } from '../engine/tensors';

@@ -1,8 +1,8 @@
+/** Multi-head attention with its projections, from weights in the shapes of tfjs's and Keras's layer. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineOp } from '../engine/define_op';
-import { linear } from '../linear';
-import { matMul2d, toMatrix } from '../mat_mul';
+import { linear, linearBackwardInput, linearBackwardKernel, linearForward } from '../linear';
 import type { MaskedSettings } from './attention';
 import type { CachedTokens, KeyValueCache } from './cache';
 import { scaleHeads, unitHeads } from './cosine';
@@ -89,24 +89,15 @@ function project(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor): tf.Tensor {
   return linear(x, inputMatrix(kernel), tf.reshape(bias, [-1]));
 }
 
-const unshiftedOp = defineOp<object>({
+const unshiftedOp = defineOp({
   name: 'RevColUnshiftedLinear',
-  inputNames: ['x', 'weight', 'bias'],
-  forward: ([x, weight]) => {
-    const [input, w] = [x as tf.Tensor, weight as tf.Tensor];
-    return tf.reshape(matMul2d(toMatrix(input), w), [
-      ...input.shape.slice(0, -1),
-      w.shape[1] as number,
-    ]);
-  },
-  backward: (dy, [x, weight, bias]) => {
-    const [input, w] = [x as tf.Tensor, weight as tf.Tensor];
-    return [
-      () => tf.reshape(matMul2d(toMatrix(dy), w, false, true), input.shape),
-      () => matMul2d(toMatrix(input), toMatrix(dy), true),
-      () => tf.zerosLike(bias as tf.Tensor),
-    ];
-  },
+  inputs: ['x', 'weight', 'bias'],
+  forward: ({ x, weight }) => linearForward(x, weight),
+  backward: (dy, { x, weight, bias }) => ({
+    x: () => linearBackwardInput(dy, weight),
+    weight: () => linearBackwardKernel(dy, x),
+    bias: () => tf.zerosLike(bias),
+  }),
 });
 
 /**
@@ -115,7 +106,7 @@ const unshiftedOp = defineOp<object>({
  * Adam would follow.
  */
 function projectDotKeys(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor): tf.Tensor {
-  return unshiftedOp([x, inputMatrix(kernel), bias], {});
+  return unshiftedOp({ x, weight: inputMatrix(kernel), bias });
 }
 
 /**

@@ -1,7 +1,8 @@
+/** Attention on projected operands as one tape node that keeps no scores. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { ensureGradient, ensureKernel } from '../engine/define_op';
 import { assertFirstOrder, disposingTapeOnError } from '../engine/engine';
+import { ensureGradient, ensureKernel, runKernel } from '../engine/kernel';
 import {
   attentionBackward,
   attentionForward,
@@ -26,17 +27,17 @@ function settingsOf({ settings, masks }: Attrs, tensors: readonly tf.Tensor[]): 
   return { ...settings, ...Object.fromEntries(masks.map((name, i) => [name, tensors[i]])) };
 }
 
-ensureGradient({
+ensureGradient<tf.Tensor, Attrs>({
   kernelName: KERNEL,
   saveAllInputs: true,
   outputsToSave: [true],
   gradFunc: (dy, saved, attrs) => {
-    const [query, key, value, ...rest] = saved as Operands;
-    const output = rest.pop() as tf.Tensor;
-    const settings = settingsOf(attrs as unknown as Attrs, rest);
+    const [query, key, value, ...rest] = saved as [...Operands, output: tf.Tensor];
+    const settings = settingsOf(attrs, rest.slice(0, -1));
+    const output = rest[rest.length - 1] as tf.Tensor;
     const gradients = disposingTapeOnError(() => {
       assertFirstOrder('attention');
-      return attentionBackward(dy as tf.Tensor, output, { query, key, value }, settings);
+      return attentionBackward(dy, output, { query, key, value }, settings);
     });
     // Computed once for all three; each thunk hands over a tensor of its own.
     const hand = (gradient: tf.Tensor) => () => {
@@ -59,13 +60,9 @@ export function attention(
   { query, key, value }: AttentionOperands,
   { keyMask, attentionMask, ...settings }: MaskedSettings,
 ): tf.Tensor {
-  ensureKernel(KERNEL, ({ inputs, attrs }) => {
-    const [q, k, v, ...masks] = inputs as unknown as Operands;
-    return attentionForward(
-      { query: q, key: k, value: v },
-      settingsOf(attrs as unknown as Attrs, masks),
-    );
-  });
+  ensureKernel<Operands, Attrs>(KERNEL, ({ inputs: [q, k, v, ...masks], attrs }) =>
+    attentionForward({ query: q, key: k, value: v }, settingsOf(attrs, masks)),
+  );
   const attrs: Attrs = {
     settings,
     masks: [
@@ -75,11 +72,5 @@ export function attention(
   };
   // tfjs saves all inputs only of kernels that take a list.
   const inputs = [query, key, value, keyMask, attentionMask].filter((x) => x != null);
-  return tf
-    .engine()
-    .runKernel(
-      KERNEL,
-      inputs as unknown as tf.NamedTensorMap,
-      attrs as unknown as tf.NamedAttrMap,
-    ) as tf.Tensor;
+  return runKernel(KERNEL, inputs, attrs);
 }

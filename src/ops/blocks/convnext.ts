@@ -1,13 +1,21 @@
+/** The ConvNeXt block as a level function, with norms and scales folded into its weights. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { columnSum } from '../column_sum';
 import { depthwiseBackwardInput, depthwiseBackwardKernel, depthwiseConv } from '../depthwise_conv';
 import { isTapeOn } from '../engine/engine';
-import { free, tidyAll } from '../engine/tensors';
+import { free, only, tidyAll } from '../engine/tensors';
 import { type FoldedGelu, foldedGelu, gelu } from '../gelu';
 import type { CurvePoint } from '../gelu_curve';
 import { layerNorm, normalize, normalizeBackward } from '../layer_norm';
-import { linear } from '../linear';
-import { affine2d, columnSum, matMul2d, toMatrix } from '../mat_mul';
+import {
+  linear,
+  linearBackwardBias,
+  linearBackwardInput,
+  linearBackwardKernel,
+  linearForward,
+} from '../linear';
+import { matMul2d, toMatrix } from '../mat_mul';
 import {
   type FunctionGradients,
   type LevelContext,
@@ -102,7 +110,7 @@ function branchForward(x: tf.Tensor, w: ConvNextWeights, f: FoldedWeights): Bran
     const { xhat, rstd } = normalize(u);
     const rows = toMatrix(xhat);
     free(u, xhat);
-    return { xhat: rows, rstd: tf.reshape(rstd, [-1, 1]), hidden: affine2d(rows, f.w1, f.b1) };
+    return { xhat: rows, rstd: tf.reshape(rstd, [-1, 1]), hidden: linearForward(rows, f.w1, f.b1) };
   });
 }
 
@@ -114,7 +122,7 @@ function project(
   mask: tf.Tensor | null,
 ): tf.Tensor {
   return tf.tidy(() => {
-    const y = tf.reshape(affine2d(activated, f.w2, f.b2), x.shape);
+    const y = tf.reshape(linearForward(activated, f.w2, f.b2), x.shape);
     free(activated);
     return tf.add(x, mask ? tf.mul(y, mask) : y);
   });
@@ -147,7 +155,7 @@ export class ConvNextFunction implements LevelFunction {
   }
 
   forward(inputs: readonly tf.Tensor[], context: LevelContext): tf.Tensor {
-    const x = inputs[0] as tf.Tensor;
+    const x = only(inputs);
     return isTapeOn() ? this.composed(x, context) : this.folded(x, context);
   }
 
@@ -178,7 +186,7 @@ export class ConvNextFunction implements LevelFunction {
   }
 
   linearize(inputs: readonly tf.Tensor[], context: LevelContext): LinearizedFunction {
-    const x = tf.clone(inputs[0] as tf.Tensor);
+    const x = tf.clone(only(inputs));
     const mask = this.mask(x, context);
     const f = fold(this.w);
     const { xhat, rstd, hidden } = branchForward(x, this.w, f);
@@ -204,11 +212,11 @@ export class ConvNextFunction implements LevelFunction {
     return tidyAll(() => {
       const dy = toMatrix(mask ? tf.mul(dOutput, mask) : dOutput);
       const second = trainable ? this.projectGradients(dy, activated.value(), f) : [];
-      const dActivated = matMul2d(dy, f.w2, false, true);
+      const dActivated = linearBackwardInput(dy, f.w2);
       const dHidden = activated.pullback(dActivated);
       free(dActivated, f.w2, f.b2);
       const first = trainable ? this.expandGradients(dHidden, xhat, f) : [];
-      const dXhat = matMul2d(dHidden, f.w1, false, true);
+      const dXhat = linearBackwardInput(dHidden, f.w1);
       free(dHidden, f.w1, f.b1);
       const dNormInput = normalizeBackward(dXhat, { xhat, rstd });
       free(dXhat, xhat, rstd);
@@ -234,9 +242,9 @@ export class ConvNextFunction implements LevelFunction {
   ): tf.Tensor[] {
     const { w } = this;
     return tf.tidy(() => {
-      const dW2 = matMul2d(activated, dy, true);
+      const dW2 = linearBackwardKernel(dy, activated);
       free(activated);
-      const db2 = columnSum(dy);
+      const db2 = linearBackwardBias(dy);
       const throughKernel = scaled(columnSum(tf.mul(dW2, w.projectKernel)), g);
       return [
         tf.mul(dW2, scaled(w.layerScale, g)),
@@ -254,8 +262,8 @@ export class ConvNextFunction implements LevelFunction {
   ): tf.Tensor[] {
     const { w } = this;
     return tf.tidy(() => {
-      const dW1 = matMul2d(xhat, dHidden, true);
-      const db1 = scaled(columnSum(dHidden), g);
+      const dW1 = linearBackwardKernel(dHidden, xhat);
+      const db1 = scaled(linearBackwardBias(dHidden), g);
       const dGamma = scaled(tf.sum(tf.mul(dW1, w.expandKernel), 1), g);
       const dBeta = tf.reshape(matMul2d(w.expandKernel, tf.reshape(db1, [-1, 1])), [-1]);
       const dKernel = tf.add(

@@ -1,3 +1,4 @@
+/** A transformer's decoder block, differentiated operation by operation. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import {

@@ -1,10 +1,23 @@
+/** Level fusion as a level function: how a level reads the one below and the one above. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { isTapeOn } from '../engine/engine';
 import { free, tidyAll } from '../engine/tensors';
-import { layerNorm, normalize, normalizeBackward } from '../layer_norm';
-import { linear } from '../linear';
-import { affine2d, columnSum, matMul2d, toMatrix } from '../mat_mul';
+import {
+  affineBackwardInput,
+  affineForward,
+  affineGradients,
+  layerNorm,
+  normalize,
+  type Normalized,
+} from '../layer_norm';
+import {
+  linear,
+  linearBackwardBias,
+  linearBackwardInput,
+  linearBackwardKernel,
+  linearForward,
+} from '../linear';
 import {
   patchConv,
   patchConvBackwardInput,
@@ -26,31 +39,17 @@ export interface PathWeights<T extends tf.Tensor = tf.Tensor> {
   beta: T;
 }
 
-interface PathActivations {
-  xhat: tf.Tensor;
-  rstd: tf.Tensor;
-}
-
 function isPatch(w: PathWeights): boolean {
   return w.kernel.rank === 4;
 }
 
-function projectForward(x: tf.Tensor, w: PathWeights): tf.Tensor {
-  if (isPatch(w)) return patchConvForward(x, w.kernel, w.bias);
-  return tf.tidy(() =>
-    tf.reshape(affine2d(toMatrix(x), w.kernel, w.bias), [
-      ...x.shape.slice(0, -1),
-      w.kernel.shape[1] as number,
-    ]),
-  );
-}
-
-function pathForward(x: tf.Tensor, w: PathWeights): PathActivations & { y: tf.Tensor } {
+function pathForward(x: tf.Tensor, w: PathWeights): Normalized & { y: tf.Tensor } {
   return tidyAll(() => {
-    const projected = projectForward(x, w);
+    const project = isPatch(w) ? patchConvForward : linearForward;
+    const projected = project(x, w.kernel, w.bias);
     const { xhat, rstd } = normalize(projected);
     free(projected);
-    return { xhat, rstd, y: tf.add(tf.mul(xhat, w.gamma), w.beta) };
+    return { xhat, rstd, y: affineForward(xhat, w.gamma, w.beta) };
   });
 }
 
@@ -59,33 +58,32 @@ function pathBackward(
   dy: tf.Tensor,
   x: tf.Tensor,
   w: PathWeights,
-  { xhat, rstd }: PathActivations,
+  normalized: Normalized,
   trainable: boolean,
 ): { dx: tf.Tensor; dWeights: tf.Tensor[] } {
   return tidyAll(() => {
-    const norm = trainable ? [columnSum(toMatrix(tf.mul(dy, xhat))), columnSum(toMatrix(dy))] : [];
-    const dProjected = normalizeBackward(tf.mul(dy, w.gamma), { xhat, rstd });
-    free(xhat, rstd);
-    const rows = toMatrix(dProjected);
+    const norm = trainable ? affineGradients(dy, normalized) : [];
+    const dProjected = affineBackwardInput(dy, w.gamma, normalized);
+    free(normalized.xhat, normalized.rstd);
     const dWeights = trainable
       ? [
           isPatch(w)
             ? patchConvBackwardKernel(dProjected, x, w.kernel.shape)
-            : matMul2d(toMatrix(x), rows, true),
-          columnSum(rows),
+            : linearBackwardKernel(dProjected, x),
+          linearBackwardBias(dProjected),
           ...norm,
         ]
       : [];
     const dx = isPatch(w)
       ? patchConvBackwardInput(dProjected, w.kernel, x.shape)
-      : tf.reshape(matMul2d(rows, w.kernel, false, true), x.shape);
+      : linearBackwardInput(dProjected, w.kernel);
     return { dx, dWeights };
   });
 }
 
 function pathComposed(x: tf.Tensor, w: PathWeights): tf.Tensor {
-  const projected = isPatch(w) ? patchConv(x, w.kernel, w.bias) : linear(x, w.kernel, w.bias);
-  return layerNorm(projected, w.gamma, w.beta);
+  const project = isPatch(w) ? patchConv : linear;
+  return layerNorm(project(x, w.kernel, w.bias), w.gamma, w.beta);
 }
 
 /** Resizes an image to another's height and width; tensors of other ranks pass unchanged. */

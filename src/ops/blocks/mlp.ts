@@ -1,9 +1,16 @@
+/** The feed-forward network of a transformer block as a level function. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { free, tidyAll } from '../engine/tensors';
+import { free, only, tidyAll } from '../engine/tensors';
 import { gelu, geluBackward, geluForward } from '../gelu';
-import { linear } from '../linear';
-import { affine2d, columnSum, matMul2d, toMatrix } from '../mat_mul';
+import {
+  linear,
+  linearBackwardBias,
+  linearBackwardInput,
+  linearBackwardKernel,
+  linearForward,
+} from '../linear';
+import { toMatrix } from '../mat_mul';
 import { type LevelFunction, type LinearizedFunction } from '../reversible/level_function';
 
 /** Weights of a feed-forward network of width `c` and hidden width `m`, in gradient order. */
@@ -30,40 +37,42 @@ export class MlpFunction implements LevelFunction {
     this.weights = trainable ? [w.expandKernel, w.expandBias, w.projectKernel, w.projectBias] : [];
   }
 
-  forward([x]: readonly tf.Tensor[]): tf.Tensor {
+  forward(inputs: readonly tf.Tensor[]): tf.Tensor {
     const { w } = this;
+    const x = only(inputs);
     return tf.tidy(() => {
-      const activated = tf.tidy(() => gelu(linear(x as tf.Tensor, w.expandKernel, w.expandBias)));
+      const activated = tf.tidy(() => gelu(linear(x, w.expandKernel, w.expandBias)));
       return linear(activated, w.projectKernel, w.projectBias);
     });
   }
 
-  linearize([input]: readonly tf.Tensor[]): LinearizedFunction {
+  linearize(inputs: readonly tf.Tensor[]): LinearizedFunction {
     const { w, trainable } = this;
-    const { shape } = input as tf.Tensor;
-    const x = toMatrix(input as tf.Tensor);
-    const hidden = affine2d(x, w.expandKernel, w.expandBias);
+    const { shape } = only(inputs);
+    // Everything in between is a matrix, and its products need no views.
+    const x = toMatrix(only(inputs));
+    const hidden = linearForward(x, w.expandKernel, w.expandBias);
     const output = tf.tidy(() =>
-      tf.reshape(affine2d(geluForward(hidden), w.projectKernel, w.projectBias), shape),
+      tf.reshape(linearForward(geluForward(hidden), w.projectKernel, w.projectBias), shape),
     );
     return {
       output,
       pullback: (dOutput) =>
         tidyAll(() => {
           const dy = toMatrix(dOutput);
-          const second = trainable ? projectGradients(dy, hidden) : [];
-          const dActivated = matMul2d(dy, w.projectKernel, false, true);
+          const second = trainable ? tidyAll(() => linearGradients(dy, geluForward(hidden))) : [];
+          const dActivated = linearBackwardInput(dy, w.projectKernel);
           const dHidden = geluBackward(dActivated, hidden);
           free(dActivated, hidden);
-          const first = trainable ? [matMul2d(x, dHidden, true), columnSum(dHidden)] : [];
+          const first = trainable ? linearGradients(dHidden, x) : [];
           free(x);
-          const dx = tf.reshape(matMul2d(dHidden, w.expandKernel, false, true), shape);
+          const dx = tf.reshape(linearBackwardInput(dHidden, w.expandKernel), shape);
           return { dInputs: [dx], dWeights: [...first, ...second] };
         }),
     };
   }
 }
 
-function projectGradients(dy: tf.Tensor, hidden: tf.Tensor): tf.Tensor[] {
-  return tf.tidy(() => [matMul2d(geluForward(hidden), dy, true), columnSum(dy)]);
+function linearGradients(dy: tf.Tensor, x: tf.Tensor): tf.Tensor[] {
+  return [linearBackwardKernel(dy, x), linearBackwardBias(dy)];
 }

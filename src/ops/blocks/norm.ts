@@ -1,8 +1,14 @@
-import * as tf from '@tensorflow/tfjs-core';
+/** LayerNorm as a level function. */
+import type * as tf from '@tensorflow/tfjs-core';
 
-import { free, tidyAll } from '../engine/tensors';
-import { layerNorm, normalize, normalizeBackward } from '../layer_norm';
-import { columnSum, toMatrix } from '../mat_mul';
+import { free, only, tidyAll } from '../engine/tensors';
+import {
+  affineBackwardInput,
+  affineForward,
+  affineGradients,
+  layerNorm,
+  normalize,
+} from '../layer_norm';
 import { type LevelFunction, type LinearizedFunction } from '../reversible/level_function';
 
 /** Weights of a LayerNorm, in gradient order. */
@@ -26,21 +32,19 @@ export class NormFunction implements LevelFunction {
     this.weights = trainable ? [w.gamma, w.beta] : [];
   }
 
-  forward([x]: readonly tf.Tensor[]): tf.Tensor {
-    return layerNorm(x as tf.Tensor, this.w.gamma, this.w.beta, this.epsilon);
+  forward(inputs: readonly tf.Tensor[]): tf.Tensor {
+    return layerNorm(only(inputs), this.w.gamma, this.w.beta, this.epsilon);
   }
 
-  linearize([x]: readonly tf.Tensor[]): LinearizedFunction {
+  linearize(inputs: readonly tf.Tensor[]): LinearizedFunction {
     const { w, trainable } = this;
-    const kept = normalize(x as tf.Tensor, this.epsilon);
+    const kept = normalize(only(inputs), this.epsilon);
     return {
-      output: tf.tidy(() => tf.add(tf.mul(kept.xhat, w.gamma), w.beta)),
+      output: affineForward(kept.xhat, w.gamma, w.beta),
       pullback: (dy) =>
         tidyAll(() => {
-          const dWeights = trainable
-            ? [columnSum(toMatrix(tf.mul(dy, kept.xhat))), columnSum(toMatrix(dy))]
-            : [];
-          const dx = normalizeBackward(tf.mul(dy, w.gamma), kept);
+          const dWeights = trainable ? affineGradients(dy, kept) : [];
+          const dx = affineBackwardInput(dy, w.gamma, kept);
           free(kept.xhat, kept.rstd);
           return { dInputs: [dx], dWeights };
         }),

@@ -1,8 +1,9 @@
+/** Residual branches of level functions as one level function: a transformer's encoder block. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { dropoutFactors } from '../dropout';
 import { deriveSeed } from '../engine/random';
-import { free, tidyAll } from '../engine/tensors';
+import { free, only, tidyAll } from '../engine/tensors';
 import {
   type FunctionGradients,
   type LevelContext,
@@ -58,10 +59,10 @@ export class ResidualFunction implements LevelFunction {
     return both;
   }
 
-  forward([x]: readonly tf.Tensor[], context: LevelContext): tf.Tensor {
+  forward(inputs: readonly tf.Tensor[], context: LevelContext): tf.Tensor {
     return tf.tidy(() => {
-      const survival = this.survival(x as tf.Tensor, context);
-      let y = x as tf.Tensor;
+      let y = only(inputs);
+      const survival = this.survival(y, context);
       this.branches.forEach((branch, b) => {
         const before = y;
         y = tf.tidy(() => {
@@ -76,10 +77,10 @@ export class ResidualFunction implements LevelFunction {
     });
   }
 
-  linearize([x]: readonly tf.Tensor[], context: LevelContext): LinearizedFunction {
-    const survival = this.survival(x as tf.Tensor, context);
+  linearize(inputs: readonly tf.Tensor[], context: LevelContext): LinearizedFunction {
+    let y = only(inputs);
+    const survival = this.survival(y, context);
     const pullbacks: LinearizedFunction['pullback'][][] = [];
-    let y = x as tf.Tensor;
     this.branches.forEach((branch, b) => {
       const before = y;
       const at = below(context, b);
@@ -134,7 +135,7 @@ export class ResidualFunction implements LevelFunction {
       for (let s = branch.length - 1; s >= 0; s--) {
         const result = (branch[s] as LinearizedFunction['pullback'])(d);
         free(d);
-        d = result.dInputs[0] as tf.Tensor;
+        d = only(result.dInputs);
         gradients[s] = result.dWeights;
       }
       const sum = tf.add(dy, d);

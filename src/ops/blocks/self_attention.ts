@@ -1,3 +1,4 @@
+/** Self-attention as a level function. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import {
@@ -20,8 +21,13 @@ import {
   outputMatrix,
   settingsFor,
 } from '../attention/multi_head';
-import { free, tidyAll } from '../engine/tensors';
-import { affine2d, columnSum, matMul2d, toMatrix } from '../mat_mul';
+import { free, only, tidyAll } from '../engine/tensors';
+import {
+  linearBackwardBias,
+  linearBackwardInput,
+  linearBackwardKernel,
+  linearForward,
+} from '../linear';
 import {
   type FunctionGradients,
   type LevelContext,
@@ -55,25 +61,25 @@ export class SelfAttentionFunction implements LevelFunction {
     return { training, seed, keyMask: mask, cache: caches };
   }
 
-  forward([x]: readonly tf.Tensor[], context: LevelContext): tf.Tensor {
-    return attend(x as tf.Tensor, x as tf.Tensor, this.w, this.config, this.run(context));
+  forward(inputs: readonly tf.Tensor[], context: LevelContext): tf.Tensor {
+    const x = only(inputs);
+    return attend(x, x, this.w, this.config, this.run(context));
   }
 
-  linearize([input]: readonly tf.Tensor[], context: LevelContext): LinearizedFunction {
+  linearize(inputs: readonly tf.Tensor[], context: LevelContext): LinearizedFunction {
     const { w, config } = this;
     const settings = settingsFor(w, config, this.run(context));
-    const x = tf.clone(input as tf.Tensor);
+    const x = tf.clone(only(inputs));
     const raw = {
       query: project(x, w.queryKernel, w.queryBias),
-      // See transformer_attention.ts: a bias has no effect on dot products.
+      // See multi_head.ts: a bias has no effect on dot products.
       key: project(x, w.keyKernel, w.logitScale ? w.keyBias : null),
       value: project(x, w.valueKernel, w.valueBias),
     };
     const attended = tf.tidy(() => attentionForward(this.operands(raw), settings));
-    const output = tf.tidy(() => {
-      const rows = affine2d(toMatrix(attended), outputMatrix(w.outputKernel), w.outputBias);
-      return tf.reshape(rows, x.shape);
-    });
+    const output = tf.tidy(() =>
+      linearForward(attended, outputMatrix(w.outputKernel), w.outputBias),
+    );
     return {
       output,
       pullback: (dy) => this.pullback(dy, { x, raw, attended }, settings),
@@ -99,20 +105,18 @@ export class SelfAttentionFunction implements LevelFunction {
   ): FunctionGradients {
     const { w, trainable } = this;
     return tidyAll(() => {
-      const dy = toMatrix(dOutput);
       const outputGradients = trainable
-        ? [tf.reshape(matMul2d(toMatrix(attended), dy, true), w.outputKernel.shape), columnSum(dy)]
+        ? [
+            tf.reshape(linearBackwardKernel(dOutput, attended), w.outputKernel.shape),
+            linearBackwardBias(dOutput),
+          ]
         : [];
-      const dAttended = tf.reshape(
-        matMul2d(dy, outputMatrix(w.outputKernel), false, true),
-        attended.shape,
-      );
+      const dAttended = linearBackwardInput(dOutput, outputMatrix(w.outputKernel));
       const operands = this.operands(raw);
       const d = attentionBackward(dAttended, attended, operands, settings);
       free(dAttended, attended);
       const { scaleGradient, dRaw } = this.rawGradients(d, raw);
       free(raw.query, raw.key, raw.value);
-      const rows = toMatrix(x);
       const parts = [
         [dRaw.query, w.queryKernel, w.queryBias, true],
         [dRaw.key, w.keyKernel, w.keyBias, w.logitScale != null],
@@ -120,23 +124,22 @@ export class SelfAttentionFunction implements LevelFunction {
       ] as const;
       const inputGradients = trainable
         ? parts.flatMap(([dPart, kernel, bias, hasBias]) => {
-            const matrix = toMatrix(dPart);
             return [
-              tf.reshape(matMul2d(rows, matrix, true), kernel.shape),
-              hasBias ? tf.reshape(columnSum(matrix), bias.shape) : tf.zerosLike(bias),
+              tf.reshape(linearBackwardKernel(dPart, x), kernel.shape),
+              hasBias ? tf.reshape(linearBackwardBias(dPart), bias.shape) : tf.zerosLike(bias),
             ];
           })
         : [];
-      free(x, rows);
+      free(x);
       const dx = parts
-        .map(([dPart, kernel]): tf.Tensor => {
-          const term = matMul2d(toMatrix(dPart), inputMatrix(kernel), false, true);
+        .map(([dPart, kernel]) => {
+          const term = linearBackwardInput(dPart, inputMatrix(kernel));
           free(dPart);
           return term;
         })
         .reduce((a, b) => tf.add(a, b));
       return {
-        dInputs: [tf.reshape(dx, dOutput.shape)],
+        dInputs: [dx],
         dWeights: [...inputGradients, ...outputGradients, ...scaleGradient],
       };
     });
@@ -168,9 +171,5 @@ export class SelfAttentionFunction implements LevelFunction {
 }
 
 function project(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | null): tf.Tensor {
-  return tf.tidy(() => {
-    const [rows, matrix] = [toMatrix(x), inputMatrix(kernel)];
-    const y = bias ? affine2d(rows, matrix, tf.reshape(bias, [-1])) : matMul2d(rows, matrix);
-    return tf.reshape(y, [...x.shape.slice(0, -1), -1]);
-  });
+  return tf.tidy(() => linearForward(x, inputMatrix(kernel), bias && tf.reshape(bias, [-1])));
 }

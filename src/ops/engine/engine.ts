@@ -1,4 +1,6 @@
+/** The one place that touches the insides of tfjs's engine: its tape, its depth counters, its bytes. */
 import * as tf from '@tensorflow/tfjs-core';
+
 type EngineState = ReturnType<typeof tf.engine>['state'];
 
 function state(): EngineState {

@@ -1,3 +1,4 @@
+/** Measures how much memory tensors take at most while something runs. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { watchBytes } from './engine';

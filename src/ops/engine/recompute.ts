@@ -1,6 +1,6 @@
+/** Gradient checkpointing for any tfjs code: run it again instead of keeping what it computed. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { ensureGradient, ensureKernel } from './define_op';
 import {
   assertFirstOrder,
   disposingTapeOnError,
@@ -10,6 +10,7 @@ import {
   valueAndGradients,
   withFreshTape,
 } from './engine';
+import { ensureGradient, ensureKernel, runKernel } from './kernel';
 import { drawSeed, withSeededRandom } from './random';
 
 interface RecomputeAttrs {
@@ -70,9 +71,7 @@ function runNode(
     inputs[inputName(i)] = tensor;
   });
   const attrs: RecomputeAttrs = { run, output: ownOutput(output, args), reads };
-  return tf
-    .engine()
-    .runKernel(kernelFor(args.length), inputs, attrs as unknown as tf.NamedAttrMap) as tf.Tensor;
+  return runKernel(kernelFor(args.length), inputs, attrs);
 }
 
 const inputName = (i: number) => `input${i}`;
@@ -88,15 +87,13 @@ function ownOutput(output: tf.Tensor, args: readonly tf.Tensor[]): tf.Tensor {
  */
 function kernelFor(count: number): string {
   const kernelName = `RevColRecompute${count}`;
-  ensureKernel(kernelName, ({ attrs }) => (attrs as unknown as RecomputeAttrs).output);
-  ensureGradient({
+  ensureKernel<unknown, RecomputeAttrs>(kernelName, ({ attrs }) => attrs.output);
+  ensureGradient<tf.Tensor, RecomputeAttrs>({
     kernelName,
     inputsToSave: Array.from({ length: count }, (_, i) => inputName(i)),
     gradFunc: (dy, saved, attrs) => {
       assertFirstOrder('recompute');
-      return disposingTapeOnError(() =>
-        gradientThunks(dy as tf.Tensor, saved, attrs as unknown as RecomputeAttrs),
-      );
+      return disposingTapeOnError(() => gradientThunks(dy, saved, attrs));
     },
   });
   return kernelName;

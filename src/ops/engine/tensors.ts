@@ -1,7 +1,20 @@
+/** Lifetimes of tensors: freeing, adding up, tidying results of any shape. */
 import * as tf from '@tensorflow/tfjs-core';
+
 /** Frees tensors whose last use has passed; null and undefined are passed over. */
 export function free(...tensors: (tf.Tensor | null | undefined)[]): void {
   for (const tensor of tensors) tensor?.dispose();
+}
+
+/**
+ * The one tensor of a list that has one: what a function of a single input is given.
+ *
+ * @throws {Error} when there are more, or none
+ */
+export function only(tensors: readonly tf.Tensor[]): tf.Tensor {
+  const [first, ...rest] = tensors;
+  if (first && rest.length === 0) return first;
+  throw new Error(`${tensors.length} tensors given to a function of one; pass it exactly one`);
 }
 
 /** Replaces `slots[i]` by its sum with `term`, or by `term`; takes ownership of both. */

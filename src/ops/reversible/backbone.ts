@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-import { ensureGradient, ensureKernel } from '../engine/define_op';
 import { assertFirstOrder, disposingTapeOnError, isTapeOn } from '../engine/engine';
+import { ensureGradient, ensureKernel, runKernelOutputs } from '../engine/kernel';
 import { drawSeed } from '../engine/random';
 import { free, tidyAll } from '../engine/tensors';
 import { clampAlphas, type NamedAlpha, namedAlphas } from './alpha';
@@ -133,8 +133,8 @@ function runStored(
 const previousName = (level: number) => `previous${level}`;
 
 function runNode(plan: Plan, stem: tf.Tensor, { mask, previous }: RunOptions): StackOutput {
-  ensureKernel(KERNEL, ({ inputs, attrs }) =>
-    forwardKernel(attrs as unknown as Plan, inputs as tf.NamedTensorMap),
+  ensureKernel<tf.NamedTensorMap, Plan>(KERNEL, ({ inputs, attrs }) =>
+    forwardKernel(attrs, inputs),
   );
   const inputs: tf.NamedTensorMap = { stem };
   if (mask) inputs.mask = mask;
@@ -144,9 +144,7 @@ function runNode(plan: Plan, stem: tf.Tensor, { mask, previous }: RunOptions): S
   for (const { name, variable } of weightSlots(plan.columns, plan.hasPrevious)) {
     inputs[name] = variable;
   }
-  const outputs = tf
-    .engine()
-    .runKernel(KERNEL, inputs, plan as unknown as tf.NamedAttrMap) as tf.Tensor[];
+  const outputs = runKernelOutputs(KERNEL, inputs, plan);
   const levels = (plan.columns[0] as Column).levels.length;
   const used = levels + plan.taps.length;
   // The tape keeps its own copies of the anchors and of the state.
@@ -196,15 +194,13 @@ function forwardKernel(plan: Plan, inputs: tf.NamedTensorMap): tf.Tensor[] {
 /** tfjs asks index by index which outputs to save, and their number varies: all of them. */
 const SAVE_ALL_OUTPUTS = new Proxy<boolean[]>([], { get: () => true });
 
-ensureGradient({
+ensureGradient<tf.Tensor[], Plan>({
   kernelName: KERNEL,
   inputsToSave: ['stem'],
   outputsToSave: SAVE_ALL_OUTPUTS,
   gradFunc: (dys, saved, attrs) => {
     assertFirstOrder('RevColBackbone');
-    return disposingTapeOnError(() =>
-      backwardNode(attrs as unknown as Plan, dys as tf.Tensor[], saved),
-    );
+    return disposingTapeOnError(() => backwardNode(attrs, dys, saved));
   },
 });
 

@@ -1,0 +1,19 @@
+/** The sum over all axes but the last, which is the gradient of a bias. */
+import * as tf from '@tensorflow/tfjs-core';
+
+import { COLUMN_SUM } from './kernels/contract';
+import { runFused } from './kernels/fused';
+import { matMul2d, toMatrix } from './mat_mul';
+
+/** Sum over all axes but the last, `[..., n]` to `[n]`. */
+export function columnSum(x: tf.Tensor): tf.Tensor1D {
+  if (x.rank !== 2) return tf.tidy(() => columnSum(toMatrix(x)));
+  if (tf.getBackend() === 'tensorflow') {
+    // A product with a row of ones runs three times faster there than Sum over the outer axis.
+    return tf.tidy(() => {
+      const ones = tf.ones([1, x.shape[0] as number]) as tf.Tensor2D;
+      return tf.reshape(matMul2d(ones, x), [x.shape[1] as number]);
+    });
+  }
+  return runFused(COLUMN_SUM, { x }, {}, () => tf.sum(x, 0)) as tf.Tensor1D;
+}

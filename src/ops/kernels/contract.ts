@@ -1,0 +1,95 @@
+/**
+ * The contract between operations and backends: every fused kernel that a backend may have, with its
+ * name, inputs, attributes and outputs. An operation runs one of these where the backend in use has
+ * it, and does the same with tfjs's own operations where it has not (`fused.ts`); the folders beside
+ * this file hold the kernels of single backends. All tensors are float32.
+ */
+
+/** What a kernel is called, what it takes and what it gives. */
+export interface KernelContract {
+  /** Name under which tfjs knows the kernel. */
+  readonly name: `RevCol${string}`;
+  /** Tensors that it always takes. */
+  readonly inputs: readonly string[];
+  /** Tensors that it takes where they are given. */
+  readonly optionalInputs: readonly string[];
+  /** Numbers and flags, always given. */
+  readonly attributes: Readonly<Record<string, 'number' | 'boolean'>>;
+  /** Tensors that it gives. */
+  readonly outputs: readonly [string, ...string[]];
+}
+
+/**
+ * Product of matrices, `op(a) op(b) + bias`: a `[M, K]`, or `[K, M]` with transposeA; b `[K, N]`, or
+ * `[N, K]` with transposeB; bias `[N]`. Gives `[M, N]`.
+ */
+export const MAT_MUL = {
+  name: 'RevColMatMul',
+  inputs: ['a', 'b'],
+  optionalInputs: ['bias'],
+  attributes: { transposeA: 'boolean', transposeB: 'boolean' },
+  outputs: ['product'],
+} as const satisfies KernelContract;
+
+/**
+ * Products of matrices, one per batch entry: a `[batch, M, K]`, or `[batch, K, M]` with transposeA;
+ * b `[batch, K, N]`, or `[batch, N, K]` with transposeB. Gives `[batch, M, N]`.
+ */
+export const BATCH_MAT_MUL = {
+  name: 'RevColBatchMatMul',
+  inputs: ['a', 'b'],
+  optionalInputs: [],
+  attributes: { transposeA: 'boolean', transposeB: 'boolean' },
+  outputs: ['product'],
+} as const satisfies KernelContract;
+
+/** Sum over the rows of a matrix x, `[M, N]` to `[N]`: the gradient of a bias. */
+export const COLUMN_SUM = {
+  name: 'RevColColumnSum',
+  inputs: ['x'],
+  optionalInputs: [],
+  attributes: {},
+  outputs: ['sums'],
+} as const satisfies KernelContract;
+
+/**
+ * Normalisation of x `[..., C]` over its last axis. Gives xhat `(x - mean) rstd`, `[..., C]`, and rstd
+ * `1 / sqrt(variance + epsilon)`, `[..., 1]`, with the biased variance.
+ */
+export const LAYER_NORM = {
+  name: 'RevColLayerNorm',
+  inputs: ['x'],
+  optionalInputs: [],
+  attributes: { epsilon: 'number' },
+  outputs: ['xhat', 'rstd'],
+} as const satisfies KernelContract;
+
+/**
+ * Gradient of the normalisation, `rstd (dy - mean(dy) - xhat mean(dy xhat))` with means over the last
+ * axis: dy and xhat `[..., C]`, rstd `[..., 1]`. Gives `[..., C]`.
+ */
+export const LAYER_NORM_GRAD = {
+  name: 'RevColLayerNormGrad',
+  inputs: ['dy', 'xhat', 'rstd'],
+  optionalInputs: [],
+  attributes: {},
+  outputs: ['dx'],
+} as const satisfies KernelContract;
+
+/** Exact (erf) GELU, `x Phi(x)`, of x of any shape. Gives the same shape. */
+export const GELU = {
+  name: 'RevColGelu',
+  inputs: ['x'],
+  optionalInputs: [],
+  attributes: {},
+  outputs: ['y'],
+} as const satisfies KernelContract;
+
+/** Gradient of the exact GELU, `dy (Phi(x) + x phi(x))`: x and dy of one shape. Gives that shape. */
+export const GELU_GRAD = {
+  name: 'RevColGeluGrad',
+  inputs: ['x', 'dy'],
+  optionalInputs: [],
+  attributes: {},
+  outputs: ['dx'],
+} as const satisfies KernelContract;

@@ -1,0 +1,117 @@
+/** Both ends of the contract for fused kernels: running one from an operation, offering one. */
+import * as tf from '@tensorflow/tfjs-core';
+
+import { runKernel, runKernelOutputs } from '../engine/kernel';
+import { tidyAll } from '../engine/tensors';
+import type { KernelContract } from './contract';
+
+/** Inputs of a kernel by name, each a `T`. */
+export type InputsOf<K extends KernelContract, T> = Readonly<
+  Record<K['inputs'][number], T> & Partial<Record<K['optionalInputs'][number], T>>
+>;
+
+/** Attributes of a kernel by name. */
+export type AttributesOf<K extends KernelContract> = {
+  readonly [A in keyof K['attributes']]: K['attributes'][A] extends 'number' ? number : boolean;
+};
+
+/** What a kernel gives: a `T`, or several by name. */
+export type OutputsOf<K extends KernelContract, T> = K['outputs'] extends readonly [string]
+  ? T
+  : Record<K['outputs'][number], T>;
+
+/** Whether the backend in use has a kernel of its own for this. */
+export function hasKernel({ name }: KernelContract): boolean {
+  return tf.getKernel(name, tf.getBackend()) != null;
+}
+
+/**
+ * Runs the kernel of the backend in use where it has one, else `compose`, in a tidy. Neither is
+ * recorded on a tape of its own.
+ */
+export function runFused<K extends KernelContract>(
+  contract: K,
+  inputs: InputsOf<K, tf.Tensor>,
+  attributes: AttributesOf<K>,
+  compose: () => OutputsOf<K, tf.Tensor>,
+): OutputsOf<K, tf.Tensor> {
+  if (!hasKernel(contract)) return tidyAll(compose);
+  const { name, outputs } = contract;
+  const given = Object.fromEntries(Object.entries<tf.Tensor | undefined>(inputs).filter(isGiven));
+  if (outputs.length === 1) {
+    return runKernel(name, given, attributes) as OutputsOf<K, tf.Tensor>;
+  }
+  const tensors = runKernelOutputs(name, given, attributes);
+  return Object.fromEntries(outputs.map((output, i) => [output, tensors[i]])) as OutputsOf<
+    K,
+    tf.Tensor
+  >;
+}
+
+function isGiven(entry: [string, tf.Tensor | undefined]): entry is [string, tf.Tensor] {
+  return entry[1] != null;
+}
+
+/** How a backend computes a fused kernel. Whoever calls owns the outputs. */
+export type Implementation<K extends KernelContract, Backend> = (
+  backend: Backend,
+  inputs: InputsOf<K, tf.TensorInfo>,
+  attributes: AttributesOf<K>,
+) => OutputsOf<K, tf.TensorInfo>;
+
+/**
+ * A backend's kernel in the form in which tfjs registers it: checks that inputs and attributes are
+ * those of the contract, and puts the outputs into its order.
+ */
+export function implementKernel<K extends KernelContract, Backend extends object>(
+  contract: K,
+  backendName: string,
+  run: Implementation<K, Backend>,
+): tf.KernelConfig {
+  const { name, outputs } = contract;
+  const owner = `${name} (${backendName})`;
+  return {
+    kernelName: name,
+    backendName,
+    kernelFunc: ({ inputs, backend, attrs = {} }) => {
+      const optional = contract.optionalInputs.filter((input) => inputs[input] != null);
+      const given = [...contract.inputs, ...optional];
+      assertInputs(owner, Object.fromEntries(given.map((input) => [input, 'float32'])), inputs);
+      for (const [attribute, type] of Object.entries(contract.attributes)) {
+        if (typeof attrs[attribute] === type) continue;
+        throw new Error(
+          `${owner}: attribute ${attribute} is ${String(attrs[attribute])}, a ${type} is expected`,
+        );
+      }
+      const result = run(
+        backend as Backend,
+        inputs as InputsOf<K, tf.TensorInfo>,
+        attrs as AttributesOf<K>,
+      );
+      if (outputs.length === 1) return result as tf.TensorInfo;
+      const named = result as Readonly<Record<string, tf.TensorInfo>>;
+      return outputs.map((output) => named[output] as tf.TensorInfo);
+    },
+  };
+}
+
+/**
+ * @param owner the kernel, for the message
+ * @param dtypes of the inputs that must be given
+ * @throws {Error} when one of them is missing in `inputs` or has another dtype
+ */
+export function assertInputs(
+  owner: string,
+  dtypes: Readonly<Record<string, tf.DataType>>,
+  inputs: Readonly<Record<string, tf.TensorInfo | undefined>>,
+): void {
+  for (const [name, dtype] of Object.entries(dtypes)) {
+    const input = inputs[name];
+    if (input == null) throw new Error(`${owner}: input ${name} is missing`);
+    if (input.dtype === dtype) continue;
+    throw new Error(
+      `${owner}: ${name} is ${input.dtype}, only ${dtype} is supported; ` +
+        `cast it with tf.cast(${name}, '${dtype}')`,
+    );
+  }
+}
