@@ -1,4 +1,9 @@
+/** What all wasm kernels share: tfjs's wasm backend as they see it, and the two forms of a kernel. */
 import * as tf from '@tensorflow/tfjs-core';
+
+import type { KernelContract } from '../contract';
+import { assertInputs, type Implementation, implementKernel } from '../fused';
+
 /**
  * What the kernels use of tfjs's `BackendWasm`. Declared here because the package that defines it
  * is an optional peer. `asm.memory` and `wasmMemory` are where the plain and the threaded build of
@@ -19,38 +24,46 @@ export interface WasmBackend {
   disposeData(dataId: object): boolean;
 }
 
-/** Attributes as tfjs passes them. */
-export type Attrs = Record<string, unknown>;
+/** This package's fused kernel of that contract, for backend 'wasm'. */
+export function wasmKernel<K extends KernelContract>(
+  contract: K,
+  run: Implementation<K, WasmBackend>,
+): tf.KernelConfig {
+  return implementKernel(contract, 'wasm', run);
+}
 
-/** A kernel of backend 'wasm'. */
-export interface WasmKernel<Names extends string = string> {
-  /** Name under which it is registered. */
+/** A kernel that tfjs defines, and that backend 'wasm' lacks or has wrong. */
+export interface TfjsKernel<Names extends string, Attrs> {
+  /** tfjs's name of it. */
   name: string;
-  /** Names of the inputs that must be given and be float32. */
-  float32Inputs: readonly string[];
+  /** The inputs that it needs, each with the dtype that it must have. */
+  inputs: Readonly<Record<Names, tf.DataType>>;
+  /** `owner` is how messages call the kernel. */
   run(
     backend: WasmBackend,
-    inputs: Record<Names, tf.TensorInfo>,
+    inputs: Readonly<Record<Names, tf.TensorInfo>>,
     attrs: Attrs,
+    owner: string,
   ): tf.TensorInfo | tf.TensorInfo[];
 }
 
-/** Throws unless every one of `names` is given in `inputs` and is float32. */
-export function assertFloat32(
-  kernelName: string,
-  names: readonly string[],
-  inputs: Record<string, tf.TensorInfo | undefined>,
-): void {
-  for (const name of names) {
-    const input = inputs[name];
-    if (input == null) throw new Error(`${kernelName} (wasm): input ${name} is missing`);
-    if (input.dtype !== 'float32') {
-      throw new Error(
-        `${kernelName} (wasm): ${name} is ${input.dtype}, only float32 is supported; ` +
-          `cast it with tf.cast(${name}, 'float32')`,
-      );
-    }
-  }
+/**
+ * A kernel of tfjs's own for backend 'wasm'. For `attrs`, tfjs-core exports the type of each of its
+ * kernels: `tf.MaxPoolGradAttrs` and so on.
+ */
+export function tfjsKernel<Names extends string, Attrs>(
+  kernel: TfjsKernel<Names, Attrs>,
+): tf.KernelConfig {
+  const owner = `${kernel.name} (wasm)`;
+  return {
+    kernelName: kernel.name,
+    backendName: 'wasm',
+    kernelFunc: ({ inputs, backend, attrs = {} }) => {
+      assertInputs(owner, kernel.inputs, inputs);
+      const given = inputs as Record<Names, tf.TensorInfo>;
+      return kernel.run(backend as WasmBackend, given, attrs as Attrs, owner);
+    },
+  };
 }
 
 /** A view of a float32 tensor in the heap. Allocating anything may make it stale. */

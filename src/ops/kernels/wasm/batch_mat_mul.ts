@@ -1,6 +1,9 @@
+/** Products of matrices, one per batch entry, on wasm. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { pointer, type WasmBackend, type WasmKernel, withScratch } from './backend';
+import { BATCH_MAT_MUL } from '../contract';
+import type { AttributesOf } from '../fused';
+import { pointer, type WasmBackend, wasmKernel, withScratch } from './backend';
 import { transpose } from './layout';
 import { simdKernels } from './simd_module';
 
@@ -16,51 +19,42 @@ interface Products {
   transposeB: boolean;
 }
 
-/**
- * Products of matrices, one per batch entry: inputs a `[batch, M, K]` (`[batch, K, M]` with attribute
- * transposeA), b `[batch, K, N]` (`[batch, N, K]` with transposeB); gives `[batch, M, N]`. tfjs's own
- * product of rank 3 takes a path about ten times slower than that of rank 2.
- */
-export const batchMatMul: WasmKernel<'a' | 'b'> = {
-  name: 'RevColBatchMatMul',
-  float32Inputs: ['a', 'b'],
-  run(backend, { a, b }, attrs) {
-    const products = productsOf(a, b, attrs['transposeA'] === true, attrs['transposeB'] === true);
-    const { batch, m, n, k, transposeA, transposeB } = products;
-    const simd = simdKernels(backend);
-    if (simd == null) return compose(backend, a, b, products);
-    const c = backend.makeOutput([batch, m, n], 'float32');
-    if (batch * m * n === 0) return c;
-    if (k === 0) {
-      backend.typedArrayFromHeap(c).fill(0);
-      return c;
-    }
-    withScratch(backend, simd.BLOCK_SCRATCH.value, (scratch) => {
-      const [aAt, bAt, cAt] = [pointer(backend, a), pointer(backend, b), pointer(backend, c)];
-      for (let i = 0; i < batch; i++) {
-        simd.gemm(
-          aAt + i * m * k * BYTES,
-          bAt + i * k * n * BYTES,
-          0,
-          cAt + i * m * n * BYTES,
-          m,
-          n,
-          k,
-          Number(transposeA),
-          Number(transposeB),
-          scratch,
-        );
-      }
-    });
+/** tfjs's own product of rank 3 takes a path about ten times slower than that of rank 2. */
+export const batchMatMul = wasmKernel(BATCH_MAT_MUL, (backend, { a, b }, attributes) => {
+  const products = productsOf(a, b, attributes);
+  const { batch, m, n, k, transposeA, transposeB } = products;
+  const simd = simdKernels(backend);
+  if (simd == null) return compose(backend, a, b, products);
+  const c = backend.makeOutput([batch, m, n], 'float32');
+  if (batch * m * n === 0) return c;
+  if (k === 0) {
+    backend.typedArrayFromHeap(c).fill(0);
     return c;
-  },
-};
+  }
+  withScratch(backend, simd.BLOCK_SCRATCH.value, (scratch) => {
+    const [aAt, bAt, cAt] = [pointer(backend, a), pointer(backend, b), pointer(backend, c)];
+    for (let i = 0; i < batch; i++) {
+      simd.gemm(
+        aAt + i * m * k * BYTES,
+        bAt + i * k * n * BYTES,
+        0,
+        cAt + i * m * n * BYTES,
+        m,
+        n,
+        k,
+        Number(transposeA),
+        Number(transposeB),
+        scratch,
+      );
+    }
+  });
+  return c;
+});
 
 function productsOf(
   a: tf.TensorInfo,
   b: tf.TensorInfo,
-  transposeA: boolean,
-  transposeB: boolean,
+  { transposeA, transposeB }: AttributesOf<typeof BATCH_MAT_MUL>,
 ): Products {
   const [batch, a0, a1] = a.shape as [number, number, number];
   const [batchB, b0, b1] = b.shape as [number, number, number];
@@ -68,7 +62,7 @@ function productsOf(
   const [inner, n] = transposeB ? [b1, b0] : [b0, b1];
   if (a.shape.length !== 3 || b.shape.length !== 3 || batch !== batchB || k !== inner) {
     throw new Error(
-      `RevColBatchMatMul (wasm): a [${a.shape}]${transposeA ? ' transposed' : ''} and b ` +
+      `${BATCH_MAT_MUL.name} (wasm): a [${a.shape}]${transposeA ? ' transposed' : ''} and b ` +
         `[${b.shape}]${transposeB ? ' transposed' : ''} do not fit: [batch, M, K] and ` +
         `[batch, K, N] are expected`,
     );

@@ -1,32 +1,27 @@
-import { floats, pointer, type WasmKernel, withScratch } from './backend';
+/** The sum over the rows of a matrix, on wasm. */
+import { COLUMN_SUM } from '../contract';
+import { floats, pointer, wasmKernel, withScratch } from './backend';
 import { simdKernels } from './simd_module';
 
-/**
- * Sum over the rows of a matrix, the gradient of a bias. Input x `[M, N]`; gives `[N]`. Blocks of
- * rows are summed in float32, the blocks in float64, so many rows cost no accuracy.
- */
-export const columnSum: WasmKernel<'x'> = {
-  name: 'RevColColumnSum',
-  float32Inputs: ['x'],
-  run(backend, { x }) {
-    const [rows, columns] = x.shape;
-    if (rows === undefined || columns === undefined || x.shape.length !== 2) {
-      throw new Error(`RevColColumnSum (wasm): x has shape [${x.shape}], a matrix is expected`);
-    }
-    const y = backend.makeOutput([columns], 'float32');
-    const simd = simdKernels(backend);
-    if (simd != null) {
-      withScratch(backend, columns * Float64Array.BYTES_PER_ELEMENT, (totals) => {
-        simd.columnSum(pointer(backend, x), pointer(backend, y), totals, rows, columns);
-      });
-      return y;
-    }
-    const values = floats(backend, x);
-    const sums = new Float64Array(columns);
-    for (let row = 0, at = 0; row < rows; row++) {
-      for (let j = 0; j < columns; j++) sums[j] = (sums[j] as number) + (values[at++] as number);
-    }
-    floats(backend, y).set(sums);
+/** Blocks of rows are summed in float32, the blocks in float64, so many rows cost no accuracy. */
+export const columnSum = wasmKernel(COLUMN_SUM, (backend, { x }) => {
+  const [rows, columns] = x.shape;
+  if (rows === undefined || columns === undefined || x.shape.length !== 2) {
+    throw new Error(`${COLUMN_SUM.name} (wasm): x has shape [${x.shape}], a matrix is expected`);
+  }
+  const y = backend.makeOutput([columns], 'float32');
+  const simd = simdKernels(backend);
+  if (simd != null) {
+    withScratch(backend, columns * Float64Array.BYTES_PER_ELEMENT, (totals) => {
+      simd.columnSum(pointer(backend, x), pointer(backend, y), totals, rows, columns);
+    });
     return y;
-  },
-};
+  }
+  const values = floats(backend, x);
+  const sums = new Float64Array(columns);
+  for (let row = 0, at = 0; row < rows; row++) {
+    for (let j = 0; j < columns; j++) sums[j] = (sums[j] as number) + (values[at++] as number);
+  }
+  floats(backend, y).set(sums);
+  return y;
+});

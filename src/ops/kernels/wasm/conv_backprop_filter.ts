@@ -1,6 +1,7 @@
+/** `Conv2DBackpropFilter`, which tfjs lacks on wasm. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { floats, pointer, type WasmBackend, type WasmKernel, withScratch } from './backend';
+import { floats, pointer, tfjsKernel, type WasmBackend, withScratch } from './backend';
 import { type ConvGeometry, convGeometry, forEachTap } from './conv_geometry';
 import { transpose } from './layout';
 import { simdKernels } from './simd_module';
@@ -10,12 +11,12 @@ import { simdKernels } from './simd_module';
  * `[batch, height, width, channels]` and dy, or NCHW; attributes: strides, pad, dataFormat,
  * dimRoundingMode, filterShape. Gives `filterShape`.
  */
-export const convBackpropFilter: WasmKernel<'x' | 'dy'> = {
+export const convBackpropFilter = tfjsKernel({
   name: tf.Conv2DBackpropFilter,
-  float32Inputs: ['x', 'dy'],
-  run(backend, { x, dy }, attrs) {
-    const filterShape = attrs['filterShape'] as number[];
-    const geometry = convGeometry(this.name, x.shape, filterShape, dy.shape, attrs, false);
+  inputs: { x: 'float32', dy: 'float32' },
+  run(backend, { x, dy }, attrs: tf.Conv2DBackpropFilterAttrs, owner) {
+    const { filterShape } = attrs;
+    const geometry = convGeometry(owner, x.shape, filterShape, dy.shape, attrs, false);
     const dw = backend.makeOutput(filterShape, 'float32');
     if (geometry.channelsLast) {
       filterGradient(backend, x, dy, dw, geometry);
@@ -30,7 +31,7 @@ export const convBackpropFilter: WasmKernel<'x' | 'dy'> = {
     }
     return dw;
   },
-};
+});
 
 function filterGradient(
   backend: WasmBackend,

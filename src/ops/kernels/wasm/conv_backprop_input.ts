@@ -1,6 +1,7 @@
+/** `Conv2DBackpropInput`, which tfjs has on wasm, but slow. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { floats, pointer, type WasmBackend, type WasmKernel, withScratch } from './backend';
+import { floats, pointer, tfjsKernel, type WasmBackend, withScratch } from './backend';
 import { type ConvGeometry, convGeometry, forEachTap } from './conv_geometry';
 import { transpose } from './layout';
 import { type SimdKernels, simdKernels } from './simd_module';
@@ -15,12 +16,11 @@ const MIN_BLOCK_PIXELS = 128;
  * kernel on wasm, but at a tenth of the speed. Inputs: dy and filter; attributes: strides, pad,
  * dataFormat, dimRoundingMode, inputShape. Gives `inputShape`.
  */
-export const convBackpropInput: WasmKernel<'dy' | 'filter'> = {
+export const convBackpropInput = tfjsKernel({
   name: tf.Conv2DBackpropInput,
-  float32Inputs: ['dy', 'filter'],
-  run(backend, { dy, filter }, attrs) {
-    const inputShape = attrs['inputShape'] as number[];
-    const g = convGeometry(this.name, inputShape, filter.shape, dy.shape, attrs, false);
+  inputs: { dy: 'float32', filter: 'float32' },
+  run(backend, { dy, filter }, attrs: tf.Conv2DBackpropInputAttrs, owner) {
+    const g = convGeometry(owner, attrs.inputShape, filter.shape, dy.shape, attrs, false);
     if (g.channelsLast) return inputGradient(backend, dy, filter, g);
     const dyLast = transpose(backend, dy, [0, 2, 3, 1]);
     const dxLast = inputGradient(backend, dyLast, filter, g);
@@ -29,7 +29,7 @@ export const convBackpropInput: WasmKernel<'dy' | 'filter'> = {
     backend.disposeData(dxLast.dataId);
     return dx;
   },
-};
+});
 
 function inputGradient(
   backend: WasmBackend,

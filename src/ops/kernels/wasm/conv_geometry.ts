@@ -1,6 +1,5 @@
+/** Sizes and offsets of a 2-D convolution, for the kernels of its gradients. */
 import * as tf from '@tensorflow/tfjs-core';
-
-import type { Attrs } from './backend';
 
 /** Sizes of a 2-D convolution in elements, always in the order batch, height, width, channels. */
 export interface ConvGeometry {
@@ -26,52 +25,59 @@ export interface ConvGeometry {
   outShape: number[];
 }
 
-type Pair = number | [number, number];
-type Info = typeof tf.backend_util.computeConv2DInfo;
+type Info = Parameters<typeof tf.backend_util.computeConv2DInfo>;
+
+/** What the attributes of convolutions and of their gradients have in common. */
+export interface ConvAttrs {
+  strides: number | [number, number];
+  pad: Info[4];
+  /** tfjs passes null for the default. */
+  dimRoundingMode?: Info[5] | null;
+  dilations?: number | [number, number] | null;
+  dataFormat?: 'NHWC' | 'NCHW';
+}
 
 /**
- * Geometry of the convolution that `attrs` (strides, pad, dilations, dimRoundingMode, dataFormat)
- * describe, computed as the forward kernels compute it.
+ * Geometry of the convolution that `attrs` describe, computed as the forward kernels compute it.
  *
- * @throws when the shapes do not fit each other or dy
+ * @param owner the kernel, for messages
+ * @throws {Error} when the shapes do not fit each other or dy
  */
 export function convGeometry(
-  kernelName: string,
+  owner: string,
   inputShape: number[],
   filterShape: number[],
   dyShape: number[],
-  attrs: Attrs,
+  attrs: ConvAttrs,
   depthwise: boolean,
 ): ConvGeometry {
   if (inputShape.length !== 4 || filterShape.length !== 4) {
     throw new Error(
-      `${kernelName} (wasm): input shape [${inputShape}] and filter shape [${filterShape}] must ` +
+      `${owner}: input shape [${inputShape}] and filter shape [${filterShape}] must ` +
         `have 4 dimensions each`,
     );
   }
-  const dataFormat = attrs['dataFormat'] as 'NHWC' | 'NCHW' | undefined;
-  const dilations = depthwise ? ((attrs['dilations'] as Pair | null | undefined) ?? 1) : 1;
   const info = tf.backend_util.computeConv2DInfo(
     inputShape as [number, number, number, number],
     filterShape as [number, number, number, number],
-    attrs['strides'] as Pair,
-    dilations,
-    attrs['pad'] as Parameters<Info>[4],
-    (attrs['dimRoundingMode'] as Parameters<Info>[5] | null) ?? undefined,
+    attrs.strides,
+    depthwise ? (attrs.dilations ?? 1) : 1,
+    attrs.pad,
+    attrs.dimRoundingMode ?? undefined,
     depthwise,
-    tf.backend_util.convertConv2DDataFormat(dataFormat ?? 'NHWC'),
+    tf.backend_util.convertConv2DDataFormat(attrs.dataFormat ?? 'NHWC'),
   );
   if (info.inChannels !== filterShape[2]) {
     throw new Error(
-      `${kernelName} (wasm): the input has ${info.inChannels} channels (shape [${inputShape}]), the ` +
+      `${owner}: the input has ${info.inChannels} channels (shape [${inputShape}]), the ` +
         `filter is for ${filterShape[2]} (shape [${filterShape}])`,
     );
   }
   if (!tf.util.arraysEqual(dyShape, info.outShape)) {
     throw new Error(
-      `${kernelName} (wasm): dy has shape [${dyShape}], but input [${inputShape}] and filter ` +
-        `[${filterShape}] with strides ${String(attrs['strides'])} and pad ` +
-        `${JSON.stringify(attrs['pad'])} give [${info.outShape}]`,
+      `${owner}: dy has shape [${dyShape}], but input [${inputShape}] and filter ` +
+        `[${filterShape}] with strides ${attrs.strides} and pad ` +
+        `${JSON.stringify(attrs.pad)} give [${info.outShape}]`,
     );
   }
   return {

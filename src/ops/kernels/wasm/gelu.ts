@@ -1,4 +1,6 @@
-import { floats, pointer, sizeOf, type WasmKernel } from './backend';
+/** The exact GELU and its gradient, on wasm. */
+import { GELU, GELU_GRAD } from '../contract';
+import { floats, pointer, sizeOf, wasmKernel } from './backend';
 import { simdKernels } from './simd_module';
 
 const INV_SQRT_2PI = 1 / Math.sqrt(2 * Math.PI);
@@ -7,53 +9,45 @@ const INV_SQRT_2PI = 1 / Math.sqrt(2 * Math.PI);
 const MIN_SIMD = 4;
 
 /**
- * Exact (erf) GELU, `x Phi(x)`. Input x: float32, any shape. The error of erf is below 2e-7; small
- * values for negative x keep their relative accuracy (2e-6 down to x = -5).
+ * The error of erf is below 2e-7; small values for negative x keep their relative accuracy (2e-6 down
+ * to x = -5).
  */
-export const gelu: WasmKernel<'x'> = {
-  name: 'RevColGelu',
-  float32Inputs: ['x'],
-  run(backend, { x }) {
-    const y = backend.makeOutput(x.shape, 'float32');
-    const simd = simdKernels(backend);
-    if (simd != null && sizeOf(x) >= MIN_SIMD) {
-      simd.gelu(pointer(backend, x), pointer(backend, y), sizeOf(x));
-      return y;
-    }
-    const out = floats(backend, y);
-    floats(backend, x).forEach((value, i) => {
-      out[i] = Math.max(value, 0) - Math.abs(value) * upperTail(Math.abs(value));
-    });
+export const gelu = wasmKernel(GELU, (backend, { x }) => {
+  const y = backend.makeOutput(x.shape, 'float32');
+  const simd = simdKernels(backend);
+  if (simd != null && sizeOf(x) >= MIN_SIMD) {
+    simd.gelu(pointer(backend, x), pointer(backend, y), sizeOf(x));
     return y;
-  },
-};
+  }
+  const out = floats(backend, y);
+  floats(backend, x).forEach((value, i) => {
+    out[i] = Math.max(value, 0) - Math.abs(value) * upperTail(Math.abs(value));
+  });
+  return y;
+});
 
-/** Gradient of the exact GELU, `dy (Phi(x) + x phi(x))`. Inputs x, dy: float32, same shape. */
-export const geluGrad: WasmKernel<'x' | 'dy'> = {
-  name: 'RevColGeluGrad',
-  float32Inputs: ['x', 'dy'],
-  run(backend, { x, dy }) {
-    if (sizeOf(x) !== sizeOf(dy)) {
-      throw new Error(
-        `RevColGeluGrad (wasm): x has shape [${x.shape}], dy [${dy.shape}]; they must be alike`,
-      );
-    }
-    const dx = backend.makeOutput(x.shape, 'float32');
-    const simd = simdKernels(backend);
-    if (simd != null && sizeOf(x) >= MIN_SIMD) {
-      simd.geluGrad(pointer(backend, x), pointer(backend, dy), pointer(backend, dx), sizeOf(x));
-      return dx;
-    }
-    const out = floats(backend, dx);
-    const upstream = floats(backend, dy);
-    floats(backend, x).forEach((value, i) => {
-      const tail = upperTail(Math.abs(value));
-      const slope = value * INV_SQRT_2PI * Math.exp(-0.5 * value * value);
-      out[i] = (upstream[i] as number) * ((value > 0 ? 1 - tail : tail) + slope);
-    });
+/** As accurate as the function itself. */
+export const geluGrad = wasmKernel(GELU_GRAD, (backend, { x, dy }) => {
+  if (sizeOf(x) !== sizeOf(dy)) {
+    throw new Error(
+      `${GELU_GRAD.name} (wasm): x has shape [${x.shape}], dy [${dy.shape}]; they must be alike`,
+    );
+  }
+  const dx = backend.makeOutput(x.shape, 'float32');
+  const simd = simdKernels(backend);
+  if (simd != null && sizeOf(x) >= MIN_SIMD) {
+    simd.geluGrad(pointer(backend, x), pointer(backend, dy), pointer(backend, dx), sizeOf(x));
     return dx;
-  },
-};
+  }
+  const out = floats(backend, dx);
+  const upstream = floats(backend, dy);
+  floats(backend, x).forEach((value, i) => {
+    const tail = upperTail(Math.abs(value));
+    const slope = value * INV_SQRT_2PI * Math.exp(-0.5 * value * value);
+    out[i] = (upstream[i] as number) * ((value > 0 ? 1 - tail : tail) + slope);
+  });
+  return dx;
+});
 
 /** Coefficients of the polynomial of `assembly/gelu.ts`, from the constant one up. */
 const TAIL = [

@@ -1,23 +1,21 @@
-import * as tf from '@tensorflow/tfjs-core';
+/** All kernels of backend 'wasm' that the package brings, and when tfjs is told of them. */
+import type * as tf from '@tensorflow/tfjs-core';
 
-import { assertFloat32, type Attrs, type WasmBackend, type WasmKernel } from './backend';
 import { batchMatMul } from './batch_mat_mul';
 import { columnSum } from './column_sum';
 import { convBackpropFilter } from './conv_backprop_filter';
 import { convBackpropInput } from './conv_backprop_input';
-import { depthwiseBackpropFilter, depthwiseBackpropInput } from './depthwise_backprop';
+import { depthwiseBackpropFilter } from './depthwise_backprop_filter';
+import { depthwiseBackpropInput } from './depthwise_backprop_input';
 import { gelu, geluGrad } from './gelu';
 import { layerNorm, layerNormGrad } from './layer_norm';
 import { matMul } from './mat_mul';
 import { maxPoolGrad } from './max_pool_grad';
-import { SIMD_FLAG } from './simd_module';
+import { registerMissing, replaceRegistered } from './register';
 import { unsortedSegmentSum } from './unsorted_segment_sum';
 
-const MISSING: readonly WasmKernel[] = [
-  convBackpropFilter,
-  depthwiseBackpropFilter,
-  depthwiseBackpropInput,
-  unsortedSegmentSum,
+/** Implementations of the contract in `../contract.ts`. */
+const FUSED: readonly tf.KernelConfig[] = [
   gelu,
   geluGrad,
   layerNorm,
@@ -27,10 +25,16 @@ const MISSING: readonly WasmKernel[] = [
   batchMatMul,
 ];
 
-const REPAIRED: readonly WasmKernel[] = [maxPoolGrad, convBackpropInput];
+/** Kernels of tfjs's own that tfjs-backend-wasm 4.22 lacks. */
+const MISSING: readonly tf.KernelConfig[] = [
+  convBackpropFilter,
+  depthwiseBackpropFilter,
+  depthwiseBackpropInput,
+  unsortedSegmentSum,
+];
 
-/** What this module has registered, to know it again. */
-const own = new Set<tf.KernelConfig>();
+/** Kernels of tfjs's own that tfjs-backend-wasm 4.22 has, but wrong or slow. */
+const REPAIRED: readonly tf.KernelConfig[] = [maxPoolGrad, convBackpropInput];
 
 /**
  * Registers, for backend 'wasm', the gradient kernels that tfjs 4.22 lacks there (of convolution
@@ -42,9 +46,7 @@ const own = new Set<tf.KernelConfig>();
  * @returns names of the kernels registered by this call
  */
 export function registerWasmKernels(): string[] {
-  const missing = MISSING.filter(({ name }) => tf.getKernel(name, 'wasm') == null);
-  missing.forEach(register);
-  return missing.map(({ name }) => name);
+  return registerMissing([...MISSING, ...FUSED], repairWasmKernels);
 }
 
 /**
@@ -57,15 +59,7 @@ export function registerWasmKernels(): string[] {
  * @returns names of the kernels replaced by this call
  */
 export function repairWasmKernels(): string[] {
-  const replaced = REPAIRED.filter(({ name }) => {
-    const config: tf.KernelConfig | undefined = tf.getKernel(name, 'wasm');
-    return config != null && !own.has(config);
-  });
-  for (const kernel of replaced) {
-    tf.unregisterKernel(kernel.name, 'wasm');
-    register(kernel);
-  }
-  return replaced.map(({ name }) => name);
+  return replaceRegistered(REPAIRED, repairWasmKernels);
 }
 
 /**
@@ -76,28 +70,4 @@ export function installWasmKernels(): void {
   registerWasmKernels();
   repairWasmKernels();
   void Promise.resolve().then(repairWasmKernels);
-}
-
-let isRepaired = false;
-
-function register(kernel: WasmKernel): void {
-  tf.env().registerFlag(SIMD_FLAG, () => true);
-  const config: tf.KernelConfig = {
-    kernelName: kernel.name,
-    backendName: 'wasm',
-    kernelFunc: ({ inputs, backend, attrs }) => {
-      if (!isRepaired) {
-        isRepaired = true;
-        repairWasmKernels();
-      }
-      assertFloat32(kernel.name, kernel.float32Inputs, inputs);
-      return kernel.run(
-        backend as WasmBackend,
-        inputs as Record<string, tf.TensorInfo>,
-        (attrs ?? {}) as Attrs,
-      );
-    },
-  };
-  own.add(config);
-  tf.registerKernel(config);
 }

@@ -1,87 +1,71 @@
-import * as tf from '@tensorflow/tfjs-core';
+/** Normalisation over the last axis and its gradient, on wasm. */
+import type * as tf from '@tensorflow/tfjs-core';
 
-import { floats, pointer, sizeOf, type WasmKernel } from './backend';
+import { LAYER_NORM, LAYER_NORM_GRAD } from '../contract';
+import { floats, pointer, sizeOf, wasmKernel } from './backend';
 import { simdKernels } from './simd_module';
 
-/**
- * Normalisation over the last axis. Input x `[..., C]`; attribute epsilon, added to the (biased)
- * variance. Gives xhat = (x - mean) rstd, `[..., C]`, and rstd = 1 / sqrt(variance + epsilon),
- * `[..., 1]`.
- */
-export const layerNorm: WasmKernel<'x'> = {
-  name: 'RevColLayerNorm',
-  float32Inputs: ['x'],
-  run(backend, { x }, attrs) {
-    const epsilon = attrs['epsilon'];
-    if (typeof epsilon !== 'number' || !(epsilon >= 0)) {
-      throw new Error(`RevColLayerNorm (wasm): epsilon ${String(epsilon)} is not a number >= 0`);
-    }
-    const columns = lastAxis(this.name, x);
-    const rows = columns === 0 ? 0 : sizeOf(x) / columns;
-    const xhat = backend.makeOutput(x.shape, 'float32');
-    const rstd = backend.makeOutput([...x.shape.slice(0, -1), 1], 'float32');
-    const simd = simdKernels(backend);
-    if (simd != null) {
-      const [from, to] = [pointer(backend, x), pointer(backend, xhat)];
-      simd.layerNorm(from, to, pointer(backend, rstd), rows, columns, epsilon);
-      return [xhat, rstd];
-    }
-    const normalized = floats(backend, xhat);
-    const scales = floats(backend, rstd);
-    normalized.set(floats(backend, x));
-    for (let row = 0; row < rows; row++) {
-      const values = normalized.subarray(row * columns, (row + 1) * columns);
-      const mean = values.reduce((sum, value) => sum + value, 0) / columns;
-      const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / columns;
-      const scale = 1 / Math.sqrt(variance + epsilon);
-      values.forEach((value, i) => {
-        values[i] = (value - mean) * scale;
-      });
-      scales[row] = scale;
-    }
-    return [xhat, rstd];
-  },
-};
+export const layerNorm = wasmKernel(LAYER_NORM, (backend, { x }, { epsilon }) => {
+  if (!(epsilon >= 0)) {
+    throw new Error(`${LAYER_NORM.name} (wasm): epsilon ${epsilon} is not a number >= 0`);
+  }
+  const columns = lastAxis(LAYER_NORM.name, x);
+  const rows = columns === 0 ? 0 : sizeOf(x) / columns;
+  const xhat = backend.makeOutput(x.shape, 'float32');
+  const rstd = backend.makeOutput([...x.shape.slice(0, -1), 1], 'float32');
+  const simd = simdKernels(backend);
+  if (simd != null) {
+    const [from, to] = [pointer(backend, x), pointer(backend, xhat)];
+    simd.layerNorm(from, to, pointer(backend, rstd), rows, columns, epsilon);
+    return { xhat, rstd };
+  }
+  const normalized = floats(backend, xhat);
+  const scales = floats(backend, rstd);
+  normalized.set(floats(backend, x));
+  for (let row = 0; row < rows; row++) {
+    const values = normalized.subarray(row * columns, (row + 1) * columns);
+    const mean = values.reduce((sum, value) => sum + value, 0) / columns;
+    const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / columns;
+    const scale = 1 / Math.sqrt(variance + epsilon);
+    values.forEach((value, i) => {
+      values[i] = (value - mean) * scale;
+    });
+    scales[row] = scale;
+  }
+  return { xhat, rstd };
+});
 
-/**
- * Gradient of the normalisation: dx = rstd (dy - mean(dy) - xhat mean(dy xhat)), means over the
- * last axis. Inputs dy and xhat `[..., C]`, rstd `[..., 1]`.
- */
-export const layerNormGrad: WasmKernel<'dy' | 'xhat' | 'rstd'> = {
-  name: 'RevColLayerNormGrad',
-  float32Inputs: ['dy', 'xhat', 'rstd'],
-  run(backend, { dy, xhat, rstd }) {
-    const columns = lastAxis(this.name, dy);
-    const rows = columns === 0 ? 0 : sizeOf(dy) / columns;
-    if (sizeOf(xhat) !== sizeOf(dy) || (columns > 0 && sizeOf(rstd) !== rows)) {
-      throw new Error(
-        `RevColLayerNormGrad (wasm): dy has shape [${dy.shape}], xhat [${xhat.shape}], rstd ` +
-          `[${rstd.shape}]; xhat must be like dy, and rstd like dy with 1 as the last axis`,
-      );
-    }
-    const dx = backend.makeOutput(dy.shape, 'float32');
-    const simd = simdKernels(backend);
-    if (simd != null) {
-      const [g, x, scale] = [pointer(backend, dy), pointer(backend, xhat), pointer(backend, rstd)];
-      simd.layerNormGrad(g, x, scale, pointer(backend, dx), rows, columns);
-      return dx;
-    }
-    const out = floats(backend, dx);
-    const [upstream, normalized] = [floats(backend, dy), floats(backend, xhat)];
-    const scales = floats(backend, rstd);
-    for (let row = 0; row < rows; row++) {
-      const [from, to] = [row * columns, (row + 1) * columns];
-      const x = normalized.subarray(from, to);
-      const g = upstream.subarray(from, to);
-      const mean = g.reduce((sum, value) => sum + value, 0) / columns;
-      const along = g.reduce((sum, value, i) => sum + value * (x[i] as number), 0) / columns;
-      g.forEach((value, i) => {
-        out[from + i] = (scales[row] as number) * (value - mean - (x[i] as number) * along);
-      });
-    }
+export const layerNormGrad = wasmKernel(LAYER_NORM_GRAD, (backend, { dy, xhat, rstd }) => {
+  const columns = lastAxis(LAYER_NORM_GRAD.name, dy);
+  const rows = columns === 0 ? 0 : sizeOf(dy) / columns;
+  if (sizeOf(xhat) !== sizeOf(dy) || (columns > 0 && sizeOf(rstd) !== rows)) {
+    throw new Error(
+      `${LAYER_NORM_GRAD.name} (wasm): dy has shape [${dy.shape}], xhat [${xhat.shape}], rstd ` +
+        `[${rstd.shape}]; xhat must be like dy, and rstd like dy with 1 as the last axis`,
+    );
+  }
+  const dx = backend.makeOutput(dy.shape, 'float32');
+  const simd = simdKernels(backend);
+  if (simd != null) {
+    const [g, x, scale] = [pointer(backend, dy), pointer(backend, xhat), pointer(backend, rstd)];
+    simd.layerNormGrad(g, x, scale, pointer(backend, dx), rows, columns);
     return dx;
-  },
-};
+  }
+  const out = floats(backend, dx);
+  const [upstream, normalized] = [floats(backend, dy), floats(backend, xhat)];
+  const scales = floats(backend, rstd);
+  for (let row = 0; row < rows; row++) {
+    const [from, to] = [row * columns, (row + 1) * columns];
+    const x = normalized.subarray(from, to);
+    const g = upstream.subarray(from, to);
+    const mean = g.reduce((sum, value) => sum + value, 0) / columns;
+    const along = g.reduce((sum, value, i) => sum + value * (x[i] as number), 0) / columns;
+    g.forEach((value, i) => {
+      out[from + i] = (scales[row] as number) * (value - mean - (x[i] as number) * along);
+    });
+  }
+  return dx;
+});
 
 function lastAxis(kernelName: string, x: tf.TensorInfo): number {
   const columns = x.shape[x.shape.length - 1];

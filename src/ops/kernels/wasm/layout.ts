@@ -1,3 +1,4 @@
+/** Changing the order of axes inside a kernel. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import type { WasmBackend } from './backend';

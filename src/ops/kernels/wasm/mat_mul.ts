@@ -1,14 +1,9 @@
+/** The product of matrices, on wasm: our own kernel, or tfjs's where that has more threads. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import {
-  assertFloat32,
-  type Attrs,
-  floats,
-  pointer,
-  type WasmBackend,
-  type WasmKernel,
-  withScratch,
-} from './backend';
+import { MAT_MUL } from '../contract';
+import type { AttributesOf } from '../fused';
+import { floats, pointer, type WasmBackend, wasmKernel, withScratch } from './backend';
 import { transpose } from './layout';
 import { simdKernels } from './simd_module';
 
@@ -21,47 +16,34 @@ interface Product {
   transposeB: boolean;
 }
 
-/**
- * Product of matrices, op(a) op(b) + bias. Inputs a `[M, K]` (`[K, M]` with attribute transposeA),
- * b `[K, N]` (`[N, K]` with transposeB), and optionally bias `[N]`; gives `[M, N]`. The transposed
- * forms cost as much as the plain one, whereas tfjs's own are ten times slower.
- */
-export const matMul: WasmKernel<'a' | 'b' | 'bias'> = {
-  name: 'RevColMatMul',
-  float32Inputs: ['a', 'b'],
-  run(backend, inputs, attrs) {
-    const { a, b } = inputs;
-    const bias: tf.TensorInfo | undefined = inputs.bias;
-    if (bias != null) assertFloat32(this.name, ['bias'], inputs);
-    const product = productOf(a, b, bias, attrs);
-    const simd = simdKernels(backend);
-    if (simd == null || (product.k > 0 && composedIsFaster(backend, product))) {
-      return compose(backend, a, b, bias, product);
-    }
-    const { m, n, k, transposeA, transposeB } = product;
-    const c = backend.makeOutput([m, n], 'float32');
-    if (k === 0) {
-      const rows = floats(backend, c).fill(0);
-      if (bias != null) for (let i = 0; i < m; i++) rows.set(floats(backend, bias), i * n);
-      return c;
-    }
-    withScratch(backend, simd.BLOCK_SCRATCH.value + 4 * n + 32, (scratch) => {
-      const biasAt = bias == null ? 0 : pointer(backend, bias);
-      const [aAt, bAt, cAt] = [pointer(backend, a), pointer(backend, b), pointer(backend, c)];
-      simd.gemm(aAt, bAt, biasAt, cAt, m, n, k, Number(transposeA), Number(transposeB), scratch);
-    });
+/** The transposed forms cost as much as the plain one, whereas tfjs's own are ten times slower. */
+export const matMul = wasmKernel(MAT_MUL, (backend, { a, b, bias }, attributes) => {
+  const product = productOf(a, b, bias, attributes);
+  const simd = simdKernels(backend);
+  if (simd == null || (product.k > 0 && composedIsFaster(backend, product))) {
+    return compose(backend, a, b, bias, product);
+  }
+  const { m, n, k, transposeA, transposeB } = product;
+  const c = backend.makeOutput([m, n], 'float32');
+  if (k === 0) {
+    const rows = floats(backend, c).fill(0);
+    if (bias != null) for (let i = 0; i < m; i++) rows.set(floats(backend, bias), i * n);
     return c;
-  },
-};
+  }
+  withScratch(backend, simd.BLOCK_SCRATCH.value + 4 * n + 32, (scratch) => {
+    const biasAt = bias == null ? 0 : pointer(backend, bias);
+    const [aAt, bAt, cAt] = [pointer(backend, a), pointer(backend, b), pointer(backend, c)];
+    simd.gemm(aAt, bAt, biasAt, cAt, m, n, k, Number(transposeA), Number(transposeB), scratch);
+  });
+  return c;
+});
 
 function productOf(
   a: tf.TensorInfo,
   b: tf.TensorInfo,
   bias: tf.TensorInfo | undefined,
-  attrs: Attrs,
+  { transposeA, transposeB }: AttributesOf<typeof MAT_MUL>,
 ): Product {
-  const transposeA = attrs['transposeA'] === true;
-  const transposeB = attrs['transposeB'] === true;
   const [a0, a1] = a.shape as [number, number];
   const [b0, b1] = b.shape as [number, number];
   const [m, k] = transposeA ? [a1, a0] : [a0, a1];
@@ -69,7 +51,7 @@ function productOf(
   const biasFits = bias == null || (bias.shape.length === 1 && bias.shape[0] === n);
   if (a.shape.length !== 2 || b.shape.length !== 2 || k !== inner || !biasFits) {
     throw new Error(
-      `RevColMatMul (wasm): a [${a.shape}]${transposeA ? ' transposed' : ''}, b [${b.shape}]` +
+      `${MAT_MUL.name} (wasm): a [${a.shape}]${transposeA ? ' transposed' : ''}, b [${b.shape}]` +
         `${transposeB ? ' transposed' : ''} and bias ${bias ? `[${bias.shape}]` : 'none'} do not ` +
         `fit: [M, K], [K, N] and [N] are expected`,
     );

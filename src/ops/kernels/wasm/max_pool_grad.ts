@@ -1,6 +1,7 @@
+/** `MaxPoolGrad`, which tfjs has wrong on wasm. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { floats, type WasmKernel } from './backend';
+import { floats, tfjsKernel } from './backend';
 
 /**
  * Gradient of `tf.maxPool`. tfjs 4.22 has this kernel on wasm, but there it starts its search for
@@ -8,23 +9,23 @@ import { floats, type WasmKernel } from './backend';
  * positive value. Inputs: dy, input (`[batch, height, width, channels]`); attributes: filterSize,
  * strides, pad, dimRoundingMode. Gives the shape of input; of equal values the first one gets dy.
  */
-export const maxPoolGrad: WasmKernel<'dy' | 'input'> = {
+export const maxPoolGrad = tfjsKernel({
   name: tf.MaxPoolGrad,
-  float32Inputs: ['dy', 'input'],
-  run(backend, { dy, input }, attrs) {
+  inputs: { dy: 'float32', input: 'float32' },
+  run(backend, { dy, input }, attrs: tf.MaxPoolGradAttrs, owner) {
     type Info = Parameters<typeof tf.backend_util.computePool2DInfo>;
     const g = tf.backend_util.computePool2DInfo(
       input.shape as Info[0],
-      attrs['filterSize'] as Info[1],
-      attrs['strides'] as Info[2],
+      attrs.filterSize,
+      attrs.strides,
       1,
-      attrs['pad'] as Info[4],
-      (attrs['dimRoundingMode'] as Info[5] | null) ?? undefined,
+      attrs.pad,
+      attrs.dimRoundingMode ?? undefined,
     );
     if (!tf.util.arraysEqual(dy.shape, g.outShape)) {
       throw new Error(
-        `MaxPoolGrad (wasm): dy has shape [${dy.shape}], but pooling input [${input.shape}] with ` +
-          `filterSize ${String(attrs['filterSize'])} gives [${g.outShape}]`,
+        `${owner}: dy has shape [${dy.shape}], but pooling input [${input.shape}] with ` +
+          `filterSize ${attrs.filterSize} gives [${g.outShape}]`,
       );
     }
     const dx = backend.makeOutput(input.shape, 'float32');
@@ -62,4 +63,4 @@ export const maxPoolGrad: WasmKernel<'dy' | 'input'> = {
     }
     return dx;
   },
-};
+});

@@ -1,3 +1,4 @@
+/** The package's WebAssembly module: its functions, and how it comes to work on tfjs's memory. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import type { WasmBackend } from './backend';

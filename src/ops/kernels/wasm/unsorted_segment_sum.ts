@@ -1,23 +1,23 @@
+/** `UnsortedSegmentSum`, which tfjs lacks on wasm: the gradient of embeddings. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { floats, sizeOf, type WasmKernel } from './backend';
+import { floats, sizeOf, tfjsKernel } from './backend';
 
 /**
  * Sums the rows of x that share an id, which tfjs 4.22 lacks on wasm: the gradient of `tf.gather`,
  * hence of embeddings. Inputs x `[n, ...]` and segmentIds int32 `[n]`; attribute numSegments. Gives
  * `[numSegments, ...]`; rows with an id outside 0..numSegments - 1 are left out.
  */
-export const unsortedSegmentSum: WasmKernel<'x' | 'segmentIds'> = {
+export const unsortedSegmentSum = tfjsKernel({
   name: tf.UnsortedSegmentSum,
-  float32Inputs: ['x'],
-  run(backend, { x, segmentIds }, attrs) {
-    const numSegments = attrs['numSegments'] as number;
+  inputs: { x: 'float32', segmentIds: 'int32' },
+  run(backend, { x, segmentIds }, { numSegments }: tf.UnsortedSegmentSumAttrs, owner) {
     const rows = x.shape[0];
     const idsFit = segmentIds.shape.length === 1 && segmentIds.shape[0] === rows;
-    if (rows === undefined || !idsFit || segmentIds.dtype !== 'int32') {
+    if (rows === undefined || !idsFit) {
       throw new Error(
-        `UnsortedSegmentSum (wasm): segmentIds is ${segmentIds.dtype} [${segmentIds.shape}], but ` +
-          `one int32 id for each row of x [${x.shape}] is expected`,
+        `${owner}: segmentIds has shape [${segmentIds.shape}], but one id for each row of x ` +
+          `[${x.shape}] is expected`,
       );
     }
     const y = backend.makeOutput([numSegments, ...x.shape.slice(1)], 'float32');
@@ -32,4 +32,4 @@ export const unsortedSegmentSum: WasmKernel<'x' | 'segmentIds'> = {
     });
     return y;
   },
-};
+});

@@ -1,0 +1,37 @@
+/** What tfjs-node's backend is to the kernels here, and attributes as its operations take them. */
+import type * as tf from '@tensorflow/tfjs-core';
+
+/** An attribute of a TensorFlow operation, as the binding takes it. */
+export interface OpAttribute {
+  name: string;
+  type: number;
+  value: number | boolean | string;
+}
+
+/**
+ * What the kernels use of tfjs-node's `NodeJSKernelBackend`. Declared here because the package that
+ * defines it is an optional peer.
+ */
+export interface NodeBackend {
+  binding: Record<'TF_ATTR_TYPE' | 'TF_ATTR_BOOL' | 'TF_ATTR_STRING' | 'TF_FLOAT', number>;
+  executeSingleOutput(
+    name: string,
+    attributes: OpAttribute[],
+    inputs: tf.TensorInfo[],
+  ): tf.TensorInfo;
+}
+
+/** The attribute that says that tensors are float32. */
+export function float32({ binding }: NodeBackend): OpAttribute {
+  return { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT };
+}
+
+/** An attribute that is true or false. */
+export function flag({ binding }: NodeBackend, name: string, value: boolean): OpAttribute {
+  return { name, type: binding.TF_ATTR_BOOL, value };
+}
+
+/** An attribute that is a string. */
+export function text({ binding }: NodeBackend, name: string, value: string): OpAttribute {
+  return { name, type: binding.TF_ATTR_STRING, value };
+}
