@@ -32,6 +32,7 @@ export class KeyValueCache {
    * Adds new tokens of one self-attention and gives all of them; the tensors stay the cache's.
    *
    * @param owner identifies the attention, for example one of its variables
+   * @throws {Error} when the batch has another size than before
    */
   append(owner: object, tokens: CachedTokens): CachedTokens {
     const old = this.growing.get(owner);

@@ -13,9 +13,11 @@ export function isTapeOn(): boolean {
 }
 
 /**
- * Throws when a gradient function runs while an outer gradient records, that is, when somebody
- * asks for second-order gradients: the hand-written VJPs are not themselves differentiable. Frees
- * what the tape has saved.
+ * For the start of every gradient function: the hand-written VJPs are not themselves differentiable.
+ * Frees what the tape has saved before it throws.
+ *
+ * @throws {Error} when an outer gradient records meanwhile, that is, when somebody asks for
+ *   second-order gradients
  */
 export function assertFirstOrder(opName: string): void {
   if (state().gradientDepth > 0) {

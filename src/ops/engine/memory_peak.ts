@@ -18,7 +18,7 @@ export interface MemoryPeak<T> {
  *
  * @param fn synchronous or asynchronous; with an asynchronous one, whatever else runs meanwhile
  *   counts as well
- * @throws whatever `fn` throws; measuring has ended then
+ * @throws {unknown} when `fn` throws: the same; measuring has ended then
  *
  * @example
  * const { peakBytes } = await memoryPeak(() => model.trainOnBatch(x, y));

@@ -62,6 +62,9 @@ export type Implementation<K extends KernelContract, Backend> = (
 /**
  * A backend's kernel in the form in which tfjs registers it: checks that inputs and attributes are
  * those of the contract, and puts the outputs into its order.
+ *
+ * @returns a kernel that throws an Error when an input is missing or not float32, or an attribute is
+ *   missing or of another type
  */
 export function implementKernel<K extends KernelContract, Backend extends object>(
   contract: K,
@@ -70,13 +73,14 @@ export function implementKernel<K extends KernelContract, Backend extends object
 ): tf.KernelConfig {
   const { name, outputs } = contract;
   const owner = `${name} (${backendName})`;
+  const required = allFloat32(contract.inputs);
   return {
     kernelName: name,
     backendName,
     kernelFunc: ({ inputs, backend, attrs = {} }) => {
+      assertInputs(owner, required, inputs);
       const optional = contract.optionalInputs.filter((input) => inputs[input] != null);
-      const given = [...contract.inputs, ...optional];
-      assertInputs(owner, Object.fromEntries(given.map((input) => [input, 'float32'])), inputs);
+      assertInputs(owner, allFloat32(optional), inputs);
       for (const [attribute, type] of Object.entries(contract.attributes)) {
         if (typeof attrs[attribute] === type) continue;
         throw new Error(
@@ -93,6 +97,10 @@ export function implementKernel<K extends KernelContract, Backend extends object
       return outputs.map((output) => named[output] as tf.TensorInfo);
     },
   };
+}
+
+function allFloat32(names: readonly string[]): Record<string, tf.DataType> {
+  return Object.fromEntries(names.map((name) => [name, 'float32']));
 }
 
 /**

@@ -50,6 +50,8 @@ export interface TfjsKernel<Names extends string, Attrs> {
 /**
  * A kernel of tfjs's own for backend 'wasm'. For `attrs`, tfjs-core exports the type of each of its
  * kernels: `tf.MaxPoolGradAttrs` and so on.
+ *
+ * @returns a kernel that throws an Error when an input is missing or has another dtype
  */
 export function tfjsKernel<Names extends string, Attrs>(
   kernel: TfjsKernel<Names, Attrs>,
@@ -79,7 +81,11 @@ export function pointer(backend: WasmBackend, info: tf.TensorInfo): number {
 /** Cache line of every processor of interest, in bytes. */
 const ALIGNMENT = 64;
 
-/** Runs `fn` with the address of `bytes` bytes of uninitialised heap, which are freed after it. */
+/**
+ * Runs `fn` with the address of `bytes` bytes of uninitialised heap, which are freed after it.
+ *
+ * @throws {Error} when the heap cannot grow by as much
+ */
 export function withScratch<T>(backend: WasmBackend, bytes: number, fn: (address: number) => T): T {
   const address = backend.wasm._malloc(bytes + ALIGNMENT) >>> 0;
   if (address === 0) throw new Error(`wasm: no ${bytes} bytes of scratch memory left in the heap`);

@@ -1,4 +1,4 @@
-// Sums over the rows of a row-major matrix.
+/** Sums over the rows of a row-major matrix. */
 
 // Rows summed in float32 before their sum joins the float64 total: short enough for the rounding
 // error to stay near one float32 unit, long enough to make the float64 work negligible, and a block

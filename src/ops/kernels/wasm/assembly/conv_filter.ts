@@ -1,5 +1,7 @@
-// Gradient of a convolution with respect to its filter, NHWC: the product of the transposed patches
-// (filter values x output pixels) and dy (output pixels x output channels).
+/**
+ * Gradient of a convolution with respect to its filter, NHWC: the product of the transposed patches
+ * (filter values x output pixels) and dy (output pixels x output channels).
+ */
 import { multiply, PATCHES } from './gemm';
 import { setPatches } from './patches';
 

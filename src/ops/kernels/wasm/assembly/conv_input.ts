@@ -1,6 +1,8 @@
-// Gradient of a convolution with respect to its input, NHWC: dy (output pixels x output channels)
-// times the transposed filter gives what every tap of every output pixel adds to the image; this
-// adds it.
+/**
+ * Gradient of a convolution with respect to its input, NHWC: dy (output pixels x output channels)
+ * times the transposed filter gives what every tap of every output pixel adds to the image; this
+ * adds it.
+ */
 import { addTo } from './rows';
 
 /**

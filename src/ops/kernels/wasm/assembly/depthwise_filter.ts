@@ -1,6 +1,8 @@
-// Gradient of a depthwise convolution (one output per channel, NHWC) with respect to its filter, for
-// any filter size, stride, padding and dilation. Work goes filter row by filter row along one row of
-// the image, four channels at a time, three horizontal taps at once where all three lie inside.
+/**
+ * Gradient of a depthwise convolution (one output per channel, NHWC) with respect to its filter, for
+ * any filter size, stride, padding and dilation. Work goes filter row by filter row along one row of
+ * the image, four channels at a time, three horizontal taps at once where all three lie inside.
+ */
 import { addTo, endInside, firstInside } from './rows';
 
 /** Sum of x dy over `count` pixels, four channels. */

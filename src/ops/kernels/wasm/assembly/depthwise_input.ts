@@ -1,5 +1,7 @@
-// Gradient of a depthwise convolution (one output per channel, NHWC) with respect to its input, for
-// any filter size, stride, padding and dilation. Work goes as in the gradient of the filter.
+/**
+ * Gradient of a depthwise convolution (one output per channel, NHWC) with respect to its input, for
+ * any filter size, stride, padding and dilation. Work goes as in the gradient of the filter.
+ */
 import { addTo, endInside, firstInside } from './rows';
 
 /** dx of one tap over one row: adds w dy for columns [from, to), `dx` being that of column 0. */

@@ -1,9 +1,11 @@
-// Exact GELU, four lanes at a time.
-//
-// Phi(-z) = exp(-z^2 / 2) * R(z) for z >= 0, where R(z) = erfcx(z / sqrt 2) / 2 is smooth and falls
-// from 1/2. With q = z / (1 + 0.33 z), R is 1/2 - q S(q) with S a polynomial of degree 6 (minimax in
-// the relative error of R over 0 <= z <= 7: 5e-8). Unlike 1 + erf this keeps the negative tail
-// accurate. x Phi(x) = max(x, 0) - |x| Phi(-|x|).
+/**
+ * Exact GELU, four lanes at a time.
+ *
+ * Phi(-z) = exp(-z^2 / 2) * R(z) for z >= 0, where R(z) = erfcx(z / sqrt 2) / 2 is smooth and falls
+ * from 1/2. With q = z / (1 + 0.33 z), R is 1/2 - q S(q) with S a polynomial of degree 6 (minimax in
+ * the relative error of R over 0 <= z <= 7: 5e-8). Unlike 1 + erf this keeps the negative tail
+ * accurate. x Phi(x) = max(x, 0) - |x| Phi(-|x|).
+ */
 
 const BOUND: f32 = 0.33;
 

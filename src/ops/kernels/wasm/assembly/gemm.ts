@@ -1,9 +1,11 @@
-// Matrix products C = op(A) op(B) + bias of row-major float32 matrices.
-//
-// B is packed in blocks of KC x NC (512 KB, fits the second-level cache), A four rows at a time
-// (4 KB, first level); each A panel then meets all panels of the B block, so C is written in order.
-// One driver serves all products: V8 unrolls the innermost loop by how deep it is nested, and loses
-// a fifth of the speed when `tile` is a function of its own.
+/**
+ * Matrix products C = op(A) op(B) + bias of row-major float32 matrices.
+ *
+ * B is packed in blocks of KC x NC (512 KB, fits the second-level cache), A four rows at a time
+ * (4 KB, first level); each A panel then meets all panels of the B block, so C is written in order.
+ * One driver serves all products: V8 unrolls the innermost loop by how deep it is nested, and loses
+ * a fifth of the speed when `tile` is a function of its own.
+ */
 import { gatherPatches } from './patches';
 import { interleave, packATransposed, packB, packBTransposed, PANEL_ROW } from './pack';
 import { tile } from './tile';

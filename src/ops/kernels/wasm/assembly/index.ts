@@ -1,3 +1,4 @@
+/** Everything that the WebAssembly module exports; `../simd_module.ts` declares it for TypeScript. */
 export { columnSum } from './column_sum';
 export { convFilterGrad } from './conv_filter';
 export { scatterPatches } from './conv_input';

@@ -1,4 +1,4 @@
-// Normalisation over rows of a row-major matrix.
+/** Normalisation over rows of a row-major matrix. */
 
 function horizontalSum(v: v128): f32 {
   return (

@@ -1,5 +1,7 @@
-// Copies operands of a product into the order in which the inner kernel reads them: A as [k][4],
-// B as panels of 8 columns, [panel][k][8]. What lies beyond the operand becomes 0.
+/**
+ * Copies operands of a product into the order in which the inner kernel reads them: A as [k][4],
+ * B as panels of 8 columns, [panel][k][8]. What lies beyond the operand becomes 0.
+ */
 
 /** Bytes of one row of a B panel. */
 export const PANEL_ROW: usize = 32;

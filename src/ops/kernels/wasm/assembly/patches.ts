@@ -1,5 +1,7 @@
-// The transposed patches of a batch of images, NHWC, as a matrix that is never stored: its rows are
-// the values of a filter (row, column, channel), its columns the output pixels (image, row, column).
+/**
+ * The transposed patches of a batch of images, NHWC, as a matrix that is never stored: its rows are
+ * the values of a filter (row, column, channel), its columns the output pixels (image, row, column).
+ */
 
 let images: usize = 0;
 let height: i32 = 0;

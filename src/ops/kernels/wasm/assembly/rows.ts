@@ -1,4 +1,4 @@
-// What both gradients of a depthwise convolution need to walk one row of the image.
+/** What both gradients of a depthwise convolution need to walk one row of the image. */
 
 /** First output column whose input column, stride x column + offset, is not before the image. */
 export function firstInside(offset: i32, stride: i32): i32 {

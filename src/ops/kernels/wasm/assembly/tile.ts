@@ -1,5 +1,7 @@
-// The inner kernel of every product: a 4 x 8 tile of C kept in 8 registers; with 2 for B and one for
-// a broadcast of A that fits the 16 of SSE and AVX.
+/**
+ * The inner kernel of every product: a 4 x 8 tile of C kept in 8 registers; with 2 for B and one for
+ * a broadcast of A that fits the 16 of SSE and AVX.
+ */
 import { madd } from './madd';
 import { PANEL_ROW } from './pack';
 
