@@ -53,6 +53,19 @@ module.exports = {
       from: { path: '^src/' },
       to: { couldNotResolve: true },
     },
+    {
+      name: 'operations-know-contracts-not-backends',
+      comment: 'An operation names a kernel by its contract; only the registry knows the backends.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(ops/kernels|registry)/' },
+      to: { path: '^src/ops/kernels/[^/]+/' },
+    },
+    {
+      name: 'a-backend-knows-no-other',
+      severity: 'error',
+      from: { path: '^src/ops/kernels/([^/]+)/' },
+      to: { path: '^src/ops/kernels/[^/]+/', pathNot: '^src/ops/kernels/$1/' },
+    },
     ...rooms.map((room, i) => ({
       name: `${room}-knows-only-rooms-below`,
       severity: 'error',

@@ -25,6 +25,63 @@ const tfjsNamespaces = [
   message: `import * as ${name} from '${module}' (or import type * as ${name}).`,
 }));
 
+const kernelNames = 'Literal[value=/^RevCol/]';
+
+/** What only one file spells out, and everything else reaches through that file. */
+const onlyIn = [
+  {
+    file: 'src/ops/kernels/contract.ts',
+    selectors: [
+      `CallExpression[callee.name=/^(runFused|hasKernel|\\w+Kernel)$/] ${kernelNames}`,
+      `CallExpression[callee.property.name=/^(get|register|unregister)Kernel$/] ${kernelNames}`,
+      `Property[key.name='kernelName'] > ${kernelNames}`,
+    ],
+    message: 'Declare the kernel in src/ops/kernels/contract.ts and use its contract.',
+  },
+  {
+    file: 'src/ops/engine/kernel.ts',
+    selectors: [
+      "CallExpression[callee.property.name='runKernel']",
+      "TSQualifiedName[left.name='tf'][right.name='NamedAttrMap']",
+    ],
+    message: 'Call runKernel of src/ops/engine/kernel.ts, which has the casts.',
+  },
+  {
+    file: 'src/ops/engine/define_op.ts',
+    selectors: [
+      "CallExpression[callee.name='defineOp'] TSAsExpression > TSTypeReference > [right.name='Tensor']",
+    ],
+    message: 'defineOp hands over tensors by name: take them as { x, weight }, without a cast.',
+  },
+  {
+    file: 'src/ops/linear.ts',
+    selectors: [
+      "CallExpression[callee.name='matMul2d'] > CallExpression[callee.name='toMatrix']",
+      "CallExpression[callee.property.name='matMul'][callee.object.property.name='fused']",
+    ],
+    message: 'This is a linear layer: call linearForward, linearBackwardInput or -Kernel.',
+  },
+  {
+    file: 'src/ops/layer_norm.ts',
+    selectors: [
+      "CallExpression[callee.name='normalizeBackward'] > CallExpression[callee.property.name='mul']",
+      "CallExpression[callee.property.name='mul'] > MemberExpression[property.name='xhat']",
+      "CallExpression[callee.property.name='mul'] > Identifier[name='xhat']",
+    ],
+    message:
+      'This is an affine LayerNorm: call affineForward, affineBackwardInput, affineGradients.',
+  },
+];
+
+/** The syntax that a file of src may not use; `file`: one of those above. */
+const forbiddenSyntax = (file) => [
+  'error',
+  ...tfjsNamespaces,
+  ...onlyIn
+    .filter((one) => one.file !== file)
+    .flatMap(({ selectors, message }) => selectors.map((selector) => ({ selector, message }))),
+];
+
 export default tseslint.config(
   {
     ignores: ['dist/', 'out/', 'coverage/', 'scratch/', '.*/', 'src/ops/kernels/wasm/assembly/'],
@@ -90,12 +147,16 @@ export default tseslint.config(
   {
     files: ['src/**/*.ts'],
     rules: {
-      'no-restricted-syntax': ['error', ...tfjsNamespaces],
+      'no-restricted-syntax': forbiddenSyntax(null),
       'no-console': ['error', { allow: ['warn'] }],
       'max-lines': ['error', 300],
       'no-restricted-imports': ['error', tfjsImports],
     },
   },
+  ...onlyIn.map(({ file }) => ({
+    files: [file],
+    rules: { 'no-restricted-syntax': forbiddenSyntax(file) },
+  })),
   {
     files: ['scripts/**', '*.mjs', '*.cjs'],
     languageOptions: {

@@ -8,11 +8,12 @@ import { MAT_MUL } from './kernels/contract';
 import { runFused } from './kernels/fused';
 import { matMul2d, toMatrix } from './mat_mul';
 
+const PLAIN = { transposeA: false, transposeB: false };
+
 function affine(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor): tf.Tensor {
   const [a, b] = [x as tf.Tensor2D, kernel as tf.Tensor2D];
   if (tf.getBackend() === 'cpu') return tf.tidy(() => tf.add(tf.matMul(a, b), bias));
-  const attributes = { transposeA: false, transposeB: false };
-  return runFused(MAT_MUL, { a, b, bias }, attributes, () => tf.fused.matMul({ a, b, bias }));
+  return runFused(MAT_MUL, { a, b, bias }, PLAIN, () => tf.fused.matMul({ a, b, bias }));
 }
 
 /** Applies a product of matrices to the last axis; a matrix needs no view of itself. */
@@ -49,8 +50,8 @@ export function linearBackwardInput(dy: tf.Tensor, kernel: tf.Tensor): tf.Tensor
 
 /** Gradient of `linearForward` with respect to its kernel: `x^T dy`, `[in, out]`. */
 export function linearBackwardKernel(dy: tf.Tensor, x: tf.Tensor): tf.Tensor2D {
-  const rows = (t: tf.Tensor) => (t.rank === 2 ? t : toMatrix(t));
-  return tf.tidy(() => matMul2d(rows(x), rows(dy), true));
+  if (x.rank === 2 && dy.rank === 2) return matMul2d(x, dy, true);
+  return tf.tidy(() => matMul2d(toMatrix(x), toMatrix(dy), true));
 }
 
 /** Gradient of `linearForward` with respect to its bias: the sum of `dy` `[..., out]`, `[out]`. */

@@ -47,29 +47,26 @@ export type Op<Names extends string, Attrs extends object> = (
  *     });
  *     scaleOp({ x, factor });
  *
- * @throws {Error} when the gradient itself is differentiated (from the function returned)
+ * @returns the function; where tfjs differentiates it, it throws an Error when an input's gradient is
+ *   asked for that has none, or a gradient of the gradient
  */
 export function defineOp<Names extends string, Attrs extends object>(
   op: OpDefinition<Names, Attrs>,
 ): Op<Names, Attrs> {
-  const named = (tensorOf: (name: Names, i: number) => tf.Tensor) =>
-    Object.fromEntries(op.inputs.map((name, i) => [name, tensorOf(name, i)])) as OpInputs<Names>;
   ensureGradient<tf.Tensor, Attrs>({
     kernelName: op.name,
     inputsToSave: [...op.inputs],
     gradFunc: (dy, saved, attrs) => {
       assertFirstOrder(op.name);
-      const thunks = op.backward(
-        dy,
-        named((_, i) => saved[i] as tf.Tensor),
-        attrs,
-      );
-      const gradients: Record<string, () => tf.Tensor> = {};
-      for (const name of op.inputs) {
-        const thunk = thunks[name];
-        if (thunk) gradients[name] = () => disposingTapeOnError(thunk);
-      }
-      return gradients;
+      const inputs = named(op.inputs, (_, i) => saved[i] as tf.Tensor);
+      const thunks = op.backward(dy, inputs, attrs);
+      const missing = (name: Names) => () => {
+        throw new Error(`${op.name}: ${name} has no gradient; do not ask for one`);
+      };
+      return named(op.inputs, (name) => {
+        const thunk = thunks[name] ?? missing(name);
+        return () => disposingTapeOnError(thunk);
+      });
     },
   });
   return (inputs, ...[attrs]) => {
@@ -78,8 +75,20 @@ export function defineOp<Names extends string, Attrs extends object>(
     );
     return runKernel(
       op.name,
-      named((name) => inputs[name]),
+      named(op.inputs, (name) => inputs[name]),
       attrs ?? {},
     );
   };
+}
+
+/** A value for each name, in the order of the names. */
+function named<Names extends string, T>(
+  names: readonly Names[],
+  valueOf: (name: Names, i: number) => T,
+): Record<Names, T> {
+  const values: Partial<Record<Names, T>> = {};
+  names.forEach((name, i) => {
+    values[name] = valueOf(name, i);
+  });
+  return values as Record<Names, T>;
 }

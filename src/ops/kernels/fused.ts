@@ -37,19 +37,26 @@ export function runFused<K extends KernelContract>(
 ): OutputsOf<K, tf.Tensor> {
   if (!hasKernel(contract)) return tidyAll(compose);
   const { name, outputs } = contract;
-  const given = Object.fromEntries(Object.entries<tf.Tensor | undefined>(inputs).filter(isGiven));
   if (outputs.length === 1) {
-    return runKernel(name, given, attributes) as OutputsOf<K, tf.Tensor>;
+    return runKernel(name, given(contract, inputs), attributes) as OutputsOf<K, tf.Tensor>;
   }
-  const tensors = runKernelOutputs(name, given, attributes);
-  return Object.fromEntries(outputs.map((output, i) => [output, tensors[i]])) as OutputsOf<
-    K,
-    tf.Tensor
-  >;
+  const tensors = runKernelOutputs(name, given(contract, inputs), attributes);
+  const named: Record<string, tf.Tensor | undefined> = {};
+  outputs.forEach((output, i) => {
+    named[output] = tensors[i];
+  });
+  return named as OutputsOf<K, tf.Tensor>;
 }
 
-function isGiven(entry: [string, tf.Tensor | undefined]): entry is [string, tf.Tensor] {
-  return entry[1] != null;
+/** The inputs without optional ones that are undefined, which tfjs does not expect. */
+function given(
+  { optionalInputs }: KernelContract,
+  inputs: Readonly<Record<string, tf.Tensor | undefined>>,
+): Readonly<Record<string, tf.Tensor>> {
+  const isAbsent = (name: string) => name in inputs && inputs[name] == null;
+  const all = inputs as Readonly<Record<string, tf.Tensor>>;
+  if (!optionalInputs.some(isAbsent)) return all;
+  return Object.fromEntries(Object.entries(all).filter(([name]) => !isAbsent(name)));
 }
 
 /** How a backend computes a fused kernel. Whoever calls owns the outputs. */
@@ -73,15 +80,19 @@ export function implementKernel<K extends KernelContract, Backend extends object
 ): tf.KernelConfig {
   const { name, outputs } = contract;
   const owner = `${name} (${backendName})`;
-  const required = allFloat32(contract.inputs);
+  // Kernels are run thousands of times a second, so that nothing is made anew for each.
+  const required = contract.inputs.map((input): InputType => [input, 'float32']);
+  const optional = contract.optionalInputs.map((input): InputType => [input, 'float32']);
+  const attributes = Object.entries(contract.attributes);
   return {
     kernelName: name,
     backendName,
     kernelFunc: ({ inputs, backend, attrs = {} }) => {
       assertInputs(owner, required, inputs);
-      const optional = contract.optionalInputs.filter((input) => inputs[input] != null);
-      assertInputs(owner, allFloat32(optional), inputs);
-      for (const [attribute, type] of Object.entries(contract.attributes)) {
+      for (const input of optional) {
+        if (inputs[input[0]] != null) assertInputs(owner, [input], inputs);
+      }
+      for (const [attribute, type] of attributes) {
         if (typeof attrs[attribute] === type) continue;
         throw new Error(
           `${owner}: attribute ${attribute} is ${String(attrs[attribute])}, a ${type} is expected`,
@@ -99,21 +110,20 @@ export function implementKernel<K extends KernelContract, Backend extends object
   };
 }
 
-function allFloat32(names: readonly string[]): Record<string, tf.DataType> {
-  return Object.fromEntries(names.map((name) => [name, 'float32']));
-}
+/** An input with the dtype that it must have. */
+export type InputType = readonly [name: string, dtype: tf.DataType];
 
 /**
  * @param owner the kernel, for the message
- * @param dtypes of the inputs that must be given
+ * @param expected the inputs that must be given
  * @throws {Error} when one of them is missing in `inputs` or has another dtype
  */
 export function assertInputs(
   owner: string,
-  dtypes: Readonly<Record<string, tf.DataType>>,
+  expected: readonly InputType[],
   inputs: Readonly<Record<string, tf.TensorInfo | undefined>>,
 ): void {
-  for (const [name, dtype] of Object.entries(dtypes)) {
+  for (const [name, dtype] of expected) {
     const input = inputs[name];
     if (input == null) throw new Error(`${owner}: input ${name} is missing`);
     if (input.dtype === dtype) continue;

@@ -57,11 +57,12 @@ export function tfjsKernel<Names extends string, Attrs>(
   kernel: TfjsKernel<Names, Attrs>,
 ): tf.KernelConfig {
   const owner = `${kernel.name} (wasm)`;
+  const expected = Object.entries<tf.DataType>(kernel.inputs);
   return {
     kernelName: kernel.name,
     backendName: 'wasm',
     kernelFunc: ({ inputs, backend, attrs = {} }) => {
-      assertInputs(owner, kernel.inputs, inputs);
+      assertInputs(owner, expected, inputs);
       const given = inputs as Record<Names, tf.TensorInfo>;
       return kernel.run(backend as WasmBackend, given, attrs as Attrs, owner);
     },
