@@ -1,13 +1,19 @@
 /** The sum over all axes but the last, which is the gradient of a bias. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { free } from './engine/tensors';
 import { COLUMN_SUM } from './kernels/contract';
 import { runFused } from './kernels/fused';
 import { matMul2d, toMatrix } from './mat_mul';
 
 /** Sum over all axes but the last, `[..., n]` to `[n]`. */
 export function columnSum(x: tf.Tensor): tf.Tensor1D {
-  if (x.rank !== 2) return tf.tidy(() => columnSum(toMatrix(x)));
+  if (x.rank !== 2) {
+    const rows = toMatrix(x);
+    const sums = columnSum(rows);
+    free(rows);
+    return sums;
+  }
   if (tf.getBackend() === 'tensorflow') {
     // A product with a row of ones runs three times faster there than Sum over the outer axis.
     return tf.tidy(() => {

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { columnSum } from './column_sum';
 import { defineOp } from './engine/define_op';
+import { free } from './engine/tensors';
 import { LAYER_NORM, LAYER_NORM_GRAD } from './kernels/contract';
 import { runFused } from './kernels/fused';
 
@@ -37,7 +38,10 @@ export function normalizeBackward(dy: tf.Tensor, { xhat, rstd }: Normalized): tf
 
 /** `xhat * gamma + beta`: what makes a normalised tensor the output of an affine LayerNorm. */
 export function affineForward(xhat: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => tf.add(tf.mul(xhat, gamma), beta));
+  const scaled = tf.mul(xhat, gamma);
+  const y = tf.add(scaled, beta);
+  free(scaled);
+  return y;
 }
 
 /** Gradient of an affine LayerNorm with respect to its input, given what `normalize` gave. */
@@ -46,12 +50,18 @@ export function affineBackwardInput(
   gamma: tf.Tensor,
   normalized: Normalized,
 ): tf.Tensor {
-  return tf.tidy(() => normalizeBackward(tf.mul(dy, gamma), normalized));
+  const dXhat = tf.mul(dy, gamma);
+  const dx = normalizeBackward(dXhat, normalized);
+  free(dXhat);
+  return dx;
 }
 
 /** Gradient of an affine LayerNorm with respect to its scale. */
 function scaleGradient(dy: tf.Tensor, xhat: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => columnSum(tf.mul(dy, xhat)));
+  const products = tf.mul(dy, xhat);
+  const sums = columnSum(products);
+  free(products);
+  return sums;
 }
 
 /** Gradients of an affine LayerNorm with respect to its scale and its shift. */

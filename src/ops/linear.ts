@@ -19,12 +19,12 @@ function affine(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor): tf.Tensor {
 /** Applies a product of matrices to the last axis; a matrix needs no view of itself. */
 function onLastAxis(x: tf.Tensor, product: (rows: tf.Tensor) => tf.Tensor): tf.Tensor {
   if (x.rank === 2) return product(x);
-  return tf.tidy(() => {
-    const rows = toMatrix(x);
-    const y = product(rows);
-    free(rows);
-    return tf.reshape(y, [...x.shape.slice(0, -1), y.shape[1] as number]);
-  });
+  const rows = toMatrix(x);
+  const y = product(rows);
+  free(rows);
+  const result = tf.reshape(y, [...x.shape.slice(0, -1), y.shape[1] as number]);
+  free(y);
+  return result;
 }
 
 /**
@@ -50,8 +50,11 @@ export function linearBackwardInput(dy: tf.Tensor, kernel: tf.Tensor): tf.Tensor
 
 /** Gradient of `linearForward` with respect to its kernel: `x^T dy`, `[in, out]`. */
 export function linearBackwardKernel(dy: tf.Tensor, x: tf.Tensor): tf.Tensor2D {
-  if (x.rank === 2 && dy.rank === 2) return matMul2d(x, dy, true);
-  return tf.tidy(() => matMul2d(toMatrix(x), toMatrix(dy), true));
+  const a = x.rank === 2 ? x : toMatrix(x);
+  const b = dy.rank === 2 ? dy : toMatrix(dy);
+  const dKernel = matMul2d(a, b, true);
+  free(a === x ? null : a, b === dy ? null : b);
+  return dKernel;
 }
 
 /** Gradient of `linearForward` with respect to its bias: the sum of `dy` `[..., out]`, `[out]`. */

@@ -53,10 +53,12 @@ function given(
   { optionalInputs }: KernelContract,
   inputs: Readonly<Record<string, tf.Tensor | undefined>>,
 ): Readonly<Record<string, tf.Tensor>> {
-  const isAbsent = (name: string) => name in inputs && inputs[name] == null;
-  const all = inputs as Readonly<Record<string, tf.Tensor>>;
-  if (!optionalInputs.some(isAbsent)) return all;
-  return Object.fromEntries(Object.entries(all).filter(([name]) => !isAbsent(name)));
+  let rest = inputs as Readonly<Record<string, tf.Tensor>>;
+  for (const absent of optionalInputs) {
+    if (!(absent in rest) || rest[absent] != null) continue;
+    rest = Object.fromEntries(Object.entries(rest).filter(([name]) => name !== absent));
+  }
+  return rest;
 }
 
 /** How a backend computes a fused kernel. Whoever calls owns the outputs. */
