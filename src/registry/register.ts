@@ -17,6 +17,7 @@ import { LearnedPositions, SinusoidalPositions } from '../layers/transformer/pos
 import { TokenEmbedding } from '../layers/transformer/token_embedding';
 import { TokenHead } from '../layers/transformer/token_head';
 import { TranslationDecoder } from '../layers/transformer/translation_decoder';
+import { installGradients } from '../ops/kernels/gradients';
 import { registerTensorflowKernels } from '../ops/kernels/tensorflow/index';
 import { installWasmKernels } from '../ops/kernels/wasm/index';
 
@@ -47,3 +48,4 @@ for (const layer of [
 
 registerTensorflowKernels();
 installWasmKernels();
+installGradients();

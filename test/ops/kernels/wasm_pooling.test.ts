@@ -9,8 +9,15 @@ type Pad = 'same' | 'valid' | number;
 
 const SHAPE = [2, 7, 10, 5];
 
-/** Gradient of max pooling in float64, by definition; ties go to the first of the window. */
-function reference(x: Float32Array, dy: Float32Array, filter: Pair, strides: Pair, pad: Pad) {
+/** Gradient of pooling in float64, by definition; of equal maxima the first of the window gets it. */
+function reference(
+  kind: 'max' | 'avg',
+  x: Float32Array,
+  dy: Float32Array,
+  filter: Pair,
+  strides: Pair,
+  pad: Pad,
+) {
   const [batch, height, width, channels] = SHAPE as [number, number, number, number];
   const info = tf.backend_util.computePool2DInfo(
     [batch, height, width, channels],
@@ -27,13 +34,13 @@ function reference(x: Float32Array, dy: Float32Array, filter: Pair, strides: Pai
     const [b, rest] = [Math.floor(pixel / (info.outHeight * info.outWidth)), pixel];
     const row = (Math.floor(rest / info.outWidth) % info.outHeight) * strides[0] - info.padInfo.top;
     const column = (rest % info.outWidth) * strides[1] - info.padInfo.left;
-    let best = -1;
+    const window: number[] = [];
     for (let r = Math.max(0, row); r < Math.min(height, row + filter[0]); r++)
-      for (let c = Math.max(0, column); c < Math.min(width, column + filter[1]); c++) {
-        const at = ((b * height + r) * width + c) * channels + channel;
-        if (best < 0 || (x[at] as number) > (x[best] as number)) best = at;
-      }
-    if (best >= 0) dx[best] = (dx[best] as number) + g;
+      for (let c = Math.max(0, column); c < Math.min(width, column + filter[1]); c++)
+        window.push(((b * height + r) * width + c) * channels + channel);
+    const best = Math.max(...window.map((at) => x[at] as number));
+    const receivers = kind === 'avg' ? window : window.filter((at) => x[at] === best).slice(0, 1);
+    for (const at of receivers) dx[at] = (dx[at] as number) + g / receivers.length;
   });
   return { dx, outShape: info.outShape };
 }
@@ -53,25 +60,22 @@ beforeAll(async () => {
   await useBackend('wasm');
 });
 
-test.each(CASES)('maxPool %j, strides %j, pad %j', async (filter, strides, pad) => {
-  // Mostly negative, as before a ReLU: where tfjs's own kernel loses gradients.
-  const x = uniform(SHAPE, 1).map((v) => v - 0.8);
-  const { outShape } = reference(x, new Float32Array(), filter, strides, pad);
-  const dy = uniform(outShape, 2);
-  const { dx } = reference(x, dy, filter, strides, pad);
-  const pool = (input: tf.Tensor) =>
-    tf.maxPool(
-      input as tf.Tensor4D,
-      filter,
-      strides,
-      pad,
-      typeof pad === 'number' ? 'floor' : undefined,
-    );
-  await expectNoLeak(() => {
-    const got = tf.tidy(() =>
-      tf.grad(pool)(tf.tensor(x, SHAPE), tf.tensor(dy, outShape)).dataSync(),
-    );
-    expectClose(got, dx, 1e-6);
+describe.each(['max', 'avg'] as const)('%sPool', (kind) => {
+  test.each(CASES)('filter %j, strides %j, pad %j', async (filter, strides, pad) => {
+    // Mostly negative, as before a ReLU: where tfjs's own kernel loses gradients of maxima.
+    const x = uniform(SHAPE, 1).map((v) => v - 0.8);
+    const { outShape } = reference(kind, x, new Float32Array(), filter, strides, pad);
+    const dy = uniform(outShape, 2);
+    const { dx } = reference(kind, x, dy, filter, strides, pad);
+    const rounding = typeof pad === 'number' ? 'floor' : undefined;
+    const pool = (input: tf.Tensor) =>
+      tf[`${kind}Pool`](input as tf.Tensor4D, filter, strides, pad, rounding);
+    await expectNoLeak(() => {
+      const got = tf.tidy(() =>
+        tf.grad(pool)(tf.tensor(x, SHAPE), tf.tensor(dy, outShape)).dataSync(),
+      );
+      expectClose(got, dx, 1e-6);
+    });
   });
 });
 

@@ -16,7 +16,6 @@ export interface WasmBackend {
     _free(pointer: number): void;
     asm?: { memory?: unknown };
     wasmMemory?: unknown;
-    tfjs: { getThreadsCount(): number };
   };
   getMemoryOffset(dataId: object): number;
   makeOutput(shape: number[], dtype: tf.DataType): tf.TensorInfo;

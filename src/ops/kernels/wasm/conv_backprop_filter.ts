@@ -58,7 +58,7 @@ function filterGradient(
 }
 
 /** The same in JavaScript, summed in float64; NHWC. */
-function filterGradientLoops(
+export function filterGradientLoops(
   x: Float32Array,
   dy: Float32Array,
   dw: Float32Array,

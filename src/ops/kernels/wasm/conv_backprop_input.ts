@@ -96,7 +96,7 @@ function scatter(
 }
 
 /** The same in JavaScript, summed in float64; NHWC. */
-function inputGradientLoops(
+export function inputGradientLoops(
   dy: Float32Array,
   filter: Float32Array,
   dx: Float32Array,

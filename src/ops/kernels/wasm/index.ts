@@ -1,18 +1,25 @@
 /** All kernels of backend 'wasm' that the package brings, and when tfjs is told of them. */
 import type * as tf from '@tensorflow/tfjs-core';
 
+import { avgPool3dGrad, avgPoolGrad } from './avg_pool_grad';
 import { batchMatMul } from './batch_mat_mul';
 import { columnSum } from './column_sum';
 import { convBackpropFilter } from './conv_backprop_filter';
 import { convBackpropInput } from './conv_backprop_input';
+import { conv3dBackpropFilter, conv3dBackpropInput } from './conv3d_backprop';
+import { castToBool, gatherInBatches, oneHot } from './conversions';
 import { depthwiseBackpropFilter } from './depthwise_backprop_filter';
 import { depthwiseBackpropInput } from './depthwise_backprop_input';
+import { dilation2d, dilation2dBackpropFilter, dilation2dBackpropInput } from './dilation2d';
 import { gelu, geluGrad } from './gelu';
 import { layerNorm, layerNormGrad } from './layer_norm';
 import { matMul } from './mat_mul';
-import { maxPoolGrad } from './max_pool_grad';
+import { maxPool3d, maxPool3dGrad, maxPoolGrad } from './max_pool';
 import { registerMissing, replaceRegistered } from './register';
+import type { KernelRepair } from './repair';
+import { resizeBilinearGrad, resizeNearestNeighborGrad } from './resize_grad';
 import { unsortedSegmentSum } from './unsorted_segment_sum';
+import { windows } from './windows';
 
 /** Implementations of the contract in `../contract.ts`. */
 const FUSED: readonly tf.KernelConfig[] = [
@@ -33,8 +40,26 @@ const MISSING: readonly tf.KernelConfig[] = [
   unsortedSegmentSum,
 ];
 
-/** Kernels of tfjs's own that tfjs-backend-wasm 4.22 has, but wrong or slow. */
-const REPAIRED: readonly tf.KernelConfig[] = [maxPoolGrad, convBackpropInput];
+/** Kernels of tfjs's own that tfjs-backend-wasm 4.22 has, but slow, or wrong for some or all calls. */
+const REPAIRED: readonly (tf.KernelConfig | KernelRepair)[] = [
+  convBackpropInput,
+  conv3dBackpropInput,
+  conv3dBackpropFilter,
+  maxPoolGrad,
+  maxPool3d,
+  maxPool3dGrad,
+  avgPoolGrad,
+  avgPool3dGrad,
+  dilation2d,
+  dilation2dBackpropInput,
+  dilation2dBackpropFilter,
+  resizeBilinearGrad,
+  resizeNearestNeighborGrad,
+  castToBool,
+  oneHot,
+  gatherInBatches,
+  ...windows,
+];
 
 /**
  * Registers, for backend 'wasm', the gradient kernels that tfjs 4.22 lacks there (of convolution
@@ -50,11 +75,10 @@ export function registerWasmKernels(): string[] {
 }
 
 /**
- * Replaces kernels of tfjs-backend-wasm 4.22 that hinder training: `MaxPoolGrad`, which is wrong
- * for windows without a positive value, and `Conv2DBackpropInput`, which takes ten times as long as
- * the forward convolution. A kernel that is not registered is left alone (registering it here would
- * make tfjs-backend-wasm warn when it is imported later), so call this once the backend is imported;
- * further calls do nothing.
+ * Replaces kernels of tfjs-backend-wasm 4.22 that are wrong, wholly or for some attributes, or, as
+ * `Conv2DBackpropInput`, take ten times as long as the forward convolution. A kernel that is not
+ * registered is left alone (registering it here would make tfjs-backend-wasm warn when it is imported
+ * later), so call this once the backend is imported; further calls do nothing.
  *
  * @returns names of the kernels replaced by this call
  */

@@ -1,4 +1,4 @@
-/** The product of matrices, on wasm: our own kernel, or tfjs's where that has more threads. */
+/** The product of matrices, on wasm. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { MAT_MUL } from '../contract';
@@ -20,9 +20,7 @@ interface Product {
 export const matMul = wasmKernel(MAT_MUL, (backend, { a, b, bias }, attributes) => {
   const product = productOf(a, b, bias, attributes);
   const simd = simdKernels(backend);
-  if (simd == null || (product.k > 0 && composedIsFaster(backend, product))) {
-    return compose(backend, a, b, bias, product);
-  }
+  if (simd == null) return compose(backend, a, b, bias, product);
   const { m, n, k, transposeA, transposeB } = product;
   const c = backend.makeOutput([m, n], 'float32');
   if (k === 0) {
@@ -59,40 +57,39 @@ function productOf(
   return { m, n, k, transposeA, transposeB };
 }
 
-/** Measured on one thread: GFLOP/s of tfjs's product and of ours, ns per element that it transposes. */
-const XNNPACK_RATE = 46;
-const OWN_RATE = 62;
-const TRANSPOSE_COST = 6;
-
-/** tfjs uses several threads in a page that is cross-origin isolated, the kernel here only one. */
-function composedIsFaster(backend: WasmBackend, product: Product): boolean {
-  const threads = backend.wasm.tfjs.getThreadsCount();
-  if (threads <= 1) return false;
-  const { m, n, k, transposeA, transposeB } = product;
-  const operations = 2 * m * n * k;
-  const transposed = (transposeA ? m * k : 0) + (transposeB ? k * n : 0);
-  const composed = operations / (XNNPACK_RATE * threads) + transposed * TRANSPOSE_COST;
-  return composed < operations / OWN_RATE;
-}
-
-/** The same with tfjs's kernels, transposing first: `transposeA/B` of its products is very slow. */
+/**
+ * The same with tfjs's kernels, where there is no SIMD. Transposes first, which `transposeA/B` of its
+ * products is very slow at. Not with its fused product: that reads a third side off its operands.
+ */
 function compose(
   backend: WasmBackend,
   a: tf.TensorInfo,
   b: tf.TensorInfo,
   bias: tf.TensorInfo | undefined,
-  { transposeA, transposeB }: Product,
+  { m, n, k, transposeA, transposeB }: Product,
 ): tf.TensorInfo {
   const left = transposeA ? transpose(backend, a, [1, 0]) : a;
   const right = transposeB ? transpose(backend, b, [1, 0]) : b;
   try {
-    return tf.getKernel(tf._FusedMatMul, 'wasm').kernelFunc({
-      inputs: bias == null ? { a: left, b: right } : { a: left, b: right, bias },
-      backend,
-      attrs: { transposeA: false, transposeB: false, activation: 'linear' },
-    }) as tf.TensorInfo;
+    const product = run(backend, tf.BatchMatMul, {
+      a: { ...left, shape: [1, m, k] },
+      b: { ...right, shape: [1, k, n] },
+    });
+    if (bias == null) return { ...product, shape: [m, n] };
+    const sum = run(backend, tf.Add, { a: product, b: bias });
+    backend.disposeData(product.dataId);
+    return { ...sum, shape: [m, n] };
   } finally {
     if (left !== a) backend.disposeData(left.dataId);
     if (right !== b) backend.disposeData(right.dataId);
   }
+}
+
+function run(
+  backend: WasmBackend,
+  name: string,
+  inputs: Record<string, tf.TensorInfo>,
+): tf.TensorInfo {
+  const attrs = { transposeA: false, transposeB: false };
+  return tf.getKernel(name, 'wasm').kernelFunc({ inputs, backend, attrs }) as tf.TensorInfo;
 }

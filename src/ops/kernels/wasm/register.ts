@@ -1,6 +1,7 @@
 /** Puts kernels into tfjs's registry for backend 'wasm': where there is none, or over a bad one. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import type { KernelRepair } from './repair';
 import { SIMD_FLAG } from './simd_module';
 
 /** What was registered here, to know it again. */
@@ -27,7 +28,7 @@ export function registerMissing(
  * @returns their names
  */
 export function replaceRegistered(
-  kernels: readonly tf.KernelConfig[],
+  kernels: readonly (tf.KernelConfig | KernelRepair)[],
   onFirstRun: () => void,
 ): string[] {
   const replaced = kernels.filter(({ kernelName }) => {
@@ -35,8 +36,9 @@ export function replaceRegistered(
     return config != null && !own.has(config);
   });
   for (const kernel of replaced) {
+    const theirs = tf.getKernel(kernel.kernelName, 'wasm');
     tf.unregisterKernel(kernel.kernelName, 'wasm');
-    register(kernel, onFirstRun);
+    register('over' in kernel ? kernel.over(theirs) : kernel, onFirstRun);
   }
   return replaced.map(({ kernelName }) => kernelName);
 }

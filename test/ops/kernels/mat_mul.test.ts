@@ -3,7 +3,8 @@ import * as tf from '@tensorflow/tfjs';
 import * as fc from 'fast-check';
 
 import { SIMD_FLAG } from '../../../src/ops/kernels/wasm/simd_module';
-import { batchMatMul } from '../../../src/ops/mat_mul';
+import { linearForward } from '../../../src/ops/linear';
+import { batchMatMul, matMul2d } from '../../../src/ops/mat_mul';
 import { describeBackends, expectClose, expectNoLeak } from '../../support/backends';
 import { normals } from '../../support/training_step';
 
@@ -56,6 +57,45 @@ function check(numRuns: number): void {
   );
 }
 
+/** The same for single products, with and without a bias. */
+function checkSingle(numRuns: number): void {
+  fc.assert(
+    fc.property(
+      fc.tuple(SIZE, SIZE, SIZE),
+      fc.boolean(),
+      fc.boolean(),
+      ([m, k, n], transposeA, transposeB) =>
+        tf.tidy(() => {
+          const [a, b, bias] = [normals(1, m * k), normals(2, k * n), normals(3, n)];
+          const expected = reference(a, b, [1, m, k, n], transposeA, transposeB);
+          const c = matMul2d(
+            tf.tensor(a, transposeA ? [k, m] : [m, k]),
+            tf.tensor(b, transposeB ? [n, k] : [k, n]),
+            transposeA,
+            transposeB,
+          );
+          expect(c.shape).toEqual([m, n]);
+          expectClose(c, expected, 1e-6);
+          const plain = reference(a, b, [1, m, k, n], false, false);
+          const affine = linearForward(tf.tensor(a, [m, k]), tf.tensor(b, [k, n]), tf.tensor(bias));
+          expect(affine.shape).toEqual([m, n]);
+          expectClose(
+            affine,
+            plain.map((v, i) => v + (bias[i % n] as number)),
+            1e-6,
+          );
+        }),
+    ),
+    { numRuns, seed: 3 },
+  );
+}
+
+describeBackends('matrix products', () => {
+  test('equal those in double precision', async () => {
+    await expectNoLeak(() => checkSingle(60));
+  });
+});
+
 describeBackends('batches of matrix products', () => {
   test('equal those in double precision', async () => {
     await expectNoLeak(() => check(60));
@@ -69,6 +109,7 @@ describeBackends(
       tf.env().set(SIMD_FLAG, false);
       try {
         await expectNoLeak(() => check(20));
+        await expectNoLeak(() => checkSingle(20));
       } finally {
         tf.env().set(SIMD_FLAG, true);
       }
