@@ -1,15 +1,16 @@
 /** An unfinished download in IndexedDB. */
 import {
-  chunkRange,
+  change,
   CHUNKS,
+  chunksOf,
   type FileRow,
-  FILES,
-  finished,
+  partKey,
+  randomId,
+  removeRow,
   resultOf,
-  storageError,
 } from './browser_database';
-import { DownloadError } from './errors';
-import type { PartFile, PartState } from './store';
+import { DownloadError, LockLostError } from './errors';
+import type { FileNote, PartFile, PartState } from './store';
 
 /** Bytes gathered before they are stored: what a crash can lose, and the size of one record. */
 const CHUNK_BYTES = 8 * 2 ** 20;
@@ -25,18 +26,22 @@ async function checkSpace(fileName: string, bytes: number | undefined): Promise<
   );
 }
 
+/**
+ * The part has a row and chunks of its own until it is whole; then one transaction puts it in the
+ * place of whatever was there. Every write first sees to it that the row is still the one that this
+ * part wrote last: where pages have no locks, another may have taken it over.
+ */
 export class BrowserPart implements PartFile {
   private pending: Uint8Array[] = [];
   private pendingBytes = 0;
-  private row: FileRow | undefined;
+  private committed = false;
 
+  /** @param row of the unfinished file, if there is one; from then on it is this part's */
   constructor(
     private readonly database: IDBDatabase,
     private readonly fileName: string,
-    row: FileRow | undefined,
-  ) {
-    this.row = row;
-  }
+    private row: FileRow | undefined,
+  ) {}
 
   get received(): number {
     return (this.row?.received ?? 0) + this.pendingBytes;
@@ -48,57 +53,80 @@ export class BrowserPart implements PartFile {
 
   async restart(state: PartState): Promise<void> {
     this.dropPending();
-    const row = { fileName: this.fileName, state, chunks: 0, received: 0, complete: false };
+    const next: FileRow = {
+      fileName: partKey(this.fileName),
+      chunksOf: `${this.fileName}\n${randomId()}`,
+      state,
+      chunks: 0,
+      received: 0,
+      complete: false,
+      revision: randomId(),
+    };
     await this.write((files, chunks) => {
-      chunks.delete(chunkRange(this.fileName));
-      files.put(row);
+      if (this.row) removeRow(files, chunks, this.row);
+      files.put(next);
     });
-    this.row = row;
+    this.row = next;
     await checkSpace(this.fileName, state.total);
   }
 
   async append(chunk: Uint8Array): Promise<void> {
     this.pending.push(chunk);
     this.pendingBytes += chunk.length;
-    if (this.pendingBytes >= CHUNK_BYTES) await this.flush(false);
+    if (this.pendingBytes >= CHUNK_BYTES) await this.flush();
   }
 
   async *read(): AsyncGenerator<Uint8Array> {
-    await this.flush(false);
-    for (let index = 0; index < (this.row?.chunks ?? 0); index++) {
-      const chunks = this.database.transaction(CHUNKS).objectStore(CHUNKS);
-      const blob = (await resultOf(chunks.get([this.fileName, index]))) as Blob | undefined;
-      if (!blob) return;
-      yield new Uint8Array(await blob.arrayBuffer());
-    }
+    await this.flush();
+    if (this.row) yield* readChunks(this.database, this.row);
   }
 
-  commit(): Promise<void> {
-    return this.flush(true);
+  async commit(note: FileNote): Promise<void> {
+    await this.flush();
+    const { row } = this;
+    if (!row) return;
+    await this.write(async (files, chunks) => {
+      const before = (await resultOf(files.get(this.fileName))) as FileRow | undefined;
+      if (before && chunksOf(before) !== chunksOf(row)) removeRow(files, chunks, before);
+      files.delete(row.fileName);
+      files.put({
+        fileName: this.fileName,
+        chunksOf: chunksOf(row),
+        note,
+        chunks: row.chunks,
+        received: row.received,
+        complete: true,
+        revision: randomId(),
+      } satisfies FileRow);
+    });
+    this.committed = true;
   }
 
   async discard(): Promise<void> {
     this.dropPending();
+    const { row } = this;
+    if (!row) return;
+    await this.write((files, chunks) => removeRow(files, chunks, row));
     this.row = undefined;
-    await this.write((files, chunks) => {
-      chunks.delete(chunkRange(this.fileName));
-      files.delete(this.fileName);
-    });
   }
 
   async close(): Promise<void> {
-    if (this.row && !this.row.complete && this.pendingBytes > 0) await this.flush(false);
+    if (this.row && !this.committed && this.pendingBytes > 0) await this.flush();
   }
 
   /** Stores what is pending and the row that vouches for it, in one transaction. */
-  private async flush(complete: boolean): Promise<void> {
-    const row = this.row;
-    if (!row || (this.pendingBytes === 0 && row.complete === complete)) return;
-    const next = { ...row, received: this.received, complete };
-    const blob = this.pendingBytes > 0 ? new Blob(this.pending as BlobPart[]) : undefined;
-    if (blob) next.chunks = row.chunks + 1;
+  private async flush(): Promise<void> {
+    const { row } = this;
+    if (!row || this.pendingBytes === 0) return;
+    const blob = new Blob(this.pending as BlobPart[]);
+    const next = {
+      ...row,
+      received: this.received,
+      chunks: row.chunks + 1,
+      revision: randomId(),
+    };
     await this.write((files, chunks) => {
-      if (blob) chunks.put(blob, [this.fileName, row.chunks]);
+      chunks.put(blob, [chunksOf(row), row.chunks]);
       files.put(next);
     });
     this.dropPending();
@@ -110,15 +138,25 @@ export class BrowserPart implements PartFile {
     this.pendingBytes = 0;
   }
 
-  private async write(
-    change: (files: IDBObjectStore, chunks: IDBObjectStore) => void,
+  private write(
+    work: (files: IDBObjectStore, chunks: IDBObjectStore) => void | Promise<void>,
   ): Promise<void> {
-    try {
-      const transaction = this.database.transaction([FILES, CHUNKS], 'readwrite');
-      change(transaction.objectStore(FILES), transaction.objectStore(CHUNKS));
-      await finished(transaction);
-    } catch (error) {
-      throw storageError(this.fileName, error);
-    }
+    const key = this.row?.fileName ?? partKey(this.fileName);
+    return change(this.database, this.fileName, async (files, chunks) => {
+      const stored = (await resultOf(files.get(key))) as FileRow | undefined;
+      const isOurs = stored?.revision === this.row?.revision && !stored === !this.row;
+      if (!isOurs || stored?.complete === true) throw new LockLostError(this.fileName);
+      await work(files, chunks);
+    });
+  }
+}
+
+/** The bytes of a row, a stored piece at a time. */
+export async function* readChunks(database: IDBDatabase, row: FileRow): AsyncGenerator<Uint8Array> {
+  for (let index = 0; index < row.chunks; index++) {
+    const chunks = database.transaction(CHUNKS).objectStore(CHUNKS);
+    const blob = (await resultOf(chunks.get([chunksOf(row), index]))) as Blob | undefined;
+    if (!blob) return;
+    yield new Uint8Array(await blob.arrayBuffer());
   }
 }

@@ -8,22 +8,28 @@
  * gives Blobs back that stay on disk until read.
  */
 import {
+  change,
   chunkRange,
   CHUNKS,
   DATABASE,
   type FileRow,
   FILES,
   openDatabase,
+  partKey,
+  randomId,
+  removeRow,
   resultOf,
   storageError,
 } from './browser_database';
-import { BrowserPart } from './browser_part';
+import { BrowserPart, readChunks } from './browser_part';
 import { DownloadError } from './errors';
-import type { PartFile, Sha256, WeightStore } from './store';
+import type { FileNote, PartFile, Session, Sha256, StoredFile, WeightStore } from './store';
+import { sourceId } from './verify';
 
 class BrowserStore implements WeightStore<Blob> {
   readonly id = `indexeddb:${DATABASE}`;
   readonly sendsIfRange = false;
+  readonly hashesFast = false;
   private database: Promise<IDBDatabase> | undefined;
 
   constructor(private readonly factory: IDBFactory) {}
@@ -50,38 +56,74 @@ class BrowserStore implements WeightStore<Blob> {
     }
   }
 
-  private row(fileName: string): Promise<FileRow | undefined> {
-    return this.get(FILES, fileName, (files) => files.get(fileName));
+  private row(key: string): Promise<FileRow | undefined> {
+    return this.get(FILES, key, (files) => files.get(key));
   }
 
-  async find(fileName: string): Promise<Blob | undefined> {
+  async find(fileName: string): Promise<StoredFile<Blob> | undefined> {
     const row = await this.row(fileName);
     if (!row?.complete) return undefined;
     const blobs = await this.get<Blob[]>(CHUNKS, fileName, (chunks) =>
-      chunks.getAll(chunkRange(fileName)),
+      chunks.getAll(chunkRange(row)),
     );
     // Made of references to stored Blobs: nothing is read yet.
     const whole = new Blob(blobs);
-    return whole.size === row.received ? whole : undefined;
+    if (whole.size !== row.received) return undefined;
+    const database = await this.open();
+    return {
+      whole,
+      bytes: whole.size,
+      note: row.note ?? (await this.noteOf(row)),
+      untouched: true,
+      version: `${row.revision} ${row.received} ${row.state?.url}`,
+      read: () => readChunks(database, row),
+      remember: (note) => this.remember(row, note),
+    };
   }
 
-  async remove(fileName: string): Promise<void> {
-    await new BrowserPart(await this.open(), fileName, undefined).discard();
+  /** Rows of 0.1.0 keep the address itself. */
+  private async noteOf({ state, received }: FileRow): Promise<FileNote | undefined> {
+    return state && { source: await sourceId(this, state.url), bytes: received };
   }
 
-  async openPart(fileName: string): Promise<PartFile> {
-    const row = await this.row(fileName);
-    return new BrowserPart(await this.open(), fileName, row?.complete ? undefined : row);
+  private async remember(row: FileRow, note: FileNote): Promise<void> {
+    await change(await this.open(), row.fileName, async (files) => {
+      const stored = (await resultOf(files.get(row.fileName))) as FileRow | undefined;
+      if (!stored?.complete || stored.revision !== row.revision) return;
+      // The address itself need not be kept any longer.
+      files.put({ ...row, state: undefined, note, revision: randomId() } satisfies FileRow);
+    }).catch(() => undefined);
   }
 
   async withLock<T>(
     fileName: string,
     signal: AbortSignal,
-    body: (signal: AbortSignal) => Promise<T>,
+    body: (session: Session) => Promise<T>,
   ): Promise<T> {
+    const session: Session = {
+      signal,
+      openPart: () => this.openPart(fileName),
+      remove: () => this.remove(fileName),
+    };
     const locks = globalThis.navigator?.locks as LockManager | undefined;
-    if (!locks) return body(signal);
-    return (await locks.request(`${DATABASE}/${fileName}`, { signal }, () => body(signal))) as T;
+    if (!locks) return body(session);
+    return (await locks.request(`${DATABASE}/${fileName}`, { signal }, () => body(session))) as T;
+  }
+
+  private async openPart(fileName: string): Promise<PartFile> {
+    // Parts of 0.1.0 are under the name itself.
+    const rows = [await this.row(partKey(fileName)), await this.row(fileName)];
+    const row = rows.find((found) => found && !found.complete);
+    return new BrowserPart(await this.open(), fileName, row);
+  }
+
+  private async remove(fileName: string): Promise<void> {
+    await change(await this.open(), fileName, async (files, chunks) => {
+      for (const key of [fileName, partKey(fileName)]) {
+        const row = (await resultOf(files.get(key))) as FileRow | undefined;
+        if (row) removeRow(files, chunks, row);
+      }
+    });
   }
 
   async createSha256(): Promise<Sha256> {
@@ -100,7 +142,7 @@ class BrowserStore implements WeightStore<Blob> {
 /**
  * The store of this web page's origin.
  *
- * @throws DownloadError `'storage'` where there is no IndexedDB
+ * @throws {DownloadError} 'storage' where there is no IndexedDB
  */
 export function openBrowserStore(): WeightStore<Blob> {
   const factory = globalThis.indexedDB as IDBFactory | undefined;

@@ -42,6 +42,13 @@ export class RetryableError extends DownloadError {
   }
 }
 
+/** The lock is no longer held: another process has taken it over. */
+export class LockLostError extends DownloadError {
+  constructor(path: string) {
+    super('storage', `${path}: another process took the lock`);
+  }
+}
+
 /** Runs work on the cache; whatever fails becomes a `'storage'` error that says where. */
 export async function storing<T>(where: string, work: () => Promise<T>): Promise<T> {
   try {

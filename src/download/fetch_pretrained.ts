@@ -1,10 +1,12 @@
 /** Published weights from the net, kept in a cache. */
 import { runsInNode } from '../common/node';
-import type { PretrainedWeights } from '../registry/pretrained';
 import { openBrowserStore } from './browser_store';
 import { downloadFile } from './download_file';
+import { type Downloadable, type Wanted, wantedFile } from './facts';
 import { openNodeStore } from './node_store';
 import type { WeightStore } from './store';
+
+export type { Downloadable };
 
 /** How far a download is. */
 export interface DownloadProgress {
@@ -37,9 +39,6 @@ export interface FetchPretrainedOptions {
   stallTimeoutMs?: number;
 }
 
-/** What a download needs to know of a weight set. */
-export type Downloadable = Pick<PretrainedWeights, 'fileName' | 'sources'>;
-
 const PROGRESS_INTERVAL_MS = 50;
 
 /** One running download that any number of callers wait for. */
@@ -58,12 +57,18 @@ const running = new Map<string, Shared>();
  *
  * An interrupted download is continued where it stopped, in the same call and in later ones, if the
  * server supports ranges and the file is still the same. The length is verified, and the SHA-256
- * where one is published; a file that is not whole is never given out. Concurrent calls for one
- * file share a download, also between processes and browser tabs.
+ * where one of the sources states it; a file that is not whole is never given out. One in the cache
+ * is used if it is right: by the published length and SHA-256 (computed once, then noted beside the
+ * file), else if it came from one of the addresses and was not changed since. Another is replaced
+ * once the right one is whole. Concurrent calls for one file share a download, also between
+ * processes and browser tabs.
  *
- * @param record from `pretrainedWeights(name)`
+ * @param record from `pretrainedWeights(name)`, or of your own: all `sources` hold the one file
  * @returns a path in Node, a `Blob` that stays on disk in browsers; both fit `loadCheckpoint`
- * @throws DownloadError with a `code`; `signal.reason` when aborted
+ * @throws {DownloadError} 'not-found', 'http', 'network', 'size' or 'checksum' when no source gave
+ * the file, 'storage' when the cache cannot be read or written
+ * @throws {Error} when `fileName` is no plain file name (Node), or the sources contradict each other
+ * @throws {unknown} `signal.reason` when aborted
  */
 export async function fetchPretrained(
   record: Downloadable,
@@ -78,15 +83,16 @@ export async function fetchPretrained(
  * Removes the file of a weight set from the cache, whole or unfinished.
  *
  * @param record from `pretrainedWeights(name)`
- * @throws DownloadError `'storage'` when the cache cannot be written
+ * @throws {DownloadError} 'storage' when the cache cannot be written
+ * @throws {Error} when `fileName` is no plain file name (Node)
  */
 export async function removePretrained(
   record: Downloadable,
   { cacheDir }: Pick<FetchPretrainedOptions, 'cacheDir'> = {},
 ): Promise<void> {
   const store = runsInNode() ? await openNodeStore(cacheDir) : openBrowserStore();
-  await store.withLock(record.fileName, new AbortController().signal, () =>
-    store.remove(record.fileName),
+  await store.withLock(record.fileName, new AbortController().signal, (session) =>
+    session.remove(),
   );
 }
 
@@ -97,11 +103,12 @@ export async function fetchInto<Whole>(
   options: FetchPretrainedOptions,
 ): Promise<Whole> {
   options.signal?.throwIfAborted();
-  const sources = sourcesOf(record, options.baseUrl);
-  const key = [store.id, record.fileName, ...sources.map(({ url }) => url)].join('\n');
+  const wanted = wantedFile(record, options.baseUrl);
+  // Only those who expect the same bytes may share a download.
+  const key = JSON.stringify([store.id, wanted]);
   let shared = running.get(key);
   if (!shared || shared.controller.signal.aborted) {
-    const begun = begin(store, record.fileName, sources, options);
+    const begun = begin(store, wanted, options);
     const forget = () => {
       if (running.get(key) === begun) running.delete(key);
     };
@@ -112,24 +119,16 @@ export async function fetchInto<Whole>(
   return join(shared, options) as Promise<Whole>;
 }
 
-function sourcesOf({ fileName, sources }: Downloadable, baseUrl?: string) {
-  if (baseUrl === undefined) return sources;
-  // A mirror holds the first source's file, so it must have that one's length and checksum.
-  const url = `${baseUrl.replace(/\/+$/, '')}/${encodeURIComponent(fileName)}`;
-  return [{ ...sources[0], url }];
-}
-
 function begin(
   store: WeightStore<unknown>,
-  fileName: string,
-  sources: Downloadable['sources'],
+  wanted: Wanted,
   options: FetchPretrainedOptions,
 ): Shared {
   const controller = new AbortController();
   const listeners: Shared['listeners'] = new Set();
   let reportedAt = -Infinity;
   const onProgress = (loaded: number, total: number | undefined) => {
-    shared.last = { fileName, loaded, total };
+    shared.last = { fileName: wanted.fileName, loaded, total };
     const now = Date.now();
     if (loaded !== total && now - reportedAt < PROGRESS_INTERVAL_MS) return;
     reportedAt = now;
@@ -148,7 +147,7 @@ function begin(
     onProgress,
   };
   const shared: Shared = {
-    whole: downloadFile(store, fileName, sources, settings, controller.signal),
+    whole: downloadFile(store, wanted, settings, controller.signal),
     controller,
     waiting: 0,
     listeners,

@@ -1,15 +1,31 @@
-/** An unfinished download as a file beside a small JSON that says where it comes from. */
+/**
+ * An unfinished download as a file that carries its writer's token, beside a small JSON that says
+ * where the bytes come from. Nobody else opens that file for writing, so what it is renamed to holds
+ * exactly what was verified, whatever became of the lock meanwhile.
+ */
 import type { FileHandle } from 'node:fs/promises';
 
-import { storing } from './errors';
-import type { PartFile, PartState } from './store';
+import { LockLostError, storing } from './errors';
+import { type FileSystem, replaceFile } from './node_file_system';
+import type { FileLock } from './node_lock';
+import type { FileNote, PartFile, PartState } from './store';
 
-type FileSystem = typeof import('node:fs/promises');
-
-/** What `NAME.part.json` holds. */
-interface PartRecord extends PartState {
+/** What the JSON holds. */
+export interface PartRecord extends PartState {
   /** Bytes known to have reached the disk; what the part holds beyond is not trusted. */
   received: number;
+}
+
+/** Where a part lies, and what it becomes. */
+export interface PartPlace {
+  fs: FileSystem;
+  lock: FileLock;
+  /** Path of the whole file. */
+  whole: string;
+  /** Path of the part; its record is beside it, with `.json` added. */
+  path: string;
+  /** Called when the whole file is in its place. */
+  onCommit(note: FileNote): Promise<void>;
 }
 
 /** Bytes written between two times of making them durable. */
@@ -22,28 +38,24 @@ export class NodePart implements PartFile {
   private durable = 0;
   private open = true;
 
-  private constructor(
-    private readonly fs: FileSystem,
-    private readonly whole: string,
+  /** Takes over `handle`, which nobody else writes to, and what `record` vouches for. */
+  constructor(
+    private readonly place: PartPlace,
     private readonly handle: FileHandle,
-  ) {}
+    record: PartRecord | undefined,
+  ) {
+    if (!record) return;
+    const { received, ...state } = record;
+    this.state = state;
+    this.received = this.durable = received;
+  }
 
-  static async open(fs: FileSystem, whole: string): Promise<NodePart> {
-    const part = `${whole}.part`;
-    const handle = await fs.open(part, 'r+').catch(() => fs.open(part, 'w+'));
-    const self = new NodePart(fs, whole, handle);
-    const { size } = await handle.stat();
-    const record = parseRecord(await fs.readFile(`${part}.json`, 'utf8').catch(() => ''));
-    if (record && record.received <= size) {
-      const { received, ...state } = record;
-      self.state = state;
-      self.received = self.durable = received;
-    }
-    return self;
+  private storing<T>(work: () => Promise<T>): Promise<T> {
+    return storing(this.place.whole, work);
   }
 
   restart(state: PartState): Promise<void> {
-    return storing(this.whole, async () => {
+    return this.storing(async () => {
       await this.handle.truncate(0);
       this.received = 0;
       this.state = state;
@@ -52,7 +64,7 @@ export class NodePart implements PartFile {
   }
 
   append(chunk: Uint8Array): Promise<void> {
-    return storing(this.whole, async () => {
+    return this.storing(async () => {
       let done = 0;
       while (done < chunk.length) {
         const { bytesWritten } = await this.handle.write(
@@ -69,47 +81,49 @@ export class NodePart implements PartFile {
   }
 
   async *read(): AsyncGenerator<Uint8Array> {
-    const buffer = new Uint8Array(READ_CHUNK);
-    let offset = 0;
-    while (offset < this.received) {
-      const wanted = Math.min(READ_CHUNK, this.received - offset);
-      const { bytesRead } = await storing(this.whole, () =>
-        this.handle.read(buffer, 0, wanted, offset),
-      );
-      if (bytesRead === 0) return;
-      yield buffer.subarray(0, bytesRead);
-      offset += bytesRead;
-    }
+    yield* readFrom(this.handle, this.received, (work) => this.storing(work));
   }
 
-  commit(): Promise<void> {
-    return storing(this.whole, async () => {
+  /** Bytes first, then the name; the note comes last, and a file without one is verified again. */
+  commit(note: FileNote): Promise<void> {
+    const { fs, lock, whole, path, onCommit } = this.place;
+    return this.storing(async () => {
       await this.handle.truncate(this.received);
-      await this.handle.sync();
+      await this.makeDurable();
       await this.shut();
-      await this.fs.rename(`${this.whole}.part`, this.whole);
-      await this.fs.rm(`${this.whole}.part.json`, { force: true });
+      if (!(await lock.isHeld())) {
+        await this.remove();
+        throw new LockLostError(whole);
+      }
+      await fs.rename(path, whole);
+      await fs.rm(`${path}.json`, { force: true }).catch(() => undefined);
+      await onCommit(note);
     });
   }
 
   discard(): Promise<void> {
-    return storing(this.whole, async () => {
+    return this.storing(async () => {
       await this.handle.truncate(0);
       this.received = this.durable = 0;
       this.state = undefined;
-      await this.fs.rm(`${this.whole}.part.json`, { force: true });
+      await this.place.fs.rm(`${this.place.path}.json`, { force: true });
     });
   }
 
   async close(): Promise<void> {
     if (!this.open) return;
-    await storing(this.whole, async () => {
-      if (this.state && this.received > this.durable) await this.makeDurable();
+    await this.storing(async () => {
+      // Whoever took the lock has copied what there was of the part.
+      const isKept = this.received > 0 && (await this.place.lock.isHeld());
+      if (isKept && this.state && this.received > this.durable) await this.makeDurable();
       await this.shut();
-      if (this.received > 0) return;
-      await this.fs.rm(`${this.whole}.part`, { force: true });
-      await this.fs.rm(`${this.whole}.part.json`, { force: true });
+      if (!isKept) await this.remove();
     }).finally(() => this.shut());
+  }
+
+  private async remove(): Promise<void> {
+    await this.place.fs.rm(this.place.path, { force: true });
+    await this.place.fs.rm(`${this.place.path}.json`, { force: true });
   }
 
   private async shut(): Promise<void> {
@@ -122,24 +136,25 @@ export class NodePart implements PartFile {
   private async makeDurable(): Promise<void> {
     await this.handle.sync();
     const record: PartRecord = { ...(this.state as PartState), received: this.received };
-    const path = `${this.whole}.part.json`;
-    await this.fs.writeFile(`${path}.new`, JSON.stringify(record));
-    await this.fs.rename(`${path}.new`, path);
+    const path = `${this.place.path}.json`;
+    await replaceFile(this.place.fs, path, `${path}.new`, JSON.stringify(record));
     this.durable = this.received;
   }
 }
 
-function parseRecord(text: string): PartRecord | undefined {
-  try {
-    const record = JSON.parse(text) as Partial<PartRecord> | null;
-    const sound =
-      typeof record?.url === 'string' &&
-      Number.isSafeInteger(record.received) &&
-      (record.received as number) >= 0 &&
-      (record.validator === undefined || typeof record.validator === 'string') &&
-      (record.total === undefined || Number.isSafeInteger(record.total));
-    return sound ? (record as PartRecord) : undefined;
-  } catch {
-    return undefined;
+/** The first `length` bytes of an open file, in pieces that are only good until the next. */
+export async function* readFrom(
+  handle: FileHandle,
+  length: number,
+  guard: <T>(work: () => Promise<T>) => Promise<T>,
+): AsyncGenerator<Uint8Array> {
+  const buffer = new Uint8Array(Math.min(READ_CHUNK, length));
+  let offset = 0;
+  while (offset < length) {
+    const wanted = Math.min(buffer.length, length - offset);
+    const { bytesRead } = await guard(() => handle.read(buffer, 0, wanted, offset));
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+    offset += bytesRead;
   }
 }

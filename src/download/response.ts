@@ -5,6 +5,10 @@ import type { PartFile } from './store';
 /** What the next request is to bring. */
 export interface Plan {
   url: string;
+  /** The address as messages may show it. */
+  shown: string;
+  /** Whether the file is meant to be a web page. */
+  takesPages: boolean;
   /** Exact length in bytes, where it is published. */
   bytes?: number;
   hasChecksum: boolean;
@@ -41,22 +45,38 @@ export function requestHeaders({ start, validator, sendsIfRange }: Plan): Record
  * again.
  */
 export async function readResponse(response: Response, part: PartFile, plan: Plan): Promise<Body> {
-  const { url, start } = plan;
+  try {
+    return await acceptResponse(response, part, plan);
+  } catch (error) {
+    await response.body?.cancel().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function acceptResponse(response: Response, part: PartFile, plan: Plan): Promise<Body> {
+  const { url, shown, start } = plan;
   if (response.status === 416 && start > 0) {
-    await refuse(response, part, `${url}: the server has no byte ${start}; starting again`, url);
+    await refuse(
+      response,
+      part,
+      `${shown}: the server has no byte ${start}; starting again`,
+      shown,
+    );
   }
   if (response.status !== 200 && response.status !== 206) {
-    await response.body?.cancel().catch(() => undefined);
-    throw statusError(response, url);
+    throw statusError(response, shown);
   }
-  if (!response.body) throw new RetryableError(`${url}: the answer has no body`, { url });
+  if (!response.body) {
+    throw new RetryableError(`${shown}: the answer has no body`, { url: shown });
+  }
+  refusePage(response, plan);
   const stream = response.body;
   if (response.status === 206 && start > 0) {
     const total = await checkRange(response, part, plan);
     return { stream, total, continued: true };
   }
   if (response.status === 206) {
-    await refuse(response, part, `${url}: the server sent a range that was not asked for`, url);
+    await refuse(response, part, `${shown}: the server sent a range that was not asked for`, shown);
   }
   const total = announcedLength(response);
   checkTotal(total, plan);
@@ -69,14 +89,14 @@ async function checkRange(
   part: PartFile,
   plan: Plan,
 ): Promise<number | undefined> {
-  const { url, start } = plan;
+  const { shown, start } = plan;
   const known = part.state?.total;
   const validator = validatorOf(response);
   if (validator !== undefined && validator !== plan.validator && plan.validator !== undefined) {
-    await refuse(response, part, `${url}: the file changed on the server; starting again`, url);
+    await refuse(response, part, `${shown}: the file changed on the server; starting again`, shown);
   }
   if (validator === undefined && !plan.sendsIfRange && !plan.hasChecksum) {
-    await refuse(response, part, `${url}: the server does not say which version it sent`, url);
+    await refuse(response, part, `${shown}: the server does not say which version it sent`, shown);
   }
   const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '');
   if (range) {
@@ -85,8 +105,8 @@ async function checkRange(
       await refuse(
         response,
         part,
-        `${url}: asked for byte ${start} of ${known ?? 'an unknown number'}, got ${range[0]}`,
-        url,
+        `${shown}: asked for byte ${start} of ${known ?? 'an unknown number'}, got ${range[0]}`,
+        shown,
       );
     }
     checkTotal(total, plan);
@@ -95,9 +115,20 @@ async function checkRange(
   // Cross-origin answers may hide Content-Range; their length then tells where they begin.
   const length = announcedLength(response);
   if (known === undefined || length === undefined || start + length !== known) {
-    await refuse(response, part, `${url}: the server does not say which range it sent`, url);
+    await refuse(response, part, `${shown}: the server does not say which range it sent`, shown);
   }
   return known;
+}
+
+/** A log-in or error page that came with status 200. What the part holds stays. */
+function refusePage(response: Response, { shown, takesPages }: Plan): void {
+  const type = response.headers.get('content-type') ?? '';
+  if (takesPages || !/^\s*(?:text\/html|application\/xhtml\+xml)\b/i.test(type)) return;
+  throw new DownloadError(
+    'http',
+    `${shown}: the server sent a web page (${type}) in place of the file; is a log-in needed there?`,
+    { url: shown, status: response.status },
+  );
 }
 
 /** Drops the part and asks for another attempt, from the first byte. */
@@ -107,31 +138,30 @@ async function refuse(
   message: string,
   url: string,
 ): Promise<never> {
-  await response.body?.cancel().catch(() => undefined);
   await part.discard();
   throw new RetryableError(message, { url, status: response.status });
 }
 
-function checkTotal(total: number | undefined, { url, bytes, hasChecksum }: Plan): void {
+function checkTotal(total: number | undefined, { shown, bytes, hasChecksum }: Plan): void {
   if (total === undefined && bytes === undefined && !hasChecksum) {
     throw new DownloadError(
       'size',
-      `${url}: the server gives no Content-Length and neither length nor checksum of the file is ` +
+      `${shown}: the server gives no Content-Length and neither length nor checksum of the file is ` +
         'known, so a cut download could not be told from a whole one; use a server that gives it',
-      { url },
+      { url: shown },
     );
   }
   if (total !== undefined && bytes !== undefined && total !== bytes) {
     throw new DownloadError(
       'size',
-      `${url}: the server announces ${total} bytes; the published file has ${bytes}`,
-      { url },
+      `${shown}: the server announces ${total} bytes; the published file has ${bytes}`,
+      { url: shown },
     );
   }
 }
 
 /** Content-Length, unless it counts compressed bytes. */
-function announcedLength(response: Response): number | undefined {
+export function announcedLength(response: Response): number | undefined {
   const encoding = response.headers.get('content-encoding');
   const length = response.headers.get('content-length');
   if (length === null || (encoding !== null && encoding !== 'identity')) return undefined;

@@ -1,7 +1,8 @@
 /** One file over HTTP into a part, with ranges, retries and checks. Runs anywhere. */
 import { messageOf } from '../common/messages';
+import { shownUrl } from '../common/url';
 import { DownloadError, RetryableError } from './errors';
-import { type Plan, readResponse, requestHeaders } from './response';
+import { announcedLength, type Plan, readResponse, requestHeaders } from './response';
 import { sleep } from './sleep';
 import type { PartFile } from './store';
 
@@ -11,6 +12,8 @@ export interface TransferOptions {
   bytes?: number;
   /** Whether a checksum will be verified afterwards. */
   hasChecksum: boolean;
+  /** Whether the file is meant to be a web page. */
+  takesPages: boolean;
   sendsIfRange: boolean;
   fetch: typeof fetch;
   signal: AbortSignal;
@@ -31,7 +34,9 @@ const MAX_DELAY_MS = 30_000;
  * retries starts anew whenever more of the file has arrived than ever before.
  *
  * @returns whether bytes of an earlier attempt are part of the result
- * @throws DownloadError; `signal.reason` when aborted
+ * @throws {DownloadError} 'network' when attempts kept failing, 'not-found', 'http' or 'size' when
+ * another attempt would not help, 'storage' when the part cannot be written
+ * @throws {unknown} `signal.reason` when aborted
  */
 export async function transfer(part: PartFile, options: TransferOptions): Promise<boolean> {
   let furthest = part.received;
@@ -51,7 +56,7 @@ export async function transfer(part: PartFile, options: TransferOptions): Promis
       if (++failures > options.retries) {
         throw new DownloadError(
           'network',
-          `${options.url}: gave up after ${failures} attempts in a row without a new byte; ` +
+          `${shownUrl(options.url)}: gave up after ${failures} attempts in a row without a new byte; ` +
             `last: ${error.message}. What has arrived (${part.received} bytes) is kept; call again ` +
             'to continue',
           { ...error.details, cause: error },
@@ -67,6 +72,7 @@ export async function transfer(part: PartFile, options: TransferOptions): Promis
 async function attempt(part: PartFile, options: TransferOptions): Promise<boolean> {
   const { url, signal } = options;
   const plan = planOf(part, options);
+  const { shown } = plan;
   if (plan.start > 0 && part.state?.total === plan.start) {
     options.onProgress(plan.start, plan.start);
     return true;
@@ -81,8 +87,8 @@ async function attempt(part: PartFile, options: TransferOptions): Promise<boolea
     await drain(body.stream, part, body.total, options, watch.beat);
     if (body.total !== undefined && part.received < body.total) {
       throw new RetryableError(
-        `${url}: the connection ended after ${part.received} of ${body.total} bytes`,
-        { url },
+        `${shown}: the connection ended after ${part.received} of ${body.total} bytes`,
+        { url: shown },
       );
     }
     return body.continued;
@@ -91,9 +97,13 @@ async function attempt(part: PartFile, options: TransferOptions): Promise<boolea
     if (error instanceof DownloadError) throw error;
     const reason = watch.stalled()
       ? `no data for ${options.stallTimeoutMs} ms`
-      : `connection failed: ${messageOf(error)}`;
+      : `connection failed: ${messageOf(error).replaceAll(url, shown)}`;
     const at = `after ${part.received} of ${part.state?.total ?? 'an unknown number of'} bytes`;
-    throw new RetryableError(`${url}: ${reason}, ${at}`, { url, cause: error });
+    throw new RetryableError(`${shown}: ${reason}, ${at}`, {
+      url: shown,
+      // Of an address that it cannot take, fetch tells all.
+      cause: messageOf(error).includes(url) && url !== shown ? undefined : error,
+    });
   } finally {
     watch.stop();
   }
@@ -104,7 +114,7 @@ async function attempt(part: PartFile, options: TransferOptions): Promise<boolea
  * bytes of a body without length (it may have been compressed) not at all.
  */
 function planOf(part: PartFile, options: TransferOptions): Plan {
-  const { url, bytes, hasChecksum } = options;
+  const { url, bytes, hasChecksum, takesPages } = options;
   const state = part.state;
   const trusted =
     state !== undefined &&
@@ -114,6 +124,8 @@ function planOf(part: PartFile, options: TransferOptions): Plan {
     (bytes === undefined || state.total === bytes);
   return {
     url,
+    shown: shownUrl(url),
+    takesPages,
     bytes,
     hasChecksum,
     start: trusted ? part.received : 0,
@@ -139,8 +151,8 @@ async function drain(
       if (part.received + value.length > limit) {
         throw new DownloadError(
           'size',
-          `${url}: the server sent more than the ${limit} bytes it should; expected exactly that`,
-          { url },
+          `${shownUrl(url)}: the server sent more than the ${limit} bytes it should; expected exactly that`,
+          { url: shownUrl(url) },
         );
       }
       await part.append(value);
@@ -149,6 +161,40 @@ async function drain(
   } finally {
     // The body may already have failed; what matters is the error that is on its way.
     await reader.cancel().catch(() => undefined);
+  }
+}
+
+/**
+ * The length of a server's file, without taking the file; undefined where it does not say.
+ *
+ * @throws {DownloadError} 'network' when the server cannot be asked
+ * @throws {unknown} `signal.reason` when aborted
+ */
+export async function announcedBy(
+  url: string,
+  { fetch, signal, stallTimeoutMs }: Pick<TransferOptions, 'fetch' | 'signal' | 'stallTimeoutMs'>,
+): Promise<number | undefined> {
+  const watch = watchdog(signal, stallTimeoutMs);
+  try {
+    // Not HEAD: signed addresses are good for GET only.
+    const response = await fetch(url, {
+      headers: { 'Accept-Encoding': 'identity' },
+      signal: watch.signal,
+    });
+    await response.body?.cancel().catch(() => undefined);
+    return response.status === 200 ? announcedLength(response) : undefined;
+  } catch (error) {
+    signal.throwIfAborted();
+    const shown = shownUrl(url);
+    throw new DownloadError(
+      'network',
+      `${shown}: the file in the cache was kept by an earlier version, without a note of where it ` +
+        'came from, and the server cannot be asked whether it is whole ' +
+        `(${messageOf(error).replaceAll(url, shown)}); connect once, or state bytes or sha256`,
+      { url: shown },
+    );
+  } finally {
+    watch.stop();
   }
 }
 

@@ -65,7 +65,7 @@ describe('a good server', () => {
     const got = await download(record(facts), { onProgress: (p) => progress.push(p) });
     expect(got.equals(server.content)).toBe(true);
     expect(progress.at(-1)).toEqual({ fileName: FILE, loaded: LENGTH, total: LENGTH });
-    expect(fs.readdirSync(cacheDir)).toEqual([FILE]);
+    expect(fs.readdirSync(cacheDir)).toEqual([FILE, `${FILE}.note`]);
     expect((await download(record(facts))).equals(server.content)).toBe(true);
     expect(server.requests).toHaveLength(1);
   });
@@ -140,7 +140,7 @@ describe('cut connections', () => {
     server.faults = [];
     expect((await download()).equals(server.content)).toBe(true);
     expect(ranges().at(-1)).toBe('bytes=70000-');
-    expect(fs.readdirSync(cacheDir)).toEqual([FILE]);
+    expect(fs.readdirSync(cacheDir)).toEqual([FILE, `${FILE}.note`]);
   });
 
   test('no server at all', async () => {

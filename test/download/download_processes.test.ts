@@ -58,7 +58,7 @@ test('two processes download a file once', async () => {
   expect(second).toBe(whole);
   expect(fs.readFileSync(whole).equals(server.content)).toBe(true);
   expect(server.requests).toHaveLength(1);
-  expect(fs.readdirSync(cacheDir)).toEqual([FILE]);
+  expect(fs.readdirSync(cacheDir)).toEqual([FILE, `${FILE}.note`]);
 });
 
 test('a killed process leaves no whole file and no lasting lock; the next one continues', async () => {
@@ -75,7 +75,7 @@ test('a killed process leaves no whole file and no lasting lock; the next one co
   expect(Date.now() - started).toBeLessThan(20_000);
   const start = Number(/bytes=(\d+)-/.exec(server.requests.at(-1) as string)?.[1]);
   expect(start).toBeGreaterThanOrEqual(16 * MIB);
-  expect(fs.readdirSync(cacheDir)).toEqual([FILE]);
+  expect(fs.readdirSync(cacheDir)).toEqual([FILE, `${FILE}.note`]);
 });
 
 test('a lock that nobody touches any more is taken over; one that is touched is waited for', async () => {
