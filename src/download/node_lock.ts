@@ -12,17 +12,20 @@ import { codeOf, type FileSystem } from './node_file_system';
 import { hasEnded, type Holder, ownIdentity, parseHolder } from './node_process';
 import { sleep } from './sleep';
 
-/** How often a waiting process looks, in ms. */
-const POLL_MS = 200;
-/** How often the holder touches its lock, in ms. */
-const TOUCH_MS = 5_000;
-/** Silence after which a lock is taken over, in ms of watching: clocks of machines differ. */
-const SILENCE_MS = 20_000;
-/** The same for a lock that nobody has touched for `OLD_MS` by this machine's clock. */
-const OLD_SILENCE_MS = 6_000;
-const OLD_MS = 60_000;
-/** The same for a lock that says nothing, as a full disk leaves it, or a crash just then. */
-const EMPTY_SILENCE_MS = 3_000;
+/** All in ms. Only tests change them. */
+export const TIMING = {
+  /** How often a waiting process looks. */
+  poll: 200,
+  /** How often the holder touches its lock. */
+  touch: 5_000,
+  /** Silence after which a lock is taken over: of watching, since clocks of machines differ. */
+  silence: 20_000,
+  /** The same for a lock that is `old` by this machine's clock. */
+  oldSilence: 6_000,
+  old: 60_000,
+  /** The same for a lock that says nothing, as a full disk leaves it, or a crash just then. */
+  emptySilence: 3_000,
+};
 
 /** The lock that was taken over to get this one. */
 export interface Predecessor {
@@ -70,7 +73,7 @@ export async function withFileLock<T>(
     void keep(fs, path, me.token).then((kept) => {
       if (!kept) lost.abort(new LockLostError(path));
     });
-  }, TOUCH_MS);
+  }, TIMING.touch);
   try {
     signal.throwIfAborted();
     return await body({
@@ -110,7 +113,7 @@ async function acquire(
         continue;
       }
     }
-    await sleep(POLL_MS, signal);
+    await sleep(TIMING.poll, signal);
   }
 }
 
@@ -139,8 +142,8 @@ async function look(fs: FileSystem, path: string): Promise<Seen | undefined> {
 }
 
 function patience({ holder, mtimeMs }: Seen): number {
-  if (!holder) return EMPTY_SILENCE_MS;
-  return Date.now() - mtimeMs > OLD_MS ? OLD_SILENCE_MS : SILENCE_MS;
+  if (!holder) return TIMING.emptySilence;
+  return Date.now() - mtimeMs > TIMING.old ? TIMING.oldSilence : TIMING.silence;
 }
 
 /** For how long a lock has been seen unchanged. */
@@ -152,7 +155,7 @@ class SilenceWatch {
   silenceOf(stamp: string): number {
     const now = performance.now();
     // Two looks far apart (this process was stopped, as the holder may have been) count as near.
-    const passed = Math.min(now - this.at, 5 * POLL_MS);
+    const passed = Math.min(now - this.at, 5 * TIMING.poll);
     this.silence = stamp === this.stamp ? this.silence + passed : 0;
     this.stamp = stamp;
     this.at = now;
@@ -220,7 +223,7 @@ async function keep(fs: FileSystem, path: string, token: string): Promise<boolea
       // What cannot be read just now is not known to be lost.
       return true;
     }
-    await sleep(POLL_MS, new AbortController().signal);
+    await sleep(TIMING.poll, new AbortController().signal);
   }
   return false;
 }

@@ -10,7 +10,7 @@ import {
   type FetchPretrainedOptions,
   removePretrained,
 } from '../../src/download/fetch_pretrained';
-import { FileServer, randomBytes } from './file_server';
+import { FileServer, partBytes, randomBytes } from './file_server';
 
 const FILE = 'weights.pth';
 const LENGTH = 300_000;
@@ -22,8 +22,7 @@ beforeEach(async () => {
   server = new FileServer(randomBytes(LENGTH, 1));
   await server.listen();
   cacheDir = fs.mkdtempSync(path.join(os.tmpdir(), 'revcol-cache-'));
-  const part = path.join(cacheDir, `${FILE}.part`);
-  server.arrived = (bytes) => fs.existsSync(part) && fs.statSync(part).size >= bytes;
+  server.arrived = (bytes) => partBytes(cacheDir, FILE) >= bytes;
 });
 
 afterEach(async () => {

@@ -4,7 +4,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 
 import { fetchPretrained } from '../../src/download/fetch_pretrained';
-import { FileServer, randomBytes } from './file_server';
+import { FileServer, partBytes, randomBytes } from './file_server';
 
 const FILE = 'weights.pth';
 const MIB = 2 ** 20;
@@ -64,8 +64,7 @@ test('two processes download a file once', async () => {
 test('a killed process leaves no whole file and no lasting lock; the next one continues', async () => {
   server.faults = [{ hangAfter: 36 * MIB }];
   const child = downloadInChild();
-  const part = path.join(cacheDir, `${FILE}.part`);
-  await until(() => fs.existsSync(part) && fs.statSync(part).size >= 35 * MIB);
+  await until(() => partBytes(cacheDir, FILE) >= 35 * MIB);
   expect(fs.existsSync(path.join(cacheDir, `${FILE}.lock`))).toBe(true);
   child.process.kill('SIGKILL');
   await child.ended;

@@ -1,7 +1,9 @@
 /** A local HTTP server that serves one file, well or badly, and keeps what it was asked. */
 import { createCipheriv, createHash } from 'node:crypto';
+import * as fs from 'node:fs';
 import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import * as path from 'node:path';
 
 /** How one request is to go wrong. */
 export interface Fault {
@@ -118,4 +120,14 @@ export class FileServer {
 export function randomBytes(length: number, seed: number): Buffer {
   const key = createHash('md5').update(String(seed)).digest();
   return createCipheriv('aes-128-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(length));
+}
+
+/** Bytes that have arrived of an unfinished file, whatever its part is called; -1 without one. */
+export function partBytes(cacheDir: string, fileName: string): number {
+  const isPart = (name: string) => name.startsWith(`${fileName}.part`) && !/json|new/.test(name);
+  const sizes = fs
+    .readdirSync(cacheDir)
+    .filter(isPart)
+    .map((name) => fs.statSync(path.join(cacheDir, name), { throwIfNoEntry: false })?.size ?? -1);
+  return Math.max(-1, ...sizes);
 }
