@@ -3,9 +3,10 @@ import type { FileHandle } from 'node:fs/promises';
 
 import { nodeBuiltin } from '../common/node';
 import { codeOf, type FileSystem, replaceFile } from './node_file_system';
-import type { FileLock } from './node_lock';
+import { type FileLock, isOver } from './node_lock';
 import { entryOf } from './node_names';
 import { NodePart, type PartPlace, type PartRecord } from './node_part';
+import { parseHolder } from './node_process';
 
 /** A lock's own files that are older than this belong to nobody, in ms. */
 const ABANDONED_MS = 60_000;
@@ -80,19 +81,36 @@ async function take(
       const { COPYFILE_EXCL, COPYFILE_FICLONE } = fs.constants;
       await fs.copyFile(leftover.path, path, COPYFILE_EXCL | COPYFILE_FICLONE);
     }
-    const handle = await fs.open(path, fs.constants.O_RDWR | (fs.constants.O_NOFOLLOW ?? 0));
-    const { nlink, size } = await handle.stat();
-    // A second name, or a link put there meanwhile, would be another's file.
-    if (nlink === 1 && size >= leftover.record.received) {
-      if (!isOurs) await handle.sync().then(keepRecord);
-      return handle;
+    const handle = await openExclusive(fs, path, leftover.record.received);
+    if (handle && !isOurs) {
+      await handle
+        .sync()
+        .then(keepRecord)
+        .catch(async (error: unknown) => {
+          await handle.close();
+          throw error;
+        });
     }
-    await handle.close();
+    if (handle) return handle;
   } catch (error) {
     // No space for a copy, or gone meanwhile: what is missing is downloaded.
-    if (!['ENOSPC', 'EDQUOT', 'ENOENT', 'ELOOP'].includes(codeOf(error) ?? '')) throw error;
+    const harmless = isOurs ? ['ENOENT', 'ELOOP'] : ['ENOENT', 'ELOOP', 'ENOSPC', 'EDQUOT'];
+    if (!harmless.includes(codeOf(error) ?? '')) throw error;
   }
   await fs.rm(path, { force: true });
+  return undefined;
+}
+
+/** Opens a part for writing, unless writing would reach another file: a link's, or one of two names. */
+async function openExclusive(
+  fs: FileSystem,
+  path: string,
+  bytes: number,
+): Promise<FileHandle | undefined> {
+  const handle = await fs.open(path, fs.constants.O_RDWR | (fs.constants.O_NOFOLLOW ?? 0));
+  const stat = await handle.stat().catch(() => undefined);
+  if (stat?.nlink === 1 && stat.size >= bytes) return handle;
+  await handle.close();
   return undefined;
 }
 
@@ -107,7 +125,10 @@ export async function sweep(fs: FileSystem, whole: string, lock: FileLock): Prom
 
 async function isAbandoned(fs: FileSystem, path: string): Promise<boolean> {
   const stat = await fs.lstat(path).catch(() => undefined);
-  return stat !== undefined && Date.now() - stat.mtimeMs > ABANDONED_MS;
+  if (!stat) return false;
+  if (Date.now() - stat.mtimeMs > ABANDONED_MS) return true;
+  const holder = parseHolder(await fs.readFile(path, 'utf8').catch(() => ''));
+  return holder !== undefined && isOver(holder);
 }
 
 async function entriesBeside(fs: FileSystem, whole: string) {

@@ -49,6 +49,11 @@ export interface FileLock {
 /** Tokens of the locks that are held here. */
 const held = new Set<string>();
 
+/** Whether it is proven that the holder holds no lock any more. */
+export function isOver(holder: Holder): Promise<boolean> {
+  return hasEnded(holder, held);
+}
+
 /**
  * Runs `body` while holding the lock file `path`, and waits for it if another process has it. A
  * lock is taken over when its process has ended, or when nobody has touched it for a while.
@@ -106,7 +111,7 @@ async function acquire(
       if (await storing(path, () => tryLock(fs, path, me))) return predecessor;
     } else {
       const silence = watch.silenceOf(seen.stamp);
-      const ended = seen.holder !== undefined && (await hasEnded(seen.holder, held));
+      const ended = seen.holder !== undefined && (await isOver(seen.holder));
       if (ended || silence >= patience(seen)) {
         await storing(path, () => clear(fs, path, seen.holder?.token, me.token));
         predecessor = { token: seen.holder?.token, ended: ended && predecessor?.ended !== false };

@@ -36,9 +36,9 @@ function whyNoFileName(fileName: unknown): string | undefined {
 export type Entry =
   /** Bytes of an unfinished download; without a token those of 0.1.0. */
   | { kind: 'part'; token?: string }
-  /** What is known of those bytes, or was to be. */
+  /** What is known of those bytes, or a note of the whole file that was not finished. */
   | { kind: 'record'; token?: string }
-  /** A lock or note that its writer has not given its name yet, or a lock that was put aside. */
+  /** A lock that its writer has not given its name yet, or that was put aside. */
   | { kind: 'temporary' };
 
 /** Tells what an entry of the folder is to a file; undefined for anything else. */
@@ -47,8 +47,7 @@ export function entryOf(fileName: string, entry: string): Entry | undefined {
   const rest = entry.slice(fileName.length);
   const part = new RegExp(`^\\.part(?:\\.(${TOKEN}))?(\\.json(?:\\.new)?)?$`).exec(rest);
   if (part) return { kind: part[2] === undefined ? 'part' : 'record', token: part[1] };
-  const isTemporary =
-    new RegExp(`^\\.lock\\.${TOKEN}(\\.stale)?$`).test(rest) ||
-    new RegExp(`^\\.note\\.${TOKEN}\\.new$`).test(rest);
+  if (new RegExp(`^\\.note\\.${TOKEN}\\.new$`).test(rest)) return { kind: 'record' };
+  const isTemporary = new RegExp(`^\\.lock\\.${TOKEN}(?:\\.stale)?$`).test(rest);
   return isTemporary ? { kind: 'temporary' } : undefined;
 }

@@ -118,7 +118,7 @@ export class NodePart implements PartFile {
       if (isKept && this.state && this.received > this.durable) await this.makeDurable();
       await this.shut();
       if (!isKept) await this.remove();
-    }).finally(() => this.shut());
+    }).finally(() => this.shut().catch(() => undefined));
   }
 
   private async remove(): Promise<void> {
