@@ -24,10 +24,15 @@ export async function openPart(place: PartPlace): Promise<NodePart> {
   const { fs, path, lock, whole } = place;
   const best = await bestLeftover(fs, whole, lock);
   const taken = best && (await take(fs, best, path, lock));
-  await sweep(fs, whole, lock);
-  if (taken) return new NodePart(place, taken, best.record);
-  await fs.rm(`${path}.json`, { force: true });
-  return new NodePart(place, await fs.open(path, 'wx+'), undefined);
+  try {
+    await sweep(fs, whole, lock);
+    if (taken) return new NodePart(place, taken, best.record);
+    await fs.rm(`${path}.json`, { force: true });
+    return new NodePart(place, await fs.open(path, 'wx+'), undefined);
+  } catch (error) {
+    await taken?.close();
+    throw error;
+  }
 }
 
 /** The leftover with the most bytes. That of the lock's last holder is preferred: it is the newest. */
