@@ -1,3 +1,4 @@
+/** Which tfjs backend the command line computes on. */
 import * as tf from '@tensorflow/tfjs-core';
 /** Backends by name, the fastest first, and the packages that bring them. `--backend` takes these. */
 const PACKAGES = {

@@ -1,3 +1,4 @@
+/** `tfjs-revcol bench`: how fast a model is, and what memory it takes. */
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { type Command, InvalidArgumentError, Option } from 'commander';

@@ -1,15 +1,18 @@
+/** `tfjs-revcol classify`: what images show. */
+import { readFile } from 'node:fs/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import type { Command } from 'commander';
 
 import '../registry/register';
 import { architectureOf } from '../convert/architecture';
+import { planOf } from '../convert/convert_checkpoint';
 import { createModel } from '../models/create_model';
 import { preprocess, type PreprocessOptions } from '../preprocessing/preprocess';
 import { loadCheckpoint } from '../weights/load_checkpoint';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { activateBackend, type BackendName } from './backend';
-import { readImage } from './decode_image';
+import { checkImage, decodeImage } from './decode_image';
 import { addDownloadOptions, backendOption, inputSizeOption, integer } from './options';
 import { type Terminal, withProgress } from './terminal';
 import { type DownloadOptions, findWeights, type WeightsSource } from './weights_source';
@@ -52,16 +55,18 @@ Examples:
   $ tfjs-revcol classify *.png --weights best.pth --top 1 --json`,
     )
     .action(async (images: string[], options: ClassifyOptions) => {
-      // First the images: a bad one should be found before gigabytes of weights.
-      const decoded = await Promise.all(images.map(readImage));
+      // First the images: a bad one should be found before gigabytes of weights. They are decoded
+      // later, one at a time: pixels take far more memory than files.
+      for (const image of images) await checkImage(await readFile(image), image);
       await activateBackend(options.backend);
       const weights = await findWeights(options.weights, options, terminal);
       const { model, preprocessing } = await loadModel(weights, options, terminal);
       try {
         const results: Record<string, Prediction[]> = {};
-        for (const [i, image] of decoded.entries()) {
-          const input = preprocess(image, preprocessing);
-          results[images[i] as string] = await classify(model, input, options.top);
+        for (const image of images) {
+          const pixels = await decodeImage(await readFile(image), image);
+          const input = preprocess(pixels, preprocessing);
+          results[image] = await classify(model, input, options.top);
         }
         terminal.out(options.json ? `${JSON.stringify(results, null, 2)}\n` : asText(results));
       } finally {
@@ -77,20 +82,18 @@ async function loadModel(
   terminal: Terminal,
 ): Promise<{ model: tfl.LayersModel; preprocessing: PreprocessOptions }> {
   const checkpoint = await openCheckpoint(source, { key });
-  const architecture = await (async () => architectureOf(checkpoint.entries))().finally(() =>
-    checkpoint.close(),
-  );
-  const { size, numClasses, inputChannels, channels, depths, ...rest } = architecture;
-  if (numClasses === undefined) throw new Error(`${source} has no classifier`);
+  const layout = await (async () => {
+    const { numClasses } = architectureOf(checkpoint.entries);
+    if (numClasses === undefined) throw new Error(`${source} has no classifier`);
+    // Every shape is compared with the others before a model of such shapes is allocated.
+    return planOf(checkpoint).layout;
+  })().finally(() => checkpoint.close());
+  const { inputChannels, channels, depths, ...rest } = layout;
   const side = inputSize ?? record?.inputSize[0] ?? 224;
-  const model = createModel(size ?? 'revcol_tiny', {
-    columns: rest.columns,
+  const model = createModel('revcol_tiny', {
+    ...rest,
     channels: [...channels],
     depths: [...depths],
-    kernelSize: rest.kernelSize,
-    patchSize: rest.patchSize,
-    topFusion: rest.topFusion,
-    numClasses,
     inputShape: [side, side, inputChannels],
   });
   try {

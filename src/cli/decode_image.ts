@@ -1,36 +1,23 @@
 /** JPEG and PNG files to pixels. */
-import { readFile } from 'node:fs/promises';
-import { JPG } from 'image-size/types/jpg';
-import { PNG as PNG_HEADER } from 'image-size/types/png';
 import { PNG } from 'pngjs';
 
+import { messageOf } from '../common/messages';
 import type { PixelImage } from '../preprocessing/image';
+import { checkJpeg, isJpeg } from './jpeg_file';
+import { checkPng, isPng } from './png_file';
 
-/** Largest image that is decoded, in pixels: a header of a few bytes can claim any size. */
-const MAX_PIXELS = 200e6;
-
-interface Format {
-  is(bytes: Uint8Array): boolean;
-  /** Reads the size off the header. */
-  size(bytes: Uint8Array): { width: number; height: number };
-  decode(bytes: Uint8Array): PixelImage | Promise<PixelImage>;
-}
-
-const FORMATS: readonly Format[] = [
-  {
-    is: (bytes) => startsWith(bytes, [0x89, 0x50, 0x4e, 0x47]),
-    size: PNG_HEADER.calculate,
-    decode: decodePng,
-  },
-  {
-    is: (bytes) => startsWith(bytes, [0xff, 0xd8, 0xff]),
-    size: JPG.calculate,
-    decode: decodeJpeg,
-  },
-];
-
-function startsWith(bytes: Uint8Array, signature: readonly number[]): boolean {
-  return bytes.length > 8 && signature.every((byte, i) => bytes[i] === byte);
+/**
+ * Checks an image file, told apart by content, without decoding it: what is left to go wrong is
+ * damage inside of compressed data.
+ *
+ * @param file used in messages
+ * @throws {Error} as `decodeImage`
+ */
+export function checkImage(bytes: Uint8Array, file: string): Promise<void> {
+  return naming(bytes, file, async () => {
+    if (isPng(bytes)) await checkPng(bytes);
+    else checkJpeg(bytes);
+  });
 }
 
 /**
@@ -38,53 +25,60 @@ function startsWith(bytes: Uint8Array, signature: readonly number[]): boolean {
  * tag (EXIF) is not applied: the published evaluation does not apply it either.
  *
  * @param file used in messages
- * @throws Error when the bytes are neither JPEG nor PNG, are damaged or cut short, or hold more than
- * 200 megapixels
+ * @throws {Error} when the bytes are neither JPEG nor PNG, are damaged or cut short, or hold more than
+ * 200 megapixels, a side of more than a million pixels, or other data than the header says
  */
-export async function decodeImage(bytes: Uint8Array, file: string): Promise<PixelImage> {
-  const format = FORMATS.find(({ is }) => is(bytes));
-  if (!format) throw new Error(`${file}: neither JPEG nor PNG; convert it to one of them`);
+export function decodeImage(bytes: Uint8Array, file: string): Promise<PixelImage> {
+  return naming(bytes, file, () => (isPng(bytes) ? decodePng(bytes) : decodeJpeg(bytes)));
+}
+
+/** Works on an image file; errors name it. */
+async function naming<T>(bytes: Uint8Array, file: string, work: () => Promise<T>): Promise<T> {
+  if (!isPng(bytes) && !isJpeg(bytes)) {
+    throw new Error(`${file}: neither JPEG nor PNG; convert it to one of them`);
+  }
   try {
-    const { width, height } = format.size(bytes);
-    if (width * height > MAX_PIXELS) {
-      throw new Error(`${width} x ${height} pixels are more than ${MAX_PIXELS / 1e6} million`);
-    }
-    return await format.decode(bytes);
+    return await work();
   } catch (error) {
-    throw new Error(`${file}: cannot be decoded: ${(error as Error).message}`, { cause: error });
+    throw new Error(`${file}: cannot be decoded: ${messageOf(error)}`, { cause: error });
   }
 }
 
-function decodePng(bytes: Uint8Array): PixelImage {
+async function decodePng(bytes: Uint8Array): Promise<PixelImage> {
   // Sixteen-bit and palette images come out as 8-bit RGBA too.
-  const { width, height, data } = PNG.sync.read(Buffer.from(bytes));
+  const { width, height, data } = PNG.sync.read(Buffer.concat(await checkPng(bytes)));
   return { width, height, data };
 }
+
+/** The codec's factory; its own types name a namespace that its package does not bring into scope. */
+type CreateDecoder = (settings: object) => Promise<{
+  /** With `turned`, applies the orientation tag (EXIF). */
+  decode(bytes: ArrayBuffer, turned: boolean): PixelImage | null;
+}>;
 
 /**
  * With mozjpeg, whose decoder is that of libjpeg-turbo, as Pillow's: other decoders round, and double
  * halved chroma, in other ways, and the pixels differ by up to 13 of 255.
  */
 async function decodeJpeg(bytes: Uint8Array): Promise<PixelImage> {
-  const [{ default: decode, init }, { default: wasmBinary }] = await Promise.all([
-    import('@jsquash/jpeg/decode'),
+  checkJpeg(bytes);
+  // Not through the package's own door, which keeps one decoder for all: each image gets its own, so
+  // that complaints go with the image, and what a failure leaves behind ends with it.
+  const [{ default: createDecoder }, { default: wasmBinary }] = await Promise.all([
+    import('@jsquash/jpeg/codec/dec/mozjpeg_dec.js'),
     import('@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm'),
   ]);
-  // A fresh instance each time: after a failure the last one is in no state to go on.
   const complaints: string[] = [];
   const printErr = (text: string) => void complaints.push(text);
-  const settings = { noInitialRun: true, wasmBinary, printErr };
-  await init(settings);
   // What is missing from a cut file it would paint grey, with no more than a complaint.
   const fail = (cause?: unknown) => new Error(complaints.join('; ') || 'damaged', { cause });
-  const image = await decode(Uint8Array.from(bytes).buffer).catch((error: unknown) => {
+  try {
+    const settings = { noInitialRun: true, wasmBinary, printErr };
+    const decoder = await (createDecoder as unknown as CreateDecoder)(settings);
+    const image = decoder.decode(Uint8Array.from(bytes).buffer, false);
+    if (!image || complaints.length > 0) throw fail();
+    return { width: image.width, height: image.height, data: image.data };
+  } catch (error) {
     throw fail(error);
-  });
-  if (complaints.length > 0) throw fail();
-  return { width: image.width, height: image.height, data: image.data };
-}
-
-/** Reads and decodes an image file. */
-export async function readImage(file: string): Promise<PixelImage> {
-  return decodeImage(await readFile(file), file);
+  }
 }

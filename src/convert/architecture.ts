@@ -84,7 +84,8 @@ function sameArchitecture(
 
 function require4d(shapes: Shapes, name: string): [number, number, number, number] {
   const shape = shapes.get(name);
-  if (shape?.length !== 4) {
+  // A dimension of 0 would let a file of no bytes claim any size in the others.
+  if (shape?.length !== 4 || shape.includes(0)) {
     throw notRevCol(`${name} is ${shape ? `[${shape.join(', ')}]` : 'missing'}`);
   }
   return shape as unknown as [number, number, number, number];

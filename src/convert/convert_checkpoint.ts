@@ -114,8 +114,12 @@ interface Plan {
   unused: string[];
 }
 
-/** Finds every weight of the model in the file, before anything is written. */
-function planOf(checkpoint: Checkpoint): Plan {
+/**
+ * Finds every weight of the model in the file, before anything is written, or built.
+ *
+ * @throws {CheckpointError} 'mismatch' when one is missing or has another shape than its neighbours
+ */
+export function planOf(checkpoint: Checkpoint): Plan {
   const { size, numClasses, prefix, ...architecture } = architectureOf(checkpoint.entries);
   if (numClasses === undefined) {
     throw new CheckpointError('mismatch', 'The file has no classifier; only classifiers convert');

@@ -9,8 +9,8 @@ export type Drawable =
  * Reads the pixels of an image, video frame or canvas at their own size, without the browser's
  * resizing, whose filter is nobody's to know.
  *
- * @throws Error where there is no canvas (Node), for an image that has not loaded, and (by the
- * browser) for images of other origins served without CORS headers
+ * @throws {Error} when there is no canvas (Node), or the image has not loaded
+ * @throws {DOMException} 'SecurityError' when it is of another origin, served without CORS headers
  */
 export function readPixels(source: Drawable): PixelImage {
   if (typeof OffscreenCanvas === 'undefined') {

@@ -15,7 +15,7 @@ export interface RgbImage extends PixelImage {
 /**
  * Drops the alpha channel, as PIL's `convert('RGB')` does: transparent pixels keep their colour.
  *
- * @throws Error when the length of `data` fits neither RGB nor RGBA
+ * @throws {Error} when the length of `data` fits neither RGB nor RGBA
  */
 export function toRgb({ width, height, data }: PixelImage): RgbImage {
   const pixels = width * height;
@@ -38,30 +38,4 @@ export function toRgb({ width, height, data }: PixelImage): RgbImage {
     rgb[to + 2] = data[from + 2] as number;
   }
   return { width, height, data: rgb };
-}
-
-/**
- * Cuts out the rectangle of `width` x `height` pixels whose top left corner is `(left, top)`.
- *
- * @throws Error when it does not lie inside the image
- */
-export function crop(
-  image: RgbImage,
-  left: number,
-  top: number,
-  width: number,
-  height: number,
-): RgbImage {
-  if (left < 0 || top < 0 || left + width > image.width || top + height > image.height) {
-    throw new Error(
-      `crop: ${width} x ${height} at (${left}, ${top}) does not lie inside ${image.width} x ` +
-        `${image.height} pixels`,
-    );
-  }
-  const data = new Uint8Array(3 * width * height);
-  for (let y = 0; y < height; y++) {
-    const start = 3 * ((top + y) * image.width + left);
-    data.set(image.data.subarray(start, start + 3 * width), 3 * width * y);
-  }
-  return { width, height, data };
 }

@@ -1,3 +1,4 @@
+/** Images to model input. */
 export { readPixels, type Drawable } from './canvas';
 export type { PixelImage, RgbImage } from './image';
 export { fitImage, preprocess, type PreprocessOptions } from './preprocess';

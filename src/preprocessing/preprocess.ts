@@ -1,8 +1,9 @@
+/** Images to model input, as the published evaluation prepares them. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/pretrained';
-import { crop, type PixelImage, type RgbImage, toRgb } from './image';
-import { resizeBicubic } from './resize_bicubic';
+import { type PixelImage, type RgbImage, toRgb } from './image';
+import { resizeBicubic, resizeRegion } from './resize_bicubic';
 
 /** How to make model input of an image. The record of a published weight set is one. */
 export interface PreprocessOptions {
@@ -30,7 +31,7 @@ function roundHalfToEven(x: number): number {
  * Resizes and cuts an image to the input size, bit for bit as `torchvision` does it with Pillow:
  * `Resize(int(256 / 224 * size), BICUBIC)` and `CenterCrop(size)`, or `Resize((height, width))`.
  *
- * @throws Error for a malformed image, and for `'center'` with an input that is not square
+ * @throws {Error} when the image is malformed, or `'center'` is to make an input that is not square
  */
 export function fitImage(image: PixelImage, options: PreprocessOptions = {}): RgbImage {
   const [height, width] = options.inputSize ?? [224, 224, 3];
@@ -47,10 +48,10 @@ export function fitImage(image: PixelImage, options: PreprocessOptions = {}): Rg
   const shortest = Math.min(rgb.width, rgb.height);
   const side = (length: number) =>
     length === shortest ? short : Math.trunc((short * length) / shortest);
-  const resized = resizeBicubic(rgb, side(rgb.width), side(rgb.height));
-  const left = roundHalfToEven((resized.width - width) / 2);
-  const top = roundHalfToEven((resized.height - height) / 2);
-  return crop(resized, left, top, width, height);
+  const [wide, tall] = [side(rgb.width), side(rgb.height)];
+  const left = roundHalfToEven((wide - width) / 2);
+  const top = roundHalfToEven((tall - height) / 2);
+  return resizeRegion(rgb, wide, tall, { left, top, width, height });
 }
 
 /**
@@ -59,7 +60,7 @@ export function fitImage(image: PixelImage, options: PreprocessOptions = {}): Rg
  *
  * @param images RGB or RGBA pixels, of any sizes; `ImageData` will do
  * @returns float32 `[images, height, width, 3]`; the caller disposes it
- * @throws Error for no image, and as `fitImage`
+ * @throws {Error} when there is no image, and as `fitImage`
  */
 export function preprocess(
   images: PixelImage | readonly PixelImage[],

@@ -8,15 +8,20 @@ const SUPPORT = 2;
 /** Fraction bits of the integer weights: 8 bits of colour and 2 of overshoot leave 22 of 32. */
 const PRECISION_BITS = 22;
 
-/** Weights of the source pixels that make up each target pixel along one axis. */
-interface Weights {
-  /** First source pixel of each target pixel. */
-  start: Int32Array;
-  /** Number of source pixels of each target pixel. */
-  count: Int32Array;
-  /** `stride` weights for each target pixel, in units of `2 ** -PRECISION_BITS`. */
-  values: Int32Array;
-  stride: number;
+/** Weights of the source pixels that make up one target pixel along one axis. */
+interface Taps {
+  /** First source pixel. */
+  first: number;
+  /** One weight for each source pixel from there, in units of `2 ** -PRECISION_BITS`. */
+  weights: Int32Array;
+}
+
+/** A rectangle of the resized image, in its pixels. */
+export interface Region {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
 }
 
 function bicubic(distance: number): number {
@@ -27,64 +32,51 @@ function bicubic(distance: number): number {
 }
 
 /** When shrinking, the filter is widened by the factor, so that every source pixel counts. */
-function bicubicWeights(from: number, to: number): Weights {
+function tapsOf(target: number, from: number, to: number): Taps {
   const scale = from / to;
   const widening = Math.max(scale, 1);
   const support = SUPPORT * widening;
-  const stride = 2 * Math.ceil(support) + 1;
-  const start = new Int32Array(to);
-  const count = new Int32Array(to);
-  const values = new Int32Array(to * stride);
-  for (let target = 0; target < to; target++) {
-    const center = (target + 0.5) * scale;
-    const first = Math.max(0, Math.trunc(center - support + 0.5));
-    const last = Math.min(from, Math.trunc(center + support + 0.5));
-    const raw: number[] = [];
-    let sum = 0;
-    for (let source = first; source < last; source++) {
-      const weight = bicubic((source - center + 0.5) * (1 / widening));
-      raw.push(weight);
-      sum += weight;
-    }
-    for (const [i, weight] of raw.entries()) {
-      const scaled = (sum === 0 ? weight : weight / sum) * 2 ** PRECISION_BITS;
-      values[target * stride + i] = Math.trunc(scaled + (scaled < 0 ? -0.5 : 0.5));
-    }
-    start[target] = first;
-    count[target] = last - first;
+  const center = (target + 0.5) * scale;
+  const first = Math.max(0, Math.trunc(center - support + 0.5));
+  const last = Math.min(from, Math.trunc(center + support + 0.5));
+  const raw = new Float64Array(last - first);
+  let sum = 0;
+  for (let i = 0; i < raw.length; i++) {
+    const weight = bicubic((first + i - center + 0.5) * (1 / widening));
+    raw[i] = weight;
+    sum += weight;
   }
-  return { start, count, values, stride };
+  const weights = Int32Array.from(raw, (weight) => {
+    const scaled = (sum === 0 ? weight : weight / sum) * 2 ** PRECISION_BITS;
+    return Math.trunc(scaled + (scaled < 0 ? -0.5 : 0.5));
+  });
+  return { first, weights };
 }
 
-/**
- * Resamples along one axis. `step` is the distance of neighbours along it, `lines` the offsets of
- * the lines to go through, for source and target.
- */
-function resample(
-  source: Uint8Array,
-  target: Uint8Array,
-  { start, count, values, stride }: Weights,
-  step: number,
-  lines: number,
-  sourceOffset: (line: number) => number,
-  targetOffset: (line: number) => number,
-): void {
-  const half = 2 ** (PRECISION_BITS - 1);
-  for (let line = 0; line < lines; line++) {
-    const from = sourceOffset(line);
-    const to = targetOffset(line);
-    for (let i = 0; i < start.length; i++) {
-      const first = from + (start[i] as number) * step;
-      const taps = count[i] as number;
-      const weights = i * stride;
-      let sum = half;
-      for (let tap = 0; tap < taps; tap++) {
-        sum += (source[first + tap * step] as number) * (values[weights + tap] as number);
+/** Product as int32: sums of these stay in the range that Pillow's have. */
+const { imul } = Math;
+const HALF = 2 ** (PRECISION_BITS - 1);
+
+function toByte(sum: number): number {
+  const value = sum >> PRECISION_BITS;
+  return value < 0 ? 0 : value > 255 ? 255 : value;
+}
+
+/** The columns of an RGB row that `taps` stand for. */
+function resampleRow(row: Uint8Array, taps: readonly Taps[]): Uint8Array {
+  const target = new Uint8Array(3 * taps.length);
+  let to = 0;
+  for (const { first, weights } of taps) {
+    for (let channel = 0; channel < 3; channel++) {
+      let sum = HALF;
+      let at = 3 * first + channel;
+      for (let tap = 0; tap < weights.length; tap++, at += 3) {
+        sum += imul(row[at] as number, weights[tap] as number);
       }
-      const value = sum >> PRECISION_BITS;
-      target[to + i * step] = value < 0 ? 0 : value > 255 ? 255 : value;
+      target[to++] = toByte(sum);
     }
   }
+  return target;
 }
 
 /**
@@ -92,30 +84,85 @@ function resample(
  * `image.resize((width, height), Image.BICUBIC)`: first along rows, then along columns, each
  * rounded to bytes.
  *
- * @throws Error when a side is not a positive integer
+ * @throws {Error} when a side is not a positive integer
  */
 export function resizeBicubic(image: RgbImage, width: number, height: number): RgbImage {
+  return resizeRegion(image, width, height, { left: 0, top: 0, width, height });
+}
+
+/**
+ * A rectangle of what `resizeBicubic` gives, without the rest: an image of one pixel by thousands
+ * becomes gigabytes when its shorter side is enlarged. Beside image and result it takes the source
+ * rows of one row of the result.
+ *
+ * @throws {Error} when a side is not a positive integer, or the region does not lie inside
+ */
+export function resizeRegion(
+  image: RgbImage,
+  width: number,
+  height: number,
+  region: Region,
+): RgbImage {
   for (const side of [width, height]) {
     if (!Number.isInteger(side) || side <= 0) {
       throw new Error(`resizeBicubic: sides must be positive integers, got ${width} x ${height}`);
     }
   }
-  let { data } = image;
-  if (width !== image.width) {
-    const rows = new Uint8Array(3 * width * image.height);
-    // A line is one channel of one row.
-    const offset = (side: number) => (line: number) => 3 * side * Math.floor(line / 3) + (line % 3);
-    const weights = bicubicWeights(image.width, width);
-    resample(data, rows, weights, 3, 3 * image.height, offset(image.width), offset(width));
-    data = rows;
+  requireInside(region, width, height);
+  const { left, top } = region;
+  const stride = 3 * region.width;
+  const data = new Uint8Array(stride * region.height);
+  const columns =
+    width === image.width
+      ? undefined
+      : Array.from({ length: region.width }, (_, i) => tapsOf(left + i, image.width, width));
+  /** The region's columns of a source row. */
+  const rowAt = (y: number): Uint8Array => {
+    const row = image.data.subarray(3 * image.width * y, 3 * image.width * (y + 1));
+    return columns ? resampleRow(row, columns) : row.subarray(3 * left, 3 * left + stride);
+  };
+  const rows = new Map<number, Uint8Array>();
+  const sums = new Int32Array(stride);
+  for (let i = 0; i < region.height; i++) {
+    if (height === image.height) {
+      data.set(rowAt(top + i), stride * i);
+      continue;
+    }
+    const taps = tapsOf(top + i, image.height, height);
+    for (const y of rows.keys()) if (y < taps.first) rows.delete(y);
+    mixRows(taps, rows, rowAt, sums, data, stride * i);
   }
-  if (height !== image.height) {
-    const columns = new Uint8Array(3 * width * height);
-    // A line is one channel of one column.
-    const offset = (line: number) => line;
-    const weights = bicubicWeights(image.height, height);
-    resample(data, columns, weights, 3 * width, 3 * width, offset, offset);
-    data = columns;
+  return { width: region.width, height: region.height, data };
+}
+
+/** Writes the row that `taps` stand for. Source rows are kept in `rows`, for neighbours share most of them. */
+function mixRows(
+  { first, weights }: Taps,
+  rows: Map<number, Uint8Array>,
+  rowAt: (y: number) => Uint8Array,
+  sums: Int32Array,
+  target: Uint8Array,
+  start: number,
+): void {
+  const stride = sums.length;
+  sums.fill(HALF);
+  for (let tap = 0; tap < weights.length; tap++) {
+    const y = first + tap;
+    const source = rows.get(y) ?? rowAt(y);
+    rows.set(y, source);
+    const weight = weights[tap] as number;
+    for (let i = 0; i < stride; i++) {
+      sums[i] = ((sums[i] as number) + imul(source[i] as number, weight)) | 0;
+    }
   }
-  return { width, height, data };
+  for (let i = 0; i < stride; i++) target[start + i] = toByte(sums[i] as number);
+}
+
+function requireInside({ left, top, width, height }: Region, whole: number, tall: number): void {
+  const numbers = [left, top, width, height];
+  const isInside = left >= 0 && top >= 0 && left + width <= whole && top + height <= tall;
+  if (isInside && numbers.every(Number.isInteger) && width > 0 && height > 0) return;
+  throw new Error(
+    `crop: ${width} x ${height} at (${left}, ${top}) does not lie inside ${whole} x ${tall} pixels`,
+  );
 }

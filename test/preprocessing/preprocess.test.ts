@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs';
 
 import { readPixels } from '../../src/preprocessing/canvas';
-import { crop, type RgbImage, toRgb } from '../../src/preprocessing/image';
+import { type RgbImage, toRgb } from '../../src/preprocessing/image';
 import { fitImage, preprocess } from '../../src/preprocessing/preprocess';
-import { resizeBicubic } from '../../src/preprocessing/resize_bicubic';
+import { resizeBicubic, resizeRegion } from '../../src/preprocessing/resize_bicubic';
 import { PRETRAINED_WEIGHTS } from '../../src/registry/pretrained';
 import pillow from './pillow.json';
 
@@ -55,6 +55,53 @@ describe('byte for byte what Pillow makes', () => {
       expect(sha256(fitImage(withAlpha(image), { inputSize: [size, size, 3] }).data)).toBe(sum);
     },
   );
+});
+
+describe('images that are long and thin', () => {
+  const GREEN = [10, 200, 30];
+  const plain = (width: number, height: number): RgbImage => ({
+    width,
+    height,
+    data: Uint8Array.from({ length: 3 * width * height }, (_, i) => GREEN[i % 3] as number),
+  });
+
+  test.each([
+    [1, 20_000],
+    [20_000, 1],
+    [1, 100_000],
+    [100_000, 1],
+    [3, 30_000],
+  ])('%i x %i of one colour keeps it, in memory of its own size', (width, height) => {
+    const image = plain(width, height);
+    const before = process.memoryUsage().arrayBuffers;
+    for (const crop of ['center', 'squash'] as const) {
+      const { data } = fitImage(image, { inputSize: [224, 224, 3], crop });
+      expect(data).toHaveLength(224 * 224 * 3);
+      expect(data.every((byte, i) => byte === GREEN[i % 3])).toBe(true);
+    }
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(200e6);
+  });
+
+  test('a region is what the whole has there', () => {
+    const image = synthetic(37, 23);
+    for (const [width, height] of [
+      [37, 23],
+      [37, 50],
+      [90, 23],
+      [11, 7],
+      [300, 5],
+      [5, 300],
+    ] as const) {
+      const whole = resizeBicubic(image, width, height);
+      const region = { left: 2, top: 1, width: width - 4, height: height - 3 };
+      const part = resizeRegion(image, width, height, region);
+      const rows = Array.from({ length: region.height }, (_, y) => {
+        const start = 3 * ((y + region.top) * width + region.left);
+        return Buffer.from(whole.data.subarray(start, start + 3 * region.width));
+      });
+      expect(Buffer.from(part.data).equals(Buffer.concat(rows))).toBe(true);
+    }
+  });
 });
 
 describe('preprocess', () => {
@@ -111,7 +158,10 @@ describe('preprocess', () => {
     expect(() => fitImage(synthetic(4, 4), { inputSize: [32, 64, 3], crop: 'center' })).toThrow(
       '32 x 64',
     );
-    expect(() => crop(synthetic(4, 4), 2, 2, 3, 1)).toThrow('does not lie inside 4 x 4');
+    const outside = { left: 2, top: 2, width: 3, height: 1 };
+    expect(() => resizeRegion(synthetic(9, 9), 4, 4, outside)).toThrow('does not lie inside 4 x 4');
+    const half = { ...outside, left: 0.5 };
+    expect(() => resizeRegion(synthetic(9, 9), 4, 4, half)).toThrow('does not lie inside 4 x 4');
     expect(() => readPixels({ width: 1, height: 1 } as OffscreenCanvas)).toThrow('OffscreenCanvas');
   });
 

@@ -1,0 +1,133 @@
+/**
+ * What a PNG file holds, looked at before it is decoded: a decoder believes a header of a few bytes,
+ * and allocates what the compressed data inflate to.
+ *
+ * PNG specification, third edition: https://www.w3.org/TR/png-3/
+ */
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createInflate } from 'node:zlib';
+
+import { requireSize } from './image_size';
+
+const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+/** Bits of a sample that each colour type allows, and its samples per pixel. */
+const COLOURS: Partial<Record<number, { depths: readonly number[]; samples: number }>> = {
+  0: { depths: [1, 2, 4, 8, 16], samples: 1 },
+  2: { depths: [8, 16], samples: 3 },
+  3: { depths: [1, 2, 4, 8], samples: 1 },
+  4: { depths: [8, 16], samples: 2 },
+  6: { depths: [8, 16], samples: 4 },
+};
+/** First column and row of the seven passes of Adam7, and their steps. */
+const ADAM7 = [
+  [0, 0, 8, 8],
+  [4, 0, 8, 8],
+  [0, 4, 4, 8],
+  [2, 0, 4, 4],
+  [0, 2, 2, 4],
+  [1, 0, 2, 2],
+  [0, 1, 1, 2],
+] as const;
+/** Bytes that may follow the last row: some writers leave a few, and decoders pass over them. */
+const SLACK = 2 ** 16;
+
+interface Header {
+  width: number;
+  height: number;
+  bitsPerPixel: number;
+  interlaced: boolean;
+}
+
+export function isPng(bytes: Uint8Array): boolean {
+  return SIGNATURE.every((byte, i) => bytes[i] === byte);
+}
+
+/**
+ * Checks a PNG file down to the length of its inflated data, in a constant amount of memory.
+ *
+ * @returns the file with nothing but what makes up its pixels. Without the rest (`tRNS` above all)
+ * decoders leave the colour of transparent pixels as it is, as Pillow's `convert('RGB')` does.
+ * @throws {Error} when it is cut short, has a second header, is larger than images may be, or holds
+ * more or fewer data than its header says
+ */
+export async function checkPng(bytes: Uint8Array): Promise<Uint8Array[]> {
+  const kept: Uint8Array[] = [bytes.subarray(0, SIGNATURE.length)];
+  const data: Uint8Array[] = [];
+  let header: Header | undefined;
+  let hasPalette = false;
+  for (let at = SIGNATURE.length, type = ''; type !== 'IEND';) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset + at, Math.min(8, bytes.length - at));
+    if (view.byteLength < 8) throw new Error('the file is cut short');
+    const length = view.getUint32(0);
+    const end = at + 12 + length;
+    if (end > bytes.length) throw new Error('the file is cut short');
+    type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+    const content = bytes.subarray(at + 8, end - 4);
+    if ((header === undefined) !== (type === 'IHDR')) {
+      throw new Error(
+        header ? 'the file has two headers' : 'the file does not begin with a header',
+      );
+    }
+    if (type === 'IHDR') header = readHeader(content);
+    if (type === 'IDAT') data.push(content);
+    if (type === 'PLTE' && (hasPalette || data.length > 0)) {
+      throw new Error('the file has two palettes, or one after its pixels');
+    }
+    hasPalette ||= type === 'PLTE';
+    if (['IHDR', 'PLTE', 'IDAT', 'IEND'].includes(type)) kept.push(bytes.subarray(at, end));
+    else if (!/^[a-z]/.test(type)) throw new Error(`the file has a chunk ${type} that is unknown`);
+    at = end;
+  }
+  if (!header || data.length === 0) throw new Error('the file holds no pixels');
+  await checkLength(data, inflatedLength(header));
+  return kept;
+}
+
+function readHeader(content: Uint8Array): Header {
+  if (content.length !== 13) throw new Error(`the header has ${content.length} bytes, not 13`);
+  const view = new DataView(content.buffer, content.byteOffset, content.length);
+  const [width, height] = [view.getUint32(0), view.getUint32(4)];
+  const [depth, type, compression, filter, interlace] = content.subarray(8) as unknown as number[];
+  const colour = COLOURS[type as number];
+  if (!colour?.depths.includes(depth as number)) {
+    throw new Error(`the header says colour type ${type} of ${depth} bits, which there is not`);
+  }
+  if (compression !== 0 || filter !== 0 || (interlace as number) > 1) {
+    throw new Error('the header names a compression, filter or interlacing that there is not');
+  }
+  requireSize(width, height);
+  const bitsPerPixel = colour.samples * (depth as number);
+  return { width, height, bitsPerPixel, interlaced: interlace === 1 };
+}
+
+/** Bytes of all rows, each with the byte that names its filter. */
+function inflatedLength({ width, height, bitsPerPixel, interlaced }: Header): number {
+  const rows = (w: number, h: number) =>
+    w === 0 ? 0 : h * (1 + Math.ceil((w * bitsPerPixel) / 8));
+  if (!interlaced) return rows(width, height);
+  const count = (size: number, first: number, step: number) =>
+    Math.max(0, Math.ceil((size - first) / step));
+  return ADAM7.reduce(
+    (sum, [x, y, dx, dy]) => sum + rows(count(width, x, dx), count(height, y, dy)),
+    0,
+  );
+}
+
+async function checkLength(data: readonly Uint8Array[], expected: number): Promise<void> {
+  let length = 0;
+  const count = async (inflated: AsyncIterable<Buffer>) => {
+    for await (const piece of inflated) {
+      length += piece.length;
+      if (length > expected + SLACK) break;
+    }
+  };
+  try {
+    await pipeline(Readable.from(data), createInflate(), count);
+  } catch (error) {
+    // Leaving the loop early makes the pipeline fail, too.
+    if (length <= expected + SLACK) throw error;
+  }
+  if (length > expected + SLACK) throw new Error('it holds more data than its header says');
+  if (length < expected) throw new Error('it holds fewer data than its header says');
+}
