@@ -232,6 +232,57 @@ describeGoldens('classify', () => {
     expect(best?.name).toBeUndefined();
   });
 
+  test('a file of no bytes that claims a giant model is refused before one is built', async () => {
+    // Dimensions of 0 make room for any other.
+    const shapes: Record<string, number[]> = {
+      'stem.0.weight': [60_000, 3, 4, 0],
+      'cls.classifier.1.bias': [0],
+      'cls.classifier.1.weight': [100_000, 0],
+    };
+    for (const level of [0, 1, 2, 3]) shapes[`subnet0.alpha${level}`] = [0, 60_000, 1, 1];
+    const header = Object.fromEntries(
+      Object.entries(shapes).map(([name, shape]) => [
+        name,
+        { dtype: 'F32', shape, data_offsets: [0, 0] },
+      ]),
+    );
+    const json = Buffer.from(JSON.stringify(header));
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(json.length));
+    fs.writeFileSync(at('giant.safetensors'), Buffer.concat([length, json]));
+    const before = tf.memory().numBytes;
+    const image = write('good.png', 'png');
+    const error = await cliError('classify', image, '-w', at('giant.safetensors'), ...size);
+    expect(error).toContain('not those of a RevCol');
+    expect(tf.memory().numBytes).toBe(before);
+  });
+
+  test('weights whose shapes do not fit each other are refused before a model is built', async () => {
+    const { tensors } = readGolden('plain.weights.safetensors');
+    const entries = [...tensors].map(([name, { shape, data }]) => {
+      const wide = name === 'cls.classifier.1.bias';
+      return [name, wide ? [5000] : shape, wide ? new Float32Array(5000) : data] as const;
+    });
+    let end = 0;
+    const header = Object.fromEntries(
+      entries.map(([name, shape, data]) => {
+        const start = end;
+        end += data.byteLength;
+        return [name, { dtype: 'F32', shape, data_offsets: [start, end] }];
+      }),
+    );
+    const json = Buffer.from(JSON.stringify(header));
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(json.length));
+    const bytes = entries.map(([, , data]) =>
+      Buffer.from(data.buffer, data.byteOffset, data.byteLength),
+    );
+    fs.writeFileSync(at('wide.safetensors'), Buffer.concat([length, json, ...bytes]));
+    const image = write('good.png', 'png');
+    const error = await cliError('classify', image, '-w', at('wide.safetensors'), ...size);
+    expect(error).toContain('cls.classifier.1.weight');
+  });
+
   test('bad files', async () => {
     const weights = golden('plain.pth');
     const good = write('good.png', 'png');
