@@ -1,4 +1,5 @@
 /** `tfjs-revcol convert`: a checkpoint to a tfjs model or to safetensors. */
+import { readdir, stat } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 
 import { convertCheckpoint } from '../convert/convert_checkpoint';
@@ -20,7 +21,12 @@ interface ConvertCommandOptions extends DownloadOptions {
   dtype: WeightDType;
   key?: string;
   inputSize?: number;
+  force?: boolean;
 }
+
+/** Endings of files that are written by others; a folder of such a name would be a misunderstanding. */
+const OTHER_FORMATS =
+  /\.(?:pth?|ckpt|bin|npz|onnx|h5|hdf5|keras|pb|tflite|json|zip|tar|t?gz|gguf|safetensor)$/i;
 
 export function addConvertCommand(program: Command, terminal: Terminal): void {
   const command = program
@@ -40,7 +46,8 @@ export function addConvertCommand(program: Command, terminal: Terminal): void {
         .default('float32'),
     )
     .addOption(inputSizeOption())
-    .option('-k, --key <key>', 'part of the file to take, e.g. state_dict_ema');
+    .option('-k, --key <key>', 'part of the file to take, e.g. state_dict_ema')
+    .option('-f, --force', 'replace an existing .safetensors file');
   addDownloadOptions(command)
     .addHelpText(
       'after',
@@ -55,6 +62,7 @@ Examples:
       if (format === 'safetensors' && options.dtype !== 'float32') {
         throw new Error(`--dtype ${options.dtype} is for tfjs; safetensors are written as float32`);
       }
+      await requireFree(to, format, options);
       const weights = await findWeights(from, options, terminal);
       await interruptible(async (signal) => {
         const checkpoint = await openCheckpoint(weights.source, { key: options.key, signal });
@@ -67,6 +75,31 @@ Examples:
         }
       });
     });
+}
+
+/** Looks at the output before the work: a download may take minutes. */
+async function requireFree(
+  to: string,
+  format: 'tfjs' | 'safetensors',
+  { to: asked, force }: ConvertCommandOptions,
+): Promise<void> {
+  const ending = asked === undefined ? OTHER_FORMATS.exec(to)?.[0] : undefined;
+  if (ending !== undefined) {
+    throw new Error(
+      `${to}: nothing is written as ${ending}; give a file ending in .safetensors, or a folder ` +
+        '(--to tfjs for a folder of this very name)',
+    );
+  }
+  const found = await stat(to).catch(() => undefined);
+  if (!found) return;
+  if (format === 'safetensors') {
+    if (!found.isFile()) throw new Error(`${to} is there and no file; choose another name`);
+    if (!force) throw new Error(`${to} exists; --force replaces it`);
+  } else if (!found.isDirectory()) {
+    throw new Error(`${to} exists and is no folder; choose another name`);
+  } else if ((await readdir(to)).length > 0) {
+    throw new Error(`folder ${to} is not empty; choose another or empty it`);
+  }
 }
 
 async function toTfjs(

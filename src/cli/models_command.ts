@@ -26,7 +26,7 @@ Examples:
   $ tfjs-revcol models revcol_tiny.in1k --json`,
     )
     .action((filter: string | undefined, options: ModelsOptions) => {
-      const records = listModels({ filter, pretrained: options.pretrained });
+      const records = matching(filter, options.pretrained);
       if (records.length === 0) {
         throw new Error(`no model matches '${filter}'; tfjs-revcol models lists all of them`);
       }
@@ -34,6 +34,13 @@ Examples:
         options.json ? `${JSON.stringify(records, null, 2)}\n` : `${asTable(records)}\n`,
       );
     });
+}
+
+/** A size by its plain name brings its weights: `revcol_tiny` finds `revcol_tiny.in1k`, too. */
+function matching(filter: string | undefined, pretrained: boolean | undefined): ModelRecord[] {
+  const records = listModels({ filter, pretrained });
+  if (filter === undefined || /[*?.]/.test(filter)) return records;
+  return [...records, ...listModels({ filter: `${filter}.*`, pretrained })];
 }
 
 function asTable(records: readonly ModelRecord[]): string {

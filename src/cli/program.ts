@@ -9,6 +9,7 @@ import { addConvertCommand } from './convert_command';
 import { addInspectCommand } from './inspect_command';
 import { addModelsCommand } from './models_command';
 import { PROCESS_TERMINAL, type Terminal } from './terminal';
+import { harmless } from './text';
 
 /** Builds the program; `run` is how to use it. */
 export function createProgram(terminal: Terminal): Command {
@@ -49,13 +50,19 @@ export async function run(
   args: readonly string[],
   terminal: Terminal = PROCESS_TERMINAL,
 ): Promise<number> {
+  // Names come from files that others made.
+  const safe: Terminal = {
+    ...terminal,
+    out: (text) => terminal.out(harmless(text)),
+    error: (text) => terminal.error(harmless(text)),
+  };
   try {
-    await createProgram(terminal).parseAsync([...args], { from: 'user' });
+    await createProgram(safe).parseAsync([...args], { from: 'user' });
     return 0;
   } catch (error) {
     // commander has said what was wrong, or printed the help or version that was asked for.
     if (error instanceof CommanderError) return error.exitCode;
-    terminal.error(`tfjs-revcol: ${(error as Error).message}\n`);
+    safe.error(`tfjs-revcol: ${(error as Error).message}\n`);
     return 1;
   }
 }

@@ -79,6 +79,35 @@ describe('models', () => {
   });
 });
 
+test('a size finds its weights', async () => {
+  const names = (
+    JSON.parse(await cliOut('models', 'revcol_tiny', '--json')) as { name: string }[]
+  ).map(({ name }) => name);
+  expect(names).toEqual(['revcol_tiny', 'revcol_tiny.in1k']);
+});
+
+test('what a file is called cannot steer the terminal', async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'revcol-cli-'));
+  try {
+    const name = 'w\x1b]0;owned\x07\x1b[2J\x9b1A\u202e';
+    const header = { [name]: { dtype: 'F32', shape: [0], data_offsets: [0, 0] } };
+    const json = Buffer.from(JSON.stringify(header));
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(json.length));
+    const file = path.join(folder, 'evil.safetensors');
+    fs.writeFileSync(file, Buffer.concat([length, json]));
+    const text = await cliOut('inspect', file);
+    expect(text).toContain('w\\u001b]0;owned\\u0007\\u001b[2J\\u009b1A\\u202e');
+    const summary = JSON.parse(await cliOut('inspect', file, '--json')) as {
+      tensors: { name: string }[];
+    };
+    expect(summary.tensors[0]?.name).toBe(name);
+    expect(await cliError('inspect', `${file}\x1b[2J`)).toContain('\\u001b[2J');
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+});
+
 describeGoldens('inspect', () => {
   test('shows every tensor and which model it is', async () => {
     const { tensors } = readGolden('supervised.weights.safetensors');

@@ -127,6 +127,31 @@ describeGoldens('convert', () => {
     expect(fs.readdirSync(folder)).toEqual([]);
   });
 
+  test('a file is replaced only with --force, and that is said before anything is read', async () => {
+    const precious = at('precious.safetensors');
+    fs.writeFileSync(precious, 'data');
+    expect(await cliError('convert', at('none.pth'), precious)).toContain('--force replaces it');
+    expect(await cliError('convert', golden('plain.pth'), precious)).toContain('exists');
+    expect(fs.readFileSync(precious, 'utf8')).toBe('data');
+    await cliOut('convert', golden('plain.pth'), precious, '--force');
+    expect(readGolden(precious).tensors.size).toBe(288);
+    expect(await cliError('convert', at('none.pth'), folder)).toContain('is not empty');
+    expect(await cliError('convert', at('none.pth'), precious, '--to', 'tfjs')).toContain(
+      'is no folder',
+    );
+  });
+
+  test.each(['.onnx', '.pt', '.h5', '.json', '.bin'])('no %s is written', async (ending) => {
+    const to = at(`model${ending}`);
+    expect(await cliError('convert', golden('plain.pth'), to)).toContain(`written as ${ending}`);
+    expect(fs.readdirSync(folder)).toEqual([]);
+  });
+
+  test('a dot in the name of a folder is no ending', async () => {
+    await cliOut('convert', golden('plain.pth'), at('revcol_tiny.in1k'));
+    expect(fs.readdirSync(at('revcol_tiny.in1k'))).toContain('model.json');
+  });
+
   test('what is there already is not overwritten by a model', async () => {
     fs.mkdirSync(at('model'));
     fs.writeFileSync(at('model/precious'), 'data');
