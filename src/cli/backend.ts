@@ -1,5 +1,6 @@
 /** Which tfjs backend the command line computes on. */
 import * as tf from '@tensorflow/tfjs-core';
+
 /** Backends by name, the fastest first, and the packages that bring them. `--backend` takes these. */
 const PACKAGES = {
   tensorflow: ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'],
@@ -21,7 +22,7 @@ const importPackage: Import = (specifier) => import(specifier);
  * Loads and activates a backend: the named one, else the fastest that is installed.
  *
  * @returns its name
- * @throws Error that says what to install, and what is wrong with a backend that is installed
+ * @throws {Error} when none starts; it says what to install, and what is wrong with those installed
  */
 export async function activateBackend(
   wanted?: BackendName,

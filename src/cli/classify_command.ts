@@ -5,6 +5,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import type { Command } from 'commander';
 
 import '../registry/register';
+import { shownUrl } from '../common/url';
 import { architectureOf } from '../convert/architecture';
 import { planOf } from '../convert/convert_checkpoint';
 import { createModel } from '../models/create_model';
@@ -84,7 +85,8 @@ async function loadModel(
   const checkpoint = await openCheckpoint(source, { key });
   const layout = await (async () => {
     const { numClasses } = architectureOf(checkpoint.entries);
-    if (numClasses === undefined) throw new Error(`${source} has no classifier`);
+    if (numClasses === undefined)
+      throw new Error(`${/^https?:/.test(source) ? shownUrl(source) : source} has no classifier`);
     // Every shape is compared with the others before a model of such shapes is allocated.
     return planOf(checkpoint).layout;
   })().finally(() => checkpoint.close());

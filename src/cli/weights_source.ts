@@ -22,7 +22,8 @@ export interface WeightsSource {
 /**
  * Finds the weights; those named by the registry are downloaded (once).
  *
- * @throws Error when it is neither a file, nor a URL, nor a known name; DownloadError
+ * @throws {Error} when it is neither a file, nor a URL, nor a known name
+ * @throws {DownloadError} as `fetchPretrained`
  */
 export async function findWeights(
   given: string,
