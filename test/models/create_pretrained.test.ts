@@ -84,7 +84,7 @@ describeGoldens('createModel with pretrained: true', () => {
       model.dispose();
     });
     expect(progress.at(-1)).toBe(1);
-    expect(fs.readdirSync(cacheDir)).toEqual(['revcol_large_22k.pth']);
+    expect(fs.readdirSync(cacheDir)).toEqual(['revcol_large_22k.pth', 'revcol_large_22k.pth.note']);
     await server.close();
     const model = await createModel(UNCHECKED, asked);
     const [logits] = outputs(model, 'supervised_many_classes');
