@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs-core';
-
+/** Tells tfjs what the package brings: layer classes, and kernels that its backends lack. */
+import { registerOwnClasses } from '../layers/base/own_classes';
 import { ConvNextBlock } from '../layers/columns/convnext_block';
 import { RevColHead } from '../layers/columns/head';
 import { RevColImageDecoder } from '../layers/columns/image_decoder';
@@ -21,9 +21,7 @@ import { installGradients } from '../ops/kernels/gradients';
 import { registerTensorflowKernels } from '../ops/kernels/tensorflow/index';
 import { installWasmKernels } from '../ops/kernels/wasm/index';
 
-const PACKAGE = 'tfjs-revcol';
-
-for (const layer of [
+registerOwnClasses({
   ConvNextBlock,
   LevelFusion,
   RevColStem,
@@ -42,9 +40,7 @@ for (const layer of [
   PatchEmbedding,
   PaddingMask,
   TranslationDecoder,
-]) {
-  tf.serialization.registerClass(layer, PACKAGE);
-}
+});
 
 registerTensorflowKernels();
 installWasmKernels();

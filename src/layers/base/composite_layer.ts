@@ -1,36 +1,71 @@
+/** The base of all layers: weights from specs, sublayers, and what of them is trained. */
 import type * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
-import { freezePaths, frozenPaths, type LayerWithParts } from './frozen_parts';
+import {
+  applyPaths,
+  changedPaths,
+  type LayerWithParts,
+  normalPaths,
+  type PartTree,
+  partTree,
+} from './frozen_parts';
 import { withNameScope } from './name_scope';
+import { kindOf } from './own_classes';
+import { onModelTrainable, onTrainable } from './trainable_switch';
 import type { WeightSpec } from './weight_specs';
 
 type Layer = tfl.layers.Layer;
 
-/** Arguments of layers that hold layers. */
-export type CompositeArgs = ConstructorParameters<typeof tfl.layers.Layer>[0] & {
+/** Arguments of every layer. */
+export type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0] & {
   /**
-   * Parts that are not trained, by path: `'stem'`, `'column-0'`, `'column-2/level-0/block-1'`. A saved
-   * model holds what was frozen by setting `trainable` here as well. Default: none.
+   * Parts that are not trained, by path: `'stem'`, `'column-0'`, `'column-2/level-0/block-1'`, down
+   * to a layer of a nested model, or to a single weight. A saved model holds what was frozen by
+   * setting `trainable` here as well. Default: none.
    */
   frozen?: string[];
+  /**
+   * Parts that are trained although their template is frozen, by path. A saved model holds what was
+   * unfrozen here. Default: none.
+   */
+  unfrozen?: string[];
 };
 
 /**
  * A layer with weights from specs and with sublayers. tfjs does not look for the weights of
  * sublayers (tfjs issue 8253), so everything that concerns weights is passed on here, in the way of
  * its `Bidirectional` wrapper.
+ *
+ * Whether a variable's own flag `trainable` is set always follows from the layers that it is in, and
+ * from the model: `optimizer.minimize` goes by those flags alone.
  */
 export abstract class CompositeLayer extends tfl.layers.Layer implements LayerWithParts {
   /** In the order in which their weights are listed. Set once, in `build`. */
   protected sublayers: Layer[] = [];
   private sublayerPaths: string[] = [];
+  private readonly specNames = new Map<tfl.LayerVariable, string>();
   private fastInit = false;
   private readonly frozen: readonly string[];
+  private readonly unfrozen: readonly string[];
+  /** What was trained when the layer had just been built. */
+  private asBuilt: PartTree | null = null;
+  /** Whether the model that this layer is in is trained. */
+  private modelTrainable = true;
+  private enclosing: CompositeLayer | null = null;
 
-  constructor(args: CompositeArgs = {}) {
+  constructor(args: LayerArgs = {}) {
     super(args);
     this.frozen = args.frozen ?? [];
+    this.unfrozen = args.unfrozen ?? [];
+    this.listenToModel();
+  }
+
+  private listenToModel(): void {
+    onModelTrainable(this._trainableWeights, (trainable) => {
+      this.modelTrainable = trainable;
+      this.setVariableFlags();
+    });
   }
 
   /** The layers in it, with the paths that their weights' names have. Once built. */
@@ -38,10 +73,32 @@ export abstract class CompositeLayer extends tfl.layers.Layer implements LayerWi
     return this.sublayers.map((layer, i) => [this.sublayerPaths[i] as string, layer]);
   }
 
+  /** The weights that belong to no sublayer, with their names within this layer. Once built. */
+  get namedWeights(): (readonly [name: string, weight: tfl.LayerVariable])[] {
+    return [...this.specNames].map(([weight, name]) => [name, weight]);
+  }
+
   override getConfig(): tf.serialization.ConfigDict {
-    const frozen = this.built ? frozenPaths(this) : [...this.frozen];
+    const config = { ...super.getConfig(), trainable: this.isTrained };
+    const { frozen, unfrozen } = this.asBuilt
+      ? changedPaths(this.asBuilt)
+      : { frozen: normalPaths(this.frozen), unfrozen: normalPaths(this.unfrozen) };
     // A layer that is frozen as a whole says so by itself.
-    return { ...super.getConfig(), ...(frozen.length > 0 && this.trainable ? { frozen } : {}) };
+    if (!this.isTrained) return config;
+    return {
+      ...config,
+      ...(frozen.length > 0 ? { frozen } : {}),
+      ...(unfrozen.length > 0 ? { unfrozen } : {}),
+    };
+  }
+
+  /** Whether neither this layer nor the model that it is in is frozen. */
+  protected get isTrained(): boolean {
+    return this.trainable_ && this.modelTrainable;
+  }
+
+  private get isTrainedWithin(): boolean {
+    return this.isTrained && (this.enclosing?.isTrainedWithin ?? true);
   }
 
   override get trainable(): boolean {
@@ -49,25 +106,41 @@ export abstract class CompositeLayer extends tfl.layers.Layer implements LayerWi
   }
 
   override set trainable(value: boolean) {
-    super.trainable = value;
+    this.trainable_ = value;
+    for (const weight of [...this._trainableWeights]) weight.trainable = value;
     // The base constructor assigns before fields exist.
     for (const layer of (this.sublayers as Layer[] | undefined) ?? []) layer.trainable = value;
+    this.setVariableFlags();
+  }
+
+  /** Makes the variables' own flags say which of them are trained. */
+  protected setVariableFlags(): void {
+    const trained = new Set(this.isTrainedWithin ? this.trainableWeights : []);
+    for (const weight of this.weights) weight['val'].trainable = trained.has(weight);
   }
 
   override get trainableWeights(): tfl.LayerVariable[] {
-    if (!this.trainable) return [];
-    return [...super.trainableWeights, ...this.sublayers.flatMap((s) => s.trainableWeights)];
+    if (!this.isTrained) return [];
+    return [
+      ...this._trainableWeights.filter((w) => w.trainable),
+      ...this.sublayers.flatMap((s) => s.trainableWeights),
+    ];
   }
 
   override set trainableWeights(weights: tfl.LayerVariable[]) {
     super.trainableWeights = weights;
+    this.listenToModel();
   }
 
   override get nonTrainableWeights(): tfl.LayerVariable[] {
-    const below = this.trainable
-      ? this.sublayers.flatMap((s) => s.nonTrainableWeights)
-      : this.sublayers.flatMap((s) => s.weights);
-    return [...super.nonTrainableWeights, ...below];
+    const { isTrained } = this;
+    // What the base class does not count because it does not know of the model.
+    const held = this.trainable_ && !isTrained ? this._trainableWeights : [];
+    return [
+      ...held.filter((w) => w.trainable),
+      ...super.nonTrainableWeights,
+      ...this.sublayers.flatMap((s) => (isTrained ? s.nonTrainableWeights : s.weights)),
+    ];
   }
 
   override set nonTrainableWeights(weights: tfl.LayerVariable[]) {
@@ -85,21 +158,30 @@ export abstract class CompositeLayer extends tfl.layers.Layer implements LayerWi
   }
 
   /**
-   * Runs the body of `build`; when it throws, frees the weights made so far and forgets them, so
-   * that the layer can still be applied to another input.
+   * Runs the body of `build` and takes care of everything around it. When it throws, frees the
+   * weights made so far and forgets them, so that the layer can still be applied to another input.
    */
   protected buildOrUndo(body: () => void): void {
+    const { trainable } = this;
     try {
       body();
-      freezePaths(this.getClassName(), this, this.frozen);
+      this.asBuilt = partTree(this);
+      const { frozen, unfrozen } = this;
+      applyPaths(kindOf(this), this.asBuilt, { frozen, unfrozen });
     } catch (error) {
       for (const weight of new Set(this.weights)) weight.dispose();
       this.sublayers = [];
       this.sublayerPaths = [];
       this.trainableWeights = [];
       this.nonTrainableWeights = [];
+      (this as unknown as { _addedWeightNames: string[] })._addedWeightNames = [];
+      this.specNames.clear();
+      this.asBuilt = null;
       throw error;
     }
+    if (trainable) this.setVariableFlags();
+    else this.trainable = false;
+    this.built = true;
   }
 
   /**
@@ -112,18 +194,15 @@ export abstract class CompositeLayer extends tfl.layers.Layer implements LayerWi
     trainable = true,
     stddev = 0.02,
   ): tfl.LayerVariable[] {
-    return specs.map(({ name, shape, init }) =>
-      this.addWeight(
-        name,
-        shape,
-        'float32',
+    return specs.map(({ name, shape, init }) => {
+      const initializer =
         init === 'truncatedNormal'
           ? tfl.initializers.truncatedNormal({ stddev })
-          : tfl.initializers.constant({ value: init }),
-        undefined,
-        trainable,
-      ),
-    );
+          : tfl.initializers.constant({ value: init });
+      const weight = this.addWeight(name, shape, 'float32', initializer, undefined, trainable);
+      this.specNames.set(weight, name);
+      return weight;
+    });
   }
 
   /**
@@ -139,6 +218,8 @@ export abstract class CompositeLayer extends tfl.layers.Layer implements LayerWi
     // Listed first: when its build throws, what it has made by then is freed with all the rest.
     this.sublayers.push(layer);
     this.sublayerPaths.push(path);
+    if (layer instanceof CompositeLayer) layer.enclosing = this;
+    else onTrainable(layer, () => this.setVariableFlags());
     withNameScope(path, () => {
       if (!layer.built) layer.build(inputShape);
       layer.built = true;

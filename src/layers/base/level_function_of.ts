@@ -2,10 +2,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { show } from '../../common/arguments';
+import { notingReads } from '../../ops/engine/engine';
 import { AutodiffFunction } from '../../ops/reversible/autodiff_function';
 import type { LevelContext, LevelFunction } from '../../ops/reversible/level_function';
 import { survivalMask } from '../../ops/stochastic_depth';
 import { variablesOf } from './composite_layer';
+import { kindOf } from './own_classes';
 
 type Layer = tfl.layers.Layer;
 
@@ -40,6 +42,11 @@ function isDifferentiated(layer: Layer): layer is DifferentiatedLayer {
 /** What a column asks of a function. */
 export interface LevelFunctionOptions {
   /**
+   * Whether the layer may read no trainable variables but its own weights, because no others would
+   * get a gradient. Default false.
+   */
+  listed?: boolean;
+  /**
    * Stochastic depth of a block that does not do it by itself, in [0, 1): a dropped sample passes
    * the block unchanged, a kept one has its residual scaled by `1 / (1 - dropRate)`. Default 0.
    */
@@ -57,19 +64,53 @@ export interface LevelFunctionOptions {
 export function levelFunctionOf(
   layer: Layer,
   trainable: boolean,
-  { dropRate = 0, shapeFor = (input) => input }: LevelFunctionOptions = {},
+  { dropRate = 0, shapeFor = (input) => input, listed = false }: LevelFunctionOptions = {},
 ): LevelFunction {
-  const wanted = trainable && layer.trainable;
-  if (isDifferentiated(layer)) return layer.levelFunction(wanted, dropRate);
+  const trained = trainable && layer.trainable ? layer.trainableWeights : [];
+  if (isDifferentiated(layer)) return layer.levelFunction(trained.length > 0, dropRate);
+  const weights = variablesOf(trained);
+  const state = variablesOf(layer.nonTrainableWeights);
+  const known = trainable && layer.trainable && listed ? new Set([...weights, ...state]) : null;
   return new AutodiffFunction(
     layer.name,
     (inputs, context) => {
-      const output = run(layer, inputs, context);
+      const output = readingOnly(known, layer, () => run(layer, inputs, context));
       checkShape(layer, output, shapeFor((inputs[0] as tf.Tensor).shape));
       return residualDropped(inputs, output, dropRate, context);
     },
-    wanted ? variablesOf(layer.trainableWeights) : [],
-    variablesOf(layer.nonTrainableWeights),
+    weights,
+    state,
+  );
+}
+
+/** Whether `levelFunctionOf` differentiates a layer by tfjs, for want of a function of its own. */
+export function runsByAutodiff(layer: Layer): boolean {
+  return !isDifferentiated(layer);
+}
+
+/**
+ * Runs a layer and looks at which trainable variables it reads.
+ *
+ * @param known those that the gradient is given for; null: any will do
+ * @throws {Error} when it reads others, which would not be trained
+ */
+function readingOnly(
+  known: ReadonlySet<tf.Variable> | null,
+  layer: Layer,
+  fn: () => tf.Tensor,
+): tf.Tensor {
+  if (!known) return fn();
+  const others = new Set<string>();
+  const output = notingReads(fn, (v) => {
+    if (v.trainable && !known.has(v)) others.add(v.name);
+  });
+  if (others.size === 0) return output;
+  throw new Error(
+    `${kindOf(layer)} ${layer.name}: computes with variables that are not among its weights: ` +
+      `${[...others].join(', ')}. With backprop 'reversible' they would never be trained, nor are ` +
+      `they saved. tfjs does not find the weights of a layer within a layer: let trainableWeights ` +
+      `and nonTrainableWeights of ${kindOf(layer)} list them, or set trainable = false on what is ` +
+      `not to be trained`,
   );
 }
 
@@ -79,7 +120,9 @@ function run(layer: Layer, inputs: tf.Tensor[], context: LevelContext): tf.Tenso
   const result = layer.apply(inputs.length === 1 ? (inputs[0] as tf.Tensor) : inputs, kwargs);
   const outputs = (Array.isArray(result) ? result : [result]) as tf.Tensor[];
   if (outputs.length !== 1) {
-    throw new Error(`${layer.name}: gives ${outputs.length} tensors; a block or fusion gives one`);
+    throw new Error(
+      `${kindOf(layer)} ${layer.name}: gives ${outputs.length} tensors; a block or fusion gives one`,
+    );
   }
   return outputs[0] as tf.Tensor;
 }
@@ -88,7 +131,7 @@ function run(layer: Layer, inputs: tf.Tensor[], context: LevelContext): tf.Tenso
 function checkShape(layer: Layer, output: tf.Tensor, expected: number[]): void {
   if (tf.util.arraysEqual(output.shape, expected)) return;
   throw new Error(
-    `${layer.getClassName()} ${layer.name} gives ${show(output.shape)}; expected ${show(expected)}. ` +
+    `${kindOf(layer)} ${layer.name}: gives ${show(output.shape)}; expected ${show(expected)}. ` +
       `A block or fusion must give the shape of its level`,
   );
 }

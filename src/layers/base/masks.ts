@@ -1,3 +1,4 @@
+/** Masks of sequences: which of several is meant, whether it fits, and keeping tfjs from making more. */
 import type * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
@@ -13,9 +14,14 @@ export function withoutMaskMetadata(layer: tfl.layers.Layer): void {
   (layer as unknown as { setMaskMetadata: () => void }).setMaskMetadata = () => undefined;
 }
 
-/** The first of one or several masks. */
+/** The first of one or several masks: that of the first input. */
 export function firstMask(mask: SequenceKwargs['mask']): tf.Tensor | undefined {
   return (Array.isArray(mask) ? mask[0] : mask) ?? undefined;
+}
+
+/** The mask of the second input, where a caller gives masks as a list. */
+export function secondMask(mask: SequenceKwargs['mask']): tf.Tensor | undefined {
+  return (Array.isArray(mask) ? mask[1] : undefined) ?? undefined;
 }
 
 /**

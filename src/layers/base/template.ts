@@ -1,10 +1,14 @@
-import * as tf from '@tensorflow/tfjs-core';
+/** Templates: layers that a user gives as a pattern, of which fresh copies are made. */
+import type * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
+
+import { rememberTrainable } from './frozen_parts';
+import { classOf, isRegistered, type LayerClass, nameClass, type SavedClass } from './own_classes';
+
 type Layer = tfl.layers.Layer;
 
 /** A layer in its serialized form, as tfjs writes nested layers. */
-export interface SerializedLayer {
-  className: string;
+export interface SerializedLayer extends SavedClass {
   config: tf.serialization.ConfigDict;
 }
 
@@ -13,31 +17,39 @@ export type LayerOrConfig = Layer | SerializedLayer;
 
 /** Serializes a template layer. */
 export function serializeLayer(layer: Layer): SerializedLayer {
-  return { className: layer.getClassName(), config: layer.getConfig() };
+  return { ...nameClass(layer), config: layer.getConfig() };
 }
 
 /**
  * Makes a fresh layer with the template's configuration and a name of its own.
  *
- * @throws when the template's class is not registered with tfjs, or is a model without an input
+ * @param owner class name for the messages
+ * @throws {Error} when the template's class is not registered with tfjs, or is a model without an
+ *   input
  */
-export function instantiate(template: LayerOrConfig, name: string): Layer {
-  const { className, config } =
-    template instanceof tfl.layers.Layer ? serializeLayer(template) : template;
-  const entry = tf.serialization.SerializationMap.getMap().classNameMap[className];
-  if (entry == null) {
+export function instantiate(owner: string, template: LayerOrConfig, name: string): Layer {
+  const given = template instanceof tfl.layers.Layer ? template : null;
+  const { className, registered, config } = given
+    ? serializeLayer(given)
+    : (template as SerializedLayer);
+  // Of a layer itself the class is known; a name may mean another class by now.
+  const cls = given
+    ? (given.constructor as LayerClass)
+    : classOf({ className, registered }, config);
+  if (!cls || !isRegistered(cls)) {
+    const wanted = registered && registered.name !== className ? ` (as '${registered.name}')` : '';
     throw new Error(
-      `RevColBackbone: the class '${className}' of a template is not registered; call ` +
+      `${owner}: the class '${className}' of a template is not registered${wanted}; call ` +
         `tf.serialization.registerClass(${className}) once before building or loading the model`,
     );
   }
-  const [cls, fromConfig] = entry;
   const named = { ...config };
   // A nested model keeps its batch input shape; a plain layer must not fix one.
   delete named.batchInputShape;
   if (!Array.isArray(named.layers)) named.name = name;
-  const layer = fromConfig(cls, named) as Layer;
+  const layer = cls.fromConfig(cls, named) as Layer;
   if (layer instanceof tfl.LayersModel) finishModel(layer);
+  rememberTrainable(layer);
   return layer;
 }
 

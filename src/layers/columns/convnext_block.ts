@@ -5,11 +5,10 @@ import { requireInteger, requireRate, show } from '../../common/arguments';
 import { ConvNextFunction, type ConvNextWeights } from '../../ops/blocks/convnext';
 import { drawSeed } from '../../ops/engine/random';
 import type { LevelFunction } from '../../ops/reversible/level_function';
-import { CompositeLayer, variablesOf } from '../base/composite_layer';
+import { CompositeLayer, type LayerArgs, variablesOf } from '../base/composite_layer';
+import { toTensors } from '../base/inputs';
 import type { DifferentiatedLayer } from '../base/level_function_of';
 import { blockSpecs, EXPANSION, LAYER_SCALE_INIT } from '../base/weight_specs';
-
-type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
 
 /** Arguments of `ConvNextBlock`. */
 export type ConvNextBlockArgs = LayerArgs & {
@@ -60,8 +59,8 @@ export class ConvNextBlock extends CompositeLayer implements DifferentiatedLayer
           `with known channels. For other inputs give the backbone a block of your own`,
       );
     }
-    this.addSpecs(blockSpecs(channels, this.kernelSize, this.expansion, this.layerScaleInit));
-    this.built = true;
+    const specs = blockSpecs(channels, this.kernelSize, this.expansion, this.layerScaleInit);
+    this.buildOrUndo(() => void this.addSpecs(specs));
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape | tfl.Shape[] {
@@ -99,7 +98,7 @@ export class ConvNextBlock extends CompositeLayer implements DifferentiatedLayer
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: { training?: boolean }): tf.Tensor {
-    const x = (Array.isArray(inputs) ? inputs[0] : inputs) as tf.Tensor;
+    const x = toTensors(inputs)[0] as tf.Tensor;
     const context = { training: kwargs.training ?? false, seed: drawSeed() };
     return tf.tidy(() => this.levelFunction(this.trainable).forward([x], context));
   }

@@ -5,13 +5,12 @@ import { requireInteger, show } from '../../common/arguments';
 import { layerNorm } from '../../ops/layer_norm';
 import { linear } from '../../ops/linear';
 import { maskedMean } from '../../ops/sequence_pooling';
-import { CompositeLayer, type FourVariables, variablesOf } from '../base/composite_layer';
+import { type FourVariables, type LayerArgs, variablesOf } from '../base/composite_layer';
 import { toTensors } from '../base/inputs';
-import { firstMask, fittingMask, withoutMaskMetadata } from '../base/masks';
+import { firstMask, fittingMask } from '../base/masks';
 import { type SequenceKwargs } from '../base/sequence_call';
+import { SequenceLayer } from '../base/sequence_layer';
 import { headSpecs } from '../base/weight_specs';
-
-type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
 
 /** Arguments of `RevColHead`. */
 export type RevColHeadArgs = LayerArgs & {
@@ -25,7 +24,7 @@ export type RevColHeadArgs = LayerArgs & {
  *
  * Input: `[batch, ..., channels]`, float32. Output: logits `[batch, units]`.
  */
-export class RevColHead extends CompositeLayer {
+export class RevColHead extends SequenceLayer {
   static className = 'RevColHead';
 
   private readonly units: number;
@@ -34,8 +33,6 @@ export class RevColHead extends CompositeLayer {
     super(args);
     this.units = args.units;
     requireInteger('RevColHead', 'units', this.units, 1);
-    this.supportsMasking = true;
-    withoutMaskMetadata(this);
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
@@ -46,8 +43,7 @@ export class RevColHead extends CompositeLayer {
         `RevColHead: input shape ${show(shape)}; expected [batch, ..., channels] with known channels`,
       );
     }
-    this.addSpecs(headSpecs(channels, this.units));
-    this.built = true;
+    this.buildOrUndo(() => void this.addSpecs(headSpecs(channels, this.units)));
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {

@@ -7,11 +7,15 @@ import { layerNorm } from '../../ops/layer_norm';
 import { linear } from '../../ops/linear';
 import { unpatch } from '../../ops/patch_conv';
 import { resizeBilinear } from '../../ops/resize_bilinear';
-import { CompositeLayer, type FourVariables, variablesOf } from '../base/composite_layer';
+import {
+  CompositeLayer,
+  type FourVariables,
+  type LayerArgs,
+  variablesOf,
+} from '../base/composite_layer';
+import { toTensors } from '../base/inputs';
 import { decoderNormSpecs, pixelSpecs, projectionSpecs } from '../base/weight_specs';
 import { ConvNextBlock } from './convnext_block';
-
-type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
 
 /** Arguments of `RevColImageDecoder`. */
 export type RevColImageDecoderArgs = LayerArgs & {
@@ -101,7 +105,6 @@ export class RevColImageDecoder extends CompositeLayer {
         this.addSublayer(block, `block_${i}`, [null, null, null, width]);
       });
     });
-    this.built = true;
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
@@ -112,7 +115,7 @@ export class RevColImageDecoder extends CompositeLayer {
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: { training?: boolean }): tf.Tensor {
-    const x = (Array.isArray(inputs) ? inputs[0] : inputs) as tf.Tensor;
+    const x = toTensors(inputs)[0] as tf.Tensor;
     return tf.tidy(() => {
       const variables = variablesOf(this._trainableWeights);
       const [kernel, bias] = variables.slice(-2) as [tf.Variable, tf.Variable];

@@ -5,12 +5,10 @@ import { requireInteger, show } from '../../common/arguments';
 import { FusionFunction, type PathWeights } from '../../ops/blocks/fusion';
 import { drawSeed } from '../../ops/engine/random';
 import type { LevelFunction } from '../../ops/reversible/level_function';
-import { CompositeLayer, variablesOf } from '../base/composite_layer';
-import { toShapes } from '../base/inputs';
+import { CompositeLayer, type LayerArgs, variablesOf } from '../base/composite_layer';
+import { toShapes, toTensors } from '../base/inputs';
 import type { DifferentiatedLayer } from '../base/level_function_of';
 import { pathSpecs, type WeightSpec } from '../base/weight_specs';
-
-type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
 
 /** Arguments of `LevelFusion`. */
 export type LevelFusionArgs = LayerArgs & {
@@ -91,13 +89,15 @@ export class LevelFusion extends CompositeLayer implements DifferentiatedLayer {
       this.addSpecs(specs);
     };
     const from = channels[0] as number;
-    this.paths.length = 0;
-    if (this.level === 0) this.paths.push(null);
-    else add(pathSpecs('down', isotropic ? [from, filters] : [DOWN, DOWN, from, filters], filters));
-    channels.slice(1).forEach((c, i) => {
-      add(pathSpecs(i === 0 ? 'up' : 'top', [c, filters], filters));
+    const down = isotropic ? [from, filters] : [DOWN, DOWN, from, filters];
+    this.buildOrUndo(() => {
+      this.paths.length = 0;
+      if (this.level === 0) this.paths.push(null);
+      else add(pathSpecs('down', down, filters));
+      channels.slice(1).forEach((c, i) => {
+        add(pathSpecs(i === 0 ? 'up' : 'top', [c, filters], filters));
+      });
     });
-    this.built = true;
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
@@ -128,7 +128,7 @@ export class LevelFusion extends CompositeLayer implements DifferentiatedLayer {
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: { training?: boolean }): tf.Tensor {
-    const operands = Array.isArray(inputs) ? inputs : [inputs];
+    const operands = toTensors(inputs);
     const context = { training: kwargs.training ?? false, seed: drawSeed() };
     return tf.tidy(() => this.levelFunction(this.trainable).forward(operands, context));
   }

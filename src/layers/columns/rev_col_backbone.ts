@@ -4,16 +4,18 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { requireInteger, show } from '../../common/arguments';
 import { tidyAll } from '../../ops/engine/tensors';
 import type { AnchorSpacing } from '../../ops/reversible/anchors';
-import { runColumns } from '../../ops/reversible/backbone';
+import { runColumns, type RunOptions } from '../../ops/reversible/backbone';
 import {
   measureReconstruction,
   type ReconstructionError,
 } from '../../ops/reversible/reconstruction';
-import { type CompositeArgs, CompositeLayer, renameBelow } from '../base/composite_layer';
+import { type LayerArgs, renameBelow } from '../base/composite_layer';
+import { rememberTrainable } from '../base/frozen_parts';
 import { toTensors } from '../base/inputs';
 import { isCausal } from '../base/level_function_of';
-import { firstMask, fittingMask, withoutMaskMetadata } from '../base/masks';
+import { firstMask, fittingMask } from '../base/masks';
 import { checkCache, type SequenceKwargs } from '../base/sequence_call';
+import { SequenceLayer } from '../base/sequence_layer';
 import { instantiate, type LayerOrConfig, serializeTemplate } from '../base/template';
 import { type BackboneOutput, outputColumns, requireOutput } from './backbone_output';
 import { requireSpacing } from './column_arguments';
@@ -24,6 +26,7 @@ import {
   serializeOptions,
   usedLevels,
 } from './column_options';
+import { runFirst } from './first_run';
 import { levelShapes } from './level_shapes';
 import { ReversibleColumn } from './reversible_column';
 import { RevColStem } from './stem';
@@ -32,7 +35,7 @@ type Layer = tfl.layers.Layer;
 const OWNER = 'RevColBackbone';
 
 /** Arguments of `RevColBackbone`. */
-export type RevColBackboneArgs = CompositeArgs &
+export type RevColBackboneArgs = LayerArgs &
   ColumnOptions & {
     /** Number of columns, from 1. Default 4. */
     columns?: number;
@@ -73,7 +76,7 @@ export type RevColBackboneArgs = CompositeArgs &
  *   layers.revColHead({ units: 10 }),
  * ] });
  */
-export class RevColBackbone extends CompositeLayer {
+export class RevColBackbone extends SequenceLayer {
   static className = 'RevColBackbone';
 
   private readonly options: ResolvedOptions;
@@ -101,8 +104,6 @@ export class RevColBackbone extends CompositeLayer {
     requireOutput(OWNER, this.outputMode, this.columns);
     requireSpacing(OWNER, this.anchorEvery);
     this.stemLayer = this.makeStem();
-    this.supportsMasking = true;
-    withoutMaskMetadata(this);
   }
 
   /** Columns whose top level leaves the backbone. */
@@ -111,12 +112,14 @@ export class RevColBackbone extends CompositeLayer {
   }
 
   private makeStem(): Layer {
-    if (this.stemTemplate != null) return instantiate(this.stemTemplate, 'stem');
-    return new RevColStem({
+    if (this.stemTemplate != null) return instantiate(OWNER, this.stemTemplate, 'stem');
+    const stem = new RevColStem({
       name: 'stem',
       filters: this.options.channels[0] as number,
       patchSize: this.patchSize,
     });
+    rememberTrainable(stem);
+    return stem;
   }
 
   /** A stem in place of one whose weights went with a build that failed. */
@@ -141,8 +144,6 @@ export class RevColBackbone extends CompositeLayer {
         renameBelow(scope.replace(/\/column_0$/, ''), 'stem', this.stemLayer.weights);
       }
     });
-    if (!this.trainable) this.trainable = false;
-    this.built = true;
   }
 
   private checkedStemShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
@@ -231,7 +232,7 @@ export class RevColBackbone extends CompositeLayer {
       const columns = this.outputColumns;
       // Only sequences have masks; tfjs may hand an image the mask of another branch of the model.
       const mask = stem.rank === 3 ? this.stemMask(x, firstMask(kwargs.mask)) : undefined;
-      const { last, tapped } = runColumns(this.columnPlans(), stem, {
+      const options: RunOptions = {
         backprop: this.options.backprop,
         training,
         anchorEvery: this.anchorEvery,
@@ -239,7 +240,11 @@ export class RevColBackbone extends CompositeLayer {
         mask: fittingMask(OWNER, stem, mask),
         caches: cache,
         usesLevels: usedLevels(top, this.outputMode !== 'pyramid'),
-      });
+      };
+      const run = () => runColumns(this.columnPlans(), stem, options);
+      const functions = this.columnLayers.flatMap((c) => c.functionLayers);
+      if (runFirst(functions, options, run)) this.setVariableFlags();
+      const { last, tapped } = run();
       if (this.outputMode === 'pyramid') return last;
       const outputs = columns.map(
         (c, i) => (c < this.columns - 1 ? tapped[i] : last[top]) as tf.Tensor,
@@ -249,7 +254,7 @@ export class RevColBackbone extends CompositeLayer {
   }
 
   private columnPlans() {
-    return this.columnLayers.map((c) => c.column(this.trainable));
+    return this.columnLayers.map((c) => c.column(this.isTrained));
   }
 
   /**

@@ -4,19 +4,16 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { requireOneOf, show } from '../../common/arguments';
 import { drawSeed } from '../../ops/engine/random';
 import { clampAlphas, namedAlphas } from '../../ops/reversible/alpha';
-import { runColumns } from '../../ops/reversible/backbone';
+import { runColumns, type RunOptions } from '../../ops/reversible/backbone';
 import { type Column, columnInverse, operands } from '../../ops/reversible/column';
 import type { Level } from '../../ops/reversible/level';
-import {
-  type CompositeArgs,
-  CompositeLayer,
-  renameBelow,
-  variablesOf,
-} from '../base/composite_layer';
+import { type LayerArgs, renameBelow, variablesOf } from '../base/composite_layer';
 import { toShapes, toTensors } from '../base/inputs';
 import { levelFunctionOf } from '../base/level_function_of';
-import { firstMask, fittingMask, withoutMaskMetadata } from '../base/masks';
+import { firstMask, fittingMask } from '../base/masks';
+import { kindOf } from '../base/own_classes';
 import { type SequenceKwargs } from '../base/sequence_call';
+import { SequenceLayer } from '../base/sequence_layer';
 import { instantiate, templateOf } from '../base/template';
 import { alphaSpec } from '../base/weight_specs';
 import {
@@ -28,13 +25,15 @@ import {
   usedLevels,
 } from './column_options';
 import { ConvNextBlock } from './convnext_block';
+import { runFirst } from './first_run';
 import { LevelFusion } from './level_fusion';
 import { levelShapes, sameShape, shapeAbove } from './level_shapes';
 
 type Layer = tfl.layers.Layer;
+const OWNER = 'ReversibleColumn';
 
 /** Arguments of `ReversibleColumn`. */
-export type ReversibleColumnArgs = CompositeArgs &
+export type ReversibleColumnArgs = LayerArgs &
   ColumnOptions & {
     /** `'pyramid'` (default): all levels; `'last'`: the top level alone. */
     output?: 'pyramid' | 'last';
@@ -51,7 +50,7 @@ export type ReversibleColumnArgs = CompositeArgs &
  * On its own it keeps no activations but its outputs; only a `RevColBackbone` frees those of the
  * columns between as well.
  */
-export class ReversibleColumn extends CompositeLayer {
+export class ReversibleColumn extends SequenceLayer {
   static className = 'ReversibleColumn';
 
   private readonly options: ResolvedOptions;
@@ -62,11 +61,9 @@ export class ReversibleColumn extends CompositeLayer {
 
   constructor(args: ReversibleColumnArgs = {}) {
     super(args);
-    this.options = resolveOptions('ReversibleColumn', args);
+    this.options = resolveOptions(OWNER, args);
     this.outputMode = args.output ?? 'pyramid';
-    requireOneOf('ReversibleColumn', 'output', this.outputMode, ['pyramid', 'last']);
-    this.supportsMasking = true;
-    withoutMaskMetadata(this);
+    requireOneOf(OWNER, 'output', this.outputMode, ['pyramid', 'last']);
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
@@ -75,7 +72,7 @@ export class ReversibleColumn extends CompositeLayer {
     const levels = channels.length;
     if (shapes.length !== 1 && shapes.length !== levels + 1) {
       throw new Error(
-        `ReversibleColumn: ${shapes.length} inputs given; expected the stem's output alone (first ` +
+        `${OWNER}: ${shapes.length} inputs given; expected the stem's output alone (first ` +
           `column), or it and the previous column's ${levels} levels`,
       );
     }
@@ -84,7 +81,7 @@ export class ReversibleColumn extends CompositeLayer {
     shapes.slice(1).forEach((shape, l) => {
       if (sameShape(shape, expected[l] as tfl.Shape)) return;
       throw new Error(
-        `ReversibleColumn: level ${l} of the previous column is ${show(shape)}; expected ` +
+        `${OWNER}: level ${l} of the previous column is ${show(shape)}; expected ` +
           `${show(expected[l])}`,
       );
     });
@@ -93,7 +90,6 @@ export class ReversibleColumn extends CompositeLayer {
         o.from === 'stem' ? (shapes[0] as tfl.Shape) : (expected[o.level] as tfl.Shape),
       );
     this.buildOrUndo(() => this.buildLevels(expected, operandShape));
-    this.built = true;
   }
 
   private buildLevels(expected: tfl.Shape[], operandShape: (level: number) => tfl.Shape[]): void {
@@ -118,7 +114,7 @@ export class ReversibleColumn extends CompositeLayer {
     const { channels } = this.options;
     const isotropic = this.options.isotropic ?? stem.length !== 4;
     return levelShapes(
-      'ReversibleColumn',
+      OWNER,
       stem,
       { channels, isotropic },
       `input ${show(stem)} with ${channels.length} levels leaves no pixel at the top; give at ` +
@@ -143,11 +139,11 @@ export class ReversibleColumn extends CompositeLayer {
       });
       return this.addSublayer(layer, path, unwrap(operandShapes));
     }
-    const layer = instantiate(template, path);
+    const layer = instantiate(OWNER, template, path);
     const declared = layer.inputSpec?.length ?? operandShapes.length;
     if (declared > operandShapes.length) {
       throw new Error(
-        `ReversibleColumn: fusion ${layer.getClassName()} declares ${declared} inputs, but the walk ` +
+        `${OWNER}: fusion ${kindOf(layer)} declares ${declared} inputs, but the walk ` +
           `back knows ${operandShapes.length} at level ${level}: lower, of this column, and upper, ` +
           `of the previous one. The previous column's own level is what it recovers, so a fusion ` +
           `cannot read it; write one that takes [lower, upper]`,
@@ -160,7 +156,7 @@ export class ReversibleColumn extends CompositeLayer {
     const path = `level_${level}/block_${index}`;
     const template = templateOf(this.options.block, level);
     if (template != null) {
-      return this.addUserLayer(instantiate(template, path), path, [shape], shape, 'block');
+      return this.addUserLayer(instantiate(OWNER, template, path), path, [shape], shape, 'block');
     }
     const layer = new ConvNextBlock({ name: path, kernelSize: this.options.kernelSize, dropRate });
     return this.addSublayer(layer, path, shape);
@@ -178,7 +174,7 @@ export class ReversibleColumn extends CompositeLayer {
     const output = layer.computeOutputShape(unwrap(inputs));
     if (Array.isArray(output[0]) || !sameShape(output as tfl.Shape, expected)) {
       throw new Error(
-        `ReversibleColumn: ${role} ${layer.getClassName()} turns ${show(inputs)} into ` +
+        `${OWNER}: ${role} ${kindOf(layer)} turns ${show(inputs)} into ` +
           `${show(output)}; expected ${show(expected)}. A ${role} must give the shape of its level`,
       );
     }
@@ -190,28 +186,36 @@ export class ReversibleColumn extends CompositeLayer {
     return this.levelLayers.flatMap(({ fusion, blocks }) => [fusion, ...blocks]);
   }
 
+  /** @deprecated Since 0.2.0: the former name of `functionLayers`. */
+  get stageLayers(): Layer[] {
+    return this.functionLayers;
+  }
+
   /**
    * The column as the reversible walk sees it, with what is trainable now.
    *
    * @param trainable false when an enclosing layer is frozen
    */
   column(trainable = true): Column {
-    const wanted = trainable && this.trainable;
-    const { channels, isotropic, dropPathRate, depths } = this.options;
+    const wanted = trainable && this.isTrained;
+    const { channels, isotropic, dropPathRate, depths, backprop } = this.options;
     const rates = dropRates(dropPathRate, depths);
+    const listed = backprop === 'reversible';
     const levels = this.levelLayers.map(({ fusion, blocks }, l): Level => {
       const shapeFor = (lower: number[]) => shapeAbove(lower, l, channels[l] as number, isotropic);
       return {
         functions: [
-          levelFunctionOf(fusion, wanted, { shapeFor }),
-          ...blocks.map((b, i) => levelFunctionOf(b, wanted, { dropRate: rates[l]?.[i] ?? 0 })),
+          levelFunctionOf(fusion, wanted, { shapeFor, listed }),
+          ...blocks.map((b, i) =>
+            levelFunctionOf(b, wanted, { dropRate: rates[l]?.[i] ?? 0, listed }),
+          ),
         ],
       };
     });
     return {
       levels,
       alphas: variablesOf(this.alphas),
-      alphaTrainable: wanted,
+      alphaTrainable: wanted && this.alphas.some((alpha) => alpha.trainable),
       topFusion: this.options.topFusion,
     };
   }
@@ -227,13 +231,13 @@ export class ReversibleColumn extends CompositeLayer {
     const levels = this.options.channels.length;
     if (!this.built || this.isFirst) {
       throw new Error(
-        `ReversibleColumn: ${this.name} has no previous column to recover; call inverse on a column ` +
+        `${OWNER}: ${this.name} has no previous column to recover; call inverse on a column ` +
           `that was applied to [stem, ...previous levels]`,
       );
     }
     if (inputs.length !== levels + 1) {
       throw new Error(
-        `ReversibleColumn: inverse got ${inputs.length} tensors; expected the stem's output and ` +
+        `${OWNER}: inverse got ${inputs.length} tensors; expected the stem's output and ` +
           `${levels} levels`,
       );
     }
@@ -262,15 +266,18 @@ export class ReversibleColumn extends CompositeLayer {
     const mask = stem.rank === 3 ? firstMask(kwargs.mask) : undefined;
     return tf.tidy(() => {
       const top = this.options.channels.length - 1;
-      const { last } = runColumns([this.column()], stem, {
+      const options: RunOptions = {
         backprop: this.options.backprop,
         training: kwargs.training ?? false,
         anchorEvery: 'auto',
         taps: [],
-        mask: fittingMask('ReversibleColumn', stem, mask),
+        mask: fittingMask(OWNER, stem, mask),
         previous: this.isFirst ? undefined : previous,
         usesLevels: usedLevels(top, this.outputMode === 'last'),
-      });
+      };
+      const run = () => runColumns([this.column()], stem, options);
+      if (runFirst(this.functionLayers, options, run)) this.setVariableFlags();
+      const { last } = run();
       return this.outputMode === 'last' ? (last[top] as tf.Tensor) : last;
     });
   }

@@ -5,10 +5,14 @@ import { requireInteger, show } from '../../common/arguments';
 import { layerNorm } from '../../ops/layer_norm';
 import { linear } from '../../ops/linear';
 import { patchConv } from '../../ops/patch_conv';
-import { CompositeLayer, type FourVariables, variablesOf } from '../base/composite_layer';
+import {
+  CompositeLayer,
+  type FourVariables,
+  type LayerArgs,
+  variablesOf,
+} from '../base/composite_layer';
+import { toTensors } from '../base/inputs';
 import { stemSpecs } from '../base/weight_specs';
-
-type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
 
 /** Arguments of `RevColStem`. */
 export type RevColStemArgs = LayerArgs & {
@@ -48,10 +52,8 @@ export class RevColStem extends CompositeLayer {
       );
     }
     const { patchSize: p, filters } = this;
-    this.addSpecs(
-      stemSpecs(shape.length === 4 ? [p, p, channels, filters] : [channels, filters], filters),
-    );
-    this.built = true;
+    const kernel = shape.length === 4 ? [p, p, channels, filters] : [channels, filters];
+    this.buildOrUndo(() => void this.addSpecs(stemSpecs(kernel, filters)));
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
@@ -63,7 +65,7 @@ export class RevColStem extends CompositeLayer {
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
-    const x = (Array.isArray(inputs) ? inputs[0] : inputs) as tf.Tensor;
+    const x = toTensors(inputs)[0] as tf.Tensor;
     const [kernel, bias, gamma, beta] = variablesOf(this._trainableWeights) as FourVariables;
     return tf.tidy(() => {
       const project = x.rank === 4 ? patchConv : linear;

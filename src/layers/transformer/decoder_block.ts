@@ -4,10 +4,11 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { show } from '../../common/arguments';
 import { decoderBlock, type DecoderParts } from '../../ops/blocks/decoder';
 import { drawSeed } from '../../ops/engine/random';
-import { CompositeLayer, variablesOf } from '../base/composite_layer';
+import { type LayerArgs, variablesOf } from '../base/composite_layer';
 import { sequenceWidth, toShapes, toTensors } from '../base/inputs';
-import { firstMask, fittingMask, withoutMaskMetadata } from '../base/masks';
+import { firstMask, fittingMask, secondMask } from '../base/masks';
 import { checkCache, type SequenceKwargs } from '../base/sequence_call';
+import { SequenceLayer } from '../base/sequence_layer';
 import {
   blockAttention,
   blockAttentionConfig,
@@ -25,7 +26,6 @@ import {
   toNormWeights,
 } from './specs';
 
-type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
 const OWNER = 'TransformerDecoderBlock';
 
 /** Arguments of `TransformerDecoderBlock`. `useCausalMask` is true by default. */
@@ -44,7 +44,7 @@ export type TransformerDecoderBlockArgs = LayerArgs & TransformerBlockOptions;
  *   when the width does not divide by the heads and no keyDim is given, or when the number of inputs
  *   is not that of the first call
  */
-export class TransformerDecoderBlock extends CompositeLayer {
+export class TransformerDecoderBlock extends SequenceLayer {
   static className = 'RevColTransformerDecoderBlock';
 
   private readonly options: ResolvedBlockOptions;
@@ -54,8 +54,6 @@ export class TransformerDecoderBlock extends CompositeLayer {
   constructor(args: TransformerDecoderBlockArgs) {
     super(args);
     this.options = resolveBlockOptions(OWNER, args, true);
-    this.supportsMasking = true;
-    withoutMaskMetadata(this);
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
@@ -71,35 +69,24 @@ export class TransformerDecoderBlock extends CompositeLayer {
     const layout = blockAttention(OWNER, this.options, width);
     const cross = blockAttention(OWNER, this.options, width, memoryWidth);
     const { intermediateDim, initializerRange } = this.options;
-    this.addSpecs(
-      [
-        ...normSpecs('self_attention_norm', width),
-        ...attentionSpecs('self_attention/', layout),
-        ...(this.hasMemory
-          ? [
-              ...normSpecs('cross_attention_norm', width),
-              ...attentionSpecs('cross_attention/', cross),
-            ]
-          : []),
-        ...normSpecs('feedforward_norm', width),
-        ...mlpSpecs('feedforward/', width, intermediateDim ?? 4 * width),
-      ],
-      true,
-      initializerRange,
-    );
+    const specs = [
+      ...normSpecs('self_attention_norm', width),
+      ...attentionSpecs('self_attention/', layout),
+      ...(this.hasMemory
+        ? [
+            ...normSpecs('cross_attention_norm', width),
+            ...attentionSpecs('cross_attention/', cross),
+          ]
+        : []),
+      ...normSpecs('feedforward_norm', width),
+      ...mlpSpecs('feedforward/', width, intermediateDim ?? 4 * width),
+    ];
+    this.buildOrUndo(() => void this.addSpecs(specs, true, initializerRange));
     this.layout = layout;
-    this.built = true;
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
     return toShapes(inputShape)[0] as tfl.Shape;
-  }
-
-  override computeMask(
-    _inputs: tf.Tensor | tf.Tensor[],
-    mask?: tf.Tensor | tf.Tensor[],
-  ): tf.Tensor {
-    return firstMask(mask) as tf.Tensor;
   }
 
   private parts(): DecoderParts {
@@ -138,7 +125,7 @@ export class TransformerDecoderBlock extends CompositeLayer {
     const mask = fittingMask(OWNER, x, firstMask(kwargs.mask));
     const tokens = memory && {
       tokens: memory,
-      mask: fittingMask(OWNER, memory, memoryMask ?? secondMask(kwargs)),
+      mask: fittingMask(OWNER, memory, memoryMask ?? secondMask(kwargs.mask)),
     };
     const context = { training, seed: drawSeed(), mask, caches: cache };
     return tf.tidy(() => decoderBlock(x, tokens ?? null, this.parts(), context));
@@ -147,9 +134,4 @@ export class TransformerDecoderBlock extends CompositeLayer {
   override getConfig() {
     return { ...super.getConfig(), ...this.options };
   }
-}
-
-/** The mask of the memory, where a caller gives masks as a list. */
-function secondMask({ mask }: SequenceKwargs): tf.Tensor | undefined {
-  return (Array.isArray(mask) ? mask[1] : undefined) ?? undefined;
 }

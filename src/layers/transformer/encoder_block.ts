@@ -8,11 +8,12 @@ import { ResidualFunction } from '../../ops/blocks/residual';
 import { SelfAttentionFunction } from '../../ops/blocks/self_attention';
 import { drawSeed } from '../../ops/engine/random';
 import type { LevelFunction } from '../../ops/reversible/level_function';
-import { CompositeLayer, variablesOf } from '../base/composite_layer';
+import { type LayerArgs, variablesOf } from '../base/composite_layer';
 import { sequenceWidth, toTensors } from '../base/inputs';
 import type { DifferentiatedLayer } from '../base/level_function_of';
-import { firstMask, fittingMask, withoutMaskMetadata } from '../base/masks';
+import { firstMask, fittingMask } from '../base/masks';
 import { checkCache, type SequenceKwargs } from '../base/sequence_call';
+import { SequenceLayer } from '../base/sequence_layer';
 import {
   blockAttention,
   blockAttentionConfig,
@@ -30,7 +31,6 @@ import {
   toNormWeights,
 } from './specs';
 
-type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
 const OWNER = 'TransformerEncoderBlock';
 
 /** Arguments of `TransformerEncoderBlock`. */
@@ -52,7 +52,7 @@ export type TransformerEncoderBlockArgs = LayerArgs &
  * @throws when an argument is out of range, when the input is of another rank or of unknown width,
  *   or when the width does not divide by the heads and no keyDim is given
  */
-export class TransformerEncoderBlock extends CompositeLayer implements DifferentiatedLayer {
+export class TransformerEncoderBlock extends SequenceLayer implements DifferentiatedLayer {
   static className = 'RevColTransformerEncoderBlock';
 
   private readonly options: ResolvedBlockOptions;
@@ -64,26 +64,20 @@ export class TransformerEncoderBlock extends CompositeLayer implements Different
     this.options = resolveBlockOptions(OWNER, args, false);
     this.dropRate = args.dropRate ?? 0;
     requireRate(OWNER, 'dropRate', this.dropRate);
-    this.supportsMasking = true;
-    withoutMaskMetadata(this);
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
     const width = sequenceWidth(OWNER, inputShape as tfl.Shape);
     const { intermediateDim, initializerRange } = this.options;
     const layout = blockAttention(OWNER, this.options, width);
-    this.addSpecs(
-      [
-        ...normSpecs('attention_norm', width),
-        ...attentionSpecs('attention/', layout),
-        ...normSpecs('feedforward_norm', width),
-        ...mlpSpecs('feedforward/', width, intermediateDim ?? 4 * width),
-      ],
-      true,
-      initializerRange,
-    );
+    const specs = [
+      ...normSpecs('attention_norm', width),
+      ...attentionSpecs('attention/', layout),
+      ...normSpecs('feedforward_norm', width),
+      ...mlpSpecs('feedforward/', width, intermediateDim ?? 4 * width),
+    ];
+    this.buildOrUndo(() => void this.addSpecs(specs, true, initializerRange));
     this.layout = layout;
-    this.built = true;
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape | tfl.Shape[] {
@@ -123,13 +117,6 @@ export class TransformerEncoderBlock extends CompositeLayer implements Different
             [mlp, mlpNorm],
           ];
     return new ResidualFunction(branches, { dropout, dropRate: Math.max(dropRate, this.dropRate) });
-  }
-
-  override computeMask(
-    _inputs: tf.Tensor | tf.Tensor[],
-    mask?: tf.Tensor | tf.Tensor[],
-  ): tf.Tensor {
-    return firstMask(mask) as tf.Tensor;
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: SequenceKwargs = {}): tf.Tensor {

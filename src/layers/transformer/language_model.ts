@@ -5,16 +5,16 @@ import { show } from '../../common/arguments';
 import { layerNorm } from '../../ops/layer_norm';
 import { rowProducts } from '../../ops/row_products';
 import { lastToken } from '../../ops/sequence_pooling';
-import { CompositeLayer, variablesOf } from '../base/composite_layer';
-import { withoutMaskMetadata } from '../base/masks';
+import { type LayerArgs, variablesOf } from '../base/composite_layer';
+import { kindOf } from '../base/own_classes';
 import { type SequenceKwargs } from '../base/sequence_call';
+import { SequenceLayer } from '../base/sequence_layer';
 import { instantiate, type LayerOrConfig, serializeTemplate } from '../base/template';
 import { RevColBackbone } from '../columns/rev_col_backbone';
 import { normSpecs } from './specs';
 import { TokenEmbedding } from './token_embedding';
 import { TokenHead } from './token_head';
 
-type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
 const OWNER = 'RevColLanguageModel';
 
 /** Arguments of `RevColLanguageModel`. */
@@ -42,7 +42,7 @@ export type RevColLanguageModelArgs = LayerArgs & {
  * @throws when the backbone's stem is no `TokenEmbedding`, when it gives more than one output, or
  *   when embeddings of another width than the top level are to be tied
  */
-export class RevColLanguageModel extends CompositeLayer {
+export class RevColLanguageModel extends SequenceLayer {
   static className = 'RevColLanguageModel';
 
   private readonly template: LayerOrConfig;
@@ -55,17 +55,15 @@ export class RevColLanguageModel extends CompositeLayer {
     this.template = args.backbone;
     this.tied = args.tieEmbeddings ?? true;
     this.backbone = this.makeBackbone();
-    this.supportsMasking = true;
-    withoutMaskMetadata(this);
   }
 
   private makeBackbone(): RevColBackbone {
-    const layer = instantiate(this.template, 'backbone');
+    const layer = instantiate(OWNER, this.template, 'backbone');
     const isBackbone = layer instanceof RevColBackbone;
     if (isBackbone && layer.stem instanceof TokenEmbedding) return layer;
     throw new Error(
-      `${OWNER}: backbone is a ${layer.getClassName()}` +
-        (isBackbone ? ` with a ${layer.stem.getClassName()} as its stem` : '') +
+      `${OWNER}: backbone is a ${kindOf(layer)}` +
+        (isBackbone ? ` with a ${kindOf(layer.stem)} as its stem` : '') +
         `; expected layers.revColBackbone({ stem: layers.tokenEmbedding(...), ... })`,
     );
   }
@@ -95,8 +93,6 @@ export class RevColLanguageModel extends CompositeLayer {
         this.addSublayer(this.head, 'head', features);
       }
     });
-    if (!this.trainable) this.trainable = false;
-    this.built = true;
   }
 
   private featureShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {

@@ -4,13 +4,13 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { requireInteger, requireOneOf, requireRate, show } from '../../common/arguments';
 import { attend, type AttentionConfig } from '../../ops/attention/multi_head';
 import { drawSeed } from '../../ops/engine/random';
-import { CompositeLayer, variablesOf } from '../base/composite_layer';
+import { type LayerArgs, variablesOf } from '../base/composite_layer';
 import { sequenceWidth, toShapes, toTensors } from '../base/inputs';
-import { firstMask, fittingMask, withoutMaskMetadata } from '../base/masks';
+import { firstMask, fittingMask, secondMask } from '../base/masks';
 import { checkCache, type SequenceKwargs } from '../base/sequence_call';
+import { SequenceLayer } from '../base/sequence_layer';
 import { attentionSpecs, toAttentionWeights } from './specs';
 
-type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
 const OWNER = 'MultiHeadAttention';
 
 /** Arguments of `MultiHeadAttention`; names as in Keras's layer of that name. */
@@ -69,7 +69,7 @@ export function checkAttentionArgs(
  *
  * @throws when an argument is out of range or an input has another rank or an unknown width
  */
-export class MultiHeadAttention extends CompositeLayer {
+export class MultiHeadAttention extends SequenceLayer {
   static className = 'RevColMultiHeadAttention';
 
   private readonly config: AttentionConfig & { valueDim: number; cosine: boolean };
@@ -90,8 +90,6 @@ export class MultiHeadAttention extends CompositeLayer {
       dropRate: args.dropout ?? 0,
     };
     this.initializerRange = args.initializerRange ?? 0.02;
-    this.supportsMasking = true;
-    withoutMaskMetadata(this);
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
@@ -106,19 +104,12 @@ export class MultiHeadAttention extends CompositeLayer {
       sequenceWidth(OWNER, (shapes[i] ?? shapes[Math.min(1, shapes.length - 1)]) as tfl.Shape),
     ) as [number, number, number];
     const layout = { ...this.config, width, valueWidth, memoryWidth };
-    this.addSpecs(attentionSpecs('', layout), true, this.initializerRange);
-    this.built = true;
+    const specs = attentionSpecs('', layout);
+    this.buildOrUndo(() => void this.addSpecs(specs, true, this.initializerRange));
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
     return toShapes(inputShape)[0] as tfl.Shape;
-  }
-
-  override computeMask(
-    _inputs: tf.Tensor | tf.Tensor[],
-    mask?: tf.Tensor | tf.Tensor[],
-  ): tf.Tensor | tf.Tensor[] {
-    return firstMask(mask) as tf.Tensor;
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: MultiHeadAttentionKwargs = {}): tf.Tensor {
@@ -165,11 +156,6 @@ export class MultiHeadAttention extends CompositeLayer {
       initializerRange: this.initializerRange,
     };
   }
-}
-
-/** The mask of the second of several inputs, where a caller gives masks as a list. */
-function secondMask(mask: SequenceKwargs['mask']): tf.Tensor | undefined {
-  return (Array.isArray(mask) ? mask[1] : undefined) ?? undefined;
 }
 
 function checkAttentionMask(mask: tf.Tensor | undefined, x: tf.Tensor, memory: tf.Tensor): void {

@@ -4,11 +4,11 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { requireInteger, show } from '../../common/arguments';
 import { addPositions } from '../../ops/embedding';
 import { patchConv } from '../../ops/patch_conv';
-import { CompositeLayer, variablesOf } from '../base/composite_layer';
+import { CompositeLayer, type LayerArgs, variablesOf } from '../base/composite_layer';
 import { toTensors } from '../base/inputs';
 import { withoutMaskMetadata } from '../base/masks';
+import type { WeightSpec } from '../base/weight_specs';
 
-type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
 const OWNER = 'PatchEmbedding';
 
 /** Arguments of `PatchEmbedding`. */
@@ -59,16 +59,13 @@ export class PatchEmbedding extends CompositeLayer {
     const shape = inputShape as tfl.Shape;
     const { patchSize: p, filters } = this;
     const patches = this.patches(shape);
-    this.addSpecs([
-      {
-        name: 'projection/kernel',
-        shape: [p, p, shape[3] as number, filters],
-        init: 'truncatedNormal',
-      },
+    const kernel = [p, p, shape[3] as number, filters];
+    const specs: WeightSpec[] = [
+      { name: 'projection/kernel', shape: kernel, init: 'truncatedNormal' },
       { name: 'projection/bias', shape: [filters], init: 0 },
       { name: 'position_embeddings', shape: [patches, filters], init: 'truncatedNormal' },
-    ]);
-    this.built = true;
+    ];
+    this.buildOrUndo(() => void this.addSpecs(specs));
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {

@@ -3,11 +3,10 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireInteger, show } from '../../common/arguments';
 import { addPositions, sinusoidalPositions } from '../../ops/embedding';
-import { CompositeLayer, variablesOf } from '../base/composite_layer';
+import { type LayerArgs, variablesOf } from '../base/composite_layer';
 import { sequenceWidth, toTensors } from '../base/inputs';
-import { firstMask, withoutMaskMetadata } from '../base/masks';
-
-type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
+import { SequenceLayer } from '../base/sequence_layer';
+import type { WeightSpec } from '../base/weight_specs';
 
 /** Keyword arguments of layers that know where a token stands. */
 export interface PositionKwargs {
@@ -48,7 +47,7 @@ export function requirePositions(owner: string, start: number, time: number, row
  *
  * Input and output: `[batch, time, width]`, time at most `sequenceLength`, float32.
  */
-export class LearnedPositions extends CompositeLayer {
+export class LearnedPositions extends SequenceLayer {
   static className = 'RevColLearnedPositions';
 
   private readonly sequenceLength: number;
@@ -59,8 +58,6 @@ export class LearnedPositions extends CompositeLayer {
     this.sequenceLength = args.sequenceLength;
     this.initializerRange = args.initializerRange ?? 0.02;
     requireInteger('LearnedPositions', 'sequenceLength', this.sequenceLength, 1);
-    this.supportsMasking = true;
-    withoutMaskMetadata(this);
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
@@ -69,20 +66,13 @@ export class LearnedPositions extends CompositeLayer {
     if (shape[1] != null) {
       requirePositions('LearnedPositions', 0, shape[1], this.sequenceLength);
     }
-    this.addSpecs(
-      [{ name: 'embeddings', shape: [this.sequenceLength, width], init: 'truncatedNormal' }],
-      true,
-      this.initializerRange,
-    );
-    this.built = true;
+    const table = [this.sequenceLength, width];
+    const specs: WeightSpec[] = [{ name: 'embeddings', shape: table, init: 'truncatedNormal' }];
+    this.buildOrUndo(() => void this.addSpecs(specs, true, this.initializerRange));
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape | tfl.Shape[] {
     return inputShape;
-  }
-
-  override computeMask(_: tf.Tensor | tf.Tensor[], mask?: tf.Tensor | tf.Tensor[]): tf.Tensor {
-    return firstMask(mask) as tf.Tensor;
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: PositionKwargs = {}): tf.Tensor {
@@ -105,7 +95,7 @@ export class LearnedPositions extends CompositeLayer {
  *
  * Input and output: `[batch, time, width]`, float32.
  */
-export class SinusoidalPositions extends CompositeLayer {
+export class SinusoidalPositions extends SequenceLayer {
   static className = 'RevColSinusoidalPositions';
 
   private readonly maxWavelength: number;
@@ -119,8 +109,6 @@ export class SinusoidalPositions extends CompositeLayer {
           `above 0`,
       );
     }
-    this.supportsMasking = true;
-    withoutMaskMetadata(this);
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
@@ -130,10 +118,6 @@ export class SinusoidalPositions extends CompositeLayer {
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape | tfl.Shape[] {
     return inputShape;
-  }
-
-  override computeMask(_: tf.Tensor | tf.Tensor[], mask?: tf.Tensor | tf.Tensor[]): tf.Tensor {
-    return firstMask(mask) as tf.Tensor;
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: PositionKwargs = {}): tf.Tensor {

@@ -5,13 +5,13 @@ import { requireInteger, requireOneOf, requireRate, show } from '../../common/ar
 import { dropout } from '../../ops/dropout';
 import { addPositions, embed, sinusoidalPositions } from '../../ops/embedding';
 import { drawSeed } from '../../ops/engine/random';
-import { CompositeLayer, variablesOf } from '../base/composite_layer';
+import { type LayerArgs, variablesOf } from '../base/composite_layer';
 import { toTensors } from '../base/inputs';
-import { firstMask, withoutMaskMetadata } from '../base/masks';
+import { firstMask } from '../base/masks';
+import { SequenceLayer } from '../base/sequence_layer';
 import type { WeightSpec } from '../base/weight_specs';
 import { type PositionKwargs, requirePositions } from './positions';
 
-type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
 const OWNER = 'TokenEmbedding';
 
 /** Arguments of `TokenEmbedding`; names as in `tf.layers.embedding`. */
@@ -45,7 +45,7 @@ interface TokenEmbeddingOptions {
  *
  * @throws when an argument is out of range, or a sequence is longer than `sequenceLength`
  */
-export class TokenEmbedding extends CompositeLayer {
+export class TokenEmbedding extends SequenceLayer {
   static className = 'RevColTokenEmbedding';
 
   private readonly options: Required<TokenEmbeddingOptions>;
@@ -70,8 +70,6 @@ export class TokenEmbedding extends CompositeLayer {
     if (positions === 'learned' || sequenceLength != null) {
       requireInteger(OWNER, 'sequenceLength', sequenceLength, 1);
     }
-    this.supportsMasking = true;
-    withoutMaskMetadata(this);
   }
 
   /** Number of different ids. */
@@ -108,8 +106,7 @@ export class TokenEmbedding extends CompositeLayer {
         init: 'truncatedNormal',
       });
     }
-    this.addSpecs(specs, true, initializerRange);
-    this.built = true;
+    this.buildOrUndo(() => void this.addSpecs(specs, true, initializerRange));
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {

@@ -4,12 +4,11 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { requireInteger } from '../../common/arguments';
 import { layerNorm } from '../../ops/layer_norm';
 import { linear } from '../../ops/linear';
-import { CompositeLayer, type FourVariables, variablesOf } from '../base/composite_layer';
+import { type FourVariables, type LayerArgs, variablesOf } from '../base/composite_layer';
 import { sequenceWidth, toTensors } from '../base/inputs';
-import { firstMask, withoutMaskMetadata } from '../base/masks';
+import { SequenceLayer } from '../base/sequence_layer';
 import { headSpecs } from '../base/weight_specs';
 
-type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
 const OWNER = 'TokenHead';
 
 /** Arguments of `TokenHead`. */
@@ -26,7 +25,7 @@ export type TokenHeadArgs = LayerArgs & {
  *
  * @throws when `units` is no whole number from 1, or the input is of another rank or unknown width
  */
-export class TokenHead extends CompositeLayer {
+export class TokenHead extends SequenceLayer {
   static className = 'RevColTokenHead';
 
   private readonly units: number;
@@ -35,25 +34,15 @@ export class TokenHead extends CompositeLayer {
     super(args);
     this.units = args.units;
     requireInteger(OWNER, 'units', this.units, 1);
-    this.supportsMasking = true;
-    withoutMaskMetadata(this);
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
     const width = sequenceWidth(OWNER, inputShape as tfl.Shape);
-    this.addSpecs(headSpecs(width, this.units));
-    this.built = true;
+    this.buildOrUndo(() => void this.addSpecs(headSpecs(width, this.units)));
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
     return [...(inputShape as tfl.Shape).slice(0, -1), this.units];
-  }
-
-  override computeMask(
-    _inputs: tf.Tensor | tf.Tensor[],
-    mask?: tf.Tensor | tf.Tensor[],
-  ): tf.Tensor {
-    return firstMask(mask) as tf.Tensor;
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {

@@ -5,17 +5,17 @@ import { requireInteger, show } from '../../common/arguments';
 import { layerNorm } from '../../ops/layer_norm';
 import { rowProducts } from '../../ops/row_products';
 import { lastToken } from '../../ops/sequence_pooling';
-import { CompositeLayer, type FourVariables, variablesOf } from '../base/composite_layer';
+import { type FourVariables, type LayerArgs, variablesOf } from '../base/composite_layer';
 import { sequenceWidth, toShapes } from '../base/inputs';
-import { withoutMaskMetadata } from '../base/masks';
+import { kindOf } from '../base/own_classes';
 import { type SequenceKwargs } from '../base/sequence_call';
+import { SequenceLayer } from '../base/sequence_layer';
 import { instantiate, type LayerOrConfig, serializeTemplate } from '../base/template';
 import { TransformerDecoderBlock } from './decoder_block';
 import { normSpecs } from './specs';
 import { TokenEmbedding } from './token_embedding';
 import { TokenHead } from './token_head';
 
-type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
 const OWNER = 'TranslationDecoder';
 
 /** Arguments of `TranslationDecoder`. */
@@ -46,7 +46,7 @@ interface TranslationDecoderOptions {
  *
  * @throws when a template is of another class or the inputs are not these three
  */
-export class TranslationDecoder extends CompositeLayer {
+export class TranslationDecoder extends SequenceLayer {
   static className = 'RevColTranslationDecoder';
 
   private readonly args: Required<TranslationDecoderOptions>;
@@ -59,23 +59,21 @@ export class TranslationDecoder extends CompositeLayer {
     this.args = { embedding, block, depth, tieEmbeddings };
     requireInteger(OWNER, 'depth', depth, 1);
     this.embedding = this.makeEmbedding();
-    this.supportsMasking = true;
-    withoutMaskMetadata(this);
   }
 
   private makeEmbedding(): TokenEmbedding {
-    const layer = instantiate(this.args.embedding, 'embedding');
+    const layer = instantiate(OWNER, this.args.embedding, 'embedding');
     if (layer instanceof TokenEmbedding) return layer;
     throw new Error(
-      `${OWNER}: embedding is a ${layer.getClassName()}; expected layers.tokenEmbedding(...)`,
+      `${OWNER}: embedding is a ${kindOf(layer)}; expected layers.tokenEmbedding(...)`,
     );
   }
 
   private makeBlock(index: number): TransformerDecoderBlock {
-    const layer = instantiate(this.args.block, `block_${index}`);
+    const layer = instantiate(OWNER, this.args.block, `block_${index}`);
     if (layer instanceof TransformerDecoderBlock) return layer;
     throw new Error(
-      `${OWNER}: block is a ${layer.getClassName()}; expected layers.transformerDecoderBlock(...)`,
+      `${OWNER}: block is a ${kindOf(layer)}; expected layers.transformerDecoderBlock(...)`,
     );
   }
 
@@ -107,8 +105,6 @@ export class TranslationDecoder extends CompositeLayer {
         this.addSublayer(this.head, 'head', features);
       }
     });
-    if (!this.trainable) this.trainable = false;
-    this.built = true;
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {

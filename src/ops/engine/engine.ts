@@ -116,6 +116,70 @@ export function recordReads<T>(fn: () => T): Recording<T> {
   };
 }
 
+/** Runs `fn` and calls `onRead` for every variable that an operation which the tape records reads. */
+export function notingReads<T>(fn: () => T, onRead: (variable: tf.Variable) => void): T {
+  const tape = state().activeTape;
+  if (!isTapeOn() || tape == null) return fn();
+  const before = Object.getOwnPropertyDescriptor(tape, 'push');
+  const push = tape.push;
+  tape.push = (...nodes) => {
+    for (const input of nodes.flatMap((node) => Object.values(node.inputs))) {
+      if (input instanceof tf.Variable) onRead(input);
+    }
+    return push.apply(tape, nodes);
+  };
+  try {
+    return fn();
+  } finally {
+    if (before) Object.defineProperty(tape, 'push', before);
+    else delete (tape as { push?: unknown }).push;
+  }
+}
+
+/**
+ * Runs `fn`, then gives every variable that it assigned to its former value.
+ *
+ * @param when asked after `fn`: whether to do so. Default: always. When `fn` throws it is done anyway
+ */
+export function undoingAssignments<T>(fn: () => T, when = () => true): T {
+  const { prototype } = tf.Variable;
+  const assign = prototype.assign;
+  const before = new Map<tf.Variable, tf.Tensor>();
+  prototype.assign = function (this: tf.Variable, value) {
+    if (!before.has(this)) before.set(this, tf.keep(withFreshTape(() => tf.clone(this))));
+    assign.call(this, value);
+  };
+  let undo = true;
+  try {
+    const result = fn();
+    undo = when();
+    return result;
+  } finally {
+    prototype.assign = assign;
+    for (const [variable, value] of before) {
+      if (undo && !variable.isDisposed) assign.call(variable, value);
+      value.dispose();
+    }
+  }
+}
+
+/**
+ * Runs `fn` so that a later run with the same random numbers repeats it. A run that makes variables
+ * does not count: their initializers have drawn numbers that no later run will draw, as they do in a
+ * layer that builds others in its first call. It is undone and run again.
+ *
+ * @param discard frees what such a run gave
+ */
+export function runRepeatably<T>(fn: () => T, discard: (result: T) => void): T {
+  const variables = () => Object.keys(tf.engine().registeredVariables).length;
+  const before = variables();
+  const hasMadeSome = () => variables() > before;
+  const result = undoingAssignments(fn, hasMadeSome);
+  if (!hasMadeSome()) return result;
+  discard(result);
+  return fn();
+}
+
 /** True when some recorded operation of the current tape has made `tensor`. */
 export function isOnTape(tensor: tf.Tensor): boolean {
   return (state().activeTape ?? []).some((node) => node.outputs.some((o) => o.id === tensor.id));

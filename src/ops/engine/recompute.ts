@@ -7,6 +7,7 @@ import {
   isOnTape,
   isTapeOn,
   recordReads,
+  runRepeatably,
   valueAndGradients,
   withFreshTape,
 } from './engine';
@@ -53,7 +54,16 @@ function runNode(
   const seed = drawSeed();
   const run = (inputs: readonly tf.Tensor[]) =>
     withSeededRandom(seed, () => tf.tidy(() => fn(inputs)));
-  const { result: output, variables, external } = recordReads(() => run(args));
+  const {
+    result: output,
+    variables,
+    external,
+  } = runRepeatably(
+    () => recordReads(() => run(args)),
+    ({ result }) => {
+      if (!args.includes(result)) tf.dispose(result);
+    },
+  );
   if (!(output instanceof tf.Tensor)) {
     throw new Error('recompute: fn must return one tensor; stack several into one');
   }
