@@ -175,7 +175,7 @@ const CASES: Record<string, [action: () => unknown, message: string]> = {
   ],
   'a class that is not registered': [
     apply({ block: new Unregistered({}) }, IMAGE),
-    "RevColBackbone: the class 'UnregisteredOfTests' of a template is not registered; call " +
+    "ReversibleColumn: the class 'UnregisteredOfTests' of a template is not registered; call " +
       'tf.serialization.registerClass(UnregisteredOfTests) once before building or loading the model',
   ],
   'a nested model without an input': [

@@ -228,6 +228,11 @@ export abstract class CompositeLayer extends tfl.layers.Layer implements LayerWi
   }
 }
 
+/** Whether a layer's weights went with a build that failed. */
+export function hasLostWeights(layer: Layer): boolean {
+  return layer.weights.some((w) => w['val'].isDisposed);
+}
+
 /** The variables behind layer weights, for the ops. */
 export function variablesOf(weights: readonly tfl.LayerVariable[]): tf.Variable[] {
   return weights.map((w) => w.read() as tf.Variable);

@@ -106,7 +106,7 @@ function readingOnly(
   });
   if (others.size === 0) return output;
   throw new Error(
-    `${kindOf(layer)} ${layer.name}: computes with variables that are not among its weights: ` +
+    `${kindOf(layer)} ${layer.name} computes with variables that are not among its weights: ` +
       `${[...others].join(', ')}. With backprop 'reversible' they would never be trained, nor are ` +
       `they saved. tfjs does not find the weights of a layer within a layer: let trainableWeights ` +
       `and nonTrainableWeights of ${kindOf(layer)} list them, or set trainable = false on what is ` +
@@ -121,7 +121,7 @@ function run(layer: Layer, inputs: tf.Tensor[], context: LevelContext): tf.Tenso
   const outputs = (Array.isArray(result) ? result : [result]) as tf.Tensor[];
   if (outputs.length !== 1) {
     throw new Error(
-      `${kindOf(layer)} ${layer.name}: gives ${outputs.length} tensors; a block or fusion gives one`,
+      `${kindOf(layer)} ${layer.name} gives ${outputs.length} tensors; a block or fusion gives one`,
     );
   }
   return outputs[0] as tf.Tensor;
@@ -131,7 +131,7 @@ function run(layer: Layer, inputs: tf.Tensor[], context: LevelContext): tf.Tenso
 function checkShape(layer: Layer, output: tf.Tensor, expected: number[]): void {
   if (tf.util.arraysEqual(output.shape, expected)) return;
   throw new Error(
-    `${kindOf(layer)} ${layer.name}: gives ${show(output.shape)}; expected ${show(expected)}. ` +
+    `${kindOf(layer)} ${layer.name} gives ${show(output.shape)}; expected ${show(expected)}. ` +
       `A block or fusion must give the shape of its level`,
   );
 }

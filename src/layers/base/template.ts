@@ -43,7 +43,7 @@ export function instantiate(owner: string, template: LayerOrConfig, name: string
         `tf.serialization.registerClass(${className}) once before building or loading the model`,
     );
   }
-  const named = { ...config };
+  const named = copyOf(config);
   // A nested model keeps its batch input shape; a plain layer must not fix one.
   delete named.batchInputShape;
   if (!Array.isArray(named.layers)) named.name = name;
@@ -51,6 +51,13 @@ export function instantiate(owner: string, template: LayerOrConfig, name: string
   if (layer instanceof tfl.LayersModel) finishModel(layer);
   rememberTrainable(layer);
   return layer;
+}
+
+/** A copy in depth: tfjs takes the configurations of models in models apart as it reads them. */
+function copyOf<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(copyOf) as T;
+  if (value == null || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyOf(item)])) as T;
 }
 
 /** A sequential model knows its shapes only once it is built, for which it needs no input. */

@@ -9,7 +9,7 @@ import {
   measureReconstruction,
   type ReconstructionError,
 } from '../../ops/reversible/reconstruction';
-import { type LayerArgs, renameBelow } from '../base/composite_layer';
+import { hasLostWeights, type LayerArgs, renameBelow } from '../base/composite_layer';
 import { rememberTrainable } from '../base/frozen_parts';
 import { toTensors } from '../base/inputs';
 import { isCausal } from '../base/level_function_of';
@@ -132,7 +132,8 @@ export class RevColBackbone extends SequenceLayer {
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
     const stemShape = this.checkedStemShape(inputShape);
     const shapes = this.shapesOf(inputShape, stemShape);
-    if (this.stemLayer.built) this.stemLayer = this.freshStem();
+    // Not `built`: a stem that is a model is built from the start.
+    if (hasLostWeights(this.stemLayer)) this.stemLayer = this.freshStem();
     this.buildOrUndo(() => {
       this.addSublayer(this.stemLayer, 'stem', inputShape);
       for (let i = 0; i < this.columns; i++) {

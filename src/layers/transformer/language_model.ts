@@ -5,7 +5,7 @@ import { show } from '../../common/arguments';
 import { layerNorm } from '../../ops/layer_norm';
 import { rowProducts } from '../../ops/row_products';
 import { lastToken } from '../../ops/sequence_pooling';
-import { type LayerArgs, variablesOf } from '../base/composite_layer';
+import { hasLostWeights, type LayerArgs, variablesOf } from '../base/composite_layer';
 import { kindOf } from '../base/own_classes';
 import { type SequenceKwargs } from '../base/sequence_call';
 import { SequenceLayer } from '../base/sequence_layer';
@@ -82,8 +82,7 @@ export class RevColLanguageModel extends SequenceLayer {
           `set tieEmbeddings: false, or give the stem and the top level one width`,
       );
     }
-    // After a build that failed, its weights are gone.
-    if (this.backbone.built) this.backbone = this.makeBackbone();
+    if (hasLostWeights(this.backbone)) this.backbone = this.makeBackbone();
     this.buildOrUndo(() => {
       this.addSublayer(this.backbone, 'backbone', inputShape);
       if (this.tied) {

@@ -5,7 +5,7 @@ import { requireInteger, show } from '../../common/arguments';
 import { layerNorm } from '../../ops/layer_norm';
 import { rowProducts } from '../../ops/row_products';
 import { lastToken } from '../../ops/sequence_pooling';
-import { type FourVariables, type LayerArgs, variablesOf } from '../base/composite_layer';
+import { type FourVariables, hasLostWeights, type LayerArgs, variablesOf } from '../base/composite_layer';
 import { sequenceWidth, toShapes } from '../base/inputs';
 import { kindOf } from '../base/own_classes';
 import { type SequenceKwargs } from '../base/sequence_call';
@@ -89,8 +89,7 @@ export class TranslationDecoder extends SequenceLayer {
     const memoryWidth = sequenceWidth(OWNER, memory);
     const { depth, tieEmbeddings } = this.args;
     const { width, vocabularySize } = this.embedding;
-    // After a build that failed, its weights are gone.
-    if (this.embedding.built) this.embedding = this.makeEmbedding();
+    if (hasLostWeights(this.embedding)) this.embedding = this.makeEmbedding();
     this.buildOrUndo(() => {
       this.addSpecs(normSpecs('memory_norm', memoryWidth));
       const features = [...ids, width];
