@@ -82,6 +82,31 @@ const forbiddenSyntax = (file) => [
     .flatMap(({ selectors, message }) => selectors.map((selector) => ({ selector, message }))),
 ];
 
+/** Whether a file begins with a comment that says what it is. */
+const headerLine = {
+  meta: {
+    type: 'suggestion',
+    messages: {
+      missing: 'Begin the file with a line that says what it is: /** ... */.',
+      empty: 'Say in the first comment what the file is.',
+    },
+    schema: [],
+  },
+  create: (context) => ({
+    Program(node) {
+      const [first] = context.sourceCode.getAllComments();
+      const starts = first?.type === 'Block' && first.range[0] === 0 && first.value.startsWith('*');
+      if (!starts) context.report({ node, messageId: 'missing' });
+      else if ((first.value.match(/[\p{L}\d]+/gu) ?? []).length < 2) {
+        context.report({ node, messageId: 'empty' });
+      }
+    },
+  }),
+};
+
+/** The rooms whose files all begin with such a line. */
+const ROOMS_WITH_HEADERS = ['common', 'layers', 'text'];
+
 export default tseslint.config(
   {
     ignores: ['dist/', 'out/', 'coverage/', 'scratch/', '.*/', 'src/ops/kernels/wasm/assembly/'],
@@ -157,6 +182,11 @@ export default tseslint.config(
     files: [file],
     rules: { 'no-restricted-syntax': forbiddenSyntax(file) },
   })),
+  {
+    files: ROOMS_WITH_HEADERS.map((room) => `src/${room}/**/*.ts`),
+    plugins: { house: { rules: { 'header-line': headerLine } } },
+    rules: { 'house/header-line': 'error' },
+  },
   {
     files: ['scripts/**', '*.mjs', '*.cjs'],
     languageOptions: {

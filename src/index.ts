@@ -150,4 +150,7 @@ export { trainingStep, type TrainingStepOptions } from './training/training_step
 export { memoryPeak, type MemoryPeak } from './ops/engine/memory_peak';
 export { recompute } from './ops/engine/recompute';
 export type { AnchorSpacing } from './ops/reversible/anchors';
-export type { ReconstructionError } from './ops/reversible/reconstruction';
+export type { Reconstruction } from './ops/reversible/reconstruction';
+import type { Reconstruction } from './ops/reversible/reconstruction';
+/** @deprecated Since 0.2.0: renamed to `Reconstruction`; it is a record, no error. */
+export type ReconstructionError = Reconstruction;

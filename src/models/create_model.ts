@@ -63,7 +63,7 @@ const MAX_PROGRESSIVE_CLASSES = 1000;
  * @example
  * const model = await createModel('revcol_base.in22k_ft_in1k_384', { pretrained: true });
  * @param name a size such as `'revcol_tiny'`, see `listModels()` and `VIT_SIZES`
- * @throws when the name is unknown or an option is out of range. With `pretrained: true` the promise
+ * @throws {Error} when the name is unknown or an option is out of range. With `pretrained: true` the promise
  * is rejected instead, also with a DownloadError or CheckpointError; nothing stays in memory then
  */
 export function createModel(

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
+import { kindOf } from '../layers/base/own_classes';
 import { RevColLanguageModel } from '../layers/transformer/language_model';
 import { greedySearch } from '../text/decode_greedy';
 import { sampleTokens, type SamplingOptions } from '../text/decode_sampling';
@@ -19,14 +20,19 @@ export type GenerateOptions = Omit<SamplingOptions, 'temperature'> & {
  * A language model as decoding wants it, for `greedySearch`, `sampleTokens` and `beamSearch`.
  *
  * @param model a model of ids to the logits of a `RevColLanguageModel`, also a loaded one
- * @throws when the model has other outputs
+ * @throws {Error} when the model has other outputs
  */
 export function languageModelSteps(model: tfl.LayersModel): StepModel {
+  return stepsOf('languageModelSteps', model);
+}
+
+/** @param owner function that the caller called, for the message */
+function stepsOf(owner: string, model: tfl.LayersModel): StepModel {
   const layer = model.outputs[0]?.sourceLayer;
   if (!(layer instanceof RevColLanguageModel) || model.outputs.length !== 1) {
     throw new Error(
-      `generate: ${model.name} has ${model.outputs.length} outputs, the first of a ` +
-        `${layer?.getClassName()}; expected one of a RevColLanguageModel, such as ` +
+      `${owner}: ${model.name} has ${model.outputs.length} outputs, the first of a ` +
+        `${layer ? kindOf(layer) : 'layer unknown'}; expected one of a RevColLanguageModel, such as ` +
         `createLanguageModel gives. Other networks need a StepModel of their own, for sampleTokens`,
     );
   }
@@ -47,14 +53,14 @@ export function languageModelSteps(model: tfl.LayersModel): StepModel {
  * @param prompts ids of each text, all of the same length from 1; a text may be given several times
  * @param options `suppressIds` is by default padding, id 0
  * @returns one continuation per prompt, without the prompt and `endId`
- * @throws when prompts or options are out of range, or the model is another one
+ * @throws {Error} when prompts or options are out of range, or the model is another one
  */
 export async function generate(
   model: tfl.LayersModel,
   prompts: readonly (readonly number[])[],
   { temperature = 1, suppressIds = [0], ...rest }: GenerateOptions,
 ): Promise<Decoded[]> {
-  const steps = languageModelSteps(model);
+  const steps = stepsOf('generate', model);
   if (temperature === 0) return greedySearch(steps, prompts, { ...rest, suppressIds });
   return sampleTokens(steps, prompts, { ...rest, temperature, suppressIds });
 }

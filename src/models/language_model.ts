@@ -19,7 +19,7 @@ export interface CreateLanguageModelOptions extends TokenColumnsOptions {
  * `[batch, time, vocabularySize]`, float32, of the token that follows each token; train with
  * `tokenCrossEntropy`, which leaves padding out. Weights are random. To write text see `generate`.
  *
- * @throws when an option is out of range
+ * @throws {Error} when an option is out of range
  */
 export function createLanguageModel(options: CreateLanguageModelOptions): tfl.LayersModel {
   const layer = new RevColLanguageModel({

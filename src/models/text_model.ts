@@ -21,7 +21,7 @@ export interface CreateTextModelOptions extends TokenColumnsOptions {
  * Input: ids `[batch, time]`, int32, filled up with 0, which is hidden from attention and mean.
  * Output: logits `[batch, numClasses]`, float32. Weights are random.
  *
- * @throws when an option is out of range
+ * @throws {Error} when an option is out of range
  */
 export function createTextClassifier(options: CreateTextModelOptions): tfl.LayersModel {
   return textModel('createTextClassifier', 'text_classifier', RevColHead, options);
@@ -35,7 +35,7 @@ export function createTextClassifier(options: CreateTextModelOptions): tfl.Layer
  * `[batch, time, numClasses]`, float32; those of padding mean nothing, so train with a loss that
  * leaves it out, such as `tokenCrossEntropy`. Weights are random.
  *
- * @throws when an option is out of range
+ * @throws {Error} when an option is out of range
  */
 export function createTagger(options: CreateTextModelOptions): tfl.LayersModel {
   return textModel('createTagger', 'tagger', TokenHead, options);

@@ -30,7 +30,7 @@ export interface TokenColumnsOptions
  * @param owner function name for the messages
  * @param name of the layer
  * @param useCausalMask whether no token may see a later one
- * @throws when an option is out of range; no weight has been made then
+ * @throws {Error} when an option is out of range; no weight has been made then
  */
 export function tokenColumns(
   owner: string,

@@ -21,7 +21,10 @@ export interface TranslationSteps extends StepModel {
 }
 
 /** The parts of a translation model, also of a loaded one. */
-function partsOf(model: tfl.LayersModel): {
+function partsOf(
+  owner: string,
+  model: tfl.LayersModel,
+): {
   encoder: tfl.LayersModel;
   decoder: TranslationDecoder;
 } {
@@ -29,7 +32,7 @@ function partsOf(model: tfl.LayersModel): {
   const [source] = model.inputs;
   if (!(decoder instanceof TranslationDecoder) || !source || model.inputs.length !== 2) {
     throw new Error(
-      `translate: ${model.name} has ${model.inputs.length} inputs and ` +
+      `${owner}: ${model.name} has ${model.inputs.length} inputs and ` +
         `${decoder ? 'a' : 'no'} TranslationDecoder; expected a model of [source, target] with one, ` +
         `such as createTranslationModel gives`,
     );
@@ -45,16 +48,25 @@ function partsOf(model: tfl.LayersModel): {
  *
  * @param model a model of `[source, target]` ids to logits with a `TranslationDecoder`
  * @param sources ids of each source; shorter ones are filled up with 0
- * @throws when the model has other inputs or no such decoder, or a source is empty
+ * @throws {Error} when the model has other inputs or no such decoder, or a source is empty
  */
 export function translationSteps(
   model: tfl.LayersModel,
   sources: readonly (readonly number[])[],
 ): TranslationSteps {
-  const { encoder, decoder } = partsOf(model);
+  return stepsOf('translationSteps', model, sources);
+}
+
+/** @param owner function that the caller called, for the messages */
+function stepsOf(
+  owner: string,
+  model: tfl.LayersModel,
+  sources: readonly (readonly number[])[],
+): TranslationSteps {
+  const { encoder, decoder } = partsOf(owner, model);
   if (sources.length === 0 || sources.some((s) => s.length === 0)) {
     throw new Error(
-      `translate: ${sources.length === 0 ? 'no sources' : 'an empty source'} given; expected at ` +
+      `${owner}: ${sources.length === 0 ? 'no sources' : 'an empty source'} given; expected at ` +
         `least one token each`,
     );
   }
@@ -84,7 +96,7 @@ export function translationSteps(
  * @param sources ids of each source, of any lengths from 1. Of one batch: sort many by length and
  *   give some at a time
  * @returns per source at most `beams` translations, best first, without `startId` and `endId`
- * @throws when the model has other inputs or no such decoder, a source is empty, or an option is out
+ * @throws {Error} when the model has other inputs or no such decoder, a source is empty, or an option is out
  *   of range
  */
 export async function translate(
@@ -93,7 +105,7 @@ export async function translate(
   options: TranslateOptions,
 ): Promise<Hypothesis[][]> {
   const { startId, maxNewTokens, suppressIds = [0, startId], ...rest } = options;
-  const steps = translationSteps(model, sources);
+  const steps = stepsOf('translate', model, sources);
   try {
     const longest = Math.max(...sources.map((s) => s.length));
     return await beamSearch(

@@ -49,7 +49,7 @@ export interface CreateTranslationModelOptions
  * follows each target token: teacher forcing, so give the target from its start token to its last
  * but one. Weights are random. To translate see `translate`.
  *
- * @throws when an option is out of range
+ * @throws {Error} when an option is out of range
  */
 export function createTranslationModel(options: CreateTranslationModelOptions): tfl.LayersModel {
   const owner = 'createTranslationModel';

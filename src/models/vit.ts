@@ -1,6 +1,6 @@
 import * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger } from '../common/arguments';
+import { requireInteger, show } from '../common/arguments';
 import { requireLevels } from '../layers/columns/column_arguments';
 import { RevColHead } from '../layers/columns/head';
 import { RevColBackbone, type RevColBackboneArgs } from '../layers/columns/rev_col_backbone';
@@ -26,7 +26,7 @@ function widthOf(channels: readonly number[], numHeads: number): number {
   const [width] = channels as [number];
   if (channels.some((c) => c !== width) || width % numHeads !== 0) {
     throw new Error(
-      `createVitModel: channels are [${channels.join(', ')}]; expected the same number at every ` +
+      `createVitModel: channels are ${show(channels)}; expected the same number at every ` +
         `level, a multiple of ${numHeads}, the number of heads`,
     );
   }
@@ -38,7 +38,7 @@ function widthOf(channels: readonly number[], numHeads: number): number {
  * over patches, with blocks of scaled cosine attention and residual post-norm. Images `[batch,
  * height, width, 3]` to logits `[batch, numClasses]`. Weights are random.
  *
- * @throws when an option is out of range, or the levels' channels differ
+ * @throws {Error} when an option is out of range, or the levels' channels differ
  */
 export function createVitModel(
   name: VitSizeName,

@@ -1,3 +1,5 @@
+/** Corpus BLEU: how close translations come to references. */
+
 /** Corpus BLEU and what it is made of. */
 export interface BleuScore {
   /** 0 to 100. */
@@ -21,7 +23,7 @@ const ORDER = 4;
  *
  * @param translations a text each
  * @param references of the same number
- * @throws when there are none, or not as many references as translations
+ * @throws {Error} when there are none, or not as many references as translations
  */
 export function corpusBleu(
   translations: readonly string[],

@@ -1,3 +1,4 @@
+/** Beam search. */
 import { requireInteger } from '../common/arguments';
 import { checkDecoding, type Stepper, withStepper } from './decode_steps';
 import type { Decoded, DecodeOptions, StepModel } from './step_model';
@@ -48,7 +49,7 @@ type Settings = BeamOptions & Required<Pick<BeamOptions, 'beams' | 'lengthPenalt
  * @param prompts token ids, one row per sequence, all of the same length from 1
  * @returns per prompt at most `beams` hypotheses, best first. Those that have not ended at
  *   `maxNewTokens` compete as they are
- * @throws when prompts or options are out of range, or the logits are not numbers
+ * @throws {Error} when prompts or options are out of range, or the logits are not numbers
  */
 export async function beamSearch(
   model: StepModel,

@@ -1,3 +1,4 @@
+/** Greedy decoding, and the loop of everything that follows one sequence per prompt. */
 import { checkDecoding, type Stepper, withStepper } from './decode_steps';
 import type { Decoded, DecodeOptions, StepModel } from './step_model';
 
@@ -18,7 +19,7 @@ export type Chooser = (logProbs: Float64Array) => number;
  *
  * @param prompts token ids, one row per sequence, all of the same length from 1
  * @returns one sequence per prompt
- * @throws when prompts or options are out of range, or the logits are not numbers
+ * @throws {Error} when prompts or options are out of range, or the logits are not numbers
  */
 export function greedySearch(
   model: StepModel,

@@ -1,3 +1,4 @@
+/** Drawing tokens at random: temperature, top-k, top-p. */
 import { requireInteger } from '../common/arguments';
 import { seededRandom } from '../ops/engine/random';
 import { decodeSequentially, type SequentialOptions } from './decode_greedy';
@@ -24,7 +25,7 @@ export interface SamplingOptions extends SequentialOptions {
  *
  * @param prompts token ids, one row per sequence, all of the same length from 1
  * @returns one sequence per prompt; its `logProb` is the model's own, before temperature and cuts
- * @throws when prompts or options are out of range, or the logits are not numbers
+ * @throws {Error} when prompts or options are out of range, or the logits are not numbers
  */
 export function sampleTokens(
   model: StepModel,

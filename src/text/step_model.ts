@@ -1,3 +1,4 @@
+/** What all decoding works on: a network that says what may follow some tokens. */
 import type * as tf from '@tensorflow/tfjs-core';
 
 import type { KeyValueCache } from '../ops/attention/cache';

@@ -1,3 +1,4 @@
+/** Inputs and shapes of layers, of which tfjs gives one or a list. */
 import type * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 

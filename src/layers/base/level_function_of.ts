@@ -1,3 +1,4 @@
+/** What the reversible walk sees of a layer: its own hand-written gradient, or tfjs's. */
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 

@@ -27,7 +27,7 @@ export function secondMask(mask: SequenceKwargs['mask']): tf.Tensor | undefined 
 /**
  * Checks that a mask is one of `x`, `[batch, time]` for `[batch, time, ...]`.
  *
- * @throws when it is not: tfjs hands the mask of one branch of a model on to layers of a later
+ * @throws {Error} when it is not: tfjs hands the mask of one branch of a model on to layers of a later
  *   branch whose own input has none
  */
 export function fittingMask(

@@ -1,3 +1,4 @@
+/** Opens a scope for the names of weights, which tfjs-layers does only for itself. */
 import * as tfl from '@tensorflow/tfjs-layers';
 /**
  * Prefixes the names of the weights that `fn` creates with `name/`, inside whatever scope is open.

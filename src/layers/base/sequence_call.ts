@@ -1,3 +1,4 @@
+/** What a call on sequences may be given besides its inputs: masks and caches. */
 import type * as tf from '@tensorflow/tfjs-core';
 
 import type { KeyValueCache } from '../../ops/attention/cache';

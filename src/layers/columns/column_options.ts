@@ -1,3 +1,4 @@
+/** The options that all columns of a backbone share: defaults, checks, and their saved form. */
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { requireInteger, requireOneOf, requireRate } from '../../common/arguments';

@@ -1,3 +1,4 @@
+/** The ConvNeXt block, of which the levels of a RevCol over images are made. */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
@@ -9,6 +10,8 @@ import { CompositeLayer, type LayerArgs, variablesOf } from '../base/composite_l
 import { toTensors } from '../base/inputs';
 import type { DifferentiatedLayer } from '../base/level_function_of';
 import { blockSpecs, EXPANSION, LAYER_SCALE_INIT } from '../base/weight_specs';
+
+const OWNER = 'ConvNextBlock';
 
 /** Arguments of `ConvNextBlock`. */
 export type ConvNextBlockArgs = LayerArgs & {
@@ -28,7 +31,7 @@ export type ConvNextBlockArgs = LayerArgs & {
  *
  * Input and output: `[batch, height, width, channels]`, float32.
  *
- * @throws when kernelSize or expansion is no whole number from 1, when dropRate is outside [0, 1),
+ * @throws {Error} when kernelSize or expansion is no whole number from 1, when dropRate is outside [0, 1),
  *   or when the input is not of rank 4 with a known number of channels
  */
 export class ConvNextBlock extends CompositeLayer implements DifferentiatedLayer {
@@ -45,9 +48,9 @@ export class ConvNextBlock extends CompositeLayer implements DifferentiatedLayer
     this.expansion = args.expansion ?? EXPANSION;
     this.dropRate = args.dropRate ?? 0;
     this.layerScaleInit = args.layerScaleInit ?? LAYER_SCALE_INIT;
-    requireInteger('ConvNextBlock', 'kernelSize', this.kernelSize, 1);
-    requireInteger('ConvNextBlock', 'expansion', this.expansion, 1);
-    requireRate('ConvNextBlock', 'dropRate', this.dropRate);
+    requireInteger(OWNER, 'kernelSize', this.kernelSize, 1);
+    requireInteger(OWNER, 'expansion', this.expansion, 1);
+    requireRate(OWNER, 'dropRate', this.dropRate);
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
@@ -55,7 +58,7 @@ export class ConvNextBlock extends CompositeLayer implements DifferentiatedLayer
     const channels = shape[3];
     if (shape.length !== 4 || channels == null) {
       throw new Error(
-        `ConvNextBlock: input shape ${show(shape)}; expected [batch, height, width, channels] ` +
+        `${OWNER}: input shape ${show(shape)}; expected [batch, height, width, channels] ` +
           `with known channels. For other inputs give the backbone a block of your own`,
       );
     }

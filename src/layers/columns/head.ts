@@ -1,3 +1,4 @@
+/** The classification head: a mean over all places, LayerNorm, linear. */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
@@ -11,6 +12,8 @@ import { firstMask, fittingMask } from '../base/masks';
 import { type SequenceKwargs } from '../base/sequence_call';
 import { SequenceLayer } from '../base/sequence_layer';
 import { headSpecs } from '../base/weight_specs';
+
+const OWNER = 'RevColHead';
 
 /** Arguments of `RevColHead`. */
 export type RevColHeadArgs = LayerArgs & {
@@ -32,7 +35,7 @@ export class RevColHead extends SequenceLayer {
   constructor(args: RevColHeadArgs) {
     super(args);
     this.units = args.units;
-    requireInteger('RevColHead', 'units', this.units, 1);
+    requireInteger(OWNER, 'units', this.units, 1);
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
@@ -40,7 +43,7 @@ export class RevColHead extends SequenceLayer {
     const channels = shape[shape.length - 1];
     if (shape.length < 2 || channels == null) {
       throw new Error(
-        `RevColHead: input shape ${show(shape)}; expected [batch, ..., channels] with known channels`,
+        `${OWNER}: input shape ${show(shape)}; expected [batch, ..., channels] with known channels`,
       );
     }
     this.buildOrUndo(() => void this.addSpecs(headSpecs(channels, this.units)));
@@ -60,7 +63,7 @@ export class RevColHead extends SequenceLayer {
     const x = toTensors(inputs)[0] as tf.Tensor;
     const [gamma, beta, kernel, bias] = variablesOf(this._trainableWeights) as FourVariables;
     // Only sequences have masks; tfjs may hand an image the mask of another branch of the model.
-    const mask = x.rank === 3 ? fittingMask('RevColHead', x, firstMask(kwargs.mask)) : undefined;
+    const mask = x.rank === 3 ? fittingMask(OWNER, x, firstMask(kwargs.mask)) : undefined;
     return tf.tidy(() => {
       const pooled = mask ? maskedMean(x, mask) : meanOverPlaces(x);
       return linear(layerNorm(pooled, gamma, beta), kernel, bias);

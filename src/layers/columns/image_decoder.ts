@@ -1,3 +1,4 @@
+/** Decodes a column's top level to an image, for intermediate supervision. */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
@@ -16,6 +17,8 @@ import {
 import { toTensors } from '../base/inputs';
 import { decoderNormSpecs, pixelSpecs, projectionSpecs } from '../base/weight_specs';
 import { ConvNextBlock } from './convnext_block';
+
+const OWNER = 'RevColImageDecoder';
 
 /** Arguments of `RevColImageDecoder`. */
 export type RevColImageDecoderArgs = LayerArgs & {
@@ -53,17 +56,16 @@ export class RevColImageDecoder extends CompositeLayer {
     this.kind = args.kind ?? 'progressive';
     this.patchSize = args.patchSize ?? 4;
     this.imageChannels = args.imageChannels ?? 3;
-    const owner = 'RevColImageDecoder';
     if (!Array.isArray(this.channels) || this.channels.length < 2) {
       throw new Error(
-        `${owner}: channels is ${JSON.stringify(this.channels)}; expected one number per level, ` +
+        `${OWNER}: channels is ${JSON.stringify(this.channels)}; expected one number per level, ` +
           `bottom first, at least 2`,
       );
     }
-    this.channels.forEach((c, l) => requireInteger(owner, `channels[${l}]`, c, 1));
-    requireOneOf(owner, 'kind', this.kind, ['progressive', 'simple']);
-    requireInteger(owner, 'patchSize', this.patchSize, 1);
-    requireInteger(owner, 'imageChannels', this.imageChannels, 1);
+    this.channels.forEach((c, l) => requireInteger(OWNER, `channels[${l}]`, c, 1));
+    requireOneOf(OWNER, 'kind', this.kind, ['progressive', 'simple']);
+    requireInteger(OWNER, 'patchSize', this.patchSize, 1);
+    requireInteger(OWNER, 'imageChannels', this.imageChannels, 1);
   }
 
   /** Widths from the top level down. */
@@ -83,7 +85,7 @@ export class RevColImageDecoder extends CompositeLayer {
     const { widths } = this;
     if (shape.length !== 4 || shape[3] !== widths[0]) {
       throw new Error(
-        `RevColImageDecoder: input shape ${show(shape)}; expected [batch, height, width, ` +
+        `${OWNER}: input shape ${show(shape)}; expected [batch, height, width, ` +
           `${widths[0]}], the top level of channels ${show(this.channels)}`,
       );
     }

@@ -1,3 +1,4 @@
+/** Fuses the level below with the higher levels of the previous column. */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
@@ -9,6 +10,8 @@ import { CompositeLayer, type LayerArgs, variablesOf } from '../base/composite_l
 import { toShapes, toTensors } from '../base/inputs';
 import type { DifferentiatedLayer } from '../base/level_function_of';
 import { pathSpecs, type WeightSpec } from '../base/weight_specs';
+
+const OWNER = 'LevelFusion';
 
 /** Arguments of `LevelFusion`. */
 export type LevelFusionArgs = LayerArgs & {
@@ -52,8 +55,8 @@ export class LevelFusion extends CompositeLayer implements DifferentiatedLayer {
     this.level = args.level ?? 0;
     this.filters = args.filters ?? null;
     this.isotropic = args.isotropic ?? null;
-    requireInteger('LevelFusion', 'level', this.level, 0);
-    if (this.filters != null) requireInteger('LevelFusion', 'filters', this.filters, 1);
+    requireInteger(OWNER, 'level', this.level, 0);
+    if (this.filters != null) requireInteger(OWNER, 'filters', this.filters, 1);
   }
 
   private isIsotropic(shape: tfl.Shape): boolean {
@@ -67,19 +70,19 @@ export class LevelFusion extends CompositeLayer implements DifferentiatedLayer {
       const c = shape[shape.length - 1];
       if (c != null && shape.length === lower.length) return c;
       throw new Error(
-        `LevelFusion: operand shapes ${show(shapes)}; expected equal ranks and known channels`,
+        `${OWNER}: operand shapes ${show(shapes)}; expected equal ranks and known channels`,
       );
     });
     if (shapes.length > 3) {
       throw new Error(
-        `LevelFusion: ${shapes.length} operands given; expected lower, [lower, upper] or ` +
+        `${OWNER}: ${shapes.length} operands given; expected lower, [lower, upper] or ` +
           `[lower, upper, top]`,
       );
     }
     const filters = this.filters ?? (channels[0] as number);
     if (this.level === 0 && channels[0] !== filters) {
       throw new Error(
-        `LevelFusion: at level 0 the lower operand passes unchanged, but has ${channels[0]} ` +
+        `${OWNER}: at level 0 the lower operand passes unchanged, but has ${channels[0]} ` +
           `channels and filters is ${filters}; give it ${filters} channels, or level 1 or more`,
       );
     }

@@ -1,3 +1,4 @@
+/** Shapes of the levels of a column, pyramid or isotropic. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { show } from '../../common/arguments';
@@ -12,7 +13,7 @@ export interface LevelLayout {
 /**
  * Shapes of all levels, bottom first, given that of the stem's output.
  *
- * @throws when a level of a pyramid would have no pixel, or the stem's channels are not level 0's
+ * @throws {Error} when a level of a pyramid would have no pixel, or the stem's channels are not level 0's
  */
 export function levelShapes(
   owner: string,

@@ -1,3 +1,4 @@
+/** The backbone: a stem and reversible columns, one node of tfjs's tape. */
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
@@ -5,10 +6,7 @@ import { requireInteger, show } from '../../common/arguments';
 import { tidyAll } from '../../ops/engine/tensors';
 import type { AnchorSpacing } from '../../ops/reversible/anchors';
 import { runColumns, type RunOptions } from '../../ops/reversible/backbone';
-import {
-  measureReconstruction,
-  type ReconstructionError,
-} from '../../ops/reversible/reconstruction';
+import { measureReconstruction, type Reconstruction } from '../../ops/reversible/reconstruction';
 import { hasLostWeights, type LayerArgs, renameBelow } from '../base/composite_layer';
 import { rememberTrainable } from '../base/frozen_parts';
 import { toTensors } from '../base/inputs';
@@ -66,7 +64,7 @@ export type RevColBackboneArgs = LayerArgs &
  * Input: one tensor, `[batch, height, width, channels]` for the built-in stem and blocks, or what
  * the stem given takes. Output: see `output`.
  *
- * @throws when an argument is out of range, when the input leaves a level without a pixel, when a
+ * @throws {Error} when an argument is out of range, when the input leaves a level without a pixel, when a
  *   block changes the shape, or when the input is no image and no `block` is given
  *
  * @example
@@ -254,9 +252,7 @@ export class RevColBackbone extends SequenceLayer {
     });
   }
 
-  private columnPlans() {
-    return this.columnLayers.map((c) => c.column(this.isTrained));
-  }
+  private readonly columnPlans = () => this.columnLayers.map((c) => c.column(this.isTrained));
 
   /**
    * How exactly the features of each column are recovered when walking back from the last one with
@@ -269,7 +265,7 @@ export class RevColBackbone extends SequenceLayer {
   reconstructionError(
     x: tf.Tensor,
     { training = false, mask }: Omit<SequenceKwargs, 'cache'> = {},
-  ): ReconstructionError[] {
+  ): Reconstruction[] {
     if (!this.built) throw new Error(`${OWNER}: apply the layer to an input before checking it`);
     return tidyAll(() => {
       const stem = this.stemLayer.apply(x, { training }) as tf.Tensor;

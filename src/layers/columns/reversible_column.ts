@@ -1,3 +1,4 @@
+/** One reversible column: its levels, each a fusion and blocks, and its inverse. */
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
@@ -225,7 +226,7 @@ export class ReversibleColumn extends SequenceLayer {
    *
    * @param inputs `[stem, level 0, ..., top level]`: the stem's output and this column's features
    * @returns the previous column's levels, bottom first
-   * @throws in a first column, which has no previous one
+   * @throws {Error} when it is a first column, which has no previous one, or the tensors are not these
    */
   inverse(inputs: tf.Tensor[]): tf.Tensor[] {
     const levels = this.options.channels.length;

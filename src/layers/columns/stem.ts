@@ -1,3 +1,4 @@
+/** The stem: patches of an image, projected and normalised. */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
@@ -13,6 +14,8 @@ import {
 } from '../base/composite_layer';
 import { toTensors } from '../base/inputs';
 import { stemSpecs } from '../base/weight_specs';
+
+const OWNER = 'RevColStem';
 
 /** Arguments of `RevColStem`. */
 export type RevColStemArgs = LayerArgs & {
@@ -39,8 +42,8 @@ export class RevColStem extends CompositeLayer {
     super(args);
     this.filters = args.filters;
     this.patchSize = args.patchSize ?? 4;
-    requireInteger('RevColStem', 'filters', this.filters, 1);
-    requireInteger('RevColStem', 'patchSize', this.patchSize, 1);
+    requireInteger(OWNER, 'filters', this.filters, 1);
+    requireInteger(OWNER, 'patchSize', this.patchSize, 1);
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
@@ -48,7 +51,7 @@ export class RevColStem extends CompositeLayer {
     const channels = shape[shape.length - 1];
     if (shape.length < 2 || channels == null) {
       throw new Error(
-        `RevColStem: input shape ${show(shape)}; expected [batch, ..., channels] with known channels`,
+        `${OWNER}: input shape ${show(shape)}; expected [batch, ..., channels] with known channels`,
       );
     }
     const { patchSize: p, filters } = this;

@@ -1,3 +1,4 @@
+/** The transformer decoder block: self-attention, cross-attention, feed-forward network. */
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
@@ -40,7 +41,7 @@ export type TransformerDecoderBlockArgs = LayerArgs & TransformerBlockOptions;
  * The mask of `x` hides keys of self-attention. tfjs passes on no masks of further inputs, so give
  * the memory's explicitly (see `PaddingMask`). Output: `[batch, time, width]`. float32.
  *
- * @throws when an argument is out of range, when an input is of another rank or of unknown width,
+ * @throws {Error} when an argument is out of range, when an input is of another rank or of unknown width,
  *   when the width does not divide by the heads and no keyDim is given, or when the number of inputs
  *   is not that of the first call
  */

@@ -1,3 +1,4 @@
+/** The transformer encoder block, with a hand-written gradient for reversible columns. */
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
@@ -49,7 +50,7 @@ export type TransformerEncoderBlockArgs = LayerArgs &
  *
  * Input and output: `[batch, time, width]`, float32. A mask `[batch, time]` hides keys.
  *
- * @throws when an argument is out of range, when the input is of another rank or of unknown width,
+ * @throws {Error} when an argument is out of range, when the input is of another rank or of unknown width,
  *   or when the width does not divide by the heads and no keyDim is given
  */
 export class TransformerEncoderBlock extends SequenceLayer implements DifferentiatedLayer {

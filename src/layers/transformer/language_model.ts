@@ -1,3 +1,4 @@
+/** A causal language model as one layer: backbone, LayerNorm, logits. */
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
@@ -39,7 +40,7 @@ export type RevColLanguageModelArgs = LayerArgs & {
  * Input: ids `[batch, time]`, int32. Output: logits `[batch, time, vocabulary]`, float32. Called with
  * `{ cache }` (a `KeyValueCache`), only the new tokens go in and come out.
  *
- * @throws when the backbone's stem is no `TokenEmbedding`, when it gives more than one output, or
+ * @throws {Error} when the backbone's stem is no `TokenEmbedding`, when it gives more than one output, or
  *   when embeddings of another width than the top level are to be tied
  */
 export class RevColLanguageModel extends SequenceLayer {

@@ -1,3 +1,4 @@
+/** Multi-head attention as a layer, for models of one's own. */
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
@@ -67,7 +68,7 @@ export function checkAttentionArgs(
  * inputs, hence the fourth. Output: `[batch, queries, query width]`. float32. A query that sees no
  * key gives the output bias.
  *
- * @throws when an argument is out of range or an input has another rank or an unknown width
+ * @throws {Error} when an argument is out of range or an input has another rank or an unknown width
  */
 export class MultiHeadAttention extends SequenceLayer {
   static className = 'RevColMultiHeadAttention';

@@ -1,3 +1,4 @@
+/** The options that transformer blocks share: defaults and checks. */
 import { requireInteger, requireOneOf, requireRate } from '../../common/arguments';
 import type { AttentionConfig } from '../../ops/attention/multi_head';
 import { checkAttentionArgs, type MultiHeadAttentionArgs } from './multi_head_attention';

@@ -1,3 +1,4 @@
+/** The mask of padded ids as a tensor, for layers that take it as an input. */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 

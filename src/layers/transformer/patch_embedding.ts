@@ -1,3 +1,4 @@
+/** Patches of an image as tokens: the stem of a RevCol-ViT. */
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
@@ -26,7 +27,7 @@ export type PatchEmbeddingArgs = LayerArgs & {
  * Input: `[batch, height, width, channels]` of known size, float32. Output: `[batch, patches,
  * filters]`, patches row by row; pixels that fill no patch are dropped.
  *
- * @throws when an argument is out of range, when the image's size is unknown, or when it holds no
+ * @throws {Error} when an argument is out of range, when the image's size is unknown, or when it holds no
  *   patch
  */
 export class PatchEmbedding extends CompositeLayer {

@@ -1,3 +1,4 @@
+/** Layers that add what tells positions apart: learned embeddings, or sinusoids. */
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 

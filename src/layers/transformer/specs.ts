@@ -1,3 +1,4 @@
+/** Names, shapes and roles of the weights of transformer blocks. */
 import type * as tf from '@tensorflow/tfjs-core';
 
 import type { AttentionWeights } from '../../ops/attention/multi_head';

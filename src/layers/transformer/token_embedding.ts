@@ -1,3 +1,4 @@
+/** Token embeddings with positions: the stem of a RevCol over language. */
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
@@ -43,7 +44,7 @@ interface TokenEmbeddingOptions {
  * default). Output: `[batch, time, outputDim]`, float32. With `maskZero`, `computeMask(ids)` is
  * true where the id is not 0.
  *
- * @throws when an argument is out of range, or a sequence is longer than `sequenceLength`
+ * @throws {Error} when an argument is out of range, or a sequence is longer than `sequenceLength`
  */
 export class TokenEmbedding extends SequenceLayer {
   static className = 'RevColTokenEmbedding';

@@ -1,3 +1,4 @@
+/** A head that gives every token logits of its own. */
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
@@ -23,7 +24,7 @@ export type TokenHeadArgs = LayerArgs & {
  *
  * Input: `[batch, time, width]`, float32. Output: logits `[batch, time, units]`.
  *
- * @throws when `units` is no whole number from 1, or the input is of another rank or unknown width
+ * @throws {Error} when `units` is no whole number from 1, or the input is of another rank or unknown width
  */
 export class TokenHead extends SequenceLayer {
   static className = 'RevColTokenHead';

@@ -1,3 +1,4 @@
+/** The decoder of a translation model as one layer. */
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
@@ -5,7 +6,12 @@ import { requireInteger, show } from '../../common/arguments';
 import { layerNorm } from '../../ops/layer_norm';
 import { rowProducts } from '../../ops/row_products';
 import { lastToken } from '../../ops/sequence_pooling';
-import { type FourVariables, hasLostWeights, type LayerArgs, variablesOf } from '../base/composite_layer';
+import {
+  type FourVariables,
+  hasLostWeights,
+  type LayerArgs,
+  variablesOf,
+} from '../base/composite_layer';
 import { sequenceWidth, toShapes } from '../base/inputs';
 import { kindOf } from '../base/own_classes';
 import { type SequenceKwargs } from '../base/sequence_call';
@@ -44,7 +50,7 @@ interface TranslationDecoderOptions {
  * with `{ cache }` (a `KeyValueCache`), only the new tokens go in and come out; the memory counts at
  * the first such call only.
  *
- * @throws when a template is of another class or the inputs are not these three
+ * @throws {Error} when a template is of another class or the inputs are not these three
  */
 export class TranslationDecoder extends SequenceLayer {
   static className = 'RevColTranslationDecoder';

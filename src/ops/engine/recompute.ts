@@ -1,6 +1,7 @@
 /** Gradient checkpointing for any tfjs code: run it again instead of keeping what it computed. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { show } from '../../common/arguments';
 import {
   assertFirstOrder,
   disposingTapeOnError,
@@ -31,7 +32,7 @@ interface RecomputeAttrs {
  * take intermediate results as arguments rather than from outside.
  *
  * @param fn function of tensors that returns one tensor
- * @throws when `fn` reads a tensor from outside that an operation before it has computed: its
+ * @throws {Error} when `fn` reads a tensor from outside that an operation before it has computed: its
  *   gradient would be lost
  *
  * @example
@@ -72,7 +73,7 @@ function runNode(
   for (const tensor of reads) {
     if (!isOnTape(tensor)) continue;
     throw new Error(
-      `recompute: fn reads a computed tensor of shape [${tensor.shape.join(', ')}] from outside, ` +
+      `recompute: fn reads a computed tensor of shape ${show(tensor.shape)} from outside, ` +
         `whose gradient would be lost; pass it to fn as an argument`,
     );
   }

@@ -84,7 +84,7 @@ function readLater(alphas: readonly NamedAlpha[]): void {
  * only be read asynchronously, the magnitudes are those of the previous call, and `MIN_ALPHA`, the
  * worst case, in the first.
  *
- * @throws when an alpha holds a value that is not finite; then no alpha has been changed
+ * @throws {Error} when an alpha holds a value that is not finite; then no alpha has been changed
  */
 export function clampAlphas(alphas: readonly NamedAlpha[]): number[] {
   if (alphas.length === 0) return [];

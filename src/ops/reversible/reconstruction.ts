@@ -7,7 +7,7 @@ import { type Column, columnForward, columnInverse } from './column';
 import { type LevelContext } from './level_function';
 
 /** How well one column's input features were recovered. */
-export interface ReconstructionError {
+export interface Reconstruction {
   /** Column whose features were recovered, from 0. */
   column: number;
   /** `norm(recovered - exact) / norm(exact)` per level, bottom first. */
@@ -24,7 +24,7 @@ export function measureReconstruction(
   columns: readonly Column[],
   stem: tf.Tensor,
   { training, mask }: Pick<LevelContext, 'training' | 'mask'>,
-): ReconstructionError[] {
+): Reconstruction[] {
   return tidyAll(() => {
     clampAlphas(namedAlphas(columns, false));
     const context: LevelContext = { training, mask, seed: drawSeed() };
@@ -32,7 +32,7 @@ export function measureReconstruction(
     columns.forEach((column, i) => {
       exact.push(columnForward(column, i, stem, exact[i - 1] ?? null, context));
     });
-    const errors: ReconstructionError[] = [];
+    const errors: Reconstruction[] = [];
     let recovered = (exact[exact.length - 1] as tf.Tensor[]).map((c) => tf.clone(c));
     for (let i = columns.length - 1; i > 0; i--) {
       const previous = columnInverse(columns[i] as Column, i, stem, recovered, context);

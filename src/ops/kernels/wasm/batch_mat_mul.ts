@@ -1,6 +1,7 @@
 /** Products of matrices, one per batch entry, on wasm. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { show } from '../../../common/arguments';
 import { BATCH_MAT_MUL } from '../contract';
 import type { AttributesOf } from '../fused';
 import { pointer, type WasmBackend, wasmKernel, withScratch } from './backend';
@@ -62,8 +63,8 @@ function productsOf(
   const [inner, n] = transposeB ? [b1, b0] : [b0, b1];
   if (a.shape.length !== 3 || b.shape.length !== 3 || batch !== batchB || k !== inner) {
     throw new Error(
-      `${BATCH_MAT_MUL.name} (wasm): a [${a.shape}]${transposeA ? ' transposed' : ''} and b ` +
-        `[${b.shape}]${transposeB ? ' transposed' : ''} do not fit: [batch, M, K] and ` +
+      `${BATCH_MAT_MUL.name} (wasm): a ${show(a.shape)}${transposeA ? ' transposed' : ''} and b ` +
+        `${show(b.shape)}${transposeB ? ' transposed' : ''} do not fit: [batch, M, K] and ` +
         `[batch, K, N] are expected`,
     );
   }

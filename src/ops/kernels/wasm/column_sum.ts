@@ -1,4 +1,5 @@
 /** The sum over the rows of a matrix, on wasm. */
+import { show } from '../../../common/arguments';
 import { COLUMN_SUM } from '../contract';
 import { floats, pointer, wasmKernel, withScratch } from './backend';
 import { simdKernels } from './simd_module';
@@ -7,7 +8,9 @@ import { simdKernels } from './simd_module';
 export const columnSum = wasmKernel(COLUMN_SUM, (backend, { x }) => {
   const [rows, columns] = x.shape;
   if (rows === undefined || columns === undefined || x.shape.length !== 2) {
-    throw new Error(`${COLUMN_SUM.name} (wasm): x has shape [${x.shape}], a matrix is expected`);
+    throw new Error(
+      `${COLUMN_SUM.name} (wasm): x has shape ${show(x.shape)}, a matrix is expected`,
+    );
   }
   const y = backend.makeOutput([columns], 'float32');
   const simd = simdKernels(backend);

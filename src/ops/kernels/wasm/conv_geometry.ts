@@ -1,6 +1,8 @@
 /** Sizes and offsets of a 2-D convolution, for the kernels of its gradients. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { show } from '../../../common/arguments';
+
 /** Sizes of a 2-D convolution in elements, always in the order batch, height, width, channels. */
 export interface ConvGeometry {
   batch: number;
@@ -53,7 +55,7 @@ export function convGeometry(
 ): ConvGeometry {
   if (inputShape.length !== 4 || filterShape.length !== 4) {
     throw new Error(
-      `${owner}: input shape [${inputShape}] and filter shape [${filterShape}] must ` +
+      `${owner}: input shape ${show(inputShape)} and filter shape ${show(filterShape)} must ` +
         `have 4 dimensions each`,
     );
   }
@@ -69,15 +71,15 @@ export function convGeometry(
   );
   if (info.inChannels !== filterShape[2]) {
     throw new Error(
-      `${owner}: the input has ${info.inChannels} channels (shape [${inputShape}]), the ` +
-        `filter is for ${filterShape[2]} (shape [${filterShape}])`,
+      `${owner}: the input has ${info.inChannels} channels (shape ${show(inputShape)}), the ` +
+        `filter is for ${filterShape[2]} (shape ${show(filterShape)})`,
     );
   }
   if (!tf.util.arraysEqual(dyShape, info.outShape)) {
     throw new Error(
-      `${owner}: dy has shape [${dyShape}], but input [${inputShape}] and filter ` +
-        `[${filterShape}] with strides ${attrs.strides} and pad ` +
-        `${JSON.stringify(attrs.pad)} give [${info.outShape}]`,
+      `${owner}: dy has shape ${show(dyShape)}, but input ${show(inputShape)} and filter ` +
+        `${show(filterShape)} with strides ${attrs.strides} and pad ` +
+        `${JSON.stringify(attrs.pad)} give ${show(info.outShape)}`,
     );
   }
   return {

@@ -1,4 +1,5 @@
 /** The exact GELU and its gradient, on wasm. */
+import { show } from '../../../common/arguments';
 import { GELU, GELU_GRAD } from '../contract';
 import { floats, pointer, sizeOf, wasmKernel } from './backend';
 import { simdKernels } from './simd_module';
@@ -30,7 +31,7 @@ export const gelu = wasmKernel(GELU, (backend, { x }) => {
 export const geluGrad = wasmKernel(GELU_GRAD, (backend, { x, dy }) => {
   if (sizeOf(x) !== sizeOf(dy)) {
     throw new Error(
-      `${GELU_GRAD.name} (wasm): x has shape [${x.shape}], dy [${dy.shape}]; they must be alike`,
+      `${GELU_GRAD.name} (wasm): x has shape ${show(x.shape)}, dy ${show(dy.shape)}; they must be alike`,
     );
   }
   const dx = backend.makeOutput(x.shape, 'float32');

@@ -1,6 +1,7 @@
 /** Normalisation over the last axis and its gradient, on wasm. */
 import type * as tf from '@tensorflow/tfjs-core';
 
+import { show } from '../../../common/arguments';
 import { LAYER_NORM, LAYER_NORM_GRAD } from '../contract';
 import { floats, pointer, sizeOf, wasmKernel } from './backend';
 import { simdKernels } from './simd_module';
@@ -40,8 +41,8 @@ export const layerNormGrad = wasmKernel(LAYER_NORM_GRAD, (backend, { dy, xhat, r
   const rows = columns === 0 ? 0 : sizeOf(dy) / columns;
   if (sizeOf(xhat) !== sizeOf(dy) || (columns > 0 && sizeOf(rstd) !== rows)) {
     throw new Error(
-      `${LAYER_NORM_GRAD.name} (wasm): dy has shape [${dy.shape}], xhat [${xhat.shape}], rstd ` +
-        `[${rstd.shape}]; xhat must be like dy, and rstd like dy with 1 as the last axis`,
+      `${LAYER_NORM_GRAD.name} (wasm): dy has shape ${show(dy.shape)}, xhat ${show(xhat.shape)}, rstd ` +
+        `${show(rstd.shape)}; xhat must be like dy, and rstd like dy with 1 as the last axis`,
     );
   }
   const dx = backend.makeOutput(dy.shape, 'float32');

@@ -1,6 +1,7 @@
 /** The product of matrices, on wasm. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { show } from '../../../common/arguments';
 import { MAT_MUL } from '../contract';
 import type { AttributesOf } from '../fused';
 import { floats, pointer, type WasmBackend, wasmKernel, withScratch } from './backend';
@@ -49,8 +50,8 @@ function productOf(
   const biasFits = bias == null || (bias.shape.length === 1 && bias.shape[0] === n);
   if (a.shape.length !== 2 || b.shape.length !== 2 || k !== inner || !biasFits) {
     throw new Error(
-      `${MAT_MUL.name} (wasm): a [${a.shape}]${transposeA ? ' transposed' : ''}, b [${b.shape}]` +
-        `${transposeB ? ' transposed' : ''} and bias ${bias ? `[${bias.shape}]` : 'none'} do not ` +
+      `${MAT_MUL.name} (wasm): a ${show(a.shape)}${transposeA ? ' transposed' : ''}, b ${show(b.shape)}` +
+        `${transposeB ? ' transposed' : ''} and bias ${bias ? `${show(bias.shape)}` : 'none'} do not ` +
         `fit: [M, K], [K, N] and [N] are expected`,
     );
   }

@@ -1,6 +1,7 @@
 /** `UnsortedSegmentSum`, which tfjs lacks on wasm: the gradient of embeddings. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { show } from '../../../common/arguments';
 import { floats, sizeOf, tfjsKernel } from './backend';
 
 /**
@@ -16,8 +17,8 @@ export const unsortedSegmentSum = tfjsKernel({
     const idsFit = segmentIds.shape.length === 1 && segmentIds.shape[0] === rows;
     if (rows === undefined || !idsFit) {
       throw new Error(
-        `${owner}: segmentIds has shape [${segmentIds.shape}], but one id for each row of x ` +
-          `[${x.shape}] is expected`,
+        `${owner}: segmentIds has shape ${show(segmentIds.shape)}, but one id for each row of x ` +
+          `${show(x.shape)} is expected`,
       );
     }
     const y = backend.makeOutput([numSegments, ...x.shape.slice(1)], 'float32');
