@@ -251,7 +251,7 @@ describe('what a language model refuses', () => {
       const text = tf.input({ shape: [null], dtype: 'int32' });
       const apply = (backbone: tf.layers.Layer) => () =>
         layers.revColLanguageModel({ backbone }).apply(text);
-      expect(apply(block)).toThrow(/backbone is a RevColTransformerEncoderBlock; expected/);
+      expect(apply(block)).toThrow(/backbone is a TransformerEncoderBlock; expected/);
       expect(apply(layers.revColBackbone(columns))).toThrow(/with a RevColStem as its stem/);
       expect(apply(layers.revColBackbone({ ...columns, stem, output: 'pyramid' }))).toThrow(
         /gives 2 outputs/,

@@ -140,11 +140,11 @@ test('wrong options and inputs are refused', async () => {
     const embedding = layers.tokenEmbedding({ inputDim: 6, outputDim: 8 });
     const block = layers.transformerDecoderBlock({ numHeads: 2 });
     expect(() => new TranslationDecoder({ embedding: block, block, depth: 1 })).toThrow(
-      'embedding is a RevColTransformerDecoderBlock',
+      'embedding is a TransformerDecoderBlock',
     );
     const inputs = [tf.zeros([2, 3]), tf.zeros([2, 4, 8]), tf.ones([2, 4])];
     const wrongBlock = new TranslationDecoder({ embedding, block: embedding, depth: 1 });
-    expect(() => wrongBlock.apply(inputs)).toThrow('block is a RevColTokenEmbedding');
+    expect(() => wrongBlock.apply(inputs)).toThrow('block is a TokenEmbedding');
     const decoder = new TranslationDecoder({ embedding, block, depth: 1 });
     expect(() => decoder.apply(inputs.slice(0, 2))).toThrow('expected [ids, memory, memoryMask]');
     const logits = decoder.apply(inputs) as tf.Tensor;

@@ -84,8 +84,8 @@ test('a dy of another shape is refused', () => {
   const dy = tf.zeros([1, 3, 2, 1]);
   const attrs = { filterSize: 2, strides: 2, pad: 'valid' };
   expect(() => tf.engine().runKernel('MaxPoolGrad', { dy, input, output: dy }, attrs)).toThrow(
-    'MaxPoolGrad (wasm): dy has shape [1,3,2,1], but pooling input [1,4,4,1] with filterSize 2 ' +
-      'gives [1,2,2,1]',
+    'MaxPoolGrad (wasm): dy has shape [1, 3, 2, 1], but pooling input [1, 4, 4, 1] with filterSize 2 ' +
+      'gives [1, 2, 2, 1]',
   );
   tf.dispose([input, dy]);
 });
