@@ -6,6 +6,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { show } from '../../../common/arguments';
 import { floats, pointer, tfjsKernel, type WasmBackend, withScratch } from './backend';
 import { filterGradientLoops } from './conv_backprop_filter';
 import { inputGradientLoops } from './conv_backprop_input';
@@ -182,9 +183,9 @@ function volumeGeometry(
   );
   if (info.inChannels !== filterShape[3] || !tf.util.arraysEqual(dyShape, info.outShape)) {
     throw new Error(
-      `${owner}: input [${inputShape}], filter [${filterShape}] and dy [${dyShape}] do ` +
+      `${owner}: input ${show(inputShape)}, filter ${show(filterShape)} and dy ${show(dyShape)} do ` +
         `not fit: with strides ${strides} and pad ${pad} dy is ` +
-        `[${info.outShape}] for a filter of ${info.inChannels} input channels`,
+        `${show(info.outShape)} for a filter of ${info.inChannels} input channels`,
     );
   }
   const plane: ConvGeometry = {

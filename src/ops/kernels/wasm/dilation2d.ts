@@ -5,6 +5,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { show } from '../../../common/arguments';
 import { floats, tfjsKernel } from './backend';
 
 type Info = Parameters<typeof tf.backend_util.computeDilation2DInfo>;
@@ -50,8 +51,8 @@ function gradient(name: string, of: 'x' | 'filter'): tf.KernelConfig {
       const { outShape } = geometry(x.shape, filter.shape, attrs);
       if (!tf.util.arraysEqual(dy.shape, outShape)) {
         throw new Error(
-          `${owner}: dy has shape [${dy.shape}], but x [${x.shape}] and filter ` +
-            `[${filter.shape}] give [${outShape}]`,
+          `${owner}: dy has shape ${show(dy.shape)}, but x ${show(x.shape)} and filter ` +
+            `${show(filter.shape)} give ${show(outShape)}`,
         );
       }
       const d = backend.makeOutput(inputs[of].shape, 'float32');

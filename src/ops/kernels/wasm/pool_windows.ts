@@ -1,6 +1,7 @@
 /** The windows of a pooling, in two dimensions and three: those of images are volumes of depth 1. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { show } from '../../../common/arguments';
 /** Sizes in the order depth, height, width. */
 type Triple = [number, number, number];
 
@@ -90,8 +91,8 @@ export function poolGradGeometry(
   const g = poolGeometry(inputShape, attrs);
   if (tf.util.arraysEqual(dyShape, g.outShape)) return g;
   throw new Error(
-    `${owner}: dy has shape [${dyShape}], but pooling input [${inputShape}] with ` +
-      `filterSize ${attrs.filterSize} gives [${g.outShape}]`,
+    `${owner}: dy has shape ${show(dyShape)}, but pooling input ${show(inputShape)} with ` +
+      `filterSize ${attrs.filterSize} gives ${show(g.outShape)}`,
   );
 }
 
