@@ -14,8 +14,12 @@ import * as path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { describeWeights, type ModelLayout } from '../src/models/describe';
-import { MODEL_SIZES, type ModelSizeName } from '../src/registry/sizes';
+import {
+  type ConvNextArchitecture,
+  type ModelSizeName,
+  REVCOL_ARCHITECTURES,
+} from '../src/registry/architectures';
+import { describeWeights } from '../src/registry/describe';
 import { nameMapping } from '../src/weights/names/name_mapping';
 import { writeSafetensors } from '../src/weights/safetensors/writer';
 import { megabytes } from './support';
@@ -23,13 +27,10 @@ import { megabytes } from './support';
 const COMMAND = pathToFileURL(path.resolve('dist/cli/main.js')).href;
 const SMALL = { channels: [8, 8, 8, 8], depths: [1, 1, 1, 1], columns: 2 };
 
-/** Writes random weights of a layout in the published names. */
-async function writeWeights(
-  layout: Omit<ModelLayout, 'numClasses' | 'inputChannels'>,
-  file: string,
-) {
+/** Writes random weights of an architecture in the published names. */
+async function writeWeights(architecture: ConvNextArchitecture, file: string) {
   const mapping = nameMapping();
-  const weights = describeWeights({ ...layout, numClasses: 1000, inputChannels: 3 });
+  const weights = describeWeights({ ...architecture, numClasses: 1000, inputChannels: 3 });
   await writeSafetensors(
     weights.map(({ name, shape }) => {
       const mapped = mapping.toPublished(name);
@@ -67,13 +68,13 @@ const { values } = parseArgs({
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'revcol-conversion-'));
 try {
   const names = values.sizes.split(',') as ModelSizeName[];
-  const layouts = [
-    ['small', { ...MODEL_SIZES.revcol_tiny, ...SMALL }],
-    ...names.map((name) => [name, MODEL_SIZES[name]]),
-  ] as [string, ModelLayout][];
-  for (const [name, layout] of layouts) {
+  const architectures = [
+    ['small', { ...REVCOL_ARCHITECTURES.revcol_tiny, ...SMALL }],
+    ...names.map((name) => [name, REVCOL_ARCHITECTURES[name]]),
+  ] as [string, ConvNextArchitecture][];
+  for (const [name, architecture] of architectures) {
     const file = path.join(folder, `${name}.safetensors`);
-    await writeWeights(layout, file);
+    await writeWeights(architecture, file);
     for (const dtype of ['float32', 'float16', 'uint8']) {
       const output = path.join(folder, 'model');
       convert(file, output, ['--dtype', dtype]);

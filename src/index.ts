@@ -77,13 +77,10 @@ export {
   type TranslationSteps,
 } from './models/translate';
 export { createVitModel, type CreateVitModelOptions } from './models/vit';
-export {
-  listModels,
-  type ListModelsOptions,
-  type ModelName,
-  type ModelRecord,
-} from './registry/models';
-export { VIT_SIZES, type VitSize, type VitSizeName } from './registry/vit_sizes';
+export { listModels, type ListModelsOptions, type ModelRecord } from './registry/models';
+export type { ModelName } from './registry/names';
+export { VIT_SIZES, type VitSize } from './registry/sizes';
+export type { VitSizeName } from './registry/architectures';
 
 // Checkpoints
 export { loadCheckpoint, type LoadOptions, type LoadReport } from './weights/load_checkpoint';
@@ -94,7 +91,7 @@ export { CheckpointError } from './weights/errors';
 export type { CheckpointSource } from './weights/bytes/source';
 
 // Published weights
-export { pretrainedWeights } from './registry/models';
+export { pretrainedWeights } from './registry/names';
 export type { PretrainedName, PretrainedWeights, WeightSource } from './registry/pretrained';
 export {
   fetchPretrained,

@@ -5,8 +5,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 
 import { createModel } from '../models/create_model';
 import { memoryPeak } from '../ops/engine/memory_peak';
-import type { ModelName } from '../registry/models';
-import { MODEL_SIZES } from '../registry/sizes';
+import { SIZE_NAMES } from '../registry/architectures';
+import type { ModelName } from '../registry/names';
 import { activateBackend, type BackendName } from './backend';
 import { backendOption, integer } from './options';
 import { type Terminal, withProgress } from './terminal';
@@ -38,11 +38,7 @@ export function addBenchCommand(program: Command, terminal: Terminal): void {
   program
     .command('bench')
     .description('time a model with random weights on random images')
-    .argument(
-      '[model]',
-      `size or published name: ${Object.keys(MODEL_SIZES).join(', ')}`,
-      'revcol_tiny',
-    )
+    .argument('[model]', `size or published name: ${SIZE_NAMES.join(', ')}`, 'revcol_tiny')
     .option('-n, --batch <sizes>', 'batch sizes, separated by commas', integers, [1])
     .option('--input-size <pixels>', 'side of the square images', integer(32), 224)
     .option('-r, --runs <count>', 'timed runs after the first', integer(1), 5)

@@ -83,14 +83,14 @@ async function loadModel(
   terminal: Terminal,
 ): Promise<{ model: tfl.LayersModel; preprocessing: PreprocessOptions }> {
   const checkpoint = await openCheckpoint(source, { key });
-  const layout = await (async () => {
+  const classifier = await (async () => {
     const { numClasses } = architectureOf(checkpoint.entries);
     if (numClasses === undefined)
       throw new Error(`${/^https?:/.test(source) ? shownUrl(source) : source} has no classifier`);
     // Every shape is compared with the others before a model of such shapes is allocated.
-    return planOf(checkpoint).layout;
+    return planOf(checkpoint).classifier;
   })().finally(() => checkpoint.close());
-  const { inputChannels, channels, depths, ...rest } = layout;
+  const { inputChannels, channels, depths, ...rest } = classifier;
   const side = inputSize ?? record?.inputSize[0] ?? 224;
   const model = createModel('revcol_tiny', {
     ...rest,

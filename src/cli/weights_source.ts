@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 
 import { fetchPretrained } from '../download/fetch_pretrained';
-import { pretrainedWeights } from '../registry/models';
+import { pretrainedWeights } from '../registry/names';
 import { PRETRAINED_WEIGHTS, type PretrainedWeights } from '../registry/pretrained';
 import { type Terminal, withProgress } from './terminal';
 import { bytesText } from './text';

@@ -1,12 +1,17 @@
 /** Which RevCol a checkpoint holds, read off its names and shapes. */
-import type { ModelLayout } from '../models/describe';
-import { MODEL_SIZES, type ModelSizeName } from '../registry/sizes';
+import {
+  type ConvNextArchitecture,
+  type ModelSizeName,
+  REVCOL_ARCHITECTURES,
+} from '../registry/architectures';
 import type { CheckpointEntry } from '../weights/checkpoint';
 import { CheckpointError } from '../weights/errors';
 import { findPrefix, withoutPrefix } from '../weights/names/published_names';
 
 /** What a checkpoint's tensors tell of the model. */
-export interface Architecture extends Omit<ModelLayout, 'numClasses'> {
+export interface Architecture extends ConvNextArchitecture {
+  /** Channels of the input image. */
+  inputChannels: number;
   /** The published size with these numbers, if there is one. */
   size?: ModelSizeName;
   /** Classes of the last classifier; undefined for a backbone without one. */
@@ -61,17 +66,16 @@ export function architectureOf(entries: ReadonlyMap<string, CheckpointEntry>): A
   };
   return {
     ...found,
-    size: Object.values(MODEL_SIZES).find((size) => sameArchitecture(size, found))?.name,
+    size: (Object.keys(REVCOL_ARCHITECTURES) as ModelSizeName[]).find((name) =>
+      sameArchitecture(REVCOL_ARCHITECTURES[name], found),
+    ),
     numClasses: shapes.get(`${head}.classifier.1.bias`)?.[0],
     supervised: classifiers > 0,
     prefix,
   };
 }
 
-function sameArchitecture(
-  a: Omit<ModelLayout, 'numClasses' | 'inputChannels'>,
-  b: Omit<ModelLayout, 'numClasses' | 'inputChannels'>,
-): boolean {
+function sameArchitecture(a: ConvNextArchitecture, b: ConvNextArchitecture): boolean {
   return (
     a.channels.join() === b.channels.join() &&
     a.depths.join() === b.depths.join() &&

@@ -2,7 +2,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { requireOneOf } from '../common/arguments';
-import { describeWeights, type ModelLayout } from '../models/describe';
+import { type ConvNextClassifier, describeWeights } from '../registry/describe';
 import type { Checkpoint } from '../weights/checkpoint';
 import { CheckpointError } from '../weights/errors';
 import { nameMapping } from '../weights/names/name_mapping';
@@ -72,8 +72,8 @@ export async function convertCheckpoint<Result>(
     }
     requireOneOf('convertCheckpoint', 'dtype', dtype, WEIGHT_DTYPES);
     const plan = planOf(checkpoint);
-    const { layout, weights } = plan;
-    const topology = modelTopology(plan.name, layout, options.inputSize ?? [224, 224]);
+    const { classifier, weights } = plan;
+    const topology = modelTopology(plan.name, classifier, options.inputSize ?? [224, 224]);
     const bytes = weights.reduce((sum, { shape }) => sum + storedBytes(shape, dtype), 0);
     const paths = shardNames(bytes, shardBytes);
     const entries = await writeWeights(checkpoint, plan, sink, {
@@ -109,7 +109,7 @@ interface PlannedWeight {
 
 interface Plan {
   name: string;
-  layout: ModelLayout;
+  classifier: ConvNextClassifier;
   weights: PlannedWeight[];
   unused: string[];
 }
@@ -124,12 +124,12 @@ export function planOf(checkpoint: Checkpoint): Plan {
   if (numClasses === undefined) {
     throw new CheckpointError('mismatch', 'The file has no classifier; only classifiers convert');
   }
-  const layout: ModelLayout = { ...architecture, numClasses };
+  const classifier: ConvNextClassifier = { ...architecture, numClasses };
   const published = withoutPrefix([...checkpoint.entries.keys()], prefix);
   const inFile = withoutSupervision(published);
   const mapping = nameMapping();
   const used = new Set<string>();
-  const weights = describeWeights(layout).map(({ name, shape }): PlannedWeight => {
+  const weights = describeWeights(classifier).map(({ name, shape }): PlannedWeight => {
     const mapped = mapping.toPublished(name);
     const file = mapped && inFile.get(mapped.name);
     const entry = file === undefined ? undefined : checkpoint.entries.get(file);
@@ -148,7 +148,7 @@ export function planOf(checkpoint: Checkpoint): Plan {
     return { name, shape, inFile: file, toOwn: (data) => mapped.layout.toOwn(data, entry.shape) };
   });
   const unused = [...published].filter(([, file]) => !used.has(file)).map(([name]) => name);
-  return { name: size ?? 'revcol', layout, weights, unused };
+  return { name: size ?? 'revcol', classifier, weights, unused };
 }
 
 async function writeWeights(

@@ -1,6 +1,6 @@
 /** The `modelTopology` of a RevCol classifier, without allocating its weights. */
 import { createModel } from '../models/create_model';
-import type { ModelLayout } from '../models/describe';
+import type { ConvNextClassifier } from '../registry/describe';
 
 interface LayerJson {
   class_name: string;
@@ -12,7 +12,7 @@ interface ModelJson {
 }
 
 /**
- * What `createModel(...).toJSON()` gives for this layout. A twin with the same layers but one
+ * What `createModel(...).toJSON()` gives for this classifier. A twin with the same layers but one
  * channel per level is built and described, then given the true widths: weights of a size such as
  * Huge would not fit into memory.
  *
@@ -20,15 +20,15 @@ interface ModelJson {
  */
 export function modelTopology(
   name: string,
-  layout: ModelLayout,
+  classifier: ConvNextClassifier,
   [height, width]: readonly [number, number],
 ): object {
   const twin = createModel('revcol_tiny', {
-    ...layout,
-    channels: layout.channels.map(() => 1),
-    depths: [...layout.depths],
+    ...classifier,
+    channels: classifier.channels.map(() => 1),
+    depths: [...classifier.depths],
     numClasses: 1,
-    inputShape: [height, width, layout.inputChannels],
+    inputShape: [height, width, classifier.inputChannels],
   });
   let json: ModelJson;
   try {
@@ -38,8 +38,8 @@ export function modelTopology(
   }
   json.config.name = name;
   for (const layer of json.config.layers) {
-    if (layer.class_name === 'RevColBackbone') layer.config.channels = [...layout.channels];
-    if (layer.class_name === 'RevColHead') layer.config.units = layout.numClasses;
+    if (layer.class_name === 'RevColBackbone') layer.config.channels = [...classifier.channels];
+    if (layer.class_name === 'RevColHead') layer.config.units = classifier.numClasses;
   }
   return json;
 }

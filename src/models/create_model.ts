@@ -1,3 +1,4 @@
+/** Image classifiers by name, with random or published weights. */
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireInteger } from '../common/arguments';
@@ -5,9 +6,10 @@ import type { FetchPretrainedOptions } from '../download/fetch_pretrained';
 import { RevColHead } from '../layers/columns/head';
 import { RevColImageDecoder } from '../layers/columns/image_decoder';
 import { RevColBackbone, type RevColBackboneArgs } from '../layers/columns/rev_col_backbone';
-import { type ModelName, modelRecord, pretrainedWeights } from '../registry/models';
+import { modelRecord } from '../registry/models';
+import { type ModelName, weightsOf } from '../registry/names';
 import type { PretrainedName } from '../registry/pretrained';
-import { isVitSizeName, type VitSizeName } from '../registry/vit_sizes';
+import type { VitSize } from '../registry/sizes';
 import { loadPretrained } from './pretrained';
 import { createVitModel } from './vit';
 
@@ -40,6 +42,9 @@ export interface CreatePretrainedOptions
   pretrained: true;
 }
 
+const OWNER = 'createModel';
+const DEFAULT_CLASSES = 1000;
+
 /** Widest classifier that the published models pair with the progressive image decoder. */
 const MAX_PROGRESSIVE_CLASSES = 1000;
 
@@ -62,7 +67,7 @@ const MAX_PROGRESSIVE_CLASSES = 1000;
  *
  * @example
  * const model = await createModel('revcol_base.in22k_ft_in1k_384', { pretrained: true });
- * @param name a size such as `'revcol_tiny'`, see `listModels()` and `VIT_SIZES`
+ * @param name a size such as `'revcol_tiny'` or a published weight set, see `listModels()`
  * @throws {Error} when the name is unknown or an option is out of range. With `pretrained: true` the promise
  * is rejected instead, also with a DownloadError or CheckpointError; nothing stays in memory then
  */
@@ -70,31 +75,25 @@ export function createModel(
   name: PretrainedName,
   options: CreatePretrainedOptions,
 ): Promise<tfl.LayersModel>;
+export function createModel(name: ModelName, options?: CreateModelOptions): tfl.LayersModel;
 export function createModel(
-  name: ModelName | VitSizeName,
-  options?: CreateModelOptions,
-): tfl.LayersModel;
-export function createModel(
-  name: ModelName | VitSizeName,
+  name: ModelName,
   options: CreateModelOptions | CreatePretrainedOptions = {},
 ): tfl.LayersModel | Promise<tfl.LayersModel> {
   return options.pretrained ? createPretrained(name, options) : createRandom(name, options);
 }
 
 async function createPretrained(
-  name: ModelName | VitSizeName,
+  name: ModelName,
   options: CreatePretrainedOptions,
 ): Promise<tfl.LayersModel> {
-  if (isVitSizeName(name)) {
-    throw new Error(`createModel: no weights of ${name} were published; leave pretrained out`);
-  }
-  const record = pretrainedWeights(name);
+  const record = weightsOf(OWNER, name);
   options.signal?.throwIfAborted();
   // Built before the download: a wrong option should not cost gigabytes.
   const model = createRandom(name, { ...options, pretrained: false });
   try {
     const heads = {
-      numClasses: numClassesOf(name, options),
+      numClasses: options.numClasses ?? record.numClasses ?? DEFAULT_CLASSES,
       intermediateSupervision: options.intermediateSupervision ?? false,
     };
     await loadPretrained(model, record, heads, options);
@@ -105,15 +104,14 @@ async function createPretrained(
   return model;
 }
 
-function numClassesOf(name: ModelName, { numClasses }: { numClasses?: number }): number {
-  return numClasses ?? modelRecord(name).weights?.numClasses ?? 1000;
-}
-
-function createRandom(name: ModelName | VitSizeName, options: CreateModelOptions): tfl.LayersModel {
-  if (isVitSizeName(name)) return createVit(name, options);
-  const { size, weights } = modelRecord(name);
-  const numClasses = numClassesOf(name, options);
-  requireInteger('createModel', 'numClasses', numClasses, 1);
+function createRandom(name: ModelName, options: CreateModelOptions): tfl.LayersModel {
+  const { size, weights } = modelRecord(OWNER, name);
+  const numClasses = options.numClasses ?? weights?.numClasses ?? DEFAULT_CLASSES;
+  requireInteger(OWNER, 'numClasses', numClasses, 1);
+  const inputShape = options.inputShape ?? [
+    ...(weights?.inputSize ?? ([size.imageSize, size.imageSize, 3] as const)),
+  ];
+  if ('numHeads' in size) return createVit(size, { ...options, inputShape, numClasses });
   const columns = options.columns ?? size.columns;
   const supervised = options.intermediateSupervision ?? false;
   const args: RevColBackboneArgs & { channels: number[]; patchSize: number } = {
@@ -129,10 +127,7 @@ function createRandom(name: ModelName | VitSizeName, options: CreateModelOptions
     anchorEvery: options.anchorEvery,
     output: supervised ? supervisedColumns(columns) : 'last',
   };
-  const image = tfl.input({
-    shape: options.inputShape ?? [...(weights?.inputSize ?? [224, 224, 3])],
-    name: 'image',
-  });
+  const image = tfl.input({ shape: inputShape, name: 'image' });
   const features = new RevColBackbone(args).apply(image);
   const outputs = Array.isArray(features)
     ? supervisedOutputs(
@@ -145,7 +140,7 @@ function createRandom(name: ModelName | VitSizeName, options: CreateModelOptions
   return tfl.model({ name, inputs: image, outputs: outputs as tfl.SymbolicTensor[] });
 }
 
-function createVit(name: VitSizeName, options: CreateModelOptions): tfl.LayersModel {
+function createVit({ name }: VitSize, options: CreateModelOptions): tfl.LayersModel {
   const { kernelSize, topFusion, intermediateSupervision, ...rest } = options;
   if (kernelSize != null || topFusion != null || intermediateSupervision) {
     throw new Error(

@@ -1,3 +1,4 @@
+/** Language models at work: continuing texts token by token. */
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 

@@ -1,3 +1,4 @@
+/** Causal language models. */
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { RevColLanguageModel } from '../layers/transformer/language_model';
@@ -24,7 +25,11 @@ export interface CreateLanguageModelOptions extends TokenColumnsOptions {
 export function createLanguageModel(options: CreateLanguageModelOptions): tfl.LayersModel {
   const layer = new RevColLanguageModel({
     name: 'columns',
-    backbone: tokenColumns('createLanguageModel', 'backbone', true, options),
+    backbone: tokenColumns('createLanguageModel', options, {
+      name: 'backbone',
+      vocabulary: 'vocabularySize',
+      useCausalMask: true,
+    }),
     tieEmbeddings: options.tieEmbeddings,
   });
   const ids = tfl.input({ shape: [null], dtype: 'int32', name: 'ids' });

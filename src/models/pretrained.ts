@@ -1,3 +1,4 @@
+/** Published weights into a model. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { fetchPretrained, type FetchPretrainedOptions } from '../download/fetch_pretrained';

@@ -1,3 +1,4 @@
+/** Models that read one text: a class for the whole or for every token. */
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireInteger } from '../common/arguments';
@@ -49,7 +50,7 @@ function textModel(
 ): tfl.LayersModel {
   requireInteger(owner, 'numClasses', options.numClasses, 1);
   // All layers check their arguments before any of them makes weights.
-  const encoder = tokenColumns(owner, 'encoder', false, options);
+  const encoder = tokenColumns(owner, options, { name: 'encoder', vocabulary: 'vocabularySize' });
   const head = new Head({ name: 'head', units: options.numClasses });
   const ids = tfl.input({ shape: [null], dtype: 'int32', name: 'ids' });
   const logits = head.apply(encoder.apply(ids) as tfl.SymbolicTensor) as tfl.SymbolicTensor;

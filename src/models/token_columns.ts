@@ -1,3 +1,4 @@
+/** Reversible columns over tokens, as all models of text have them. */
 import { requireInteger } from '../common/arguments';
 import { requireLevels } from '../layers/columns/column_arguments';
 import { RevColBackbone, type RevColBackboneArgs } from '../layers/columns/rev_col_backbone';
@@ -5,8 +6,8 @@ import { TransformerEncoderBlock } from '../layers/transformer/encoder_block';
 import type { TransformerBlockOptions } from '../layers/transformer/options';
 import { TokenEmbedding, type TokenEmbeddingArgs } from '../layers/transformer/token_embedding';
 
-/** What models of one text have in common. */
-export interface TokenColumnsOptions
+/** What all models of text have in common. */
+export interface TokenOptions
   extends
     Pick<
       TransformerBlockOptions,
@@ -14,8 +15,6 @@ export interface TokenColumnsOptions
     >,
     Pick<RevColBackboneArgs, 'columns' | 'depths' | 'dropPathRate' | 'backprop' | 'anchorEvery'>,
     Pick<TokenEmbeddingArgs, 'sequenceLength'> {
-  /** Number of tokens, padding (id 0) included. */
-  vocabularySize: number;
   /** Width of the columns, a multiple of `numHeads`. Default 256. */
   width?: number;
   /** Heads of every attention. Default 4. */
@@ -24,26 +23,39 @@ export interface TokenColumnsOptions
   positions?: 'learned' | 'sinusoidal';
 }
 
+/** What models of one text have in common. */
+export interface TokenColumnsOptions extends TokenOptions {
+  /** Number of tokens, padding (id 0) included. */
+  vocabularySize: number;
+}
+
+/** What one kind of model sets for all. */
+interface ColumnsSettings<Vocabulary extends string> {
+  /** Of the layer. */
+  name: string;
+  /** The option that holds the number of tokens. */
+  vocabulary: Vocabulary;
+  /** Whether no token may see a later one. */
+  useCausalMask?: boolean;
+  /** Deviation of the blocks' initial kernels. */
+  initializerRange?: number;
+}
+
 /**
  * Isotropic reversible columns over tokens (paper section 4.4); id 0 is padding.
  *
  * @param owner function name for the messages
- * @param name of the layer
- * @param useCausalMask whether no token may see a later one
  * @throws {Error} when an option is out of range; no weight has been made then
  */
-export function tokenColumns(
+export function tokenColumns<Vocabulary extends string>(
   owner: string,
-  name: string,
-  useCausalMask: boolean,
-  options: TokenColumnsOptions,
+  options: TokenOptions & Record<Vocabulary, number>,
+  { name, vocabulary, ...settings }: ColumnsSettings<Vocabulary>,
 ): RevColBackbone {
-  const { vocabularySize, width = 256, columns = 4, depths = [1, 1, 1, 1] } = options;
-  requireInteger(owner, 'vocabularySize', vocabularySize, 2);
-  requireInteger(owner, 'width', width, 1);
-  const channels = depths.map(() => width);
+  const { columns = 4, depths = [1, 1, 1, 1] } = options;
+  const stem = tokenEmbedding(owner, options, vocabulary);
+  const channels = depths.map(() => widthOf(options));
   requireLevels(owner, channels, depths);
-  const { dropout = 0.1, intermediateDim, attention, norm, attentionDropout, chunkSize } = options;
   return new RevColBackbone({
     name,
     isotropic: true,
@@ -53,26 +65,51 @@ export function tokenColumns(
     dropPathRate: options.dropPathRate ?? 0,
     backprop: options.backprop,
     anchorEvery: options.anchorEvery,
-    stem: new TokenEmbedding({
-      inputDim: vocabularySize,
-      outputDim: width,
-      maskZero: true,
-      positions: options.positions ?? 'sinusoidal',
-      sequenceLength: options.sequenceLength,
-      scale: Math.sqrt(width),
-      dropout,
-      // Scaled inputs then have unit deviation at first, and tied logits as well.
-      initializerRange: width ** -0.5,
-    }),
-    block: new TransformerEncoderBlock({
-      numHeads: options.numHeads ?? 4,
-      useCausalMask,
-      intermediateDim,
-      attention,
-      norm,
-      dropout,
-      attentionDropout,
-      chunkSize,
-    }),
+    stem,
+    block: new TransformerEncoderBlock({ ...blockOptions(options), ...settings }),
   });
+}
+
+/**
+ * Embeds tokens with their positions; id 0 is padding.
+ *
+ * @param owner function name for the messages
+ * @param vocabulary the option that holds the number of tokens
+ * @throws {Error} when that number or the width is out of range
+ */
+export function tokenEmbedding<Vocabulary extends string>(
+  owner: string,
+  options: TokenOptions & Record<Vocabulary, number>,
+  vocabulary: Vocabulary,
+): TokenEmbedding {
+  const width = widthOf(options);
+  const inputDim: number = options[vocabulary];
+  requireInteger(owner, vocabulary, inputDim, 2);
+  requireInteger(owner, 'width', width, 1);
+  return new TokenEmbedding({
+    inputDim,
+    outputDim: width,
+    maskZero: true,
+    positions: options.positions ?? 'sinusoidal',
+    sequenceLength: options.sequenceLength,
+    scale: Math.sqrt(width),
+    dropout: dropoutOf(options),
+    // Scaled inputs then have unit deviation at first, and tied logits as well.
+    initializerRange: width ** -0.5,
+  });
+}
+
+/** Options of a transformer block of the columns or of a decoder. */
+export function blockOptions(options: TokenOptions): TransformerBlockOptions {
+  const { numHeads = 4, intermediateDim, attention, norm, attentionDropout, chunkSize } = options;
+  const dropout = dropoutOf(options);
+  return { numHeads, intermediateDim, attention, norm, dropout, attentionDropout, chunkSize };
+}
+
+export function widthOf({ width = 256 }: TokenOptions): number {
+  return width;
+}
+
+function dropoutOf({ dropout = 0.1 }: TokenOptions): number {
+  return dropout;
 }

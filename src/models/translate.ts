@@ -1,3 +1,4 @@
+/** Translation models at work: beam search over the decoder, with sources encoded once. */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 

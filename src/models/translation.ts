@@ -1,34 +1,25 @@
+/** Translation models: an encoder of reversible columns, and a decoder. */
 import * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger } from '../common/arguments';
-import { requireLevels } from '../layers/columns/column_arguments';
-import { RevColBackbone, type RevColBackboneArgs } from '../layers/columns/rev_col_backbone';
 import { TransformerDecoderBlock } from '../layers/transformer/decoder_block';
-import { TransformerEncoderBlock } from '../layers/transformer/encoder_block';
-import type { TransformerBlockOptions } from '../layers/transformer/options';
 import { PaddingMask } from '../layers/transformer/padding_mask';
-import { TokenEmbedding, type TokenEmbeddingArgs } from '../layers/transformer/token_embedding';
 import { TranslationDecoder } from '../layers/transformer/translation_decoder';
-
-type BlockOptions = Pick<
-  TransformerBlockOptions,
-  'intermediateDim' | 'attention' | 'norm' | 'dropout' | 'attentionDropout' | 'chunkSize'
->;
+import {
+  blockOptions,
+  tokenColumns,
+  tokenEmbedding,
+  type TokenOptions,
+  widthOf,
+} from './token_columns';
 
 /** Options of `createTranslationModel`. */
-export interface CreateTranslationModelOptions
-  extends
-    BlockOptions,
-    Pick<RevColBackboneArgs, 'columns' | 'depths' | 'dropPathRate' | 'backprop' | 'anchorEvery'>,
-    Pick<TokenEmbeddingArgs, 'sequenceLength'> {
+export interface CreateTranslationModelOptions extends TokenOptions {
   /** Number of source tokens, padding (id 0) included. */
   sourceVocabularySize: number;
   /** Number of target tokens, padding (id 0) included. */
   targetVocabularySize: number;
   /** Width of the encoder and the decoder, a multiple of `numHeads`. Default 256. */
   width?: number;
-  /** Heads of every attention. Default 4. */
-  numHeads?: number;
   /** Blocks of the decoder, from 1. Default 3. */
   decoderDepth?: number;
   /** Whether the logits share the target's embeddings. Default true. */
@@ -53,53 +44,17 @@ export interface CreateTranslationModelOptions
  */
 export function createTranslationModel(options: CreateTranslationModelOptions): tfl.LayersModel {
   const owner = 'createTranslationModel';
-  const { width = 256, numHeads = 4, columns = 4, depths = [1, 1, 1, 1] } = options;
-  const { dropout = 0.1, positions = 'sinusoidal', sequenceLength } = options;
-  requireInteger(owner, 'sourceVocabularySize', options.sourceVocabularySize, 2);
-  requireInteger(owner, 'targetVocabularySize', options.targetVocabularySize, 2);
-  requireInteger(owner, 'width', width, 1);
-  const channels = depths.map(() => width);
-  requireLevels(owner, channels, depths);
-  const embedding = (inputDim: number) =>
-    new TokenEmbedding({
-      inputDim,
-      outputDim: width,
-      maskZero: true,
-      positions,
-      sequenceLength,
-      scale: Math.sqrt(width),
-      dropout,
-      // Scaled inputs then have unit deviation at first, and tied logits as well.
-      initializerRange: width ** -0.5,
-    });
-  const { intermediateDim, attention, norm, attentionDropout, chunkSize } = options;
-  const block = {
-    numHeads,
-    intermediateDim,
-    attention,
-    norm,
-    dropout,
-    attentionDropout,
-    chunkSize,
-    initializerRange: smallInit(width),
-  };
+  const initializerRange = smallInit(widthOf(options));
   // All layers check their arguments before any of them makes weights.
-  const encoder = new RevColBackbone({
+  const encoder = tokenColumns(owner, options, {
     name: 'encoder',
-    isotropic: true,
-    columns,
-    channels,
-    depths: [...depths],
-    dropPathRate: options.dropPathRate ?? 0,
-    backprop: options.backprop,
-    anchorEvery: options.anchorEvery,
-    stem: embedding(options.sourceVocabularySize),
-    block: new TransformerEncoderBlock(block),
+    vocabulary: 'sourceVocabularySize',
+    initializerRange,
   });
   const decoder = new TranslationDecoder({
     name: 'decoder',
-    embedding: embedding(options.targetVocabularySize),
-    block: new TransformerDecoderBlock(block),
+    embedding: tokenEmbedding(owner, options, 'targetVocabularySize'),
+    block: new TransformerDecoderBlock({ ...blockOptions(options), initializerRange }),
     depth: options.decoderDepth ?? 3,
     tieEmbeddings: options.tieEmbeddings,
   });

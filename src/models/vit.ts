@@ -1,3 +1,4 @@
+/** RevCol-ViT classifiers: reversible columns of transformer blocks over patches. */
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireInteger, show } from '../common/arguments';
@@ -6,7 +7,8 @@ import { RevColHead } from '../layers/columns/head';
 import { RevColBackbone, type RevColBackboneArgs } from '../layers/columns/rev_col_backbone';
 import { TransformerEncoderBlock } from '../layers/transformer/encoder_block';
 import { PatchEmbedding } from '../layers/transformer/patch_embedding';
-import { VIT_SIZES, type VitSizeName } from '../registry/vit_sizes';
+import { isVitSizeName, VIT_BLOCK, type VitSizeName } from '../registry/architectures';
+import { VIT_SIZES, type VitSize } from '../registry/sizes';
 
 /** Options of `createVitModel`; those left out are the named size's own. */
 export interface CreateVitModelOptions extends Pick<
@@ -19,6 +21,14 @@ export interface CreateVitModelOptions extends Pick<
   numClasses?: number;
   /** Channels per level, all equal. Default: the size's width. */
   channels?: number[];
+}
+
+function sizeOf(name: string): VitSize {
+  if (isVitSizeName(name)) return VIT_SIZES[name];
+  throw new Error(
+    `createVitModel: '${name}' is not a RevCol-ViT size; expected ` +
+      `${Object.keys(VIT_SIZES).join(' or ')}, and createModel builds all others`,
+  );
 }
 
 /** The width of levels that must be equal. */
@@ -38,13 +48,14 @@ function widthOf(channels: readonly number[], numHeads: number): number {
  * over patches, with blocks of scaled cosine attention and residual post-norm. Images `[batch,
  * height, width, 3]` to logits `[batch, numClasses]`. Weights are random.
  *
- * @throws {Error} when an option is out of range, or the levels' channels differ
+ * @throws {Error} when the name is unknown, an option is out of range, or the levels' channels
+ *   differ
  */
 export function createVitModel(
   name: VitSizeName,
   options: CreateVitModelOptions = {},
 ): tfl.LayersModel {
-  const size = VIT_SIZES[name];
+  const size = sizeOf(name);
   const { numHeads } = size;
   const depths = [...(options.depths ?? size.depths)];
   const channels = options.channels ?? depths.map(() => size.width);
@@ -67,7 +78,7 @@ export function createVitModel(
     backprop: options.backprop,
     anchorEvery: options.anchorEvery,
     stem: new PatchEmbedding({ filters: width, patchSize }),
-    block: new TransformerEncoderBlock({ numHeads, norm: 'post', attention: 'cosine' }),
+    block: new TransformerEncoderBlock({ numHeads, ...VIT_BLOCK }),
   });
   const logits = new RevColHead({ name: 'head', units }).apply(
     backbone.apply(image) as tfl.SymbolicTensor,

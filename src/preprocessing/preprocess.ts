@@ -1,7 +1,7 @@
 /** Images to model input, as the published evaluation prepares them. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/pretrained';
+import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
 import { type PixelImage, type RgbImage, toRgb } from './image';
 import { resizeBicubic, resizeRegion } from './resize_bicubic';
 

@@ -1,15 +1,15 @@
-/** Looks up what can be built: sizes and published weight sets, by name. */
-import { PRETRAINED_WEIGHTS, type PretrainedName, type PretrainedWeights } from './pretrained';
-import { isModelSizeName, MODEL_SIZES, type ModelSize, type ModelSizeName } from './sizes';
-
-/** Name of a size (`revcol_base`) or of a published weight set (`revcol_base.in1k`). */
-export type ModelName = ModelSizeName | PretrainedName;
+/** Records of what can be built: sizes and published weight sets. */
+import { matchesGlob } from '../common/glob';
+import { countMultiplyAdds, countParameters } from './describe';
+import { MODEL_NAMES, type ModelName, type Named, parseName } from './names';
+import type { PretrainedWeights } from './pretrained';
+import { classifierOf, MODEL_SIZES, type ModelSize, VIT_SIZES, type VitSize } from './sizes';
 
 /** What is known of one model name. */
 export interface ModelRecord {
   readonly name: ModelName;
-  /** The architecture. */
-  readonly size: ModelSize;
+  /** The architecture. One with `numHeads` is a RevCol-ViT. */
+  readonly size: ModelSize | VitSize;
   /** The published weights, when the name has a tag. */
   readonly weights?: PretrainedWeights;
   /**
@@ -17,6 +17,11 @@ export interface ModelRecord {
    * for a size. Undefined when the number of classes is not published.
    */
   readonly parameters?: number;
+  /**
+   * Multiply-adds of its forward pass of one image, of the weights' or the size's input size: half
+   * the floating point operations, and what papers call FLOPs. Undefined with `parameters`.
+   */
+  readonly multiplyAdds?: number;
 }
 
 export interface ListModelsOptions {
@@ -26,110 +31,53 @@ export interface ListModelsOptions {
   filter?: string;
 }
 
-function parametersWithClasses(size: ModelSize, numClasses: number): number {
-  return size.parameters + (numClasses - 1000) * (size.channels[3] + 1);
+function sizeRecord(name: Named['size']): ModelSize | VitSize {
+  return name in VIT_SIZES
+    ? VIT_SIZES[name as VitSize['name']]
+    : MODEL_SIZES[name as ModelSize['name']];
 }
 
-function recordOfWeights(weights: PretrainedWeights): ModelRecord {
-  const size = MODEL_SIZES[weights.size];
+function recordOf({ name, size: sizeName, weights }: Named): ModelRecord {
+  const size = sizeRecord(sizeName);
+  if (weights && weights.numClasses === undefined) return { name, size, weights };
+  const [height, width] = weights?.inputSize ?? [size.imageSize, size.imageSize];
+  const model = classifierOf(size, weights?.numClasses, [height, width]);
   return {
-    name: weights.name,
+    name,
     size,
     weights,
-    parameters:
-      weights.numClasses === undefined
-        ? undefined
-        : parametersWithClasses(size, weights.numClasses),
+    parameters: countParameters(model),
+    multiplyAdds: countMultiplyAdds(model, [height, width]),
   };
 }
 
-const RECORDS: ReadonlyMap<string, ModelRecord> = new Map(
-  Object.values(MODEL_SIZES).flatMap((size): [string, ModelRecord][] => [
-    [size.name, { name: size.name, size, parameters: size.parameters }],
-    ...Object.values(PRETRAINED_WEIGHTS)
-      .filter((weights) => weights.size === size.name)
-      .map((weights): [string, ModelRecord] => [weights.name, recordOfWeights(weights)]),
-  ]),
-);
+/** Made when somebody asks: counting takes some milliseconds. */
+const records = new Map<ModelName, ModelRecord>();
 
-function globToRegExp(glob: string): RegExp {
-  const escaped = glob.replace(/[.+^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`);
+/**
+ * The record of one model name.
+ *
+ * @param owner name of the function that was called, for the message
+ * @throws {Error} for an unknown name, with the names that come nearest
+ */
+export function modelRecord(owner: string, name: string): ModelRecord {
+  const named = parseName(owner, name);
+  const known = records.get(named.name);
+  if (known) return known;
+  const record = recordOf(named);
+  records.set(named.name, record);
+  return record;
 }
 
 /**
- * Records of every size and published weight set, smallest size first.
+ * Records of every size and published weight set: those of RevCol, then those of RevCol-ViT, each
+ * with the smallest size first.
  *
  * @example
  * listModels({ pretrained: true, filter: 'revcol_base*' }).map((record) => record.name);
  */
 export function listModels({ pretrained, filter }: ListModelsOptions = {}): ModelRecord[] {
-  const matches = filter === undefined ? undefined : globToRegExp(filter);
-  return [...RECORDS.values()].filter(
-    (record) =>
-      (pretrained === undefined || pretrained === (record.weights !== undefined)) &&
-      (matches === undefined || matches.test(record.name)),
-  );
-}
-
-/**
- * The record of one model name.
- *
- * @throws Error for an unknown name, with the names that come nearest
- */
-export function modelRecord(name: string): ModelRecord {
-  const record = RECORDS.get(name);
-  if (record) return record;
-  const [size = '', tag] = name.split('.', 2);
-  if (tag !== undefined && isModelSizeName(size)) {
-    const published = listModels({ pretrained: true, filter: `${size}.*` }).map((r) => r.name);
-    throw new Error(
-      published.length > 0
-        ? `modelRecord: '${name}' is not a published weight set; ${size} has ${published.join(', ')}`
-        : `modelRecord: '${name}' is not a published weight set; no weights of ${size} were ` +
-            `published, so build it without a tag and load your own checkpoint`,
-    );
-  }
-  throw new Error(
-    `modelRecord: unknown model '${name}'; nearest names: ${nearestNames(name).join(', ')}; ` +
-      'listModels() gives all of them',
-  );
-}
-
-/**
- * The published weights of a model name.
- *
- * @throws Error for an unknown name, and for a size without a tag, with the tags it has
- */
-export function pretrainedWeights(name: string): PretrainedWeights {
-  const { weights, size } = modelRecord(name);
-  if (weights) return weights;
-  const published = listModels({ pretrained: true, filter: `${size.name}.*` }).map((r) => r.name);
-  throw new Error(
-    published.length > 0
-      ? `pretrainedWeights: '${name}' names an architecture; say which weights: ${published.join(', ')}`
-      : `pretrainedWeights: no weights of ${name} were published; load your own checkpoint`,
-  );
-}
-
-function nearestNames(name: string): string[] {
-  return [...RECORDS.keys()]
-    .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate) }))
-    .sort((a, b) => a.distance - b.distance)
-    .slice(0, 3)
-    .map(({ candidate }) => candidate);
-}
-
-/** Levenshtein distance: the fewest insertions, deletions and substitutions. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substituted = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substituted, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] as number;
+  return MODEL_NAMES.filter((name) => filter === undefined || matchesGlob(name, filter))
+    .map((name) => modelRecord('listModels', name))
+    .filter(({ weights }) => pretrained === undefined || pretrained === (weights !== undefined));
 }

@@ -1,19 +1,9 @@
 /** The published classification weights: where each set is, and how to use it. */
-import type { ModelSizeName } from './sizes';
+import type { ModelSizeName } from './architectures';
+import { IMAGENET_MEAN, IMAGENET_STD } from './imagenet_statistics';
 
 /** Published weight sets, `architecture.tag` in the manner of timm. */
-export type PretrainedName =
-  | 'revcol_tiny.in1k'
-  | 'revcol_small.in1k'
-  | 'revcol_base.in1k'
-  | 'revcol_base.in22k'
-  | 'revcol_base.in22k_ft_in1k_224'
-  | 'revcol_base.in22k_ft_in1k_384'
-  | 'revcol_large.in22k'
-  | 'revcol_large.in22k_ft_in1k_224'
-  | 'revcol_large.in22k_ft_in1k_384'
-  | 'revcol_huge.megdata168m'
-  | 'revcol_huge.megdata168m_ft_in1k_640';
+export type PretrainedName = keyof typeof SETS;
 
 /** One place that a file can be downloaded from. */
 export interface WeightSource {
@@ -67,24 +57,32 @@ export interface PretrainedWeights {
   readonly origin: string;
 }
 
-/** Mean of ImageNet's training images, RGB, 0..1 (timm's `IMAGENET_DEFAULT_MEAN`). */
-export const IMAGENET_MEAN = [0.485, 0.456, 0.406] as const;
-/** Deviation of ImageNet's training images, RGB, 0..1 (timm's `IMAGENET_DEFAULT_STD`). */
-export const IMAGENET_STD = [0.229, 0.224, 0.225] as const;
-
 const HUGGING_FACE =
   'https://huggingface.co/LarryTsai/RevCol/resolve/main/revcol_models/classification/';
 const GITHUB = 'https://github.com/megvii-research/RevCol/releases/download/checkpoint/';
 
+/** What tells one set from another; the rest follows, or is said here where it does not. */
 type Facts = Pick<
   PretrainedWeights,
-  'name' | 'fileName' | 'approximateBytes' | 'pretrainedOn' | 'intermediateSupervision'
+  'fileName' | 'approximateBytes' | 'pretrainedOn' | 'intermediateSupervision'
 > &
-  Partial<PretrainedWeights> & { side: number; bytes?: number; sha256?: string; github: boolean };
+  Partial<PretrainedWeights> & {
+    /** Side of the square images that the set was evaluated on. */
+    side: number;
+    /** Exact size and checksum of the copy on Hugging Face. */
+    bytes?: number;
+    sha256?: string;
+    /** Whether the official repository's release has it as well. */
+    github: boolean;
+  };
 
-function weights({ side, bytes, sha256, github, ...facts }: Facts): PretrainedWeights {
+function recordOf(
+  name: PretrainedName,
+  { side, bytes, sha256, github, ...facts }: Facts,
+): PretrainedWeights {
   return {
-    size: facts.name.slice(0, facts.name.indexOf('.')) as ModelSizeName,
+    name,
+    size: name.slice(0, name.indexOf('.')) as ModelSizeName,
     sources: [
       { url: HUGGING_FACE + facts.fileName, bytes, sha256 },
       ...(github ? [{ url: GITHUB + facts.fileName }] : []),
@@ -113,124 +111,117 @@ const FINE_TUNED = {
   intermediateSupervision: false,
 } as const;
 
-const SETS: readonly PretrainedWeights[] = [
-  weights({
+/**
+ * The facts of every set by name, of which the part before the dot is the size. A new set is one more
+ * entry.
+ */
+const SETS = {
+  'revcol_tiny.in1k': {
     ...IN1K,
     ...PRETRAINED,
-    name: 'revcol_tiny.in1k',
     fileName: 'revcol_tiny_1k.pth',
     approximateBytes: 135e6,
     sha256: '0695e78919ce495d4bdea58651123c715a3b396adfb31ed444537fc3f545b2a5',
     top1: 82.2,
     dropPathRate: 0.1,
-  }),
-  weights({
+  },
+  'revcol_small.in1k': {
     ...IN1K,
     ...PRETRAINED,
-    name: 'revcol_small.in1k',
     fileName: 'revcol_small_1k.pth',
     approximateBytes: 255e6,
     sha256: 'ed86686a31e9f002cba6382dd8615bfdd0a05d196274efea9e370c59848615e7',
     top1: 83.5,
     dropPathRate: 0.3,
-  }),
-  weights({
+  },
+  'revcol_base.in1k': {
     ...IN1K,
     ...PRETRAINED,
-    name: 'revcol_base.in1k',
     fileName: 'revcol_base_1k.pth',
     approximateBytes: 570e6,
     bytes: 570_100_095,
     sha256: '1a67d967803f0ec80edee41b3e9455f1489868f8b57d47ac6e42509a05ba036b',
     top1: 84.1,
     dropPathRate: 0.4,
-  }),
-  weights({
+  },
+  'revcol_base.in22k': {
     ...IN22K,
     ...PRETRAINED,
-    name: 'revcol_base.in22k',
     fileName: 'revcol_base_22k.pth',
     approximateBytes: 776e6,
     bytes: 775_637_189,
     sha256: '31935f85038843a8e9cbb0f18bd0b2f877c6a94242d47ea453ecdd3478863dac',
     numClasses: 21841,
     dropPathRate: 0.3,
-  }),
-  weights({
+  },
+  'revcol_base.in22k_ft_in1k_224': {
     ...IN22K,
     ...FINE_TUNED,
-    name: 'revcol_base.in22k_ft_in1k_224',
     fileName: 'revcol_base_22k_1kft_224.pth',
     approximateBytes: 555e6,
     bytes: 555_014_843,
     sha256: '7bb53bdcbe61d790dcb28581f0bf9d6a63bfbe049396597503df6142365404a3',
     top1: 85.6,
     dropPathRate: 0.2,
-  }),
-  weights({
+  },
+  'revcol_base.in22k_ft_in1k_384': {
     ...IN22K,
     ...FINE_TUNED,
     side: 384,
-    name: 'revcol_base.in22k_ft_in1k_384',
     fileName: 'revcol_base_22k_1kft_384.pth',
     approximateBytes: 555e6,
     sha256: '84b944acad0bca9a4588d566ac35df36224f768a2d7dced5d7592ca90b281978',
     top1: 86.7,
     dropPathRate: 0.2,
-  }),
-  weights({
+  },
+  'revcol_large.in22k': {
     ...IN22K,
     ...PRETRAINED,
-    name: 'revcol_large.in22k',
     fileName: 'revcol_large_22k.pth',
     approximateBytes: 1.48e9,
     numClasses: 21841,
     dropPathRate: 0.3,
-  }),
-  weights({
+  },
+  'revcol_large.in22k_ft_in1k_224': {
     ...IN22K,
     ...FINE_TUNED,
-    name: 'revcol_large.in22k_ft_in1k_224',
     fileName: 'revcol_large_22k_1kft_224.pth',
     approximateBytes: 1.09e9,
     sha256: 'fb03de8ad94182f78ffbc0a3ff0dfee79b08db7e817a5d150f5ae4d34cce636e',
     top1: 86.6,
     dropPathRate: 0.3,
-  }),
-  weights({
+  },
+  'revcol_large.in22k_ft_in1k_384': {
     ...IN22K,
     ...FINE_TUNED,
     side: 384,
-    name: 'revcol_large.in22k_ft_in1k_384',
     fileName: 'revcol_large_22k_1kft_384.pth',
     approximateBytes: 1.09e9,
     sha256: 'd154da398212189e522c9777b03ee715b1d94d01f4926d8e90dc34edf6b07e3c',
     top1: 87.6,
     dropPathRate: 0.3,
-  }),
-  weights({
+  },
+  'revcol_huge.megdata168m': {
     ...MEGDATA,
     ...PRETRAINED,
     side: 224,
-    name: 'revcol_huge.megdata168m',
     fileName: 'revcol_huge_megdata.pth',
     approximateBytes: 9.8e9,
     bytes: 9_801_558_637,
     sha256: 'af0be44117b90ef929524e7189a1f1d8dc8ae333f9329cc5dfaaa730a9e19901',
-  }),
-  weights({
+  },
+  'revcol_huge.megdata168m_ft_in1k_640': {
     ...MEGDATA,
     ...FINE_TUNED,
     side: 640,
-    name: 'revcol_huge.megdata168m_ft_in1k_640',
     fileName: 'revcol_huge_megdata_in1k.pth',
     approximateBytes: 8.63e9,
     bytes: 8_630_801_315,
     sha256: '4850c1189dd22352891680a8c269d494c0de673c067e049eb43e8d3bc8c82c8c',
     top1: 90.0,
     dropPathRate: 0.4,
-  }),
-];
+  },
+} as const satisfies Record<`${ModelSizeName}.${string}`, Facts>;
 
 /**
  * Every published classification weight set by name. No weights of XLarge were published.
@@ -239,6 +230,7 @@ const SETS: readonly PretrainedWeights[] = [
  * accuracies, recipes) and the file list of https://huggingface.co/LarryTsai/RevCol (sizes,
  * checksums). Exact sizes and checksums are those of the Hugging Face copies.
  */
-export const PRETRAINED_WEIGHTS = Object.fromEntries(
-  SETS.map((set) => [set.name, set]),
-) as unknown as Readonly<Record<PretrainedName, PretrainedWeights>>;
+export const PRETRAINED_WEIGHTS: Readonly<Record<PretrainedName, PretrainedWeights>> =
+  /* @__PURE__ */ Object.fromEntries(
+    (Object.keys(SETS) as PretrainedName[]).map((name) => [name, recordOf(name, SETS[name])]),
+  ) as Record<PretrainedName, PretrainedWeights>;

@@ -1,101 +1,90 @@
-/** The published RevCol sizes: what to build, and how many numbers it holds. */
+/** The named sizes as records, with the number of parameters that follows from each. */
+import {
+  type ConvNextArchitecture,
+  type ModelSizeName,
+  REVCOL_ARCHITECTURES,
+  VIT_ARCHITECTURES,
+  type VitArchitecture,
+  type VitSizeName,
+} from './architectures';
+import { countParameters, type ImageClassifier } from './describe';
 
-/** Name of a published size, as the official code spells it. */
-export type ModelSizeName =
-  'revcol_tiny' | 'revcol_small' | 'revcol_base' | 'revcol_large' | 'revcol_xlarge' | 'revcol_huge';
-
-/** One published architecture. Sizes and counts are those of the official code. */
-export interface ModelSize {
-  readonly name: ModelSizeName;
+/** What the records of all sizes have in common. */
+interface BaseSize {
   /** Channels of levels 0 to 3. */
   readonly channels: readonly [number, number, number, number];
   /** Blocks of levels 0 to 3 in every column. */
   readonly depths: readonly [number, number, number, number];
-  /** Number of columns. */
-  readonly columns: number;
-  /** Side of the depthwise kernels. */
-  readonly kernelSize: number;
-  /** Side and stride of the stem convolution, in pixels. */
-  readonly patchSize: number;
-  /** Whether level 0 also sees the top level of the previous column (Huge only). */
-  readonly topFusion: boolean;
+  /** Side of the square images that the size is made for, in pixels. */
+  readonly imageSize: number;
+  /** Trainable parameters with 1000 classes and one classifier, for images of that size. */
+  readonly parameters: number;
+}
+
+/** One published RevCol architecture. Its numbers are those of the official code. */
+export interface ModelSize extends Omit<ConvNextArchitecture, keyof BaseSize>, BaseSize {
+  readonly name: ModelSizeName;
   /**
    * Stochastic depth rate of the last block. Tiny, Small, Base: the official ImageNet-1k training
    * recipe; Large, XLarge: the ImageNet-22k pretraining recipe; Huge: the only recipe published,
    * fine-tuning at 640.
    */
   readonly dropPathRate: number;
-  /** Trainable parameters with 1000 classes and one classifier. */
-  readonly parameters: number;
 }
 
-const COMMON = { kernelSize: 3, patchSize: 4, topFusion: false } as const;
+/** One RevCol-ViT architecture. No weights of these have been published. */
+export interface VitSize extends Omit<VitArchitecture, keyof BaseSize>, BaseSize {
+  readonly name: VitSizeName;
+  /** Channels of every level. */
+  readonly width: number;
+  /** A RevCol-ViT has no depthwise kernels. */
+  readonly kernelSize?: undefined;
+  /** A RevCol-ViT has no connection from the top level. */
+  readonly topFusion: false;
+  /** No recipe has been published. */
+  readonly dropPathRate?: undefined;
+}
 
-/**
- * Every published size, smallest first.
- *
- * Source: `models/revcol.py`, `models/revcol_huge.py` and `configs/*.yaml` of
- * https://github.com/megvii-research/RevCol.
- */
-export const MODEL_SIZES: Readonly<Record<ModelSizeName, ModelSize>> = {
-  revcol_tiny: {
-    ...COMMON,
-    name: 'revcol_tiny',
-    channels: [64, 128, 256, 512],
-    depths: [2, 2, 4, 2],
-    columns: 4,
-    dropPathRate: 0.1,
-    parameters: 30_456_168,
-  },
-  revcol_small: {
-    ...COMMON,
-    name: 'revcol_small',
-    channels: [64, 128, 256, 512],
-    depths: [2, 2, 4, 2],
-    columns: 8,
-    dropPathRate: 0.3,
-    parameters: 60_568_424,
-  },
-  revcol_base: {
-    ...COMMON,
-    name: 'revcol_base',
-    channels: [72, 144, 288, 576],
-    depths: [1, 1, 3, 2],
-    columns: 16,
-    dropPathRate: 0.4,
-    parameters: 138_616_408,
-  },
-  revcol_large: {
-    ...COMMON,
-    name: 'revcol_large',
-    channels: [128, 256, 512, 1024],
-    depths: [1, 2, 6, 2],
-    columns: 8,
-    dropPathRate: 0.3,
-    parameters: 273_095_400,
-  },
-  revcol_xlarge: {
-    ...COMMON,
-    name: 'revcol_xlarge',
-    channels: [224, 448, 896, 1792],
-    depths: [1, 2, 6, 2],
-    columns: 8,
-    dropPathRate: 0.4,
-    parameters: 833_807_400,
-  },
-  revcol_huge: {
-    ...COMMON,
-    name: 'revcol_huge',
-    channels: [360, 720, 1440, 2880],
-    depths: [1, 2, 6, 2],
-    columns: 8,
-    topFusion: true,
-    dropPathRate: 0.4,
-    parameters: 2_157_600_160,
-  },
-};
+/** Every published RevCol size, smallest first. */
+export const MODEL_SIZES: Readonly<Record<ModelSizeName, ModelSize>> = /* @__PURE__ */ recordsOf(
+  REVCOL_ARCHITECTURES,
+  (name) => ({ ...REVCOL_ARCHITECTURES[name], name }),
+);
 
-/** Whether `name` is a published size (`revcol_tiny`), not a weight set (`revcol_tiny.in1k`). */
-export function isModelSizeName(name: string): name is ModelSizeName {
-  return Object.hasOwn(MODEL_SIZES, name);
+/** Every RevCol-ViT size, smallest first. */
+export const VIT_SIZES: Readonly<Record<VitSizeName, VitSize>> = /* @__PURE__ */ recordsOf(
+  VIT_ARCHITECTURES,
+  (name) => ({
+    ...VIT_ARCHITECTURES[name],
+    name,
+    width: VIT_ARCHITECTURES[name].channels[0],
+    topFusion: false,
+  }),
+);
+
+/** The record of every name of a table. Parameters are counted when somebody reads them. */
+function recordsOf<Name extends string, Size extends ModelSize | VitSize>(
+  table: Readonly<Record<Name, unknown>>,
+  recordOf: (name: Name) => Omit<Size, 'parameters'>,
+): Record<Name, Size> {
+  const entries = (Object.keys(table) as Name[]).map((name) => {
+    const facts = recordOf(name) as Size;
+    const size = {
+      ...facts,
+      get parameters() {
+        return countParameters(classifierOf(facts));
+      },
+    };
+    return [name, size];
+  });
+  return Object.fromEntries(entries) as Record<Name, Size>;
+}
+
+/** A classifier of a size; by default the one that the size's own counts are of. */
+export function classifierOf(
+  size: Omit<ModelSize, 'parameters'> | Omit<VitSize, 'parameters'>,
+  numClasses = 1000,
+  inputSize: readonly [number, number] = [size.imageSize, size.imageSize],
+): ImageClassifier {
+  return { ...size, numClasses, inputChannels: 3, inputSize };
 }

@@ -5,9 +5,9 @@ import * as path from 'node:path';
 
 import { version } from '../../package.json';
 import { activateBackend } from '../../src/cli/backend';
+import { SIZE_NAMES } from '../../src/registry/architectures';
 import { listModels } from '../../src/registry/models';
 import { PRETRAINED_WEIGHTS } from '../../src/registry/pretrained';
-import { MODEL_SIZES } from '../../src/registry/sizes';
 import { BACKENDS, expectNoLeak, useBackend } from '../support/backends';
 import { describeGoldens, GOLDENS_DIR, readGolden } from '../support/goldens';
 import { cli, cliError, cliOut } from './run';
@@ -54,9 +54,13 @@ describe('models', () => {
   test('lists sizes and published weights', async () => {
     const lines = (await cliOut('models')).trim().split('\n');
     const names = lines.slice(1).map((line) => line.split(' ')[0]);
-    expect(new Set(names)).toEqual(
-      new Set([...Object.keys(MODEL_SIZES), ...Object.keys(PRETRAINED_WEIGHTS)]),
-    );
+    expect(new Set(names)).toEqual(new Set([...SIZE_NAMES, ...Object.keys(PRETRAINED_WEIGHTS)]));
+    expect(lines.find((line) => line.startsWith('revcol_vit_small'))?.split(/ {2,}/)).toEqual([
+      'revcol_vit_small',
+      '20.9 M',
+      '4',
+      ...['-', '-', '-', '-'],
+    ]);
     const base = lines.find((line) => line.startsWith('revcol_base.in22k_ft_in1k_384'));
     expect(base?.split(/ {2,}/)).toEqual([
       'revcol_base.in22k_ft_in1k_384',
@@ -74,7 +78,9 @@ describe('models', () => {
     expect(records).toEqual(
       JSON.parse(JSON.stringify(listModels({ filter: 'revcol_l*', pretrained: true }))),
     );
-    expect(records).toHaveLength(3);
+    expect((records as { name: string }[]).map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['revcol_large.in22k', 'revcol_large.in22k_ft_in1k_384']),
+    );
     expect(await cliError('models', 'resnet*')).toContain("no model matches 'resnet*'");
   });
 });

@@ -9,7 +9,7 @@ import { architectureOf } from '../../src/convert/architecture';
 import { convertCheckpoint, type ConvertOptions } from '../../src/convert/convert_checkpoint';
 import { filesSink, folderSink } from '../../src/convert/model_sinks';
 import { createModel } from '../../src/models/create_model';
-import { MODEL_SIZES } from '../../src/registry/sizes';
+import { REVCOL_ARCHITECTURES } from '../../src/registry/architectures';
 import type { CheckpointEntry } from '../../src/weights/checkpoint';
 import { openCheckpoint } from '../../src/weights/open_checkpoint';
 import { describeGoldens, GOLDENS_DIR, readGolden, readGoldenJson } from '../support/goldens';
@@ -187,9 +187,15 @@ describeGoldens('architectureOf', () => {
     );
   };
 
-  test.each(Object.values(MODEL_SIZES))('$name', (size) => {
-    const key = size.name.replace('revcol_', '');
-    const { name, channels, depths, columns, kernelSize, patchSize, topFusion } = size;
+  // A size without published weights has no golden shapes.
+  const published = Object.entries(REVCOL_ARCHITECTURES).filter(
+    ([name]) => name.replace('revcol_', '') in shapes,
+  );
+  test('there are shapes to read', () => expect(published.length).toBeGreaterThanOrEqual(6));
+
+  test.each(published)('%s', (name, size) => {
+    const key = name.replace('revcol_', '');
+    const { channels, depths, columns, kernelSize, patchSize, topFusion } = size;
     const expected = { size: name, channels, depths, columns, kernelSize, patchSize, topFusion };
     expect(architectureOf(entriesOf(key))).toEqual({
       ...expected,

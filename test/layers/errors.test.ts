@@ -242,7 +242,7 @@ const CASES: Record<string, [action: () => unknown, message: string]> = {
   ],
   'an unknown model': [
     () => createModel('revcol_tinny' as 'revcol_tiny'),
-    "modelRecord: unknown model 'revcol_tinny'; nearest names: revcol_tiny, revcol_tiny.in1k, " +
+    "createModel: unknown model 'revcol_tinny'; nearest names: revcol_tiny, revcol_tiny.in1k, " +
       'revcol_small; listModels() gives all of them',
   ],
   'supervision of a number of columns without quarters': [

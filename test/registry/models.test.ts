@@ -1,15 +1,29 @@
-import { listModels, modelRecord, pretrainedWeights } from '../../src/registry/models';
+/** What has a name: sizes, published weight sets, and what is said of names that do not exist. */
+import { isModelSizeName, SIZE_NAMES } from '../../src/registry/architectures';
+import { listModels, modelRecord as recordOf } from '../../src/registry/models';
+import { pretrainedWeights } from '../../src/registry/names';
 import { PRETRAINED_WEIGHTS } from '../../src/registry/pretrained';
-import { isModelSizeName, MODEL_SIZES } from '../../src/registry/sizes';
+import { MODEL_SIZES, VIT_SIZES } from '../../src/registry/sizes';
 import { describeGoldens, readGoldenJson } from '../support/goldens';
+
+const modelRecord = (name: string) => recordOf('createModel', name);
 
 type Shapes = Record<string, [name: string, shape: number[]][] | Record<string, number[]>>;
 
 describeGoldens('sizes against the published parameter shapes', () => {
   const shapes = readGoldenJson('parameter_shapes.json') as Shapes;
 
-  test.each(Object.values(MODEL_SIZES))('$name', (size) => {
-    const entries = shapes[size.name.replace('revcol_', '')];
+  // A size without published weights has no golden shapes.
+  const keyOf = (name: string) => name.replace('revcol_', '');
+  const published = Object.values(MODEL_SIZES).filter(({ name }) => keyOf(name) in shapes);
+
+  test('every list of shapes is that of a size', () => {
+    const lists = Object.keys(shapes).filter((key) => !key.endsWith('_supervised'));
+    expect(published.map(({ name }) => keyOf(name)).sort()).toEqual(lists.sort());
+  });
+
+  test.each(published)('$name', (size) => {
+    const entries = shapes[keyOf(size.name)];
     const named = new Map<string, number[]>(
       Array.isArray(entries) ? entries : Object.entries(entries ?? {}),
     );
@@ -51,8 +65,8 @@ describe('published weight sets', () => {
     expect(set.inputSize[0]).toBe(set.inputSize[1]);
     expect(set.crop).toBe(set.inputSize[0] > 224 ? 'squash' : 'center');
     expect(set.fineTunedOn === undefined || !set.intermediateSupervision).toBe(true);
-    // A set for ImageNet-1k, and no other, has a published accuracy on it.
-    expect(set.top1 !== undefined).toBe(set.numClasses === 1000);
+    // Only a set for ImageNet-1k can have an accuracy on it.
+    if (set.top1 !== undefined) expect(set.numClasses).toBe(1000);
   });
 
   test('a file has room for its weights as float32', () => {
@@ -71,7 +85,13 @@ describe('published weight sets', () => {
   });
 
   test('the accuracies are those of the published table', () => {
-    expect(Object.fromEntries(sets.filter((s) => s.top1).map((s) => [s.name, s.top1]))).toEqual({
+    const accuracies = Object.fromEntries<number | undefined>(
+      sets.map(({ name, top1 }) => [name, top1]),
+    );
+    expect(accuracies).toMatchObject({
+      'revcol_base.in22k': undefined,
+      'revcol_large.in22k': undefined,
+      'revcol_huge.megdata168m': undefined,
       'revcol_tiny.in1k': 82.2,
       'revcol_small.in1k': 83.5,
       'revcol_base.in1k': 84.1,
@@ -89,17 +109,48 @@ describe('listModels', () => {
     listModels(options).map(({ name }) => name);
 
   test('sizes, sets, or both', () => {
-    expect(names({ pretrained: false })).toEqual(Object.keys(MODEL_SIZES));
+    expect(names({ pretrained: false })).toEqual(SIZE_NAMES);
+    expect(SIZE_NAMES).toEqual([...Object.keys(MODEL_SIZES), ...Object.keys(VIT_SIZES)]);
     expect(new Set(names({ pretrained: true }))).toEqual(new Set(Object.keys(PRETRAINED_WEIGHTS)));
-    expect(names()).toHaveLength(
-      Object.keys(MODEL_SIZES).length + Object.keys(PRETRAINED_WEIGHTS).length,
+    expect(names()).toHaveLength(SIZE_NAMES.length + Object.keys(PRETRAINED_WEIGHTS).length);
+  });
+
+  test('smallest first, RevCol-ViT last, and every set behind its size', () => {
+    const families = [Object.values(MODEL_SIZES), Object.values(VIT_SIZES)];
+    for (const family of families) {
+      const counts = family.map(({ parameters }) => parameters);
+      expect(counts).toEqual([...counts].sort((a, b) => a - b));
+    }
+    const order = names().map((name) =>
+      SIZE_NAMES.findIndex((size) => name.split('.')[0] === size),
     );
+    expect(order).toEqual([...order].sort((a, b) => a - b));
+  });
+
+  test('every record has the fields there have always been', () => {
+    for (const { name, size, weights, parameters } of listModels()) {
+      expect(name.split('.')[0]).toBe(size.name);
+      expect(weights?.name).toBe(name.includes('.') ? name : undefined);
+      if (weights === undefined) expect(parameters).toBe(size.parameters);
+      expect(size).toMatchObject({ patchSize: expect.any(Number) as number });
+      expect([size.channels.length, size.depths.length, size.columns > 0]).toEqual([4, 4, true]);
+      expect(typeof size.topFusion).toBe('boolean');
+    }
+    expect(JSON.parse(JSON.stringify(modelRecord('revcol_vit_base')))).toMatchObject({
+      size: { width: 384, parameters: 89_057_800, imageSize: 224 },
+    });
   });
 
   test('globs match whole names and nothing else', () => {
     expect(names({ filter: 'revcol_base' })).toEqual(['revcol_base']);
     expect(names({ filter: 'revcol_base*384' })).toEqual(['revcol_base.in22k_ft_in1k_384']);
-    expect(names({ filter: '*_ft_in1k_*', pretrained: true })).toHaveLength(5);
+    const fineTuned = Object.values(PRETRAINED_WEIGHTS).filter((set) => set.fineTunedOn);
+    expect(names({ filter: '*_ft_in1k_*', pretrained: true })).toHaveLength(fineTuned.length);
+    expect(names({ filter: `${'*'.repeat(40)}_ft_in1k_${'*'.repeat(40)}` })).toHaveLength(
+      fineTuned.length,
+    );
+    expect(names({ filter: `${'*'.repeat(40)}x` })).toEqual([]);
+    expect(names({ filter: 'revcol_vit_*' })).toEqual(Object.keys(VIT_SIZES));
     expect(names({ filter: 'revcol_tin?' })).toEqual(['revcol_tiny']);
     expect(names({ filter: 'revcol_tiny?in1k' })).toEqual(['revcol_tiny.in1k']);
     expect(names({ filter: 'revcol.tiny' })).toEqual([]);
@@ -123,6 +174,9 @@ describe('modelRecord', () => {
     expect(() => modelRecord('RevCol_Large')).toThrow(/nearest names: revcol_large/);
     expect(() => modelRecord('revcol_tiny.in22k')).toThrow('revcol_tiny has revcol_tiny.in1k');
     expect(() => modelRecord('revcol_xlarge.in22k')).toThrow('no weights of revcol_xlarge');
+    expect(() => modelRecord('revcol_vit_smal')).toThrow(/nearest names: revcol_vit_small, /);
+    expect(() => modelRecord('revcol_vit_base.in1k')).toThrow('no weights of revcol_vit_base');
+    expect(() => recordOf('asked', 'revcol_tny')).toThrow(/^asked: unknown model 'revcol_tny'/);
     expect(() => modelRecord('')).toThrow('unknown model');
     expect(() => modelRecord('constructor')).toThrow('unknown model');
   });
@@ -133,5 +187,7 @@ describe('modelRecord', () => {
       /say which weights: revcol_base\.in1k, /,
     );
     expect(() => pretrainedWeights('revcol_xlarge')).toThrow('no weights of revcol_xlarge');
+    expect(() => pretrainedWeights('revcol_vit_base')).toThrow('no weights of revcol_vit_base');
+    expect(() => pretrainedWeights('revcol_tny')).toThrow(/^pretrainedWeights: unknown model/);
   });
 });

@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { createModel, type ModelName } from 'tfjs-revcol';
-import { describeWeights } from '../../src/models/describe';
-import { MODEL_SIZES, type ModelSizeName } from '../../src/registry/sizes';
+import { type ModelSizeName, REVCOL_ARCHITECTURES } from '../../src/registry/architectures';
+import { describeWeights } from '../../src/registry/describe';
 import { modelWeights } from '../../src/weights/names/model_weights';
 import { decoderOfPublished, nameMapping } from '../../src/weights/names/name_mapping';
 import { useBackend } from '../support/backends';
@@ -57,7 +57,7 @@ describeGoldens('name mapping', () => {
 
   test.each(SIZES)('%s: the weights of the model are these, in shape as well', (list) => {
     const shapes = PUBLISHED[list] as Shapes;
-    const size = MODEL_SIZES[sizeName(list)];
+    const size = REVCOL_ARCHITECTURES[sizeName(list)];
     const mapping = nameMapping();
     const described = describeWeights({ ...size, numClasses: 1000, inputChannels: 3 });
     const found: Shapes = {};

@@ -24,9 +24,7 @@ import {
 } from './options';
 import {
   type AttentionLayout,
-  attentionSpecs,
-  mlpSpecs,
-  normSpecs,
+  encoderBlockSpecs,
   toAttentionWeights,
   toMlpWeights,
   toNormWeights,
@@ -71,12 +69,7 @@ export class TransformerEncoderBlock extends SequenceLayer implements Differenti
     const width = sequenceWidth(OWNER, inputShape as tfl.Shape);
     const { intermediateDim, initializerRange } = this.options;
     const layout = blockAttention(OWNER, this.options, width);
-    const specs = [
-      ...normSpecs('attention_norm', width),
-      ...attentionSpecs('attention/', layout),
-      ...normSpecs('feedforward_norm', width),
-      ...mlpSpecs('feedforward/', width, intermediateDim ?? 4 * width),
-    ];
+    const specs = encoderBlockSpecs(layout, intermediateDim ?? undefined);
     this.buildOrUndo(() => void this.addSpecs(specs, true, initializerRange));
     this.layout = layout;
   }

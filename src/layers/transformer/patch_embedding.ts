@@ -8,7 +8,7 @@ import { patchConv } from '../../ops/patch_conv';
 import { CompositeLayer, type LayerArgs, variablesOf } from '../base/composite_layer';
 import { toTensors } from '../base/inputs';
 import { withoutMaskMetadata } from '../base/masks';
-import type { WeightSpec } from '../base/weight_specs';
+import { patchEmbeddingSpecs } from './specs';
 
 const OWNER = 'PatchEmbedding';
 
@@ -58,14 +58,9 @@ export class PatchEmbedding extends CompositeLayer {
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
     const shape = inputShape as tfl.Shape;
-    const { patchSize: p, filters } = this;
+    const { patchSize, filters } = this;
     const patches = this.patches(shape);
-    const kernel = [p, p, shape[3] as number, filters];
-    const specs: WeightSpec[] = [
-      { name: 'projection/kernel', shape: kernel, init: 'truncatedNormal' },
-      { name: 'projection/bias', shape: [filters], init: 0 },
-      { name: 'position_embeddings', shape: [patches, filters], init: 'truncatedNormal' },
-    ];
+    const specs = patchEmbeddingSpecs(patchSize, shape[3] as number, filters, patches);
     this.buildOrUndo(() => void this.addSpecs(specs));
   }
 

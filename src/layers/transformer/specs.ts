@@ -51,6 +51,38 @@ export function mlpSpecs(prefix: string, width: number, hidden: number): WeightS
   ];
 }
 
+/** Weights of an encoder block, attention first; by default four times as wide between. */
+export function encoderBlockSpecs(
+  attention: AttentionLayout,
+  hidden = 4 * attention.width,
+): WeightSpec[] {
+  const { width } = attention;
+  return [
+    ...normSpecs('attention_norm', width),
+    ...attentionSpecs('attention/', attention),
+    ...normSpecs('feedforward_norm', width),
+    ...mlpSpecs('feedforward/', width, hidden),
+  ];
+}
+
+/** Weights of a patch embedding. */
+export function patchEmbeddingSpecs(
+  patchSize: number,
+  channels: number,
+  filters: number,
+  patches: number,
+): WeightSpec[] {
+  return [
+    {
+      name: 'projection/kernel',
+      shape: [patchSize, patchSize, channels, filters],
+      init: 'truncatedNormal',
+    },
+    { name: 'projection/bias', shape: [filters], init: 0 },
+    { name: 'position_embeddings', shape: [patches, filters], init: 'truncatedNormal' },
+  ];
+}
+
 /** Weights of a LayerNorm. */
 export function normSpecs(name: string, width: number): WeightSpec[] {
   return [

@@ -1,0 +1,109 @@
+/** What a model's name stands for: a size, or a published weight set of one. */
+import {
+  isModelSizeName,
+  isVitSizeName,
+  type ModelSizeName,
+  SIZE_NAMES,
+  type VitSizeName,
+} from './architectures';
+import { PRETRAINED_WEIGHTS, type PretrainedName, type PretrainedWeights } from './pretrained';
+
+/**
+ * Name of a size (`revcol_base`, `revcol_vit_small`) or of a published weight set
+ * (`revcol_base.in1k`).
+ */
+export type ModelName = ModelSizeName | VitSizeName | PretrainedName;
+
+/** The weight sets of a size, or of any. */
+function setsOf(size: string): PretrainedName[] {
+  return Object.values(PRETRAINED_WEIGHTS)
+    .filter((weights) => weights.size === size)
+    .map(({ name }) => name);
+}
+
+/** Every name: each size, followed by its weight sets. */
+export const MODEL_NAMES: readonly ModelName[] = /* @__PURE__ */ SIZE_NAMES.flatMap((size) => [
+  size,
+  ...setsOf(size),
+]);
+
+/** What a name says. */
+export interface Named {
+  name: ModelName;
+  size: ModelSizeName | VitSizeName;
+  /** The published weights, when the name has a tag. */
+  weights?: PretrainedWeights;
+}
+
+/**
+ * Takes a name apart.
+ *
+ * @param owner name of the function that was called, for the message
+ * @throws {Error} for an unknown name, with the names that come nearest
+ */
+export function parseName(owner: string, name: string): Named {
+  if (isModelSizeName(name) || isVitSizeName(name)) return { name, size: name };
+  if (Object.hasOwn(PRETRAINED_WEIGHTS, name)) {
+    const weights = PRETRAINED_WEIGHTS[name as PretrainedName];
+    return { name: weights.name, size: weights.size, weights };
+  }
+  const [size = '', tag] = name.split('.', 2);
+  if (tag !== undefined && (SIZE_NAMES as readonly string[]).includes(size)) {
+    const published = setsOf(size);
+    throw new Error(
+      published.length > 0
+        ? `${owner}: '${name}' is not a published weight set; ${size} has ${published.join(', ')}`
+        : `${owner}: '${name}' is not a published weight set; no weights of ${size} were ` +
+            `published, so build it without a tag and load your own checkpoint`,
+    );
+  }
+  throw new Error(
+    `${owner}: unknown model '${name}'; nearest names: ${nearestNames(name).join(', ')}; ` +
+      'listModels() gives all of them',
+  );
+}
+
+/**
+ * The published weights of a model name.
+ *
+ * @throws {Error} for an unknown name, and for a size without a tag, with the tags it has
+ */
+export function pretrainedWeights(name: string): PretrainedWeights {
+  return weightsOf('pretrainedWeights', name);
+}
+
+/** `pretrainedWeights` in the name of another function. */
+export function weightsOf(owner: string, name: string): PretrainedWeights {
+  const { weights, size } = parseName(owner, name);
+  if (weights) return weights;
+  const published = setsOf(size);
+  throw new Error(
+    published.length > 0
+      ? `${owner}: '${name}' names an architecture; say which weights: ${published.join(', ')}`
+      : `${owner}: no weights of ${name} were published; load your own checkpoint`,
+  );
+}
+
+function nearestNames(name: string): string[] {
+  return MODEL_NAMES.map((candidate) => ({
+    candidate,
+    distance: editDistance(name.toLowerCase(), candidate),
+  }))
+    .sort((a, b) => a.distance - b.distance)
+    .slice(0, 3)
+    .map(({ candidate }) => candidate);
+}
+
+/** Levenshtein distance: the fewest insertions, deletions and substitutions. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substituted = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substituted, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}
