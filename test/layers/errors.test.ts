@@ -241,9 +241,10 @@ const CASES: Record<string, [action: () => unknown, message: string]> = {
       'channels. For other inputs give the backbone a block of your own',
   ],
   'an unknown model': [
-    () => createModel('revcol_tinny' as 'revcol_tiny'),
-    "createModel: unknown model 'revcol_tinny'; nearest names: revcol_tiny, revcol_tiny.in1k, " +
-      'revcol_small; listModels() gives all of them',
+    () => createModel('revcol_bas.in22k_ft_in1k_224' as 'revcol_tiny'),
+    "createModel: unknown model 'revcol_bas.in22k_ft_in1k_224'; nearest names: " +
+      'revcol_base.in22k_ft_in1k_224, revcol_base.in22k_ft_in1k_384, ' +
+      'revcol_large.in22k_ft_in1k_224; listModels() gives all of them',
   ],
   'supervision of a number of columns without quarters': [
     () => createModel('revcol_tiny', { columns: 6, intermediateSupervision: true }),
