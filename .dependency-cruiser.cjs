@@ -17,7 +17,8 @@ const rooms = [
   'convert',
   'cli',
 ];
-const entries = ['index\\.ts', 'node\\.ts'];
+/** What is public: names by entry, then the entries themselves. */
+const entries = ['public/', 'entries/', 'index\\.ts'];
 
 /** Inside rooms; `.` stands for the files that lie in the room itself. */
 const inside = {
@@ -44,8 +45,17 @@ module.exports = {
       name: 'every-room-has-its-place',
       comment: 'A folder of src that is not among the rooms above: give it a place in their order.',
       severity: 'error',
-      from: { path: '^src/', pathNot: `^src/((${rooms.join('|')})/|(${entries.join('|')})$)` },
+      from: { path: '^src/', pathNot: `^src/((${rooms.join('|')})/|(${entries.join('|')}))` },
       to: {},
+    },
+    {
+      name: 'entries-know-no-entry',
+      comment:
+        'A bundle puts what two entries share into a file of its own, where package.json says there ' +
+        'are no side effects: what registers must stand in the entry itself.',
+      severity: 'error',
+      from: { path: '^src/(public/|entries/|index\\.ts)' },
+      to: { path: '^src/(entries/|index\\.ts)' },
     },
     {
       name: 'no-unresolvable',

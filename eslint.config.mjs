@@ -25,6 +25,12 @@ const tfjsNamespaces = [
   message: `import * as ${name} from '${module}' (or import type * as ${name}).`,
 }));
 
+/** package.json says that only the entries have side effects, so bundlers leave such imports out. */
+const bareImports = {
+  selector: 'ImportDeclaration[specifiers.length=0][source.value=/^\\./]',
+  message: 'Modules here have no side effects: import a function, and call it.',
+};
+
 const kernelNames = 'Literal[value=/^RevCol/]';
 
 /** What only one file spells out, and everything else reaches through that file. */
@@ -77,6 +83,7 @@ const onlyIn = [
 const forbiddenSyntax = (file) => [
   'error',
   ...tfjsNamespaces,
+  bareImports,
   ...onlyIn
     .filter((one) => one.file !== file)
     .flatMap(({ selectors, message }) => selectors.map((selector) => ({ selector, message }))),

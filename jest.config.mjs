@@ -15,7 +15,7 @@ export default {
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/browser/'],
   moduleNameMapper: {
     '^tfjs-revcol$': '<rootDir>/src/index.ts',
-    '^tfjs-revcol/node$': '<rootDir>/src/node.ts',
+    '^tfjs-revcol/(.*)$': '<rootDir>/src/entries/$1.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {

@@ -1,3 +1,5 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
 import { defineConfig, type Options } from 'tsup';
 
 const shared: Options = { target: 'es2022', sourcemap: true, treeshake: true, metafile: true };
@@ -7,8 +9,9 @@ export default defineConfig([
     ...shared,
     entry: {
       index: 'src/index.ts',
-      node: 'src/node.ts',
-      imagenet_classes: 'src/registry/imagenet_classes.ts',
+      ...Object.fromEntries(
+        fs.readdirSync('src/entries').map((file) => [path.parse(file).name, `src/entries/${file}`]),
+      ),
     },
     format: ['esm', 'cjs'],
     // Of a bundled library the form for browsers, which Node runs as well.

@@ -4,7 +4,6 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import type { Command } from 'commander';
 
-import '../registry/register';
 import { shownUrl } from '../common/url';
 import { architectureOf } from '../convert/architecture';
 import { planOf } from '../convert/convert_checkpoint';

@@ -1,8 +1,8 @@
 /** The command line: its commands, and how failures are told. */
 import { Command, CommanderError } from 'commander';
 
-import '../registry/register';
 import { version } from '../../package.json';
+import { registerLayers } from '../registry/register_layers';
 import { addBenchCommand } from './bench_command';
 import { addClassifyCommand } from './classify_command';
 import { addConvertCommand } from './convert_command';
@@ -13,6 +13,7 @@ import { harmless } from './text';
 
 /** Builds the program; `run` is how to use it. */
 export function createProgram(terminal: Terminal): Command {
+  registerLayers();
   const program = new Command('tfjs-revcol')
     .description('Reversible Column Networks for TensorFlow.js: models, weights, conversion')
     .version(version)

@@ -232,6 +232,3 @@ function toUpdates(
     return [{ variable, gradient }];
   });
 }
-
-// Rooms below know nothing of optimizers, so the class is registered here: saved models load with it.
-tf.serialization.registerClass(AdamW, 'tfjs-revcol');

@@ -1,10 +1,10 @@
 /** What the command line does with weights, end to end: convert, load in tfjs, classify. */
+import 'tfjs-revcol/node';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 
-import '../../src/node';
 import { createModel } from '../../src/models/create_model';
 import { preprocess } from '../../src/preprocessing/preprocess';
 import { IMAGENET_CLASSES } from '../../src/registry/imagenet_classes';

@@ -1,10 +1,10 @@
 import '@tensorflow/tfjs-backend-wasm';
+import 'tfjs-revcol/layers';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 
-import '../../src/registry/register';
 import { architectureOf } from '../../src/convert/architecture';
 import { convertCheckpoint, type ConvertOptions } from '../../src/convert/convert_checkpoint';
 import { filesSink, folderSink } from '../../src/convert/model_sinks';

@@ -1,11 +1,11 @@
 /** `createModel(..., { pretrained: true })` from the record's address to the model's outputs. */
 import '@tensorflow/tfjs-backend-wasm';
+import 'tfjs-revcol/layers';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 
-import '../../src/registry/register';
 import { DownloadError } from '../../src/download/errors';
 import { createModel } from '../../src/models/create_model';
 import { FileServer } from '../download/file_server';

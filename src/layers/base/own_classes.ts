@@ -41,6 +41,8 @@ function registeredName(cls: LayerClass): string {
 export function registerOwnClasses(classes: Readonly<Record<string, LayerClass>>): void {
   for (const [exportedAs, cls] of Object.entries(classes)) {
     const { className } = cls;
+    // Several entries of the package may register the same.
+    if (ownClasses.get(className)?.cls === cls) continue;
     const own: OwnClass = { cls, exportedAs, others: [] };
     const before = classMap()[className];
     ownClasses.set(className, own);

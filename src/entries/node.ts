@@ -3,8 +3,8 @@
  * `tf.loadLayersModel` take `file://` URLs. Import `tfjs-revcol` as well to load models with its
  * layers.
  */
-import { registerFileRouters } from './model_files/register_routers';
+import { registerFileRouters } from '../model_files/register_routers';
 
-export { fileSystem, type FileSystemOptions } from './model_files/file_system';
+export { fileSystem, type FileSystemOptions } from '../model_files/file_system';
 
 registerFileRouters();

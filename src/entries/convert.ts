@@ -1,0 +1,2 @@
+/** tfjs-revcol/convert: from checkpoints to saved tfjs models. Registers nothing. */
+export * from '../public/convert';

@@ -1,0 +1,2 @@
+/** tfjs-revcol/images: images to model input. Registers nothing. */
+export * from '../public/images';

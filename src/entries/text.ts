@@ -1,0 +1,2 @@
+/** tfjs-revcol/text: choosing tokens, and scoring translations. Registers nothing. */
+export * from '../public/text';

@@ -1,0 +1,6 @@
+/** tfjs-revcol/training: optimizers, registered with tfjs, losses, schedules, and memory. */
+import { registerOptimizers } from '../registry/register_optimizers';
+
+export * from '../public/training';
+
+registerOptimizers();

@@ -1,0 +1,25 @@
+/** What tfjs-revcol/models exports: whole models, their names, and how they write text. */
+export {
+  createModel,
+  type CreateModelOptions,
+  type CreatePretrainedOptions,
+} from '../models/create_model';
+export { createLanguageModel, type CreateLanguageModelOptions } from '../models/language_model';
+export { generate, languageModelSteps, type GenerateOptions } from '../models/generate';
+export {
+  createTagger,
+  createTextClassifier,
+  type CreateTextModelOptions,
+} from '../models/text_model';
+export { createTranslationModel, type CreateTranslationModelOptions } from '../models/translation';
+export {
+  translate,
+  translationSteps,
+  type TranslateOptions,
+  type TranslationSteps,
+} from '../models/translate';
+export { createVitModel, type CreateVitModelOptions } from '../models/vit';
+export { listModels, type ListModelsOptions, type ModelRecord } from '../registry/models';
+export type { ModelName } from '../registry/names';
+export { VIT_SIZES, type VitSize } from '../registry/sizes';
+export type { VitSizeName } from '../registry/architectures';

@@ -1,0 +1,15 @@
+/** What tfjs-revcol/training exports: optimizers, losses, schedules, and memory. */
+export { AdamW, type AdamWArgs } from '../training/adamw';
+export type { ParameterGroup } from '../training/parameter_groups';
+export { layerDecayGroups, type LayerDecayOptions } from '../training/layer_decay';
+export {
+  inverseSquareRootSchedule,
+  type InverseSquareRootOptions,
+  type Schedule,
+} from '../training/schedules';
+export { tokenCrossEntropy, type TokenCrossEntropyOptions } from '../training/token_cross_entropy';
+export { trainingStep, type TrainingStepOptions } from '../training/training_step';
+
+// Memory
+export { memoryPeak, type MemoryPeak } from '../ops/engine/memory_peak';
+export { recompute } from '../ops/engine/recompute';

@@ -1,0 +1,23 @@
+/**
+ * Layer classes, kernels and gradients for tfjs. Rooms list their classes in `registered.ts`; the
+ * entries of the package (`src/index.ts`, `src/entries`) call what they need, so that no other module
+ * has side effects. A file of its own, so that optimizers come without layers.
+ */
+import { registerOwnClasses } from '../layers/base/own_classes';
+import { COLUMN_LAYERS } from '../layers/columns/registered';
+import { TRANSFORMER_LAYERS } from '../layers/transformer/registered';
+import { installGradients } from '../ops/kernels/gradients';
+import { registerTensorflowKernels } from '../ops/kernels/tensorflow/index';
+import { installWasmKernels } from '../ops/kernels/wasm/index';
+
+/**
+ * Lets saved models with layers of this package load, adds the kernels that backends lack, and mends
+ * those and the gradients of tfjs that are wrong. Once more does nothing: a program may import several
+ * entries.
+ */
+export function registerLayers(): void {
+  registerOwnClasses({ ...COLUMN_LAYERS, ...TRANSFORMER_LAYERS });
+  registerTensorflowKernels();
+  installWasmKernels();
+  installGradients();
+}
