@@ -86,17 +86,111 @@ const PROGRAMS: Record<string, [file: string, text: string]> = {
   ],
 };
 
+/** Entries for parts; what each registers, by its own names and by none of the others'. */
+const PARTS: Record<string, { registers: string[] }> = {
+  layers: { registers: ['RevColBackbone', 'RevColTokenHead'] },
+  models: { registers: ['RevColBackbone', 'RevColTokenHead'] },
+  training: { registers: ['RevColAdamW'] },
+  text: { registers: [] },
+  weights: { registers: [] },
+  images: { registers: [] },
+  convert: { registers: [] },
+};
+
+/** Signs of what a page gets, and the entries that may bring it. */
+const SIGNS: Record<string, string[]> = {
+  RevColBackbone: ['layers', 'models', 'convert'],
+  RevColAdamW: ['training'],
+  'WebAssembly.Module': ['layers', 'models'],
+  'huggingface.co': ['weights', 'models', 'convert'],
+  indexedDB: ['weights', 'models', 'convert'],
+  corpusBleu: ['text'],
+  beamSearch: ['text', 'models'],
+  fitImage: ['images'],
+  convertCheckpoint: ['convert'],
+};
+
+/** Imports one part and prints which of all classes tfjs knows then. */
+const PART_CHECK = `
+tf.enableProdMode();
+const map = tf.serialization.SerializationMap.getMap().classNameMap;
+const known = ['RevColBackbone', 'RevColTokenHead', 'RevColAdamW'].filter((n) => n in map);
+console.log(JSON.stringify({ known, names: Object.keys(part).length > 0 }));`;
+
+/** A model saved with its optimizer is loaded, with nothing imported but the optimizer's entry. */
+const OPTIMIZER_CHECK = `
+tf.enableProdMode();
+const model = tfl.sequential({ layers: [tfl.layers.dense({ units: 1, inputShape: [2] })] });
+model.compile({ optimizer: new part.AdamW({ learningRate: 0.25 }), loss: 'meanSquaredError' });
+const weights = await model.optimizer.getWeights();
+let saved;
+await model.save(
+  tf.io.withSaveHandler(async (artifacts) => {
+    saved = artifacts;
+    return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } };
+  }),
+  { includeOptimizer: true },
+);
+const loaded = await tfl.loadLayersModel(tf.io.fromMemory(saved));
+console.log(JSON.stringify({
+  same: loaded.optimizer instanceof part.AdamW, rate: loaded.optimizer.learningRate,
+  weights: weights.length }));`;
+
+/** All entries together hold every class once. */
+const IDENTITY_CHECK = `
+const differing = Object.entries(parts).flatMap(([part, names]) =>
+  Object.keys(names)
+    .filter((name) => name !== 'default' && names[name] !== revcol[name])
+    .map((name) => part + '.' + name));
+const backbone = parts.layers.layers.revColBackbone({ columns: 1, channels: [4, 8], depths: [1, 1] });
+console.log(JSON.stringify({
+  differing,
+  instances: [
+    backbone instanceof revcol.RevColBackbone,
+    new parts.training.AdamW() instanceof revcol.AdamW,
+  ],
+}));`;
+
+/** The start of a program that has tfjs and a backend, as a module or as CommonJS. */
+const START: Record<'mjs' | 'cjs', (body: string) => string> = {
+  mjs: (body) => `
+    import * as tf from '@tensorflow/tfjs-core';
+    import * as tfl from '@tensorflow/tfjs-layers';
+    import '@tensorflow/tfjs-backend-cpu';
+    const load = (name) => import(name);
+    ${body}`,
+  cjs: (body) => `
+    const tf = require('@tensorflow/tfjs-core');
+    const tfl = require('@tensorflow/tfjs-layers');
+    require('@tensorflow/tfjs-backend-cpu');
+    const load = require;
+    (async () => { ${body} })();`,
+};
+
 /** What a typed user writes; `columns` is to be a number. */
 const typed = (columns: string) => `
 import * as tf from '@tensorflow/tfjs-core';
 import { RevColBackbone, createModel, layers, recompute } from 'tfjs-revcol';
+import { convertCheckpoint } from 'tfjs-revcol/convert';
+import { IMAGENET_CLASSES } from 'tfjs-revcol/imagenet_classes';
+import { preprocess } from 'tfjs-revcol/images';
+import { layers as sameLayers, type RevColBackbone as SameBackbone } from 'tfjs-revcol/layers';
+import { listModels } from 'tfjs-revcol/models';
 import { fileSystem } from 'tfjs-revcol/node';
+import { beamSearch } from 'tfjs-revcol/text';
+import { AdamW } from 'tfjs-revcol/training';
+import { loadCheckpoint } from 'tfjs-revcol/weights';
 
 const backbone: RevColBackbone = layers.revColBackbone({
   columns: ${columns}, channels: [4, 8], depths: [1, 1], inputShape: [8, 8, 3] });
 const y = backbone.apply(tf.ones([1, 8, 8, 3])) as tf.Tensor;
 export const classes: number = createModel('revcol_tiny').outputs.length;
 export const used = [y.shape, recompute, fileSystem];
+export const parts = [convertCheckpoint, IMAGENET_CLASSES, preprocess, listModels, beamSearch];
+export const more = [new AdamW().learningRate, loadCheckpoint];
+// Classes have private members: these are one type only if they are declared once.
+export const same: SameBackbone = backbone;
+export const back: RevColBackbone = sameLayers.revColBackbone();
 `;
 
 describe('the packed package', () => {
@@ -146,14 +240,53 @@ describe('the packed package', () => {
     expect(JSON.parse(stdout)).toEqual(EXPECTED);
   });
 
+  describe.each(['mjs', 'cjs'] as const)('in parts, as .%s', (extension) => {
+    /** Runs a program and gives what it printed. */
+    function output(body: string): unknown {
+      const file = `part.${extension}`;
+      fs.writeFileSync(path.join(project, file), START[extension](body));
+      const { stdout, stderr, status } = node([file]);
+      expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+      return JSON.parse(stdout);
+    }
+
+    test.each(Object.entries(PARTS))('%s registers what it exports', (part, { registers }) => {
+      const body = `const part = await load('tfjs-revcol/${part}'); ${PART_CHECK}`;
+      expect(output(body)).toEqual({ known: registers, names: true });
+    });
+
+    test('training alone loads a model that was saved with its optimizer', () => {
+      const body = `const part = await load('tfjs-revcol/training'); ${OPTIMIZER_CHECK}`;
+      expect(output(body)).toEqual({ same: true, rate: 0.25, weights: 1 });
+    });
+
+    test.each(['the main entry first', 'the parts first'])(
+      'holds every class once, %s',
+      (order) => {
+        const main = `const revcol = await load('tfjs-revcol');`;
+        const loads = Object.keys(PARTS).map(
+          (part) => `${part}: await load('tfjs-revcol/${part}')`,
+        );
+        const parts = `const parts = { ${loads.join(', ')} };`;
+        const both = order.startsWith('the main') ? [main, parts] : [parts, main];
+        expect(output(`${both.join('\n')} ${IDENTITY_CHECK}`)).toEqual({
+          differing: [],
+          instances: [true, true],
+        });
+      },
+    );
+  });
+
   test.each([
-    ['ESM', 'mts'],
-    ['CommonJS', 'cts'],
-  ])('has types for %s', (_, extension) => {
+    ['ESM', 'mts', ['--module', 'nodenext']],
+    ['CommonJS', 'cts', ['--module', 'nodenext']],
+    ['bundlers', 'ts', ['--module', 'esnext', '--moduleResolution', 'bundler']],
+    ['old module resolution', 'ts', ['--module', 'commonjs', '--moduleResolution', 'node10']],
+  ])('has types for %s', (_, extension, module) => {
     const compile = (name: string, columns: string) => {
       const file = `${name}.${extension}`;
       fs.writeFileSync(path.join(project, file), typed(columns));
-      const flags = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext'];
+      const flags = ['--noEmit', '--strict', '--skipLibCheck', ...module];
       return node([TSC, ...flags, '--target', 'es2022', file]);
     };
     expect(compile('right', '4')).toMatchObject({ stdout: '', status: 0 });
@@ -202,28 +335,49 @@ describe('the packed package', () => {
     }
   });
 
+  /** What a page gets that imports all of an entry, or only for what importing it does. */
+  async function bundle(contents: string): Promise<string> {
+    const { outputFiles } = await build({
+      stdin: { contents, resolveDir: project },
+      bundle: true,
+      platform: 'browser',
+      format: 'esm',
+      splitting: true,
+      outdir: 'out',
+      write: false,
+      external: ['@tensorflow/*'],
+    });
+    // Without platform 'node' esbuild resolves none of Node's modules, and would have thrown.
+    return outputFiles.map((file) => file.text).join('\n');
+  }
+
   test('bundles for browsers, without a module of Node', async () => {
-    for (const entry of ['index', 'imagenet_classes']) {
-      const { outputFiles } = await build({
-        entryPoints: [path.join(project, `node_modules/tfjs-revcol/dist/${entry}.js`)],
-        bundle: true,
-        platform: 'browser',
-        format: 'esm',
-        splitting: true,
-        outdir: 'out',
-        write: false,
-        external: ['@tensorflow/*'],
-      });
-      // Without platform 'node' esbuild resolves none of Node's modules, and would have thrown.
-      expect(outputFiles.length).toBeGreaterThan(0);
+    for (const entry of ['tfjs-revcol', 'tfjs-revcol/imagenet_classes']) {
+      expect((await bundle(`export * from '${entry}'`)).length).toBeGreaterThan(10_000);
     }
   });
+
+  test.each(Object.keys(PARTS))('a page with %s carries that and nothing else', async (part) => {
+    const text = await bundle(`export * from 'tfjs-revcol/${part}'`);
+    const brought = Object.keys(SIGNS).filter((sign) => text.includes(sign));
+    expect(brought).toEqual(Object.keys(SIGNS).filter((sign) => SIGNS[sign]?.includes(part)));
+  });
+
+  test.each(Object.entries(PARTS))(
+    'a bundler keeps what importing %s does, and drops all else',
+    async (part, { registers }) => {
+      const text = await bundle(`import 'tfjs-revcol/${part}'`);
+      for (const className of registers) expect(text).toContain(className);
+      expect(text.includes('registerClass')).toBe(registers.length > 0);
+      if (registers.length === 0) expect(text.replace(/^\s*(\/\/.*|import .*;?)?$/gm, '')).toBe('');
+    },
+  );
 
   test('holds what it must and nothing else', () => {
     const folder = path.join(project, 'node_modules/tfjs-revcol');
     const entries = fs.readdirSync(folder).sort();
     expect(entries).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json']);
-    for (const entry of ['index', 'node', 'imagenet_classes']) {
+    for (const entry of ['index', 'node', 'imagenet_classes', ...Object.keys(PARTS)]) {
       for (const kind of ['js', 'cjs', 'd.ts', 'd.cts', 'js.map', 'cjs.map']) {
         expect(fs.existsSync(path.join(folder, 'dist', `${entry}.${kind}`))).toBe(true);
       }
