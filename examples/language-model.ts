@@ -7,7 +7,7 @@
 import { parseArgs } from 'node:util';
 import type * as tf from '@tensorflow/tfjs';
 
-import { generate } from 'tfjs-revcol';
+import { generate } from 'tfjs-revcol/models';
 import { revColModel, type Size, transformerModel } from './language-model/models';
 import { lossOf, train } from './language-model/train';
 import { startBackend } from './shared/backend';

@@ -1,7 +1,7 @@
 /** Memory and time of a training step of the digits network against its number of columns. */
 import * as tf from '@tensorflow/tfjs';
 
-import { AdamW, memoryPeak } from 'tfjs-revcol';
+import { AdamW, memoryPeak } from 'tfjs-revcol/training';
 import { table } from '../shared/table';
 import { centredBatch, type Digit } from './data';
 import { digitsModel, loss } from './model';

@@ -1,7 +1,7 @@
 /** The network of the digits example and how it learns. */
 import * as tf from '@tensorflow/tfjs';
 
-import { layers } from 'tfjs-revcol';
+import { layers } from 'tfjs-revcol/layers';
 import { CROP_SIDE } from './data';
 
 /** How to build the network. */

@@ -1,7 +1,7 @@
 /** Training on digits, and what came of it. */
 import * as tf from '@tensorflow/tfjs';
 
-import { AdamW } from 'tfjs-revcol';
+import { AdamW } from 'tfjs-revcol/training';
 import { centredBatch, type Digit, shiftedBatches } from './data';
 import { learningRate, loss } from './model';
 

@@ -1,7 +1,8 @@
 /** The two models that are compared: one of reversible columns, one of stacked blocks. */
 import * as tf from '@tensorflow/tfjs';
 
-import { createTextClassifier, layers } from 'tfjs-revcol';
+import { layers } from 'tfjs-revcol/layers';
+import { createTextClassifier } from 'tfjs-revcol/models';
 import { CLASSES, VOCABULARY } from './data';
 
 const [WIDTH, HEADS, DROPOUT] = [48, 4, 0.1];

@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 
-import { AdamW, tokenCrossEntropy, trainingStep } from 'tfjs-revcol';
+import { AdamW, tokenCrossEntropy, trainingStep } from 'tfjs-revcol/training';
 import { learningRate } from '../digits/model';
 import { batchesByLength, chunks } from '../shared/batches';
 import { startProgress } from '../shared/progress';

@@ -1,7 +1,8 @@
 /** The two language models that are compared: reversible columns, and blocks one after another. */
 import * as tf from '@tensorflow/tfjs';
 
-import { createLanguageModel, layers } from 'tfjs-revcol';
+import { layers } from 'tfjs-revcol/layers';
+import { createLanguageModel } from 'tfjs-revcol/models';
 
 /** What both have in common. */
 export interface Size {

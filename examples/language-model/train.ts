@@ -2,7 +2,12 @@
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 
-import { AdamW, inverseSquareRootSchedule, tokenCrossEntropy, trainingStep } from 'tfjs-revcol';
+import {
+  AdamW,
+  inverseSquareRootSchedule,
+  tokenCrossEntropy,
+  trainingStep,
+} from 'tfjs-revcol/training';
 import { batchesByLength, chunks, padded } from '../shared/batches';
 import { startProgress } from '../shared/progress';
 import { END, START } from '../translation/data';

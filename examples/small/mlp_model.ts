@@ -1,7 +1,7 @@
 /** The network of the MLP example. */
 import * as tf from '@tensorflow/tfjs';
 
-import { layers } from 'tfjs-revcol';
+import { layers } from 'tfjs-revcol/layers';
 import { CROP_SIDE } from '../digits/data';
 import type { ModelOptions } from './train_classifier';
 

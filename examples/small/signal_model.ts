@@ -1,7 +1,7 @@
 /** The network of the signal example. */
 import * as tf from '@tensorflow/tfjs';
 
-import { layers } from 'tfjs-revcol';
+import { layers } from 'tfjs-revcol/layers';
 import { SAMPLES, WAVES } from './signals';
 import type { ModelOptions } from './train_classifier';
 

@@ -1,7 +1,7 @@
 /** Training of the small classifiers, and what it costs in memory. */
 import * as tf from '@tensorflow/tfjs';
 
-import { AdamW, memoryPeak } from 'tfjs-revcol';
+import { AdamW, memoryPeak } from 'tfjs-revcol/training';
 import { learningRate, loss } from '../digits/model';
 import { startProgress } from '../shared/progress';
 import { table } from '../shared/table';

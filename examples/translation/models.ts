@@ -1,7 +1,8 @@
 /** The two models that are compared: one with a RevCol encoder, one with an ordinary one. */
 import * as tf from '@tensorflow/tfjs';
 
-import { createTranslationModel, layers } from 'tfjs-revcol';
+import { layers } from 'tfjs-revcol/layers';
+import { createTranslationModel } from 'tfjs-revcol/models';
 
 /** What both have in common. */
 export interface Size {

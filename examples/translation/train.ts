@@ -2,15 +2,14 @@
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 
+import { translate } from 'tfjs-revcol/models';
+import { type BleuScore, corpusBleu } from 'tfjs-revcol/text';
 import {
   AdamW,
-  type BleuScore,
-  corpusBleu,
   inverseSquareRootSchedule,
   tokenCrossEntropy,
   trainingStep,
-  translate,
-} from 'tfjs-revcol';
+} from 'tfjs-revcol/training';
 import { batchesByLength, chunks, padded } from '../shared/batches';
 import { startProgress } from '../shared/progress';
 import { END, type Pair, START, type Vocabulary } from './data';
