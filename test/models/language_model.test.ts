@@ -279,8 +279,9 @@ describe('what a language model refuses', () => {
   test('generate: a model of something else', async () => {
     const model = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] });
     await expect(generate(model, [[1]], { maxNewTokens: 2 })).rejects.toThrow(
-      /the first of a Dense; expected one of a RevColLanguageModel/,
+      /^generate: .*the first of a Dense; expected one of a RevColLanguageModel/,
     );
+    expect(() => languageModelSteps(model)).toThrow(/^languageModelSteps: /);
     model.dispose();
   });
 });

@@ -118,6 +118,9 @@ test('wrong calls are refused', async () => {
   const other = tf.sequential({
     layers: [tf.layers.dense({ units: TARGET_VOCABULARY, inputShape: [2] })],
   });
-  await expect(translate(other, [[3]], options)).rejects.toThrow('no TranslationDecoder');
+  await expect(translate(other, [[3]], options)).rejects.toThrow(
+    /^translate: .* no TranslationDecoder/,
+  );
+  expect(() => translationSteps(other, [[3]])).toThrow(/^translationSteps: .* no Transl/);
   other.dispose();
 });
