@@ -1,9 +1,9 @@
 /** Converting into a folder when the n-th call of the file system fails, and when it is stopped. */
 import '@tensorflow/tfjs-backend-wasm';
+import 'tfjs-revcol/layers';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 
-import '../../src/registry/register';
 import { convertCheckpoint, type ConvertOptions } from '../../src/convert/convert_checkpoint';
 import { folderSink } from '../../src/convert/model_sinks';
 import { openCheckpoint } from '../../src/weights/open_checkpoint';
