@@ -4,6 +4,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireInteger, show } from '../../common/arguments';
 import { tidyAll } from '../../ops/engine/tensors';
+import { undoingWrites } from '../../ops/engine/writes';
 import type { AnchorSpacing } from '../../ops/reversible/anchors';
 import { runColumns, type RunOptions } from '../../ops/reversible/backbone';
 import { measureReconstruction, type Reconstruction } from '../../ops/reversible/reconstruction';
@@ -256,7 +257,8 @@ export class RevColBackbone extends SequenceLayer {
 
   /**
    * How exactly the features of each column are recovered when walking back from the last one with
-   * no anchor at all: what the anchors save you from. Meant for judging trained weights.
+   * no anchor at all: what the anchors save you from. Meant for judging trained weights. Leaves
+   * moving statistics and other state as they were.
    *
    * @param x a batch of inputs
    * @param kwargs.training whether dropout and batch statistics are active; default false
@@ -268,7 +270,7 @@ export class RevColBackbone extends SequenceLayer {
   ): Reconstruction[] {
     if (!this.built) throw new Error(`${OWNER}: apply the layer to an input before checking it`);
     return tidyAll(() => {
-      const stem = this.stemLayer.apply(x, { training }) as tf.Tensor;
+      const stem = undoingWrites(() => this.stemLayer.apply(x, { training }) as tf.Tensor);
       const known = this.stemMask(x, firstMask(mask));
       return measureReconstruction(this.columnPlans(), stem, { training, mask: known });
     });

@@ -4,6 +4,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireOneOf, show } from '../../common/arguments';
 import { drawSeed } from '../../ops/engine/random';
+import { undoingWrites } from '../../ops/engine/writes';
 import { clampAlphas, namedAlphas } from '../../ops/reversible/alpha';
 import { runColumns, type RunOptions } from '../../ops/reversible/backbone';
 import { type Column, columnInverse, operands } from '../../ops/reversible/column';
@@ -222,7 +223,8 @@ export class ReversibleColumn extends SequenceLayer {
   }
 
   /**
-   * Recovers the previous column's features from this column's (paper equation 3).
+   * Recovers the previous column's features from this column's (paper equation 3). Blocks run as in
+   * inference and with the state that they have now; what they write to it is discarded.
    *
    * @param inputs `[stem, level 0, ..., top level]`: the stem's output and this column's features
    * @returns the previous column's levels, bottom first
@@ -245,7 +247,8 @@ export class ReversibleColumn extends SequenceLayer {
     const [stem, ...features] = inputs as [tf.Tensor, ...tf.Tensor[]];
     const column = this.column();
     clampAlphas(namedAlphas([column], true));
-    return columnInverse(column, 0, stem, features, { training: false, seed: drawSeed() });
+    const context = { training: false, seed: drawSeed() };
+    return columnInverse(column, 0, stem, features, context, (_, run) => undoingWrites(run));
   }
 
   /** The mask of the stem's output, for every output. */

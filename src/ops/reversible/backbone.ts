@@ -8,6 +8,7 @@ import { clampAlphas, type NamedAlpha, namedAlphas } from './alpha';
 import { anchorColumns, type AnchorSpacing } from './anchors';
 import { type Column, columnForward, type Features } from './column';
 import { type LevelContext } from './level_function';
+import { type FunctionRunner, recordState, runPlainly, type StateLog } from './state';
 import { ReversibleWalk, type SavedRun, weightSlots } from './walk';
 
 const KERNEL = 'RevColBackbone';
@@ -54,6 +55,8 @@ interface Plan {
   hasMask: boolean;
   hasPrevious: boolean;
   taped: boolean;
+  /** Which state the forward pass has kept; written by it. */
+  stateLog: StateLog;
 }
 
 /**
@@ -91,6 +94,7 @@ export function runColumns(
       hasPrevious: options.previous != null,
       hasMask: options.mask != null,
       taped,
+      stateLog: { entries: [], order: new Map() },
     };
     return runNode(plan, stem, options);
   });
@@ -154,41 +158,44 @@ function runNode(plan: Plan, stem: tf.Tensor, { mask, previous }: RunOptions): S
 
 /**
  * Outputs of the kernel: last column's levels, tapped top levels, then, when taped and hidden from
- * the caller, the mask if any, the anchors' levels and the state snapshots. The tape saves them all.
+ * the caller, the mask if any, the anchors' levels and the values of state. The tape saves them all.
  */
 function forwardKernel(plan: Plan, inputs: tf.NamedTensorMap): tf.Tensor[] {
   return tidyAll(() => {
-    const { mask } = inputs;
-    const stem = inputs.stem as tf.Tensor;
-    const context: LevelContext = { ...plan.context, mask };
-    const tapped: tf.Tensor[] = [];
-    const anchors: tf.Tensor[] = [];
-    const states: tf.Tensor[] = [];
-    const keepState = plan.taped && context.training;
-    let features: Features | null = plan.hasPrevious
-      ? (plan.columns[0] as Column).levels.map((_, l) =>
-          tf.clone(inputs[previousName(l)] as tf.Tensor),
-        )
-      : null;
-    if (features && plan.anchors.has(-1)) anchors.push(...features);
-    plan.columns.forEach((column, i) => {
-      const next = columnForward(
-        column,
-        i,
-        stem,
-        features,
-        context,
-        keepState ? (_, snapshot) => states.push(...snapshot.flat()) : undefined,
-      );
-      if (features && !plan.anchors.has(i - 1)) free(...features);
-      features = next;
-      if (plan.anchors.has(i)) anchors.push(...next);
-      if (plan.taps.includes(i)) tapped.push(tf.clone(next[next.length - 1] as tf.Tensor));
-    });
-    const used = [...(features ?? []), ...tapped];
-    if (!plan.taped) return used;
-    return [...used, ...(mask ? [tf.clone(mask)] : []), ...anchors, ...states];
+    if (!plan.taped) return forwardColumns(plan, inputs, runPlainly).used;
+    const mask = inputs.mask ? [tf.clone(inputs.mask)] : [];
+    const { result, log, values } = recordState(plan.columns, (run) =>
+      forwardColumns(plan, inputs, run),
+    );
+    plan.stateLog = log;
+    return [...result.used, ...mask, ...result.anchors, ...values];
   });
+}
+
+/** What leaves the columns, and the features of those that are anchors, in their order. */
+function forwardColumns(
+  plan: Plan,
+  inputs: tf.NamedTensorMap,
+  run: FunctionRunner,
+): { used: tf.Tensor[]; anchors: tf.Tensor[] } {
+  const context: LevelContext = { ...plan.context, mask: inputs.mask };
+  const stem = inputs.stem as tf.Tensor;
+  const tapped: tf.Tensor[] = [];
+  const anchors: tf.Tensor[] = [];
+  let features: Features | null = plan.hasPrevious
+    ? (plan.columns[0] as Column).levels.map((_, l) =>
+        tf.clone(inputs[previousName(l)] as tf.Tensor),
+      )
+    : null;
+  if (features && plan.anchors.has(-1)) anchors.push(...features);
+  plan.columns.forEach((column, i) => {
+    const next = columnForward(column, i, stem, features, context, run);
+    if (features && !plan.anchors.has(i - 1)) free(...features);
+    features = next;
+    if (plan.anchors.has(i)) anchors.push(...next);
+    if (plan.taps.includes(i)) tapped.push(tf.clone(next[next.length - 1] as tf.Tensor));
+  });
+  return { used: [...(features ?? []), ...tapped], anchors };
 }
 
 /** tfjs asks index by index which outputs to save, and their number varies: all of them. */

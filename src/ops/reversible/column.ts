@@ -2,8 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { deriveSeed } from '../engine/random';
 import { free, tidyAll } from '../engine/tensors';
-import { type Level, levelForward, snapshotState } from './level';
+import { type Level, levelForward, type LevelRunner } from './level';
 import { type LevelContext } from './level_function';
+import { type FunctionRunner, runPlainly } from './state';
 
 /** One column: its levels, bottom first, and their alphas. */
 export interface Column {
@@ -59,8 +60,10 @@ export function levelContext(context: LevelContext, column: number, level: numbe
   return { ...context, seed: deriveSeed(context.seed, column, level) };
 }
 
-/** Called with each level's state before it runs, to keep what recomputation will need. */
-export type StateSink = (level: number, snapshot: tf.Tensor[][]) => void;
+/** The runner of one level's functions. */
+export function levelRunner(run: FunctionRunner, column: number, level: number): LevelRunner {
+  return (fn, body) => run([column, level, fn], body);
+}
 
 /**
  * One column forward: `c[l] = alpha[l] * previous[l] + F_l(...)` (paper equation 2).
@@ -73,17 +76,17 @@ export function columnForward(
   stem: tf.Tensor,
   previous: Features | null,
   context: LevelContext,
-  onState?: StateSink,
+  run: FunctionRunner = runPlainly,
 ): tf.Tensor[] {
   const features: tf.Tensor[] = [];
   column.levels.forEach((level, l) => {
-    if (onState) onState(l, snapshotState(level));
     const list = operands(l, column.levels.length, previous == null, column.topFusion);
     features[l] = tf.tidy(() => {
       const f = levelForward(
         level,
         operandTensors(list, stem, features, previous ?? []),
         levelContext(context, index, l),
+        levelRunner(run, index, l),
       );
       if (previous == null) return f;
       return tf.add(f, tf.mul(previous[l] as tf.Tensor, column.alphas[l] as tf.Tensor));
@@ -102,6 +105,7 @@ export function undoLevel(c: tf.Tensor, f: tf.Tensor, alpha: tf.Tensor): tf.Tens
  * level down (paper equation 3).
  *
  * @param features this column's features, exact or recovered
+ * @param run runs the functions again, whatever they assign to variables
  */
 export function columnInverse(
   column: Column,
@@ -109,6 +113,7 @@ export function columnInverse(
   stem: tf.Tensor,
   features: Features,
   context: LevelContext,
+  run: FunctionRunner,
 ): tf.Tensor[] {
   return tidyAll(() => {
     const previous: tf.Tensor[] = [];
@@ -118,6 +123,7 @@ export function columnInverse(
         column.levels[l] as Level,
         operandTensors(list, stem, features, previous),
         levelContext(context, index, l),
+        levelRunner(run, index, l),
       );
       previous[l] = undoLevel(features[l] as tf.Tensor, f, column.alphas[l] as tf.Tensor);
       free(f);

@@ -5,12 +5,14 @@ import {
   type Column,
   type Features,
   levelContext,
+  levelRunner,
   operands,
   operandTensors,
   undoLevel,
 } from './column';
-import { levelBackward, type StateSnapshot } from './level';
+import { levelBackward } from './level';
 import { type LevelContext } from './level_function';
+import { type StateLog, StateReplay } from './state';
 
 /** Tensors that a run has saved for its gradient, by role. All belong to the engine's tape. */
 export interface SavedRun {
@@ -22,7 +24,7 @@ export interface SavedRun {
   mask?: tf.Tensor;
   /** Exact features by column. */
   anchors: ReadonlyMap<number, Features>;
-  /** State snapshots, flat, in order of execution. */
+  /** Values of state, one per entry of the plan's log. */
   states: readonly tf.Tensor[];
   /** Gradients of the last column's features; null where known to be zero. */
   dLast: readonly (tf.Tensor | null)[];
@@ -62,6 +64,7 @@ interface WalkPlan {
   columns: readonly Column[];
   context: Omit<LevelContext, 'mask'>;
   hasPrevious: boolean;
+  stateLog: StateLog;
 }
 
 /**
@@ -81,7 +84,7 @@ export class ReversibleWalk {
   private readonly dStem: (tf.Tensor | null)[] = [null];
   private readonly weightGradients = new Map<string, tf.Tensor>();
   private readonly context: LevelContext;
-  private readonly statesOf: (column: number, level: number) => StateSnapshot;
+  private readonly state: StateReplay;
 
   constructor(
     private readonly plan: WalkPlan,
@@ -91,7 +94,7 @@ export class ReversibleWalk {
     this.column = plan.columns.length - 1;
     this.features = saved.last.map((c) => tf.clone(c));
     this.dFeatures = saved.dLast.map((d) => (d ? tf.clone(d) : null));
-    this.statesOf = stateLookup(plan.columns, saved.states);
+    this.state = new StateReplay(plan.stateLog, saved.states);
   }
 
   /** Walks back as far as weights need it, and to the end where features were given. */
@@ -100,12 +103,12 @@ export class ReversibleWalk {
     const first = hasPrevious
       ? 0
       : columns.findIndex((column, i) => weightSlots([column], i > 0).length > 0);
-    if (first >= 0) while (this.column >= first) this.stepBack();
+    if (first >= 0) this.backTo(first);
   }
 
   /** Gradient of the stem's output; walks the remaining columns. */
   stemGradient(): tf.Tensor {
-    while (this.column >= 0) this.stepBack();
+    this.backTo(0);
     const gradient = this.dStem[0];
     return gradient ? tf.clone(gradient) : tf.zerosLike(this.saved.stem);
   }
@@ -123,6 +126,12 @@ export class ReversibleWalk {
     const result = tf.clone(gradient);
     gradient.dispose();
     return result;
+  }
+
+  private backTo(first: number): void {
+    this.state.during(() => {
+      while (this.column >= first) this.stepBack();
+    });
   }
 
   /** Undoes and differentiates the current column. */
@@ -168,7 +177,7 @@ export class ReversibleWalk {
       column.levels[l] as Column['levels'][number],
       operandTensors(list, this.saved.stem, this.features, previous),
       levelContext(this.context, index, l),
-      this.statesOf(index, l),
+      levelRunner(this.state.run, index, l),
       dc,
     );
     if (!isFirst) {
@@ -198,24 +207,4 @@ function alphaGradient(dc: tf.Tensor, previous: tf.Tensor): tf.Tensor {
     const channels = dc.shape[dc.rank - 1] as number;
     return tf.sum(tf.reshape(tf.mul(dc, previous), [-1, channels]), 0);
   });
-}
-
-/** Finds a level's state snapshot in the flat list written in order of execution. */
-function stateLookup(
-  columns: readonly Column[],
-  states: readonly tf.Tensor[],
-): (column: number, level: number) => StateSnapshot {
-  const table = new Map<string, StateSnapshot>();
-  if (states.length > 0) {
-    let at = 0;
-    columns.forEach((column, i) =>
-      column.levels.forEach((level, l) => {
-        table.set(
-          `${i}/${l}`,
-          level.functions.map((fn) => states.slice(at, (at += fn.state.length))),
-        );
-      }),
-    );
-  }
-  return (column, level) => table.get(`${column}/${level}`) ?? [];
 }
