@@ -1,7 +1,24 @@
-/** The one place that touches the insides of tfjs's engine: its tape, its depth counters, its bytes. */
+/** The one place that touches the insides of tfjs's engine: its tape, its counters, its tensors. */
 import * as tf from '@tensorflow/tfjs-core';
 
 type EngineState = ReturnType<typeof tf.engine>['state'];
+type Tape = NonNullable<EngineState['activeTape']>;
+
+/** Methods of the engine that its types hide. */
+interface HiddenEngine {
+  endScope: (result?: unknown) => void;
+  endTape: () => void;
+  nextTensorId: () => number;
+}
+
+function hidden(): HiddenEngine {
+  return tf.engine() as unknown as HiddenEngine;
+}
+
+/** An id that no tensor has. Ids are numbers that rise: tensors made later have larger ones. */
+export function nextTensorId(): number {
+  return hidden().nextTensorId();
+}
 
 function state(): EngineState {
   return tf.engine().state;
@@ -14,17 +31,17 @@ export function isTapeOn(): boolean {
 
 /**
  * For the start of every gradient function: the hand-written VJPs are not themselves differentiable.
- * Frees what the tape has saved before it throws.
  *
  * @throws {Error} when an outer gradient records meanwhile, that is, when somebody asks for
- *   second-order gradients
+ *   second-order gradients; what the tape has saved is freed then
  */
 export function assertFirstOrder(opName: string): void {
   if (state().gradientDepth > 0) {
     disposeTape();
     throw new Error(
-      `${opName}: second-order gradients are not supported; take first-order gradients, or set ` +
-        `backprop 'stored' with layers that tfjs can differentiate twice`,
+      `${opName}: second-order gradients are not supported, because its gradient is written by hand ` +
+        `and has none of its own; take first-order gradients, or build what is differentiated ` +
+        `twice from tfjs's own operations and layers alone`,
     );
   }
 }
@@ -43,28 +60,80 @@ export function withFreshTape<T>(fn: () => T): T {
   try {
     return fn();
   } catch (error) {
-    disposeTape();
+    disposeSaved(s.activeTape);
     throw error;
   } finally {
+    settle(s.activeTape);
     s.activeTape = activeTape;
     s.gradientDepth = gradientDepth;
     s.kernelDepth = kernelDepth;
   }
 }
 
-/**
- * Disposes what the nodes of the active tape have saved. For a gradient that is about to fail:
- * tfjs keeps those tensors outside every tidy and would never free them.
- */
-export function disposeTape(): void {
-  const tape = state().activeTape;
-  if (tape == null) return;
-  for (const node of tape) {
+function disposeSaved(tape: Tape | null): void {
+  for (const node of tape ?? []) {
     for (const tensor of node.saved ?? []) tensor.dispose();
   }
 }
 
-/** Runs `fn`; when it throws while a gradient is in progress, frees what that gradient's tape saved. */
+/** Tapes on whose forward pass something threw, which may have been caught. */
+const doubtful = new Set<Tape>();
+let stopWatching: (() => void) | null = null;
+
+function settle(tape: Tape | null): void {
+  if (tape) doubtful.delete(tape);
+  if (doubtful.size > 0) return;
+  stopWatching?.();
+  stopWatching = null;
+}
+
+/**
+ * Frees what the nodes of the active tape have saved. For a gradient that is about to fail: tfjs
+ * keeps those tensors outside every tidy and would never free them. In a forward pass the error may
+ * yet be caught, by a loss that goes on with what it has; so there it is done when the outermost
+ * gradient's forward pass ends, and only if that has failed.
+ */
+function disposeTape(): void {
+  const { activeTape, gradientDepth } = state();
+  if (activeTape == null) return;
+  if (gradientDepth === 0) {
+    disposeSaved(activeTape);
+    return;
+  }
+  doubtful.add(activeTape);
+  stopWatching ??= watchForwardEnds((tape, failed) => {
+    if (!doubtful.has(tape)) return;
+    if (failed) disposeSaved(tape);
+    settle(tape);
+  });
+}
+
+/**
+ * Calls `onEnd` at the end of every outermost gradient's forward pass, until the returned function
+ * is called. tfjs runs it in a tidy, whose result is nothing when it has thrown, and then ends the
+ * tape.
+ */
+function watchForwardEnds(onEnd: (tape: Tape, failed: boolean) => void): () => void {
+  const engine = hidden();
+  const own: Partial<HiddenEngine> = engine;
+  const [endScope, endTape] = [engine.endScope.bind(engine), engine.endTape.bind(engine)];
+  let result: unknown;
+  own.endScope = (scopeResult) => {
+    result = scopeResult;
+    endScope(scopeResult);
+  };
+  own.endTape = () => {
+    endTape();
+    const { activeTape, gradientDepth } = state();
+    if (gradientDepth === 0 && activeTape) onEnd(activeTape, !(result instanceof tf.Tensor));
+  };
+  return () => {
+    delete own.endScope;
+    delete own.endTape;
+  };
+}
+
+/** Runs `fn`; when it throws and its gradient fails of it, frees what that gradient's tape saved. */
 export function disposingTapeOnError<T>(fn: () => T): T {
   try {
     return fn();
@@ -74,34 +143,33 @@ export function disposingTapeOnError<T>(fn: () => T): T {
   }
 }
 
-/** What a recorded run read and wrote. */
+/** What a recorded run read. */
 export interface Recording<T> {
   result: T;
-  /** Trainable variables that `fn` read. */
+  /** Variables that `fn` read. */
   variables: tf.Variable[];
-  /** Tensors made before `fn` that it read, its arguments included. */
+  /** Other tensors made before `fn` that it read. */
   external: tf.Tensor[];
 }
 
 /**
- * Runs `fn` and notes which variables and outside tensors its differentiable operations read,
- * without keeping any activation: each node's saved tensors are freed as soon as it is recorded.
+ * Runs `fn` and notes which variables and outside tensors its operations read, without keeping any
+ * activation: each node's saved tensors are freed as soon as it is recorded.
  */
 export function recordReads<T>(fn: () => T): Recording<T> {
   const variables = new Set<tf.Variable>();
-  const external = new Map<number, tf.Tensor>();
-  const made = new Set<number>();
+  const external = new Set<tf.Tensor>();
   const s = state();
+  const firstOwn = nextTensorId();
   const result = withFreshTape(() => {
     s.gradientDepth = 1;
-    const tape: NonNullable<EngineState['activeTape']> = [];
+    const tape: Tape = [];
     tape.push = (...nodes) => {
       for (const node of nodes) {
         for (const input of Object.values(node.inputs)) {
           if (input instanceof tf.Variable) variables.add(input);
-          else if (!made.has(input.id)) external.set(input.id, input);
+          else if (input.id < firstOwn) external.add(input);
         }
-        for (const output of node.outputs) made.add(output.id);
         for (const tensor of node.saved ?? []) tensor.dispose();
       }
       return 0;
@@ -109,11 +177,7 @@ export function recordReads<T>(fn: () => T): Recording<T> {
     s.activeTape = tape;
     return fn();
   });
-  return {
-    result,
-    variables: [...variables].filter((v) => v.trainable),
-    external: [...external.values()],
-  };
+  return { result, variables: [...variables], external: [...external] };
 }
 
 /** Runs `fn` and calls `onRead` for every variable that an operation which the tape records reads. */
@@ -137,52 +201,29 @@ export function notingReads<T>(fn: () => T, onRead: (variable: tf.Variable) => v
 }
 
 /**
- * Runs `fn`, then gives every variable that it assigned to its former value.
+ * Runs `fn` with tensors alive again that have been freed since their copies were made. Afterwards
+ * they are free again.
  *
- * @param when asked after `fn`: whether to do so. Default: always. When `fn` throws it is done anyway
+ * @param copies one live tensor per tensor, of the same values
  */
-export function undoingAssignments<T>(fn: () => T, when = () => true): T {
-  const { prototype } = tf.Variable;
-  const assign = prototype.assign;
-  const before = new Map<tf.Variable, tf.Tensor>();
-  prototype.assign = function (this: tf.Variable, value) {
-    if (!before.has(this)) before.set(this, tf.keep(withFreshTape(() => tf.clone(this))));
-    assign.call(this, value);
-  };
-  let undo = true;
+export function reviving<T>(
+  tensors: readonly tf.Tensor[],
+  copies: readonly tf.Tensor[],
+  fn: () => T,
+): T {
+  const revived = tensors.filter((tensor, i) => {
+    if (!tensor.isDisposed) return false;
+    const inside = tensor as unknown as { isDisposedInternal: boolean };
+    inside.isDisposedInternal = false;
+    tensor.dataId = (copies[i] as tf.Tensor).dataId;
+    tf.engine().incRef(tensor, tf.backend());
+    return true;
+  });
   try {
-    const result = fn();
-    undo = when();
-    return result;
+    return fn();
   } finally {
-    prototype.assign = assign;
-    for (const [variable, value] of before) {
-      if (undo && !variable.isDisposed) assign.call(variable, value);
-      value.dispose();
-    }
+    tf.dispose(revived);
   }
-}
-
-/**
- * Runs `fn` so that a later run with the same random numbers repeats it. A run that makes variables
- * does not count: their initializers have drawn numbers that no later run will draw, as they do in a
- * layer that builds others in its first call. It is undone and run again.
- *
- * @param discard frees what such a run gave
- */
-export function runRepeatably<T>(fn: () => T, discard: (result: T) => void): T {
-  const variables = () => Object.keys(tf.engine().registeredVariables).length;
-  const before = variables();
-  const hasMadeSome = () => variables() > before;
-  const result = undoingAssignments(fn, hasMadeSome);
-  if (!hasMadeSome()) return result;
-  discard(result);
-  return fn();
-}
-
-/** True when some recorded operation of the current tape has made `tensor`. */
-export function isOnTape(tensor: tf.Tensor): boolean {
-  return (state().activeTape ?? []).some((node) => node.outputs.some((o) => o.id === tensor.id));
 }
 
 /** Value and gradients of `f` with respect to `xs`, given the gradient of its output. */

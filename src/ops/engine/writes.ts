@@ -27,17 +27,41 @@ export function keptValue(variable: tf.Variable): tf.Tensor {
   return withFreshTape(() => tf.keep(tf.reshape(variable, variable.shape)));
 }
 
-/** Runs `fn` and puts back what every variable held that it assigned to, also when it throws. */
-export function undoingWrites<T>(fn: () => T): T {
+/**
+ * Runs `fn`, then gives every variable that it assigned to its former value.
+ *
+ * @param when asked after `fn`: whether to do so. Default: always. When `fn` throws it is done anyway
+ */
+export function undoingWrites<T>(fn: () => T, when = () => true): T {
   const before = new Map<tf.Variable, tf.Tensor>();
+  let undo = true;
   try {
-    return watchingWrites((variable) => {
+    const result = watchingWrites((variable) => {
       if (!before.has(variable)) before.set(variable, keptValue(variable));
     }, fn);
+    undo = when();
+    return result;
   } finally {
     for (const [variable, value] of before) {
-      if (!variable.isDisposed) variable.assign(value);
+      if (undo && !variable.isDisposed) variable.assign(value);
       value.dispose();
     }
   }
+}
+
+/**
+ * Runs `fn` so that a later run with the same random numbers repeats it. A run that makes variables
+ * does not count: their initializers have drawn numbers that no later run will draw, as they do in a
+ * layer that builds others in its first call. It is undone and run again.
+ *
+ * @param discard frees what such a run gave
+ */
+export function runRepeatably<T>(fn: () => T, discard: (result: T) => void): T {
+  const variables = () => Object.keys(tf.engine().registeredVariables).length;
+  const before = variables();
+  const hasMadeSome = () => variables() > before;
+  const result = undoingWrites(fn, hasMadeSome);
+  if (!hasMadeSome()) return result;
+  discard(result);
+  return fn();
 }

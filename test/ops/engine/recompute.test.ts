@@ -1,3 +1,4 @@
+/** `recompute`: values, gradients, state, structures, memory and failures. */
 import * as tf from '@tensorflow/tfjs';
 
 import { memoryPeak, recompute } from 'tfjs-revcol';
@@ -149,18 +150,150 @@ describeBackends('recompute', () => {
     w.dispose();
   });
 
-  test('refuses what would lose a gradient, several results, and second order', async () => {
+  test('differentiates computed tensors from outside, also when they are freed by then', async () => {
+    const x = normalTensor([3], 1);
+    await expectNoLeak(() =>
+      tf.tidy(() => {
+        const loss = (wrap: typeof recompute) => () => {
+          const [computed, mask] = [tf.tanh(x), tf.tensor1d([1, 0, 2])];
+          const fn = wrap((a: tf.Tensor) => tf.mul(tf.mul(a, computed), mask));
+          return tf.sin(fn(computed));
+        };
+        const [got] = gradients(loss(recompute), [x]);
+        const [expected] = gradients(
+          loss((fn) => fn),
+          [x],
+        );
+        expectClose(got as tf.Tensor, expected as tf.Tensor, 1e-6);
+      }),
+    );
+    expect(x.isDisposed).toBe(false);
+    x.dispose();
+  });
+
+  test('takes and gives arrays and records, and passes on what is no tensor', async () => {
+    await expectNoLeak(() =>
+      tf.tidy(() => {
+        const w = tf.variable(normalTensor([4, 2], 1));
+        const x = normalTensor([3, 4], 2);
+        const ids = tf.tensor1d([2, 0], 'int32');
+        const rate = { of: 3 };
+        class Settings {
+          readonly steps = 2;
+        }
+        const settings = new Settings();
+        const fn = recompute(
+          (
+            { rows, skip }: { rows: tf.Tensor[]; skip: null },
+            options: { ids: tf.Tensor1D; rate: { of: number }; settings: Settings },
+            list: number[],
+          ) => {
+            const h = tf.tanh(rows[0] as tf.Tensor);
+            return {
+              skip,
+              rate: options.rate.of,
+              settings: options.settings,
+              list,
+              h,
+              deep: [{ narrow: tf.matMul(h as tf.Tensor2D, w as tf.Tensor2D) }, undefined],
+              rows: tf.gather(rows[0] as tf.Tensor, options.ids),
+              ids: options.ids,
+            };
+          },
+        );
+        let shapes: unknown;
+        const [dx, dw] = gradients(() => {
+          const result = fn({ rows: [x], skip: null }, { ids, rate, settings }, [1, 2]);
+          const [deep, hole] = result.deep;
+          shapes = [result.h.shape, deep?.narrow.shape, result.rows.shape, hole];
+          expect([result.skip, result.rate, result.list]).toEqual([null, 3, [1, 2]]);
+          expect(result.settings).toBe(settings);
+          expect([...result.ids.dataSync()]).toEqual([2, 0]);
+          return tf.addN([
+            tf.sum(result.h),
+            tf.sum(tf.square(deep?.narrow as tf.Tensor)),
+            tf.sum(tf.mul(result.rows, 3)),
+          ]);
+        }, [x, w]);
+        expect(shapes).toEqual([[3, 4], [3, 2], [2, 4], undefined]);
+        const [expectedX, expectedW] = gradients(() => {
+          const h = tf.tanh(x);
+          return tf.addN([
+            tf.sum(h),
+            tf.sum(tf.square(tf.matMul(h as tf.Tensor2D, w as tf.Tensor2D))),
+            tf.sum(tf.mul(tf.gather(x, ids), 3)),
+          ]);
+        }, [x, w]);
+        expectClose(dx as tf.Tensor, expectedX as tf.Tensor, 1e-6);
+        expectClose(dw as tf.Tensor, expectedW as tf.Tensor, 1e-6);
+        w.dispose();
+      }),
+    );
+  });
+
+  test('leaves alone what it was given, the gradient of its output included', async () => {
+    await expectNoLeak(() =>
+      tf.tidy(() => {
+        const [x, dy] = [normalTensor([3], 1), normalTensor([3], 2)];
+        for (const op of ['tanh', 'sigmoid', 'exp', 'softmax', 'elu'] as const) {
+          const got = tf.grad(recompute((a: tf.Tensor) => tf[op](a)))(x, dy);
+          expectClose(got, tf.grad((a: tf.Tensor) => tf[op](a))(x, dy), 1e-6, op);
+        }
+        expect([x.isDisposed, dy.isDisposed]).toEqual([false, false]);
+      }),
+    );
+  });
+
+  test('gives the gradient of a variable that is not trainable to who asks for it', () => {
+    tf.tidy(() => {
+      const v = tf.variable(normalTensor([3], 1), false);
+      const fn = recompute((a: tf.Tensor) => tf.mul(a, tf.square(v)));
+      const [dv] = gradients(() => fn(tf.ones([3])), [v]);
+      expectClose(dv as tf.Tensor, tf.mul(v, 2), 1e-6);
+      v.dispose();
+    });
+  });
+
+  test('lets variables move once, and differentiates with what they held', async () => {
+    await expectNoLeak(() =>
+      tf.tidy(() => {
+        const x = normalTensor([4], 1);
+        const [read, moved] = [tf.variable(tf.scalar(2), false), tf.variable(tf.scalar(3), false)];
+        const fn = recompute((a: tf.Tensor) => {
+          moved.assign(tf.mul(moved, 2) as tf.Scalar);
+          return tf.mul(tf.square(a), tf.mul(read, moved));
+        });
+        const [dx] = gradients(() => {
+          const twice = tf.add(fn(x), fn(x));
+          read.assign(tf.scalar(100));
+          return twice;
+        }, [x]);
+        expectClose(dx as tf.Tensor, tf.mul(x, 2 * 2 * (6 + 12)), 1e-6);
+        expect([read.dataSync()[0], moved.dataSync()[0]]).toEqual([100, 12]);
+        read.dispose();
+        moved.dispose();
+      }),
+    );
+  });
+
+  test('refuses promises, tensors in instances, second order, and functions that change', async () => {
     const x = normalTensor([3], 1);
     const attempt = (f: () => tf.Tensor) => () => tf.tidy(() => void gradients(f, [x]));
+    class Pair {
+      constructor(readonly first: tf.Tensor) {}
+    }
     await expectNoLeak(() => {
-      expect(
-        attempt(() => {
-          const computed = tf.square(x);
-          return recompute((a: tf.Tensor) => tf.mul(a, computed))(x);
-        }),
-      ).toThrow('reads a computed tensor of shape [3] from outside');
-      const two = recompute((a: tf.Tensor) => [a, a] as unknown as tf.Tensor);
-      expect(attempt(() => two(x))).toThrow('fn must return one tensor');
+      const late = recompute((a: tf.Tensor) => [Promise.resolve(tf.keep(a))]);
+      expect(attempt(() => late(x) as unknown as tf.Tensor)).toThrow('fn returned a promise');
+      const pair = recompute((a: tf.Tensor) => new Pair(tf.square(a)));
+      expect(attempt(() => pair(x).first)).toThrow(
+        'fn returned an instance of Pair that holds tensors',
+      );
+      let calls = 0;
+      const changing = recompute((a: tf.Tensor) => (calls++ === 0 ? [a] : [a, a, tf.square(a)]));
+      expect(attempt(() => changing(x)[0] as tf.Tensor)).toThrow(
+        'fn gave 2 tensors in the backward pass after 1',
+      );
       const square = recompute((a: tf.Tensor) => tf.square(a));
       const first = (a: tf.Tensor) => tf.grad((b: tf.Tensor) => tf.sum(square(b)))(a);
       expect(attempt(() => first(x))).toThrow('second-order gradients are not supported');
