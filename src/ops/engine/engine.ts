@@ -39,9 +39,10 @@ export function assertFirstOrder(opName: string): void {
   if (state().gradientDepth > 0) {
     disposeTape();
     throw new Error(
-      `${opName}: second-order gradients are not supported, because its gradient is written by hand ` +
-        `and has none of its own; take first-order gradients, or build what is differentiated ` +
-        `twice from tfjs's own operations and layers alone`,
+      `${opName}: second-order gradients are not supported; take first-order gradients. This ` +
+        `operation's gradient is written by hand and has none of its own, and backprop 'stored' runs ` +
+        `through such operations as well: only what consists of tfjs's own operations and layers can ` +
+        `be differentiated twice`,
     );
   }
 }

@@ -1,15 +1,29 @@
+/** The alphas of columns: clamped before every use, and how small they are. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { withFreshTape } from '../engine/engine';
 import type { Column } from './column';
+import {
+  keepingKnowledge,
+  knownReading,
+  readFromNowOn,
+  type Reading,
+  readingOf,
+} from './late_reads';
 
 /** Smallest magnitude an alpha may have: undoing a column divides by it (paper section 2.1). */
 export const MIN_ALPHA = 1e-3;
 
-/** Backends that cannot read a tensor synchronously with a right result. */
+/**
+ * Backends that answer only asynchronously. webgpu may give zeros when asked synchronously; others
+ * throw, and are entered here when they do.
+ */
 const ASYNC_ONLY = new Set(['webgpu']);
 
-/** Smallest magnitudes known from earlier asynchronous reads. */
-const lastKnown = new WeakMap<tf.Variable, number>();
+/** Whether values on the backend in use can only be had asynchronously, as far as is known. */
+export function readsOnlyLater(): boolean {
+  return ASYNC_ONLY.has(tf.getBackend());
+}
 
 /** An alpha of one level, and where it stands, for error messages. */
 export interface NamedAlpha {
@@ -35,29 +49,35 @@ function describe({ column, level }: NamedAlpha): string {
   return `alpha of column ${column}, level ${level}`;
 }
 
-function smallestMagnitude(values: ArrayLike<number>): number {
-  let smallest = Infinity;
-  for (let i = 0; i < values.length; i++) {
-    const magnitude = Math.abs(values[i] as number);
-    if (!(magnitude >= smallest)) smallest = magnitude;
-  }
-  return smallest;
+function notFinite(alpha: NamedAlpha, { channel, value }: NonNullable<Reading['bad']>): string {
+  return (
+    `RevColBackbone: ${describe(alpha)} is ${value} in channel ${channel}; expected finite numbers. ` +
+    `Training has diverged or bad weights were set: lower the learning rate or load sound weights`
+  );
 }
 
 function clamped(alpha: tf.Tensor): tf.Tensor {
   return tf.tidy(() => {
     const sign = tf.sub(tf.mul(tf.cast(tf.greaterEqual(alpha, 0), 'float32'), 2), 1);
-    return tf.mul(sign, tf.maximum(tf.abs(alpha), MIN_ALPHA));
+    // Not a maximum, which on some devices makes a number of what is none.
+    return tf.where(tf.less(tf.abs(alpha), MIN_ALPHA), tf.mul(sign, MIN_ALPHA), alpha);
   });
 }
 
 function assignClamped(variable: tf.Variable): void {
-  tf.tidy(() => variable.assign(clamped(variable)));
+  withFreshTape(() => tf.tidy(() => variable.assign(clamped(variable))));
 }
 
-/** One read for all alphas where each read would stall the GPU. */
-function readAll(alphas: readonly NamedAlpha[]): ArrayLike<number>[] {
-  if (tf.getBackend() !== 'webgl') return alphas.map(({ variable }) => variable.dataSync());
+/** All values, with one read where each read would stall the GPU; null where none can be had now. */
+function readNow(alphas: readonly NamedAlpha[]): ArrayLike<number>[] | null {
+  if (readsOnlyLater()) return null;
+  try {
+    if (tf.getBackend() !== 'webgl') return alphas.map(({ variable }) => variable.dataSync());
+  } catch (error) {
+    if (alphas.some(({ variable }) => variable.isDisposed)) throw error;
+    ASYNC_ONLY.add(tf.getBackend());
+    return null;
+  }
   const all = tf.tidy(() => tf.concat(alphas.map(({ variable }) => tf.reshape(variable, [-1]))));
   const values = all.dataSync();
   all.dispose();
@@ -65,48 +85,48 @@ function readAll(alphas: readonly NamedAlpha[]): ArrayLike<number>[] {
   return alphas.map(({ variable }) => values.subarray(start, (start += variable.size)));
 }
 
-/** Refreshes what is known of the alphas without waiting, for the next step. */
-function readLater(alphas: readonly NamedAlpha[]): void {
-  for (const { variable } of alphas) {
-    const copy = tf.keep(tf.clone(variable));
-    void copy
-      .data()
-      .then((values) => {
-        lastKnown.set(variable, Math.max(MIN_ALPHA, smallestMagnitude(values)));
-      })
-      .finally(() => copy.dispose());
-  }
+/** Clamps with what is known of values that cannot be read now; the worst case where nothing is. */
+function clampUnread(alphas: readonly NamedAlpha[]): number[] {
+  const readings = alphas.map(({ variable }) => knownReading(variable));
+  assertFinite(alphas, readings);
+  const named = new Map(alphas.map((alpha) => [alpha.variable, alpha]));
+  // Asked for before they are clamped: what comes back tells of numbers that are none.
+  readFromNowOn([...named.keys()], (variable, bad) => {
+    console.warn(`One step late: ${notFinite(named.get(variable) as NamedAlpha, bad)}`);
+  });
+  return alphas.map(({ variable }, i) => {
+    const smallest = readings[i]?.smallest ?? 0;
+    if (smallest < MIN_ALPHA) keepingKnowledge(variable, () => assignClamped(variable));
+    return Math.max(MIN_ALPHA, smallest);
+  });
+}
+
+function assertFinite(
+  alphas: readonly NamedAlpha[],
+  readings: readonly (Reading | undefined)[],
+): void {
+  alphas.forEach((alpha, i) => {
+    const bad = readings[i]?.bad;
+    if (bad) throw new Error(notFinite(alpha, bad));
+  });
 }
 
 /**
  * Clamps every alpha to a magnitude of at least `MIN_ALPHA`, sign kept (zero counts as positive),
  * written back to the variable, and returns the smallest magnitude of each. Where the backend can
- * only be read asynchronously, the magnitudes are those of the previous call, and `MIN_ALPHA`, the
- * worst case, in the first.
+ * only be read asynchronously, it is `MIN_ALPHA`, the worst case, for an alpha whose present values
+ * have not come back yet.
  *
- * @throws {Error} when an alpha holds a value that is not finite; then no alpha has been changed
+ * @throws {Error} when an alpha is known to hold a value that is not finite; then none has been changed
  */
 export function clampAlphas(alphas: readonly NamedAlpha[]): number[] {
   if (alphas.length === 0) return [];
-  if (ASYNC_ONLY.has(tf.getBackend())) {
-    alphas.forEach(({ variable }) => assignClamped(variable));
-    const known = alphas.map(({ variable }) => lastKnown.get(variable) ?? MIN_ALPHA);
-    readLater(alphas);
-    return known;
-  }
-  const values = readAll(alphas);
-  alphas.forEach((alpha, i) => {
-    const bad = Array.from(values[i] as ArrayLike<number>).findIndex((v) => !Number.isFinite(v));
-    if (bad >= 0) {
-      throw new Error(
-        `RevColBackbone: ${describe(alpha)} is ${(values[i] as ArrayLike<number>)[bad]} in channel ` +
-          `${bad}; expected finite numbers. Training has diverged or bad weights were set: lower ` +
-          `the learning rate or load sound weights`,
-      );
-    }
-  });
+  const values = readNow(alphas);
+  if (!values) return clampUnread(alphas);
+  const readings = values.map(readingOf);
+  assertFinite(alphas, readings);
   return alphas.map(({ variable }, i) => {
-    const smallest = smallestMagnitude(values[i] as ArrayLike<number>);
+    const { smallest } = readings[i] as Reading;
     if (smallest < MIN_ALPHA) assignClamped(variable);
     return Math.max(MIN_ALPHA, smallest);
   });

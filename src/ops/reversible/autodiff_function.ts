@@ -1,3 +1,4 @@
+/** Level functions made of arbitrary tfjs code, which tfjs differentiates. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { valueAndGradients } from '../engine/engine';

@@ -1,3 +1,4 @@
+/** A stack of columns as one node of the tape, or on the plain tape. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { assertFirstOrder, disposingTapeOnError, isTapeOn } from '../engine/engine';

@@ -1,3 +1,4 @@
+/** One column: forward, and undone. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { deriveSeed } from '../engine/random';

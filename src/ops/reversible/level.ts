@@ -1,3 +1,4 @@
+/** One level of a column: its functions run forward, or run again and differentiated. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { deriveSeed } from '../engine/random';

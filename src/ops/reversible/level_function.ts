@@ -1,3 +1,4 @@
+/** The interface of what the walk differentiates: a fusion or a block. */
 import type * as tf from '@tensorflow/tfjs-core';
 
 import type { KeyValueCache } from '../attention/cache';

@@ -1,9 +1,10 @@
+/** How exactly the columns are undone, measured. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { drawSeed } from '../engine/random';
 import { free, tidyAll } from '../engine/tensors';
 import { undoingWrites } from '../engine/writes';
-import { clampAlphas, namedAlphas } from './alpha';
+import { clampAlphas, namedAlphas, readsOnlyLater } from './alpha';
 import { type Column, columnForward, columnInverse } from './column';
 import { type LevelContext } from './level_function';
 import { type FunctionRunner, recordState, StateReplay } from './state';
@@ -22,12 +23,19 @@ export interface Reconstruction {
  * state as it was.
  *
  * @returns one entry per column but the last, from the deepest recovery (column 0) up
+ * @throws {Error} on a backend that can only be read asynchronously, such as webgpu
  */
 export function measureReconstruction(
   columns: readonly Column[],
   stem: tf.Tensor,
   { training, mask }: Pick<LevelContext, 'training' | 'mask'>,
 ): Reconstruction[] {
+  if (readsOnlyLater()) {
+    throw new Error(
+      `RevColBackbone: the reconstruction error is read from the device at once, which backend ` +
+        `'${tf.getBackend()}' cannot do; use another backend for it`,
+    );
+  }
   return tidyAll(() => {
     clampAlphas(namedAlphas(columns, false));
     const context: LevelContext = { training, mask, seed: drawSeed() };

@@ -1,3 +1,4 @@
+/** The way back through the columns, which undoes and differentiates them. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { accumulate, free } from '../engine/tensors';

@@ -136,9 +136,9 @@ describeBackends('training', () => {
     );
   });
 
-  test('asking for second-order gradients is an error, and leaks nothing', async () => {
+  test.each(['reversible', 'stored'] as const)('%s: asking for second-order gradients is an error, and leaks nothing', async (backprop) => {
     const { x, lossOf, y } = data();
-    const model = classifier('reversible');
+    const model = classifier(backprop);
     const before = weightValues(model.weights);
     await expectNoLeak(() => {
       const f = (image: tf.Tensor) => tf.sum(model.apply(image) as tf.Tensor);
