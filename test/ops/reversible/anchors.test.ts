@@ -1,11 +1,19 @@
 import * as tf from '@tensorflow/tfjs';
 import * as fc from 'fast-check';
 
+import { layers } from 'tfjs-revcol';
+import { tidyAll } from '../../../src/ops/engine/tensors';
 import { anchorColumns, MAX_ERROR_GROWTH } from '../../../src/ops/reversible/anchors';
 import { describeBackends, expectNoLeak } from '../../support/backends';
 import { describeGoldens } from '../../support/goldens';
 import { type Network, outcome } from '../../support/networks';
-import { type AlphaLaw, takeStep, worstError } from '../../support/training_step';
+import {
+  type AlphaLaw,
+  normals,
+  type Step,
+  takeStep,
+  worstError,
+} from '../../support/training_step';
 import { gradientErrors, loadGoldenModel } from './golden_models';
 
 /** The same smallest alpha everywhere. */
@@ -130,6 +138,57 @@ describeBackends(
     );
   },
   { except: ['cpu'] },
+);
+
+/** Gradients of a network of 8 columns with the default depths, 8 channels and alphas of 0.5. */
+function largeWeightGradients(seed: number, anchorEvery: 'auto' | number): Step['gradients'] {
+  return tidyAll(() => {
+    const backbone = layers.revColBackbone({
+      name: 'backbone',
+      columns: 8,
+      channels: [8, 8, 8, 8],
+      patchSize: 1,
+      anchorEvery,
+    });
+    const x = tf.tensor(normals(seed * 31 + 5, 2 * 16 * 16 * 3), [2, 16, 16, 3]);
+    backbone.apply(x);
+    backbone.weights.forEach((weight, i) => {
+      const values = normals(
+        seed * 1000003 + i * 7919,
+        tf.util.sizeFromShape(weight.shape as number[]),
+      );
+      const [name, centre] = [
+        weight.originalName,
+        /gamma|layer_scale/.test(weight.originalName) ? 1 : 0,
+      ];
+      const drawn = values.map((v) => (/alpha/.test(name) ? 0.5 : centre + 0.5 * v));
+      weight.write(tf.tensor(drawn, weight.shape as number[]));
+    });
+    const { gradients } = takeStep(
+      () => tf.mean(tf.square(backbone.apply(x, { training: true }) as tf.Tensor)),
+      backbone.trainableWeights,
+    );
+    backbone.dispose();
+    return gradients;
+  });
+}
+
+describeBackends(
+  'eight columns of weights so large that blocks amplify errors',
+  () => {
+    // Drawn because a spacing of four columns is not enough for them.
+    test.each([9, 12, 97])(
+      'network %d: every gradient is within 1e-3 of that with an anchor in every column',
+      (seed) => {
+        const exact = largeWeightGradients(seed, 1);
+        expect(worstError(largeWeightGradients(seed, 'auto'), exact).error).toBeLessThanOrEqual(
+          1e-3,
+        );
+        expect(worstError(largeWeightGradients(seed, 4), exact).error).toBeGreaterThan(1e-3);
+      },
+    );
+  },
+  { only: ['wasm'] },
 );
 
 describeGoldens('the golden of sixteen columns', () => {

@@ -5,6 +5,7 @@ import * as fc from 'fast-check';
 import { layers, recompute, type RevColBackbone, type RevColBackboneArgs } from 'tfjs-revcol';
 import { tidyAll } from '../../../src/ops/engine/tensors';
 import { describeBackends, expectClose, expectNoLeak, relativeError } from '../../support/backends';
+import { gradientError } from '../../support/networks';
 import {
   expectSameStep,
   normalTensor,
@@ -14,7 +15,6 @@ import {
   weightValues,
   worstError,
 } from '../../support/training_step';
-import { gradientError } from '../../support/networks';
 
 const WIDTH = 5;
 

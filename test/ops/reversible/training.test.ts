@@ -136,21 +136,24 @@ describeBackends('training', () => {
     );
   });
 
-  test.each(['reversible', 'stored'] as const)('%s: asking for second-order gradients is an error, and leaks nothing', async (backprop) => {
-    const { x, lossOf, y } = data();
-    const model = classifier(backprop);
-    const before = weightValues(model.weights);
-    await expectNoLeak(() => {
-      const f = (image: tf.Tensor) => tf.sum(model.apply(image) as tf.Tensor);
-      expect(() => tf.tidy(() => tf.grad((image) => tf.sum(tf.grad(f)(image)))(x))).toThrow(
-        /second-order gradients are not supported; take first-order/,
-      );
-    });
-    // And the next step is sound.
-    const step = takeStep(() => lossOf(model), model.trainableWeights, x);
-    expect(step.gradients.size).toBe(model.trainableWeights.length);
-    expect([...weightValues(model.weights)]).toEqual([...before]);
-    model.dispose();
-    tf.dispose([x, y]);
-  });
+  test.each(['reversible', 'stored'] as const)(
+    '%s: asking for second-order gradients is an error, and leaks nothing',
+    async (backprop) => {
+      const { x, lossOf, y } = data();
+      const model = classifier(backprop);
+      const before = weightValues(model.weights);
+      await expectNoLeak(() => {
+        const f = (image: tf.Tensor) => tf.sum(model.apply(image) as tf.Tensor);
+        expect(() => tf.tidy(() => tf.grad((image) => tf.sum(tf.grad(f)(image)))(x))).toThrow(
+          /second-order gradients are not supported; take first-order/,
+        );
+      });
+      // And the next step is sound.
+      const step = takeStep(() => lossOf(model), model.trainableWeights, x);
+      expect(step.gradients.size).toBe(model.trainableWeights.length);
+      expect([...weightValues(model.weights)]).toEqual([...before]);
+      model.dispose();
+      tf.dispose([x, y]);
+    },
+  );
 });
