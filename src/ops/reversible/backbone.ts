@@ -7,7 +7,7 @@ import { drawSeed } from '../engine/random';
 import { free, tidyAll } from '../engine/tensors';
 import { clampAlphas, type NamedAlpha, namedAlphas } from './alpha';
 import { anchorColumns, type AnchorSpacing } from './anchors';
-import { type Column, columnForward, type Features } from './column';
+import { type Column, columnForward, type Features, listedState } from './column';
 import { type LevelContext } from './level_function';
 import { type FunctionRunner, recordState, runPlainly, type StateLog } from './state';
 import { ReversibleWalk, type SavedRun, weightSlots } from './walk';
@@ -165,7 +165,7 @@ function forwardKernel(plan: Plan, inputs: tf.NamedTensorMap): tf.Tensor[] {
   return tidyAll(() => {
     if (!plan.taped) return forwardColumns(plan, inputs, runPlainly).used;
     const mask = inputs.mask ? [tf.clone(inputs.mask)] : [];
-    const { result, log, values } = recordState(plan.columns, (run) =>
+    const { result, log, values } = recordState(listedState(plan.columns), (run) =>
       forwardColumns(plan, inputs, run),
     );
     plan.stateLog = log;

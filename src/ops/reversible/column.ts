@@ -18,6 +18,13 @@ export interface Column {
   topFusion: boolean;
 }
 
+/** State that the functions of columns list. */
+export function listedState(columns: readonly Column[]): tf.Variable[] {
+  return columns.flatMap(({ levels }) =>
+    levels.flatMap(({ functions }) => functions.flatMap((fn) => [...fn.state])),
+  );
+}
+
 /** Features of all levels of a column, bottom first. */
 export type Features = readonly tf.Tensor[];
 

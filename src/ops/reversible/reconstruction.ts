@@ -5,7 +5,7 @@ import { drawSeed } from '../engine/random';
 import { free, tidyAll } from '../engine/tensors';
 import { undoingWrites } from '../engine/writes';
 import { clampAlphas, namedAlphas, readsOnlyLater } from './alpha';
-import { type Column, columnForward, columnInverse } from './column';
+import { type Column, columnForward, columnInverse, listedState } from './column';
 import { type LevelContext } from './level_function';
 import { type FunctionRunner, recordState, StateReplay } from './state';
 
@@ -41,7 +41,7 @@ export function measureReconstruction(
     const context: LevelContext = { training, mask, seed: drawSeed() };
     const exact: tf.Tensor[][] = [];
     const { log, values } = undoingWrites(() =>
-      recordState(columns, (run) => {
+      recordState(listedState(columns), (run) => {
         columns.forEach((column, i) => {
           exact.push(columnForward(column, i, stem, exact[i - 1] ?? null, context, run));
         });

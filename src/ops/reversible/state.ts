@@ -6,7 +6,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { keptValue, undoingWrites, watchingWrites } from '../engine/writes';
-import type { Column } from './column';
 
 /** A function's place in the network: numbers of the column, the level, and within the level. */
 export type Place = readonly [column: number, level: number, fn: number];
@@ -49,12 +48,12 @@ export interface RecordedState {
  * Runs a forward pass and keeps what running its functions again will need: of every variable that a
  * function assigns to the value before it, and of the known state the value at the end.
  *
- * @param columns whose functions list known state: variables that something else may change before
- *   the walk back
+ * @param known state that functions list: what they only read, something else may change before the
+ *   walk back
  * @param forward runs every function once through the given runner
  */
 export function recordState<T>(
-  columns: readonly Column[],
+  known: readonly tf.Variable[],
   forward: (run: FunctionRunner) => T,
 ): { result: T } & RecordedState {
   const log: StateLog = { entries: [], order: new Map() };
@@ -76,7 +75,7 @@ export function recordState<T>(
   };
   try {
     const result = watchingWrites(onWrite, () => forward(run));
-    for (const variable of new Set([...knownState(columns), ...written.keys()])) {
+    for (const variable of new Set([...known, ...written.keys()])) {
       keep(variable, Infinity);
     }
     return { result, log, values };
@@ -84,12 +83,6 @@ export function recordState<T>(
     tf.dispose(values);
     throw error;
   }
-}
-
-function knownState(columns: readonly Column[]): tf.Variable[] {
-  return columns.flatMap(({ levels }) =>
-    levels.flatMap(({ functions }) => functions.flatMap((fn) => [...fn.state])),
-  );
 }
 
 /**
