@@ -4,7 +4,6 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireOneOf, show } from '../../common/arguments';
 import { drawSeed } from '../../ops/engine/random';
-import { undoingWrites } from '../../ops/engine/writes';
 import { clampAlphas, namedAlphas } from '../../ops/reversible/alpha';
 import { runColumns, type RunOptions } from '../../ops/reversible/backbone';
 import { type Column, columnInverse, operands } from '../../ops/reversible/column';
@@ -224,7 +223,7 @@ export class ReversibleColumn extends SequenceLayer {
 
   /**
    * Recovers the previous column's features from this column's (paper equation 3). Blocks run as in
-   * inference and with the state that they have now; what they write to it is discarded.
+   * inference; what they write to variables is undone.
    *
    * @param inputs `[stem, level 0, ..., top level]`: the stem's output and this column's features
    * @returns the previous column's levels, bottom first
@@ -247,8 +246,7 @@ export class ReversibleColumn extends SequenceLayer {
     const [stem, ...features] = inputs as [tf.Tensor, ...tf.Tensor[]];
     const column = this.column();
     clampAlphas(namedAlphas([column], true));
-    const context = { training: false, seed: drawSeed() };
-    return columnInverse(column, 0, stem, features, context, (_, run) => undoingWrites(run));
+    return columnInverse(column, 0, stem, features, { training: false, seed: drawSeed() });
   }
 
   /** The mask of the stem's output, for every output. */

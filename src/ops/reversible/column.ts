@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { deriveSeed } from '../engine/random';
 import { free, tidyAll } from '../engine/tensors';
+import { undoingWrites } from '../engine/writes';
 import { type Level, levelForward, type LevelRunner } from './level';
 import { type LevelContext } from './level_function';
 import { type FunctionRunner, runPlainly } from './state';
@@ -113,7 +114,7 @@ export function undoLevel(c: tf.Tensor, f: tf.Tensor, alpha: tf.Tensor): tf.Tens
  * level down (paper equation 3).
  *
  * @param features this column's features, exact or recovered
- * @param run runs the functions again, whatever they assign to variables
+ * @param run runs the functions again; what they assign to variables is undone
  */
 export function columnInverse(
   column: Column,
@@ -121,21 +122,23 @@ export function columnInverse(
   stem: tf.Tensor,
   features: Features,
   context: LevelContext,
-  run: FunctionRunner,
+  run: FunctionRunner = runPlainly,
 ): tf.Tensor[] {
-  return tidyAll(() => {
-    const previous: tf.Tensor[] = [];
-    for (let l = column.levels.length - 1; l >= 0; l--) {
-      const list = operands(l, column.levels.length, false, column.topFusion);
-      const f = levelForward(
-        column.levels[l] as Level,
-        operandTensors(list, stem, features, previous),
-        levelContext(context, index, l),
-        levelRunner(run, index, l),
-      );
-      previous[l] = undoLevel(features[l] as tf.Tensor, f, column.alphas[l] as tf.Tensor);
-      free(f);
-    }
-    return previous;
-  });
+  return undoingWrites(() =>
+    tidyAll(() => {
+      const previous: tf.Tensor[] = [];
+      for (let l = column.levels.length - 1; l >= 0; l--) {
+        const list = operands(l, column.levels.length, false, column.topFusion);
+        const f = levelForward(
+          column.levels[l] as Level,
+          operandTensors(list, stem, features, previous),
+          levelContext(context, index, l),
+          levelRunner(run, index, l),
+        );
+        previous[l] = undoLevel(features[l] as tf.Tensor, f, column.alphas[l] as tf.Tensor);
+        free(f);
+      }
+      return previous;
+    }),
+  );
 }

@@ -42,8 +42,14 @@ const PLAIN: Habits = {
   normalizesInPlace: false,
 };
 
-/** State that belongs to no layer. */
+/** State that belongs to no layer, as a variable and as a weight. */
 let common: tf.Variable;
+let commonWeight: tf.LayerVariable;
+
+function makeCommon(): void {
+  commonWeight = new tf.LayerVariable(normalTensor([1, WIDTH], 9), 'float32', 'common', false);
+  common = commonWeight.read() as tf.Variable;
+}
 
 /** A residual dense layer divided by an estimate of its norm, which a power iteration improves. */
 class PowerDense extends tf.layers.Layer {
@@ -70,8 +76,7 @@ class PowerDense extends tf.layers.Layer {
 
   override get nonTrainableWeights(): tf.LayerVariable[] {
     const listed = this.habits?.shared === 'listed' && common != null;
-    const shared = { originalName: 'common', read: () => common } as unknown as tf.LayerVariable;
-    return [...super.nonTrainableWeights, ...(listed ? [shared] : [])];
+    return [...super.nonTrainableWeights, ...(listed ? [commonWeight] : [])];
   }
 
   private readState(): tf.Tensor {
@@ -123,11 +128,11 @@ const BASE: RevColBackboneArgs = {
 /** One step in a mode: loss, gradients, and all weights and the common state after it. */
 function step(args: RevColBackboneArgs, backprop: 'reversible' | 'stored', uses: boolean[]) {
   return tidyAll(() => {
-    common = tf.variable(normalTensor([1, WIDTH], 9), false);
+    makeCommon();
     const backbone = layers.revColBackbone({ ...args, name: 'backbone', backprop });
     const x = normalTensor([8, WIDTH], 7);
     backbone.apply(x);
-    const weights = backbone.weights.filter((w) => w.originalName !== 'common');
+    const weights = backbone.weights.filter((w) => w !== commonWeight);
     randomizeWeights(weights, 11);
     common.assign(normalTensor([1, WIDTH], 10));
     const result = takeStep(
@@ -265,7 +270,7 @@ describeBackends('state that the forward pass changes', () => {
     async (training) => {
       await expectNoLeak(() =>
         tidyAll(() => {
-          common = tf.variable(normalTensor([1, WIDTH], 9), false);
+          makeCommon();
           const block = power({ always: true, twice: true });
           const backbone: RevColBackbone = layers.revColBackbone({
             ...BASE,
@@ -294,7 +299,7 @@ describeBackends('state that the forward pass changes', () => {
 
   test('is put back when the walk fails, as the forward pass left it', () => {
     tf.tidy(() => {
-      common = tf.variable(normalTensor([1, WIDTH], 9), false);
+      makeCommon();
       const backbone = layers.revColBackbone({ ...BASE, block: power({ shared: 'unlisted' }) });
       const x = normalTensor([8, WIDTH], 7);
       backbone.apply(x);
