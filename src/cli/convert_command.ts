@@ -6,12 +6,14 @@ import { convertCheckpoint } from '../convert/convert_checkpoint';
 import { folderSink } from '../convert/model_sinks';
 import { WEIGHT_DTYPES, type WeightDType } from '../convert/quantize';
 import type { Checkpoint } from '../weights/checkpoint';
+import { withInputChannels } from '../weights/input_channels';
 import { findPrefix, withoutPrefix } from '../weights/names/published_names';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { writeSafetensors } from '../weights/safetensors/writer';
+import { underPrefix } from '../weights/select_tensors';
 import { activateBackend } from './backend';
 import { interruptible } from './interrupt';
-import { addDownloadOptions, inputSizeOption } from './options';
+import { addDownloadOptions, addPartOptions, inputSizeOption, integer } from './options';
 import { type Terminal, withProgress } from './terminal';
 import { bytesText } from './text';
 import { type DownloadOptions, findWeights, type WeightsSource } from './weights_source';
@@ -20,6 +22,8 @@ interface ConvertCommandOptions extends DownloadOptions {
   to?: 'tfjs' | 'safetensors';
   dtype: WeightDType;
   key?: string;
+  prefix?: string;
+  inputChannels?: number;
   inputSize?: number;
   force?: boolean;
 }
@@ -46,16 +50,22 @@ export function addConvertCommand(program: Command, terminal: Terminal): void {
         .default('float32'),
     )
     .addOption(inputSizeOption())
-    .option('-k, --key <key>', 'part of the file to take, e.g. state_dict_ema')
+    .option(
+      '--input-channels <count>',
+      'of the images; weights of RGB images are adapted as in timm',
+      integer(1),
+    )
     .option('-f, --force', 'replace an existing .safetensors file');
-  addDownloadOptions(command)
+  addDownloadOptions(addPartOptions(command))
     .addHelpText(
       'after',
       `
 Examples:
   $ tfjs-revcol convert revcol_tiny_1k.pth web/revcol_tiny --dtype float16
   $ tfjs-revcol convert revcol_base.in22k_ft_in1k_384 web/revcol_base
-  $ tfjs-revcol convert ckpt_epoch_299.pth ema.safetensors --key state_dict_ema`,
+  $ tfjs-revcol convert ckpt_epoch_299.pth ema.safetensors --key state_dict_ema
+  $ tfjs-revcol convert distilled.pth web/teacher --prefix teacher.
+  $ tfjs-revcol convert revcol_tiny.in1k web/xray --input-channels 1`,
     )
     .action(async (from: string, to: string, options: ConvertCommandOptions) => {
       const format = options.to ?? (to.endsWith('.safetensors') ? 'safetensors' : 'tfjs');
@@ -65,13 +75,14 @@ Examples:
       await requireFree(to, format, options);
       const weights = await findWeights(from, options, terminal);
       await interruptible(async (signal) => {
-        const checkpoint = await openCheckpoint(weights.source, { key: options.key, signal });
+        const opened = await openCheckpoint(weights.source, { key: options.key, signal });
         try {
+          const checkpoint = chosenPart(opened, options);
           await (format === 'tfjs'
             ? toTfjs(checkpoint, weights, to, { ...options, signal }, terminal)
             : toSafetensors(checkpoint, to, signal, terminal));
         } finally {
-          await checkpoint.close();
+          await opened.close();
         }
       });
     });
@@ -100,6 +111,15 @@ async function requireFree(
   } else if ((await readdir(to)).length > 0) {
     throw new Error(`folder ${to} is not empty; choose another or empty it`);
   }
+}
+
+/** The set of weights that was asked for, for images of as many channels. */
+function chosenPart(
+  opened: Checkpoint,
+  { prefix, inputChannels }: ConvertCommandOptions,
+): Checkpoint {
+  const checkpoint = prefix === undefined ? opened : underPrefix(opened, prefix);
+  return inputChannels === undefined ? checkpoint : withInputChannels(checkpoint, inputChannels);
 }
 
 async function toTfjs(

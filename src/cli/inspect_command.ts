@@ -4,21 +4,24 @@ import type { Command } from 'commander';
 import { type Architecture, architectureOf } from '../convert/architecture';
 import type { Checkpoint } from '../weights/checkpoint';
 import { openCheckpoint } from '../weights/open_checkpoint';
+import { underPrefix } from '../weights/select_tensors';
+import { addPartOptions } from './options';
 import type { Terminal } from './terminal';
 import { bytesText, millionsText, table } from './text';
 
 interface InspectOptions {
   key?: string;
+  prefix?: string;
   tensors: boolean;
   json?: boolean;
 }
 
 export function addInspectCommand(program: Command, terminal: Terminal): void {
-  program
+  const command = program
     .command('inspect')
     .description('show the tensors of a checkpoint and which model it is; runs nothing in the file')
-    .argument('<file>', '.pth or .safetensors, a path or a URL')
-    .option('-k, --key <key>', 'part of the file to look at, e.g. state_dict_ema')
+    .argument('<file>', '.pth, .safetensors or index.json, a path or a URL');
+  addPartOptions(command)
     .option('--no-tensors', 'only the summary')
     .option('--json', 'as JSON')
     .addHelpText(
@@ -27,14 +30,16 @@ export function addInspectCommand(program: Command, terminal: Terminal): void {
 Examples:
   $ tfjs-revcol inspect revcol_tiny_1k.pth
   $ tfjs-revcol inspect --no-tensors https://example.org/model.safetensors
-  $ tfjs-revcol inspect ckpt_epoch_299.pth --key state_dict_ema`,
+  $ tfjs-revcol inspect ckpt_epoch_299.pth --key state_dict_ema
+  $ tfjs-revcol inspect distilled.safetensors --prefix teacher.`,
     )
-    .action(async (file: string, { key, tensors, json }: InspectOptions) => {
-      const checkpoint = await openCheckpoint(file, { key });
+    .action(async (file: string, { key, prefix, tensors, json }: InspectOptions) => {
+      const opened = await openCheckpoint(file, { key });
       try {
+        const checkpoint = prefix === undefined ? opened : underPrefix(opened, prefix);
         terminal.out(json ? asJson(checkpoint) : asText(checkpoint, tensors));
       } finally {
-        await checkpoint.close();
+        await opened.close();
       }
     });
 }

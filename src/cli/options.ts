@@ -20,6 +20,13 @@ export function addDownloadOptions(command: Command): Command {
     .option('--base-url <url>', 'mirror that has the published files under their own names');
 }
 
+/** What chooses among several sets of weights in one file. */
+export function addPartOptions(command: Command): Command {
+  return command
+    .option('-k, --key <key>', 'part of the file to take, e.g. state_dict_ema or teacher')
+    .option('-p, --prefix <prefix>', 'only tensors with such names, e.g. teacher.');
+}
+
 export function backendOption(): Option {
   return new Option('-b, --backend <name>', 'tfjs backend; default: the fastest installed').choices(
     BACKEND_NAMES,

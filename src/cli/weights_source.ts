@@ -38,7 +38,8 @@ export async function findWeights(
     () => false,
   );
   if (isFile) return { source: given, record };
-  if (/[/\\]|\.(pth|pt|safetensors)$/.test(given)) throw new Error(`there is no file ${given}`);
+  if (/[/\\]|\.(pth|pt|safetensors|bin|ckpt|json)$/.test(given))
+    throw new Error(`there is no file ${given}`);
   const named = pretrainedWeights(given);
   const path = await withProgress(terminal, named.fileName, bytesText, (report) =>
     fetchPretrained(named, {

@@ -40,6 +40,11 @@ export interface CreateModelOptions extends Pick<
 export interface CreatePretrainedOptions
   extends Omit<CreateModelOptions, 'pretrained'>, FetchPretrainedOptions {
   pretrained: true;
+  /**
+   * What to do where `inputShape` has other channels than the weight set's RGB: `'load'` (default)
+   * throws, `'adapt'` makes the stem's kernel fit as timm does, see `LoadOptions`.
+   */
+  inputChannels?: 'load' | 'adapt';
 }
 
 const OWNER = 'createModel';
@@ -63,7 +68,8 @@ const MAX_PROGRESSIVE_CLASSES = 1000;
  * With `pretrained: true` the name is that of a published weight set, and a promise is returned: of
  * the model with these weights, downloaded on first use (`cacheDir`, `baseUrl`, `onProgress`,
  * `signal`, ... are those of `fetchPretrained`). With another number of classes than the set's the
- * classifier stays random, and a warning says so.
+ * classifier stays random, and a warning says so. For images that are not RGB give `inputShape` and
+ * `inputChannels: 'adapt'`.
  *
  * @example
  * const model = await createModel('revcol_base.in22k_ft_in1k_384', { pretrained: true });
@@ -95,6 +101,7 @@ async function createPretrained(
     const heads = {
       numClasses: options.numClasses ?? record.numClasses ?? DEFAULT_CLASSES,
       intermediateSupervision: options.intermediateSupervision ?? false,
+      imageChannels: options.inputShape?.[2] ?? record.inputSize[2],
     };
     await loadPretrained(model, record, heads, options);
   } catch (error) {

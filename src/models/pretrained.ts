@@ -3,12 +3,14 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { fetchPretrained, type FetchPretrainedOptions } from '../download/fetch_pretrained';
 import type { PretrainedWeights } from '../registry/pretrained';
-import { loadCheckpoint } from '../weights/load_checkpoint';
+import { loadCheckpoint, type LoadOptions } from '../weights/load_checkpoint';
 
 /** What the model was asked to have beyond the backbone. */
 export interface ModelHeads {
   numClasses: number;
   intermediateSupervision: boolean;
+  /** Channels of the images that it takes, and that its decoders make. */
+  imageChannels: number;
 }
 
 /**
@@ -17,22 +19,25 @@ export interface ModelHeads {
  * their random values, with a warning.
  *
  * @throws DownloadError; `signal.reason` when aborted; CheckpointError `'mismatch'` where the rest of
- * the model is not the set's. The model is then unchanged.
+ * the model is not the set's, or takes other channels and `inputChannels` is not `'adapt'`. The model
+ * is then unchanged.
  */
 export async function loadPretrained(
   model: tfl.LayersModel,
   record: PretrainedWeights,
-  { numClasses, intermediateSupervision }: ModelHeads,
-  options: FetchPretrainedOptions,
+  { numClasses, intermediateSupervision, imageChannels }: ModelHeads,
+  options: FetchPretrainedOptions & Pick<LoadOptions, 'inputChannels'>,
 ): Promise<void> {
   const source = await fetchPretrained(record, options);
   options.signal?.throwIfAborted();
   const headFits =
     numClasses === record.numClasses &&
-    (!intermediateSupervision || record.intermediateSupervision);
+    (!intermediateSupervision ||
+      (record.intermediateSupervision && imageChannels === record.inputSize[2]));
   await loadCheckpoint(model, source, {
     key: record.checkpointKey,
     head: headFits ? 'load' : 'skip',
     supervision: intermediateSupervision ? 'load' : 'skip',
+    inputChannels: options.inputChannels,
   });
 }

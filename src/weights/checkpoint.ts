@@ -1,15 +1,21 @@
 /** What a checkpoint is, whatever its format. */
 
-import type { TensorDType } from './dtypes';
+import type { TensorDType, UnknownDType } from './dtypes';
 import type { PickleValue } from './pickle/values';
 
 /** One tensor of a checkpoint, as the file describes it. */
 export interface CheckpointEntry {
   /** PyTorch's shape: `[out, in, height, width]` for convolutions, `[out, in]` for linear layers. */
   readonly shape: number[];
-  /** PyTorch's name of the element type, for example `float32` or `bfloat16`. */
-  readonly dtype: TensorDType;
-  /** Number of elements times bytes of one: what the tensor takes when stored by itself. */
+  /**
+   * PyTorch's name of the element type, for example `float32` or `bfloat16`. Of a type that is not
+   * known here it is the file's name, and the tensor cannot be read: `F4`, `F6_E2M3`, ...
+   */
+  readonly dtype: TensorDType | UnknownDType;
+  /**
+   * Number of elements times bytes of one: what the tensor takes when stored by itself. Where the type
+   * is not known it is what the file holds for the tensor.
+   */
   readonly bytes: number;
 }
 
@@ -29,8 +35,8 @@ export interface Checkpoint {
    * and at most 32 MB beside it.
    *
    * @throws {CheckpointError} 'mismatch' when there is no such name; 'unsupported' when the type is
-   * complex or floating point of 8 bits; 'corrupt' when the file is damaged; 'io' when its bytes
-   * cannot be had, or changed since it was opened.
+   * complex or not known; 'corrupt' when the file is damaged; 'io' when its bytes cannot be had, or
+   * changed since it was opened.
    */
   read(name: string): Promise<Float32Array>;
   /** Gives back the file. */

@@ -1,9 +1,13 @@
 /** Element types of stored tensors, and their conversion to float32. */
 
 import { CheckpointError } from './errors';
+import { float8Table, isFloat8 } from './float8';
 
 /** Element type of a stored tensor, by PyTorch's name (`float32`, `bfloat16`, `int64`, ...). */
 export type TensorDType = keyof typeof ITEM_BYTES;
+
+/** The file's own name of an element type that this package does not know, such as `F4`. */
+export type UnknownDType = string & Record<never, never>;
 
 const ITEM_BYTES = {
   float64: 8,
@@ -19,12 +23,12 @@ const ITEM_BYTES = {
   uint16: 2,
   uint8: 1,
   bool: 1,
-  // Known by size, so that files holding them open; reading one throws `unsupported`.
   float8_e4m3fn: 1,
   float8_e5m2: 1,
   float8_e4m3fnuz: 1,
   float8_e5m2fnuz: 1,
   float8_e8m0fnu: 1,
+  // Known by size, so that what files say of them is checked; reading one throws `unsupported`.
   complex32: 4,
   complex64: 8,
   complex128: 16,
@@ -83,13 +87,13 @@ const NEGATED_READERS: Partial<Record<TensorDType, Reader>> = {
  * The converter of an element type.
  *
  * @param negated whether the values are the negatives of what is stored (PyTorch's negative bit)
- * @throws {CheckpointError} 'unsupported' when the type is complex or floating point of 8 bits, or is
- * to be negated and PyTorch cannot do that (bool, unsigned ones of over 8 bits)
+ * @throws {CheckpointError} 'unsupported' when the type is unknown or complex, or is to be negated and
+ * PyTorch cannot do that (bool, unsigned ones of over 8 bits, floating point of 8 bits)
  */
-export function floatConverter(dtype: TensorDType, negated = false): FloatConverter {
+export function floatConverter(dtype: string, negated = false): FloatConverter {
   const convert = plainConverter(dtype);
   if (!negated) return convert;
-  const read = NEGATED_READERS[dtype];
+  const read = isTensorDType(dtype) ? NEGATED_READERS[dtype] : undefined;
   if (read) return eachBy(read);
   if (!NEGATED_BY_SIGN.includes(dtype)) {
     throw new CheckpointError(
@@ -106,13 +110,14 @@ export function floatConverter(dtype: TensorDType, negated = false): FloatConver
 }
 
 /** Types whose negative is the same number with the other sign, zero and NaN included. */
-const NEGATED_BY_SIGN: readonly TensorDType[] = ['float64', 'float32', 'float16', 'bfloat16'];
+const NEGATED_BY_SIGN: readonly string[] = ['float64', 'float32', 'float16', 'bfloat16'];
 
-function plainConverter(dtype: TensorDType): FloatConverter {
+function plainConverter(dtype: string): FloatConverter {
   if (dtype === 'float32') return copyFloat32;
   if (dtype === 'bfloat16') return widen((bits) => bits << 16);
   if (dtype === 'float16') return widen(halfToFloatBits);
-  const read = READERS[dtype];
+  if (isFloat8(dtype)) return lookUp(float8Table(dtype));
+  const read = isTensorDType(dtype) ? READERS[dtype] : undefined;
   if (!read) {
     throw new CheckpointError(
       'unsupported',
@@ -149,6 +154,14 @@ function widen(toFloatBits: (bits: number) => number): FloatConverter {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let i = 0; i < count; i++)
       bits[at + i] = toFloatBits(view.getUint16(i * stride * 2, true));
+  };
+}
+
+/** The converter of an 8-bit type, from its bits to those of a float32. */
+function lookUp(table: Uint32Array): FloatConverter {
+  return (bytes, to, at, count, stride = 1) => {
+    const bits = new Uint32Array(to.buffer, to.byteOffset, to.length);
+    for (let i = 0; i < count; i++) bits[at + i] = table[bytes[i * stride] as number] as number;
   };
 }
 

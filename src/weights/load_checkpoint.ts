@@ -5,7 +5,8 @@ import { messageOf } from '../common/messages';
 import type { CheckpointSource } from './bytes/source';
 import type { Checkpoint } from './checkpoint';
 import { CheckpointError } from './errors';
-import { compareNames, type NameComparison } from './names/compare_names';
+import { STEM_KERNEL,withInputChannels } from './input_channels';
+import { compareNames, type Misshapen, type NameComparison } from './names/compare_names';
 import {
   type LayerRoles,
   type MappedWeight,
@@ -13,7 +14,13 @@ import {
   modelWeights,
   shapeOf,
 } from './names/model_weights';
-import { findPrefix, withoutPrefix, withoutSupervision } from './names/published_names';
+import {
+  findPrefix,
+  isClassifier,
+  isDecoder,
+  withoutPrefix,
+  withoutSupervision,
+} from './names/published_names';
 import { openCheckpoint, type OpenOptions } from './open_checkpoint';
 
 /** Options of {@link loadCheckpoint}. */
@@ -39,6 +46,12 @@ export interface LoadOptions extends OpenOptions {
    * is looked at.
    */
   supervision?: 'load' | 'skip';
+  /**
+   * `'load'` (default) wants weights of images with as many channels as the model's. `'adapt'` makes
+   * weights of RGB images fit others, as timm does: the stem's kernel is summed over red, green and
+   * blue for one channel, else repeated and scaled by 3 / channels.
+   */
+  inputChannels?: 'load' | 'adapt';
   /** Which of the model's layers are the backbone and the head, where that cannot be told. */
   layers?: LayerRoles;
   /** Called with the fraction read so far, from 0 to 1. */
@@ -75,11 +88,13 @@ export async function loadCheckpoint(
   options: LoadOptions = {},
 ): Promise<LoadReport> {
   const { mapped, unmapped } = modelWeights(model, options.layers);
-  const checkpoint = await openCheckpoint(source, options);
+  const opened = await openCheckpoint(source, options);
   try {
-    const names = [...checkpoint.entries.keys()];
+    const names = [...opened.entries.keys()];
     const published = withoutPrefix(names, options.prefix ?? findPrefix(names));
     const inFile = options.supervision === 'skip' ? withoutSupervision(published) : published;
+    const checkpoint =
+      options.inputChannels === 'adapt' ? adaptedTo(mapped, opened, inFile) : opened;
     const comparison = compareNames(mapped, inFile, checkpoint.entries, options.head === 'skip');
     const report: LoadReport = {
       loaded: comparison.fitting,
@@ -106,8 +121,21 @@ export async function loadCheckpoint(
     await readThenWrite(checkpoint, targets, options.onProgress);
     return report;
   } finally {
-    await checkpoint.close();
+    await opened.close();
   }
+}
+
+/** The file as of images with the model's channels. */
+function adaptedTo(
+  weights: ReadonlyMap<string, MappedWeight>,
+  checkpoint: Checkpoint,
+  inFile: ReadonlyMap<string, string>,
+): Checkpoint {
+  const channels = weights.get(STEM_KERNEL)?.publishedShape[1];
+  const kernel = inFile.get(STEM_KERNEL);
+  // What is missing is told with all else that is.
+  if (channels === undefined || kernel === undefined) return checkpoint;
+  return withInputChannels(checkpoint, channels, kernel);
 }
 
 interface Target {
@@ -171,6 +199,35 @@ function restore({ variable }: MappedWeight, old: tf.Tensor): void {
   }
 }
 
+/** What to do about shapes that differ, where only heads or the image's channels do. */
+function adviceOn(misshapen: readonly Misshapen[]): string[] {
+  const advice: string[] = [];
+  const stem = misshapen.find((weight) => weight.name === STEM_KERNEL && differsInChannels(weight));
+  const heads = misshapen.filter(({ name }) => isClassifier(name) || isDecoder(name));
+  if (misshapen.length > heads.length + (stem ? 1 : 0)) {
+    return ["Build the model with the file's columns, channels and depths (tfjs-revcol inspect)."];
+  }
+  if (stem) {
+    const [file, model] = [stem.file[1], stem.model[1]];
+    advice.push(
+      `The weights are of images with ${file} channels, the model's have ${model}: ` +
+        (file === 3
+          ? "pass inputChannels: 'adapt' (3 channels, RGB, can be made to fit others)."
+          : `build the model with inputShape [height, width, ${file}].`),
+    );
+  }
+  if (heads.some(({ name }) => isClassifier(name))) {
+    advice.push("For another number of classes pass head: 'skip'.");
+  } else if (heads.length > 0) {
+    advice.push("To leave out image decoders that do not fit pass head: 'skip'.");
+  }
+  return advice;
+}
+
+function differsInChannels({ file, model }: Misshapen): boolean {
+  return file.length === model.length && file.every((size, d) => d === 1 || size === model[d]);
+}
+
 const SHOWN = 5;
 const MAX_SHOWN_NAME = 120;
 
@@ -187,7 +244,7 @@ function misfit(model: ModelLike, comparison: NameComparison, report: LoadReport
     for (const { name, file, model: own } of misshapen.slice(0, SHOWN)) {
       lines.push(`  ${name}: [${file.join(', ')}] in the file, [${own.join(', ')}] in the model`);
     }
-    lines.push("For another number of classes pass head: 'skip'.");
+    lines.push(...adviceOn(misshapen));
   }
   const { missing, unexpected } = report;
   if (missing.length > 0) lines.push(`${missing.length} missing from the file: ${list(missing)}`);

@@ -1,11 +1,11 @@
 /** Strided windows on storages: checked against the storage, and read as contiguous float32. */
 
-import { floatConverter, isTensorDType, itemBytes, type TensorDType } from './dtypes';
+import { floatConverter, isTensorDType, itemBytes } from './dtypes';
 import { CheckpointError } from './errors';
 
-/** A window whose every element lies inside its storage. */
+/** A window whose every element lies inside its storage, or of an unknown type, which is never read. */
 export interface CheckedView {
-  readonly dtype: TensorDType;
+  readonly dtype: string;
   readonly shape: readonly number[];
   /** In elements, one per dimension. */
   readonly strides: readonly number[];
@@ -15,6 +15,8 @@ export interface CheckedView {
   readonly count: number;
   /** Whether the values are the negatives of what is stored. */
   readonly negated: boolean;
+  /** Bytes of its elements, of an unknown type those of the storage. */
+  readonly bytes: number;
 }
 
 /** Hands the bytes `[offset, offset + length)` of a storage to `take`, in order, in pieces. */
@@ -34,8 +36,8 @@ const GATHER_BYTES = 16 << 20;
  * Checks a window that a file describes.
  *
  * @param storageBytes size of the storage in the file.
- * @throws {CheckpointError} 'corrupt' when it reaches outside; 'unsupported' when the element type is
- * unknown, or the window repeats a few elements many millions of times.
+ * @throws {CheckpointError} 'corrupt' when it reaches outside; 'unsupported' when the window repeats a
+ * few elements many millions of times.
  */
 export function checkView(
   name: string,
@@ -49,11 +51,11 @@ export function checkView(
   storageBytes: number,
 ): CheckedView {
   const { dtype, shape, strides, offset, negated = false } = view;
+  const count = shape.includes(0) ? 0 : shape.reduce((product, size) => product * size, 1);
   if (!isTensorDType(dtype)) {
-    throw new CheckpointError('unsupported', `Tensor ${name} has the unknown type ${dtype}`);
+    return { dtype, shape, strides, offset, count, negated, bytes: storageBytes };
   }
   const capacity = Math.floor(storageBytes / itemBytes(dtype));
-  const count = shape.includes(0) ? 0 : shape.reduce((product, size) => product * size, 1);
   const last = shape.reduce((sum, size, d) => sum + (size - 1) * (strides[d] ?? 0), offset);
   // An empty window touches nothing, wherever it says that it begins.
   if (count > 0 && !(last < capacity)) {
@@ -69,12 +71,13 @@ export function checkView(
       `Tensor ${name} repeats ${capacity} elements to ${count}; call .contiguous() before saving`,
     );
   }
-  return { dtype, shape, strides, offset, count, negated };
+  const bytes = count * itemBytes(dtype);
+  return { dtype, shape, strides, offset, count, negated, bytes };
 }
 
 /** Bytes that reading a window goes through: those between its ends, or those of its repeats. */
 export function bytesToRead({ dtype, shape, strides, count }: CheckedView): number {
-  if (count === 0) return 0;
+  if (count === 0 || !isTensorDType(dtype)) return 0;
   const span = shape.reduce((sum, size, d) => sum + (size - 1) * (strides[d] ?? 0), 1);
   return Math.max(span, count) * itemBytes(dtype);
 }
@@ -92,8 +95,8 @@ interface Dimension {
  * @throws {CheckpointError} 'unsupported' when the type has no float32 form; and what `read` throws.
  */
 export async function readView(view: CheckedView, read: StorageReader): Promise<Float32Array> {
-  const item = itemBytes(view.dtype);
   const convert = floatConverter(view.dtype, view.negated);
+  const item = view.bytes / view.count;
   const out = new Float32Array(view.count);
   if (view.count === 0) return out;
   const dimensions = mergeDimensions(view);
@@ -159,11 +162,11 @@ function mergeDimensions({ shape, strides }: CheckedView): Dimension[] {
 }
 
 async function readContiguous(
-  { dtype, offset, count, negated }: CheckedView,
+  { dtype, offset, count, negated, bytes: all }: CheckedView,
   read: StorageReader,
   out: Float32Array,
 ): Promise<void> {
-  const item = itemBytes(dtype);
+  const item = all / count;
   const convert = floatConverter(dtype, negated);
   let at = 0;
   // Pieces of an unpacked stream may end inside an element.

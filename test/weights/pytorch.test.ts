@@ -3,8 +3,8 @@ import * as path from 'node:path';
 
 import type { CheckpointEntry } from '../../src/weights/checkpoint';
 import { openCheckpoint } from '../../src/weights/open_checkpoint';
+import { MAX_MEMORY } from '../../src/weights/pickle/costs';
 import { OP } from '../../src/weights/pickle/opcodes';
-import { MAX_STEPS } from '../../src/weights/pickle/pickle';
 import { isOpaque, PickleDict, type PickleValue } from '../../src/weights/pickle/values';
 import { describeGoldens, GOLDENS_DIR, HAVE_GOLDENS } from '../support/goldens';
 import {
@@ -224,7 +224,8 @@ describe('files made by PyTorch', () => {
     const checkpoint = await openCheckpoint(readFixture('unsupported_dtypes.pth'));
     expect(await checkpoint.read('ok')).toEqual(Float32Array.of(1, 1));
     await expect(checkpoint.read('c')).rejects.toMatchObject({ code: 'unsupported' });
-    await expect(checkpoint.read('f8')).rejects.toThrow(/float8_e4m3fn cannot be read/);
+    await expect(checkpoint.read('c')).rejects.toThrow(/complex64 cannot be read/);
+    expect(await checkpoint.read('f8')).toEqual(Float32Array.of(0, 0));
     await expect(checkpoint.read('absent')).rejects.toMatchObject({ code: 'mismatch' });
   });
 });
@@ -338,12 +339,12 @@ describe('hostile PyTorch files', () => {
     expect(zip.length).toBeLessThan(200_000);
     await expect(openAndRead(zip)).rejects.toMatchObject({ code: 'unsupported' });
     const steps = (await import('./support/build_zip')).buildZip([
-      { name: 'archive/data.pkl', data: bomb.subarray(0, 4 << 20), deflate: true },
+      { name: 'archive/data.pkl', data: bomb.subarray(0, 20 << 20), deflate: true },
     ]);
     const before = process.memoryUsage().rss;
     // Time of the processor: that of a clock depends on what else the machine does.
     const start = process.cpuUsage();
-    await expect(openAndRead(steps)).rejects.toThrow(String(MAX_STEPS));
+    await expect(openAndRead(steps)).rejects.toThrow(`over ${MAX_MEMORY >> 20} MB`);
     const { user, system } = process.cpuUsage(start);
     expect((user + system) / 1000).toBeLessThan(2000);
     expect(process.memoryUsage().rss - before).toBeLessThan(256e6);

@@ -46,14 +46,12 @@ describe('safetensors', () => {
 
   test('opens files with element types that it cannot convert', async () => {
     const header = {
-      a: { dtype: 'F8_E4M3', shape: [4], data_offsets: [0, 4] },
-      b: F32([1], 4, 8),
+      a: { dtype: 'C64', shape: [1], data_offsets: [0, 8] },
+      b: F32([1], 8, 12),
     };
-    const checkpoint = await openCheckpoint(fileOf(header, 8));
+    const checkpoint = await openCheckpoint(fileOf(header, 12));
     expect(await checkpoint.read('b')).toEqual(new Float32Array(1));
     await expect(checkpoint.read('a')).rejects.toMatchObject({ code: 'unsupported' });
-    const unknown = { a: { dtype: 'F3', shape: [1], data_offsets: [0, 4] } };
-    await expect(openCheckpoint(fileOf(unknown, 4))).rejects.toMatchObject({ code: 'unsupported' });
   });
 
   test('reads scalars, empty tensors and names that objects have themselves', async () => {

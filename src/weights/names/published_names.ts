@@ -13,23 +13,27 @@ const ANCHORS: readonly RegExp[] = [/^((?:.*\.)?)stem\.0\.weight$/, /^((?:.*\.)?
  * @throws {CheckpointError} 'mismatch' when the file holds several RevCols under prefixes.
  */
 export function findPrefix(names: readonly string[]): string {
+  const prefixes = setPrefixes(names);
+  const [prefix = '', ...others] = prefixes;
+  if (others.length === 0 || prefixes.includes('')) return others.length === 0 ? prefix : '';
+  throw new CheckpointError(
+    'mismatch',
+    `The file holds ${prefixes.length} sets of weights; pass one of these as prefix: ` +
+      prefixes.slice(0, 5).join(' '),
+  );
+}
+
+/** What stands before each RevCol's published names, in the file's order. */
+export function setPrefixes(names: readonly string[]): string[] {
   for (const anchor of ANCHORS) {
     const prefixes = new Set<string>();
     for (const name of names) {
       const match = anchor.exec(name);
       if (match) prefixes.add(match[1] ?? '');
     }
-    const [prefix, ...others] = prefixes;
-    if (prefix === undefined) continue;
-    if (prefixes.has('')) return '';
-    if (others.length === 0) return prefix;
-    throw new CheckpointError(
-      'mismatch',
-      `The file holds ${prefixes.size} sets of weights; pass one of these as prefix: ` +
-        [...prefixes].slice(0, 5).join(' '),
-    );
+    if (prefixes.size > 0) return [...prefixes];
   }
-  return '';
+  return [];
 }
 
 /**

@@ -4,7 +4,7 @@
  * A pickle is a program for a stack machine, some of whose instructions call whatever they name.
  * This machine calls nothing: what a file names becomes an {@link Opaque}, unless the caller's
  * `build` says what it stands for. It is a loop over a stack of its own, so nesting costs no call
- * depth, and it allocates in proportion to the pickle's length and to {@link MAX_STEPS}.
+ * depth, and it allocates in proportion to the pickle's length, up to {@link MAX_MEMORY}.
  *
  * `pickleparser` 0.2 (npm) was looked at: it calls whatever function a REDUCE finds on the stack and
  * a `__setstate__` that the file itself put there, copies keys such as `__proto__` into plain
@@ -15,6 +15,7 @@
 
 import { CheckpointError } from '../errors';
 import { badPickle, PickleBytes } from './bytes';
+import { costOf, MAX_MEMORY } from './costs';
 import { LITERALS } from './literals';
 import { OP } from './opcodes';
 import { PickleStack } from './stack';
@@ -31,9 +32,6 @@ export interface PickleHooks {
   build(module: string, name: string, args: PickleValue): PickleValue | undefined;
 }
 
-/** Instructions in one pickle. RevCol-H has 30 000, with its optimizer 100 000. */
-export const MAX_STEPS = 1 << 18;
-
 /** Longest name of a global: Python's own are far shorter. */
 const MAX_NAME = 4096;
 
@@ -41,8 +39,8 @@ const MAX_NAME = 4096;
  * Reads one pickle from `start` on.
  *
  * @returns the value, and where the next pickle would begin.
- * @throws {CheckpointError} 'corrupt' when it is no pickle; 'unsupported' when it takes more than
- * {@link MAX_STEPS} or has out-of-band buffers.
+ * @throws {CheckpointError} 'corrupt' when it is no pickle; 'unsupported' when its values take
+ * more than {@link MAX_MEMORY} or it has out-of-band buffers.
  */
 export function readPickle(
   bytes: Uint8Array,
@@ -62,14 +60,19 @@ class PickleMachine {
   ) {}
 
   run(): PickleValue {
-    for (let steps = 0; steps < MAX_STEPS; steps++) {
+    for (let spent = 0; spent <= MAX_MEMORY;) {
       const opcode = this.bytes.uint8();
+      spent += costOf(opcode);
       if (opcode === OP.STOP) return this.stack.pop();
       const literal = LITERALS.get(opcode);
       if (literal) this.stack.push(literal(this.bytes));
       else if (!this.container(opcode)) this.reference(opcode);
     }
-    throw new CheckpointError('unsupported', `The pickle has over ${MAX_STEPS} instructions`);
+    throw new CheckpointError(
+      'unsupported',
+      `The pickle needs over ${MAX_MEMORY >> 20} MB of memory; save the weights without what else ` +
+        'is in it',
+    );
   }
 
   /** Instructions that make, fill, mark and drop; false for all others. */

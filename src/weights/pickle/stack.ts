@@ -1,13 +1,21 @@
 /** The stack, the marks and the memo of the pickle machine. */
 
+import { CheckpointError } from '../errors';
 import { badPickle } from './bytes';
 import { describe, isOpaque, PickleDict, type PickleValue } from './values';
+
+/** Indices of the memo that no program of Python's writes, and which cost a map. */
+const MAX_FAR = 1 << 16;
 
 export class PickleStack {
   private values: PickleValue[] = [];
   /** The stacks below the open marks. */
   private readonly below: PickleValue[][] = [];
-  private readonly memo = new Map<number, PickleValue>();
+  /** By index; Python counts from 0 or 1 upwards. */
+  private readonly memo: (PickleValue | undefined)[] = [];
+  /** By all other indices. */
+  private readonly farMemo = new Map<number, PickleValue>();
+  private remembered = 0;
 
   push(value: PickleValue): void {
     this.values.push(value);
@@ -78,12 +86,21 @@ export class PickleStack {
   }
 
   /** Remembers the value on top under `index`, by default the next free one. */
-  memoize(index: number = this.memo.size): void {
-    this.memo.set(index, this.top());
+  memoize(index: number = this.remembered): void {
+    const value = this.top();
+    if (this.recalled(index) === undefined) this.remembered++;
+    if (index >= 0 && index <= this.memo.length + 1) this.memo[index] = value;
+    else if (this.farMemo.size < MAX_FAR) this.farMemo.set(index, value);
+    else throw new CheckpointError('unsupported', 'The pickle numbers what it recalls with gaps');
+  }
+
+  private recalled(index: number): PickleValue | undefined {
+    const value = this.memo[index];
+    return value === undefined ? this.farMemo.get(index) : value;
   }
 
   recall(index: number): void {
-    const value = this.memo.get(index);
+    const value = this.recalled(index);
     if (value === undefined) throw badPickle(`it recalls memo ${index}, which was never set`);
     this.push(value);
   }

@@ -2,7 +2,6 @@
 
 import type { ByteSource } from '../bytes/byte_source';
 import type { Checkpoint, CheckpointEntry } from '../checkpoint';
-import { itemBytes } from '../dtypes';
 import { CheckpointError } from '../errors';
 import {
   bytesToRead,
@@ -18,8 +17,8 @@ import { openTorchZip } from './torch_zip';
 /** Options of {@link openPyTorch}. */
 export interface PyTorchOptions {
   /**
-   * Which part of the file to take, for example `'state_dict_ema'`. By default `'model'`, else
-   * `'state_dict'`, else the whole.
+   * Which part of the file to take, for example `'state_dict_ema'`, or `'checkpoint.ema'` for a part of
+   * a part. By default `'model'`, else `'state_dict'` or `'model_state_dict'`, else the whole.
    */
   key?: string;
 }
@@ -64,7 +63,7 @@ export async function openPyTorch(
     entries.set(name, {
       shape: [...view.shape],
       dtype: view.dtype,
-      bytes: view.count * itemBytes(view.dtype),
+      bytes: view.bytes,
     });
   }
   return {

@@ -20,6 +20,7 @@ const USUAL_KEYS = ['model', 'state_dict', 'model_state_dict'] as const;
 
 /** A dict that refers to itself, or to one other many times, could be walked for ever. */
 const MAX_NESTING = 16;
+/** Tensors, and items of dicts that were walked before. What a file holds once is bounded by its size. */
 const MAX_VISITS = 1 << 14;
 const MAX_NAME = 1024;
 
@@ -41,7 +42,7 @@ export function chooseStateDict(top: PickleValue, key?: string): StateDict {
     );
   }
   const chosenKey = key ?? USUAL_KEYS.find((usual) => top.get(usual) instanceof PickleDict);
-  const chosen = chosenKey === undefined ? top : top.get(chosenKey);
+  const chosen = chosenKey === undefined ? top : valueAt(top, chosenKey);
   if (!(chosen instanceof PickleDict)) {
     throw new CheckpointError(
       'mismatch',
@@ -73,17 +74,36 @@ export function chooseStateDict(top: PickleValue, key?: string): StateDict {
   return { tensors, metadata };
 }
 
+/** The value under a key, or under keys joined by dots: `state_dict.ema`. */
+function valueAt(dict: PickleDict, key: string): PickleValue | undefined {
+  const value = dict.get(key);
+  if (value !== undefined) return value;
+  for (let dot = key.indexOf('.'); dot > 0; dot = key.indexOf('.', dot + 1)) {
+    const inner = dict.get(key.slice(0, dot));
+    const found = inner instanceof PickleDict ? valueAt(inner, key.slice(dot + 1)) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 function collectTensors(root: PickleDict, tensors: Map<string, TensorView>): void {
   let visits = 0;
+  const seen = new Set<PickleDict>();
   const visit = (dict: PickleDict, prefix: string, depth: number): void => {
+    const again = seen.has(dict);
+    seen.add(dict);
     for (const [key, value] of dict.entries()) {
+      if (again || isTensor(value)) visits++;
+      // Whatever else there is, such as a log, is no part of a name.
+      const isPart = value instanceof PickleDict || isTensor(value);
+      if (!isPart && visits <= MAX_VISITS) continue;
       if (typeof key !== 'string' && typeof key !== 'number') continue;
       const name = `${prefix}${key}`;
-      if (++visits > MAX_VISITS || depth > MAX_NESTING || name.length > MAX_NAME) {
+      if (visits > MAX_VISITS || depth > MAX_NESTING || name.length > MAX_NAME) {
         throw new CheckpointError(
           'unsupported',
           `The dict of weights is nested over ${MAX_NESTING} deep, or has over ${MAX_VISITS} ` +
-            `items, or names of over ${MAX_NAME} letters`,
+            `tensors, or names of over ${MAX_NAME} letters`,
         );
       }
       if (isOptimizerState(value)) continue;

@@ -15,6 +15,8 @@ const MAGIC = 0x1950a86a20f9469cfc6cn;
 const VERSION = 1001;
 const LENGTH_BYTES = 8;
 const PIECE_BYTES = 4 << 20;
+/** The pickles of nearly all files; what follows are the storages. */
+const HEAD_BYTES = 1 << 18;
 
 const SAVE_AGAIN =
   'load it with PyTorch and save it again: torch.save(..., _use_new_zipfile_serialization=True)';
@@ -26,7 +28,20 @@ const SAVE_AGAIN =
  * big-endian machine or another version; 'corrupt' when it is damaged.
  */
 export async function openTorchLegacy(source: ByteSource): Promise<TorchFile> {
-  const head = await source.read(0, Math.min(source.size, MAX_PICKLE_BYTES));
+  const shortest = Math.min(source.size, HEAD_BYTES);
+  const longest = Math.min(source.size, MAX_PICKLE_BYTES);
+  try {
+    return openHead(source, await source.read(0, shortest));
+  } catch (error) {
+    // Cut short, its pickles seem damaged, or to be none of PyTorch's.
+    const isCut = error instanceof CheckpointError && error.code === 'corrupt';
+    if (!isCut || longest === shortest) throw error;
+    return openHead(source, await source.read(0, longest));
+  }
+}
+
+/** The file, whose pickles are in its first bytes. */
+function openHead(source: ByteSource, head: Uint8Array): TorchFile {
   const refs = new Map<string, StorageRef>();
   const hooks = {
     ...TORCH_HOOKS,

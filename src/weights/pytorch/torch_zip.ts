@@ -2,6 +2,7 @@
 
 import type { ByteSource } from '../bytes/byte_source';
 import { CheckpointError } from '../errors';
+import { recogniseZip } from '../known_files';
 import { readPickle } from '../pickle/pickle';
 import { readZipDirectory } from '../zip/directory';
 import { UnpackBudget, ZipEntryReader } from '../zip/entry';
@@ -18,10 +19,14 @@ export async function openTorchZip(source: ByteSource): Promise<TorchFile> {
   const entries = await readZipDirectory(source);
   const pickles = [...entries.keys()].filter((name) => /^([^/]+\/)?data\.pkl$/.test(name));
   const pickle = entries.get(pickles[0] ?? '');
-  if (pickles.length !== 1 || !pickle) {
+  const known = recogniseZip([...entries.keys()]);
+  // A checkpoint's storages may be called what they like, its folder has no program.
+  if (pickles.length !== 1 || !pickle || known?.includes('TorchScript')) {
     throw new CheckpointError(
       'format',
-      `The zip archive has ${pickles.length} entries named data.pkl, a PyTorch checkpoint has one`,
+      known === undefined
+        ? `The zip archive has ${pickles.length} entries named data.pkl, a PyTorch checkpoint has one`
+        : `${source.label ?? 'The source'} is no PyTorch checkpoint: it is ${known}`,
     );
   }
   const folder = pickle.name.slice(0, -'data.pkl'.length);

@@ -8,7 +8,7 @@
  */
 
 import { messageOf } from '../../common/messages';
-import { itemBytes, type TensorDType } from '../dtypes';
+import { itemBytes, type TensorDType, type UnknownDType } from '../dtypes';
 import { CheckpointError } from '../errors';
 
 /** Bytes of the length that precedes the header. */
@@ -28,7 +28,8 @@ const MAX_TENSORS = 1 << 14;
 
 /** One tensor in a header; offsets count from the end of the header. */
 export interface HeaderEntry {
-  readonly dtype: TensorDType;
+  /** Of a type that is not known here the file's own name. */
+  readonly dtype: TensorDType | UnknownDType;
   readonly shape: number[];
   readonly start: number;
   readonly end: number;
@@ -58,7 +59,12 @@ const DTYPES: Readonly<Record<string, TensorDType>> = {
   F8_E4M3: 'float8_e4m3fn',
   F8_E5M2: 'float8_e5m2',
   F8_E8M0: 'float8_e8m0fnu',
+  F8_E4M3FNUZ: 'float8_e4m3fnuz',
+  F8_E5M2FNUZ: 'float8_e5m2fnuz',
 };
+
+/** Bits of one element of types that are packed, and known by size alone. */
+const PACKED_BITS: Readonly<Record<string, number>> = { F4: 4, F6_E2M3: 6, F6_E3M2: 6 };
 
 function bad(detail: string): CheckpointError {
   return new CheckpointError('corrupt', `The safetensors file is damaged: ${detail}`);
@@ -84,8 +90,8 @@ export function headerLength(bytes: Uint8Array, fileSize: number): number {
  * Parses and checks a header.
  *
  * @param bufferSize bytes that follow the header.
- * @throws {CheckpointError} 'corrupt' when it breaks a rule of the format; 'unsupported' when there
- * is an element type that this package does not know.
+ * @throws {CheckpointError} 'corrupt' when it breaks a rule of the format; 'unsupported' when it lists
+ * more tensors than are read.
  */
 export function parseHeader(bytes: Uint8Array, bufferSize: number): SafetensorsHeader {
   const json = parseJson(bytes);
@@ -125,19 +131,18 @@ function readEntry(name: string, value: Record<string, unknown>): HeaderEntry {
   if (typeof code !== 'string' || !isCounts(shape) || !isCounts(offsets) || offsets.length !== 2) {
     throw bad(`tensor ${shorten(name)} lacks dtype, shape or data_offsets`);
   }
-  const dtype = Object.hasOwn(DTYPES, code) ? DTYPES[code] : undefined;
-  if (dtype === undefined) {
-    throw new CheckpointError(
-      'unsupported',
-      `Tensor ${shorten(name)} has the unknown type ${shorten(code)}`,
-    );
-  }
   const [start, end] = offsets as [number, number];
-  const bytes = shape.reduce((product, size) => product * size, itemBytes(dtype));
-  if (end - start !== bytes) {
+  const dtype = Object.hasOwn(DTYPES, code) ? DTYPES[code] : undefined;
+  const bits = dtype === undefined ? packedBits(code) : 8 * itemBytes(dtype);
+  const bytes = shape.reduce((product, size) => product * size, (bits ?? 0) / 8);
+  if (end < start || (bits !== undefined && end - start !== bytes)) {
     throw bad(`tensor ${shorten(name)} has ${end - start} bytes, its shape needs ${bytes}`);
   }
-  return { dtype, shape, start, end };
+  return { dtype: dtype ?? shorten(code), shape, start, end };
+}
+
+function packedBits(code: string): number | undefined {
+  return Object.hasOwn(PACKED_BITS, code) ? PACKED_BITS[code] : undefined;
 }
 
 function parseJson(bytes: Uint8Array): Record<string, unknown> {

@@ -1,6 +1,6 @@
 /** Files made to use up time and memory. */
+import { MAX_MEMORY } from '../../../src/weights/pickle/costs';
 import { OP } from '../../../src/weights/pickle/opcodes';
-import { MAX_STEPS } from '../../../src/weights/pickle/pickle';
 import { MAX_PICKLE_BYTES } from '../../../src/weights/pytorch/torch_file';
 import {
   buildPth,
@@ -17,7 +17,8 @@ import {
 import { buildZip } from './build_zip';
 import { concat } from './mutate';
 
-function repeat(unit: Uint8Array, count: number): Uint8Array {
+/** Copies of `unit`, as many as fit into a pickle unless told otherwise. */
+function repeat(unit: Uint8Array, count = MAX_PICKLE_BYTES / unit.length): Uint8Array {
   const all = new Uint8Array(unit.length * Math.floor(count));
   for (let at = 0; at < all.length; at += unit.length) all.set(unit, at);
   return all;
@@ -34,6 +35,9 @@ function safetensors(header: string): Uint8Array {
 }
 
 const NONE = OP.NONE;
+
+/** Depth of nested dicts that almost takes all the memory that there is. */
+const NESTED = MAX_MEMORY / 400;
 
 /** A storage of zeros, and tensors of four bytes from its end to its beginning. */
 function deflatedBackwards(size: number): Uint8Array {
@@ -119,16 +123,16 @@ function manyNames(count: number, fields?: TensorToBuild): Uint8Array {
 
 /** Each makes its file when its turn comes. */
 export const HOSTILE_FILES: Readonly<Record<string, () => Uint8Array>> = {
-  'dicts of one': () => pth(repeat(bytesOf(OP.EMPTY_DICT, NONE, NONE, OP.SETITEM), MAX_STEPS / 4)),
-  'lists of one': () => pth(repeat(bytesOf(OP.EMPTY_LIST, NONE, OP.APPEND), MAX_STEPS / 3)),
-  'open marks': () => pth(repeat(bytesOf(OP.MARK, NONE), MAX_STEPS / 2)),
-  'nested tuples': () => pth(concat(bytesOf(NONE), repeat(bytesOf(OP.TUPLE1), MAX_STEPS - 9))),
+  'dicts of one': () => pth(repeat(bytesOf(OP.EMPTY_DICT, NONE, NONE, OP.SETITEM))),
+  'lists of one': () => pth(repeat(bytesOf(OP.EMPTY_LIST, NONE, OP.APPEND))),
+  'open marks': () => pth(repeat(bytesOf(OP.MARK, NONE))),
+  'nested tuples': () => pth(concat(bytesOf(NONE), repeat(bytesOf(OP.TUPLE1)))),
   'nested dicts': () =>
     pth(
       concat(
-        repeat(bytesOf(OP.EMPTY_DICT, text('n')), MAX_STEPS / 3 - 9),
+        repeat(bytesOf(OP.EMPTY_DICT, text('n')), NESTED),
         bytesOf(NONE),
-        repeat(bytesOf(OP.SETITEM), MAX_STEPS / 3 - 9),
+        repeat(bytesOf(OP.SETITEM), NESTED),
       ),
     ),
   'dicts in dicts, each many times': laughs,
@@ -136,10 +140,25 @@ export const HOSTILE_FILES: Readonly<Record<string, () => Uint8Array>> = {
     buildPth(
       bytesOf(OP.PROTO, 2, OP.EMPTY_DICT, OP.MEMOIZE, text('a'), OP.BINGET, 0, OP.SETITEM, OP.STOP),
     ),
-  globals: () => pth(repeat(bytesOf(global('aa', 'bb')), MAX_STEPS)),
-  'long globals': () => pth(repeat(bytesOf(global('a'.repeat(2000), 'b'.repeat(2000))), 2000)),
-  calls: () => pth(repeat(bytesOf(global('aa', 'bb'), OP.EMPTY_TUPLE, OP.REDUCE), MAX_STEPS / 3)),
-  'sets in the memo': () => pth(repeat(bytesOf(OP.EMPTY_SET, OP.MEMOIZE), MAX_STEPS / 2)),
+  'numbers taken and dropped': () => pth(repeat(bytesOf(OP.BININT1, 1, OP.POP))),
+  numbers: () => pth(repeat(bytesOf(OP.BINFLOAT, new Uint8Array(8).fill(63)))),
+  nothings: () => pth(repeat(bytesOf(NONE))),
+  'nothings, remembered': () => pth(bytesOf(NONE, repeat(bytesOf(OP.MEMOIZE)))),
+  'dicts of three': () =>
+    pth(
+      repeat(
+        bytesOf(
+          OP.EMPTY_DICT,
+          OP.MARK,
+          [1, 2, 3].map((n) => [OP.BININT1, n, NONE]),
+          OP.SETITEMS,
+        ),
+      ),
+    ),
+  globals: () => pth(repeat(bytesOf(global('aa', 'bb')))),
+  'long globals': () => pth(repeat(bytesOf(global('a'.repeat(2000), 'b'.repeat(2000))))),
+  calls: () => pth(repeat(bytesOf(global('aa', 'bb'), OP.EMPTY_TUPLE, OP.REDUCE))),
+  'sets in the memo': () => pth(repeat(bytesOf(OP.EMPTY_SET, OP.MEMOIZE))),
   'far places of the memo': () =>
     pth(
       concat(
@@ -148,17 +167,16 @@ export const HOSTILE_FILES: Readonly<Record<string, () => Uint8Array>> = {
         ),
       ),
     ),
-  'short texts': () => pth(repeat(bytesOf(text('ab☃')), MAX_STEPS)),
-  'one long text': () => pth(bytesOf(OP.BINSTRING, uint32(8e6), new Uint8Array(8e6))),
+  'short texts': () => pth(repeat(bytesOf(text('ab☃')))),
+  'one long text': () => pth(bytesOf(OP.BINSTRING, uint32(25e6), new Uint8Array(25e6))),
   'a text of escapes': () =>
-    pth(bytesOf(OP.UNICODE, repeat(bytesOf('\\u0041'), 1.3e6), '\n', OP.STOP)),
-  'long integers': () => pth(repeat(bytesOf(OP.LONG1, 24, new Uint8Array(24).fill(9)), MAX_STEPS)),
+    pth(bytesOf(OP.UNICODE, repeat(bytesOf('\\u0041'), 4e6), '\n', OP.STOP)),
+  'long integers': () => pth(repeat(bytesOf(OP.LONG1, 24, new Uint8Array(24).fill(9)))),
   'integers of 256 bytes': () =>
-    pth(repeat(bytesOf(OP.LONG4, uint32(256), new Uint8Array(256).fill(9)), 30000)),
-  'integers of 256 digits': () => pth(repeat(bytesOf(OP.LONG, '7'.repeat(256), '\n'), 30000)),
-  'short byte strings': () =>
-    pth(repeat(bytesOf(OP.SHORT_BINBYTES, 10, new Uint8Array(10)), MAX_STEPS)),
-  tensors: () => pth(repeat(bytesOf(tensor()), MAX_STEPS / 45)),
+    pth(repeat(bytesOf(OP.LONG4, uint32(256), new Uint8Array(256).fill(9)))),
+  'integers of 256 digits': () => pth(repeat(bytesOf(OP.LONG, '7'.repeat(256), '\n'))),
+  'short byte strings': () => pth(repeat(bytesOf(OP.SHORT_BINBYTES, 10, new Uint8Array(10)))),
+  tensors: () => pth(repeat(bytesOf(tensor()))),
   'a tensor under many names': () => manyNames(2 ** 14),
   'a tensor under too many names': () => manyNames(2 ** 15),
   'a tensor of repeats under many names': () =>
@@ -170,7 +188,7 @@ export const HOSTILE_FILES: Readonly<Record<string, () => Uint8Array>> = {
       pickleOf(dict({ w: tensor({ length: 4e6, shape: [1000, 2000], strides: [1, 1999] }) })),
       { 0: new Uint8Array(16e6) },
     ),
-  'a legacy file of lists': () => legacy(concat(repeat(bytesOf(OP.EMPTY_LIST), MAX_STEPS))),
+  'a legacy file of lists': () => legacy(concat(repeat(bytesOf(OP.EMPTY_LIST)))),
   'a zip of sixty thousand entries': () => manyEntries(60_000, 0),
   'a zip of sixty thousand long names': () => manyEntries(60_000, 60),
   'a deflated storage of 250 MB': () => deflatedBackwards(250e6),
