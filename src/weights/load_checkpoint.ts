@@ -5,7 +5,7 @@ import { messageOf } from '../common/messages';
 import type { CheckpointSource } from './bytes/source';
 import type { Checkpoint } from './checkpoint';
 import { CheckpointError } from './errors';
-import { STEM_KERNEL,withInputChannels } from './input_channels';
+import { STEM_KERNEL, withInputChannels } from './input_channels';
 import { compareNames, type Misshapen, type NameComparison } from './names/compare_names';
 import {
   type LayerRoles,

@@ -8,7 +8,7 @@
 
 import { messageOf } from '../common/messages';
 import { runsInNode } from '../common/node';
-import type { CheckpointSource } from './bytes/source';
+import { type CheckpointSource, isUrlText } from './bytes/source';
 import type { Checkpoint, CheckpointEntry } from './checkpoint';
 import { CheckpointError } from './errors';
 import type { PickleValue } from './pickle/values';
@@ -122,12 +122,10 @@ export function besideIndex(index: CheckpointSource, file: string): string | URL
   );
 }
 
-const HAS_SCHEME = /^[a-z][a-z0-9+.-]+:/i;
-
 function urlOf(index: CheckpointSource): URL | undefined {
   if (index instanceof URL) return index;
   if (typeof index !== 'string') return undefined;
-  if (HAS_SCHEME.test(index)) return new URL(index);
+  if (isUrlText(index)) return new URL(index);
   return runsInNode() ? undefined : new URL(index, globalThis.location?.href);
 }
 

@@ -131,6 +131,46 @@ describeGoldens('createModel with pretrained: true', () => {
     model.dispose();
   });
 
+  test("other images: inputChannels: 'adapt', and advice without it", async () => {
+    serve('supervised');
+    const asked = {
+      ...options(),
+      inputShape: [64, 64, 1] as [number, number, number],
+      numClasses: 10,
+    };
+    await expectNoLeak(async () => {
+      await expect(createModel(UNCHECKED, asked)).rejects.toThrow("pass inputChannels: 'adapt'");
+    });
+    const weights = readGolden('supervised.weights.safetensors').tensors.get('stem.0.weight');
+    const [out = 0, , height = 0, width = 0] = weights?.shape ?? [];
+    const area = height * width;
+    const sums = Array.from({ length: out * area }, (_, i) =>
+      [0, 1, 2].reduce((sum, c) => {
+        const at = (Math.floor(i / area) * 3 + c) * area + (i % area);
+        return sum + (weights?.data[at] as number);
+      }, 0),
+    );
+    const warn = jest.spyOn(console, 'warn').mockReturnValue();
+    for (const intermediateSupervision of [false, true]) {
+      const model = await createModel(UNCHECKED, {
+        ...asked,
+        intermediateSupervision,
+        inputChannels: 'adapt',
+      });
+      const kernel = model.weights.find(({ originalName }) =>
+        originalName.endsWith('stem/projection/kernel'),
+      );
+      const got = tf.tidy(() =>
+        tf.transpose(kernel?.read() as tf.Tensor4D, [3, 2, 0, 1]).dataSync(),
+      );
+      expectClose(got, Float32Array.from(sums), 1e-6);
+      model.dispose();
+    }
+    // Only the decoders, which make images of one channel, are left out.
+    expect(warn.mock.calls.flat().join()).toMatch(/for example decoder_blocks/);
+    warn.mockRestore();
+  });
+
   test('failures leave no tensor and no file', async () => {
     serve('plain');
     const failure = (work: () => Promise<unknown>) =>

@@ -96,6 +96,20 @@ describe('files', () => {
     await expectReadable(pathToFileURL(file).href);
   });
 
+  test('a path with a colon is a path', async () => {
+    const before = process.cwd();
+    process.chdir(folder);
+    try {
+      await fs.writeFile('run:12.pth', PTH);
+      await expectReadable('run:12.pth');
+    } finally {
+      process.chdir(before);
+    }
+    await expect(openCheckpoint('s3://bucket/a.pth', { retries: 0 })).rejects.toThrow(
+      's3://bucket/a.pth cannot be reached',
+    );
+  });
+
   test('says what is no file', async () => {
     const absent = path.join(folder, 'absent.pth');
     await expect(openCheckpoint(absent)).rejects.toMatchObject({

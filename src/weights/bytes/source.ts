@@ -104,12 +104,21 @@ export async function fileSource(path: string): Promise<ByteSource> {
   return source;
 }
 
+/** One letter and a colon is a Windows drive, not a scheme. */
 const HAS_SCHEME = /^[a-z][a-z0-9+.-]+:/i;
+
+/** In Node a path may have a colon: `run:12.pth` is a file. */
+const IS_URL = /^((https?|file|blob|data):|[a-z][a-z0-9+.-]+:\/\/)/i;
+
+/** Whether a string names its source by a URL of its own, and not by a path. */
+export function isUrlText(source: string): boolean {
+  return (runsInNode() ? IS_URL : HAS_SCHEME).test(source);
+}
 
 /**
  * Opens a checkpoint's bytes without reading them all.
  *
- * A string with a scheme (`https:`, `blob:`, `data:`, `file:`) is a URL; any other string is a path
+ * A string with a scheme (`https:`, `blob:`, `data:`, `file:`, another with `//`) is a URL; any other string is a path
  * in Node, and relative to the page in a browser. HTTP servers are asked for ranges; from one that
  * ignores them the whole file is downloaded once.
  *
@@ -121,8 +130,7 @@ export async function openSource(
   options: SourceOptions = {},
 ): Promise<ByteSource> {
   if (typeof source === 'string') {
-    // One letter and a colon is a Windows drive, not a scheme.
-    if (HAS_SCHEME.test(source)) return openSource(new URL(source), options);
+    if (isUrlText(source)) return openSource(new URL(source), options);
     if (runsInNode()) return readAhead(await fileSource(source), FILE_WINDOW);
     return openSource(new URL(source, globalThis.location?.href), options);
   }
