@@ -16,7 +16,7 @@ import {
   smallModel,
   tensorsOf,
 } from '../weights/support/small_checkpoint';
-import { cliError, cliOut } from './run';
+import { cli, cliError, cliOut } from './run';
 
 let folder: string;
 let tensors: NamedTensor[];
@@ -62,7 +62,7 @@ test.each(FILES)('%s: convert and inspect take the set that is asked for', async
   const file = at(`${name}.pth`);
   fs.writeFileSync(file, pthOf(parts()));
   const out = at(`${name}-${by}.safetensors`);
-  await cliOut('convert', file, out, ...options).catch(() => undefined);
+  await cliOut('convert', file, out, ...options);
   expect(await raise(out)).toBe(by);
   const summary = JSON.parse(await cliOut('inspect', file, '--json', ...options)) as {
     architecture: { columns: number };
@@ -93,10 +93,8 @@ test('shards and input channels', async () => {
 
   for (const count of [1, 4]) {
     const model = at(`channels-${count}`);
-    const { status, out } = await (
-      await import('./run')
-    ).cli(...['convert', index, model, '--input-size', '32', '--input-channels', `${count}`]);
-    expect({ status, out }).toMatchObject({ status: 0 });
+    const options = ['--input-size', '32', '--input-channels', `${count}`];
+    await cliOut('convert', index, model, ...options);
     const loaded = await tf.loadLayersModel(`file://${model}/model.json`);
     expect(loaded.inputs[0]?.shape).toEqual([null, 32, 32, count]);
     const rgb = smallModel(1, { inputShape: [32, 32, 3] });
@@ -114,8 +112,7 @@ test('shards and input channels', async () => {
     loaded.dispose();
     rgb.dispose();
   }
-  const again = await cliError('convert', index, at('x'), '--input-channels', '0').catch(
-    (error: unknown) => String(error),
-  );
-  expect(again).toContain('whole number of at least 1');
+  const wrong = await cli('convert', index, at('x'), '--input-channels', '0');
+  expect(wrong).toMatchObject({ status: 1, out: '' });
+  expect(wrong.error).toContain('whole number of at least 1');
 });

@@ -16,7 +16,7 @@ const NUMBER = 32;
 const TEXT = 48;
 const BYTES = 160;
 const REMEMBERED = 24;
-const EMPTY = 52;
+const EMPTY = 72;
 const TUPLE = 72;
 const OBJECT = 72;
 /** An array, with the room that it takes for its first items. */
