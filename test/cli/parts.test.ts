@@ -1,11 +1,11 @@
 /** Choosing among several sets of weights, shards and input channels on the command line. */
 import '@tensorflow/tfjs-backend-wasm';
+import 'tfjs-revcol/node';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 
-import '../../src/node';
 import { openCheckpoint } from '../../src/weights/open_checkpoint';
 import {
   type NamedTensor,
