@@ -101,8 +101,10 @@ const headerLine = {
   },
   create: (context) => ({
     Program(node) {
-      const [first] = context.sourceCode.getAllComments();
-      const starts = first?.type === 'Block' && first.range[0] === 0 && first.value.startsWith('*');
+      const [first] = context.sourceCode.getAllComments().filter(({ type }) => type !== 'Shebang');
+      const above = context.sourceCode.text.slice(0, first?.range[0]);
+      const starts =
+        first?.type === 'Block' && first.value.startsWith('*') && /^(#!.*\n)?$/.test(above);
       if (!starts) context.report({ node, messageId: 'missing' });
       else if ((first.value.match(/[\p{L}\d]+/gu) ?? []).length < 2) {
         context.report({ node, messageId: 'empty' });
@@ -110,9 +112,6 @@ const headerLine = {
     },
   }),
 };
-
-/** The rooms whose files all begin with such a line. */
-const ROOMS_WITH_HEADERS = ['common', 'layers', 'text'];
 
 export default tseslint.config(
   {
@@ -190,7 +189,9 @@ export default tseslint.config(
     rules: { 'no-restricted-syntax': forbiddenSyntax(file) },
   })),
   {
-    files: ROOMS_WITH_HEADERS.map((room) => `src/${room}/**/*.ts`),
+    files: ['src/**/*.ts'],
+    // Generated.
+    ignores: ['src/ops/kernels/wasm/binary.ts'],
     plugins: { house: { rules: { 'header-line': headerLine } } },
     rules: { 'house/header-line': 'error' },
   },

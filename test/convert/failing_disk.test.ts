@@ -7,14 +7,14 @@ import * as tf from '@tensorflow/tfjs';
 import { convertCheckpoint, type ConvertOptions } from '../../src/convert/convert_checkpoint';
 import { folderSink } from '../../src/convert/model_sinks';
 import { openCheckpoint } from '../../src/weights/open_checkpoint';
-import { contentOf, disk, failAtEach } from '../model_files/failing_disk';
+import { contentOf, disk, failAtEach } from '../support/failing_disk';
 import { safetensorsOf, smallModel, tensorsOf } from '../weights/support/small_checkpoint';
 
 type FileSystem = typeof import('node:fs/promises');
 
 jest.mock('node:fs/promises', () =>
   jest
-    .requireActual<typeof import('../model_files/failing_disk')>('../model_files/failing_disk')
+    .requireActual<typeof import('../support/failing_disk')>('../support/failing_disk')
     .brittle(jest.requireActual<FileSystem>('node:fs/promises')),
 );
 const fs = jest.requireActual<FileSystem>('node:fs/promises');

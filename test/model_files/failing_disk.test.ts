@@ -3,13 +3,13 @@ import * as path from 'node:path';
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { fileSystem } from 'tfjs-revcol/node';
-import { age, contentOf, disk, failAtEach } from './failing_disk';
+import { age, contentOf, disk, failAtEach } from '../support/failing_disk';
 
 type FileSystem = typeof import('node:fs/promises');
 
 jest.mock('node:fs/promises', () =>
   jest
-    .requireActual<typeof import('./failing_disk')>('./failing_disk')
+    .requireActual<typeof import('../support/failing_disk')>('../support/failing_disk')
     .brittle(jest.requireActual<FileSystem>('node:fs/promises')),
 );
 const fs = jest.requireActual<FileSystem>('node:fs/promises');

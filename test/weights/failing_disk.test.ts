@@ -3,14 +3,14 @@ import * as path from 'node:path';
 
 import { openCheckpoint } from '../../src/weights/open_checkpoint';
 import { writeSafetensors } from '../../src/weights/safetensors/writer';
-import { contentOf, disk, failAtEach } from '../model_files/failing_disk';
+import { contentOf, disk, failAtEach } from '../support/failing_disk';
 import { pthOf } from './support/small_checkpoint';
 
 type FileSystem = typeof import('node:fs/promises');
 
 jest.mock('node:fs/promises', () =>
   jest
-    .requireActual<typeof import('../model_files/failing_disk')>('../model_files/failing_disk')
+    .requireActual<typeof import('../support/failing_disk')>('../support/failing_disk')
     .brittle(jest.requireActual<FileSystem>('node:fs/promises')),
 );
 const fs = jest.requireActual<FileSystem>('node:fs/promises');

@@ -230,25 +230,25 @@ export class RevColBackbone extends SequenceLayer {
       const stem = this.stemLayer.apply(x, stemArgs) as tf.Tensor;
       const top = this.options.channels.length - 1;
       const columns = this.outputColumns;
+      // Those behind the last that is asked for would compute nothing that anybody sees.
+      const used = Math.max(...columns) + 1;
       // Only sequences have masks; tfjs may hand an image the mask of another branch of the model.
       const mask = stem.rank === 3 ? this.stemMask(x, firstMask(kwargs.mask)) : undefined;
       const options: RunOptions = {
         backprop: this.options.backprop,
         training,
         anchorEvery: this.anchorEvery,
-        taps: columns.filter((c) => c < this.columns - 1),
+        taps: columns.filter((c) => c < used - 1),
         mask: fittingMask(OWNER, stem, mask),
         caches: cache,
         usesLevels: usedLevels(top, this.outputMode !== 'pyramid'),
       };
-      const run = () => runColumns(this.columnPlans(), stem, options);
+      const run = () => runColumns(this.columnPlans().slice(0, used), stem, options);
       const functions = this.columnLayers.flatMap((c) => c.functionLayers);
       if (runFirst(functions, options, run)) this.setVariableFlags();
       const { last, tapped } = run();
       if (this.outputMode === 'pyramid') return last;
-      const outputs = columns.map(
-        (c, i) => (c < this.columns - 1 ? tapped[i] : last[top]) as tf.Tensor,
-      );
+      const outputs = columns.map((c, i) => (c < used - 1 ? tapped[i] : last[top]) as tf.Tensor);
       return outputs.length === 1 ? (outputs[0] as tf.Tensor) : outputs;
     });
   }
