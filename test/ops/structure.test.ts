@@ -20,8 +20,14 @@ const read = (file: string) => fs.readFileSync(path.join(SOURCES, file), 'utf8')
 
 const OPERATIONS = filesOf('ops').filter((file) => !file.startsWith('ops/kernels/'));
 
+/** A folder for each backend that has kernels. */
+const BACKENDS = fs
+  .readdirSync(path.join(SOURCES, 'ops/kernels'), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
+
 /** Registered by the import alone: no operation has run yet. */
-const REGISTERED = ['wasm', 'tensorflow'].map((backend) => ({
+const REGISTERED = BACKENDS.map((backend) => ({
   backend,
   ours: tf
     .getKernelsForBackend(backend)
@@ -50,6 +56,15 @@ test('kernels have a contract, each its own name', () => {
   const names = Object.values(contract).map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
   for (const { ours } of REGISTERED) expect(names).toEqual(expect.arrayContaining(ours));
+});
+
+test('an operation has another name than every kernel, or it would run itself', () => {
+  const names = OPERATIONS.flatMap((file) =>
+    [...read(file).matchAll(/defineOp\(\{\s*name: '(\w+)'/g)].map((match) => match[1]),
+  );
+  expect(names.length).toBeGreaterThan(10);
+  expect(new Set(names).size).toBe(names.length);
+  expect(names.filter((n) => Object.values(contract).some(({ name }) => name === n))).toEqual([]);
 });
 
 test('a file of operations begins with what it is', () => {

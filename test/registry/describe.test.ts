@@ -69,9 +69,9 @@ test.each(Object.entries(PUBLISHED))(
 );
 
 test('a size that shares no number with another has counts of its own', () => {
-  const [tiny, ...others] = listModels({ pretrained: false }).map((r) => r.multiplyAdds);
-  expect(tiny).toBeGreaterThan(1e9);
-  expect(new Set(others).size).toBe(others.length);
+  const counts = listModels({ pretrained: false }).map((r) => r.multiplyAdds ?? 0);
+  expect(Math.min(...counts)).toBeGreaterThan(0);
+  expect(new Set(counts).size).toBe(counts.length);
   // Without a number of classes there is nothing to count.
   expect(modelRecord('test', 'revcol_huge.megdata168m').multiplyAdds).toBeUndefined();
 });
