@@ -7,10 +7,10 @@
  * damages nothing.
  */
 import { nodeBuiltin } from '../common/node';
+import { sleep } from '../common/retry';
 import { DownloadError, LockLostError, storing } from './errors';
 import { codeOf, type FileSystem } from './node_file_system';
 import { hasEnded, type Holder, ownIdentity, parseHolder } from './node_process';
-import { sleep } from './sleep';
 
 /** All in ms. Only tests change them. */
 export const TIMING = {

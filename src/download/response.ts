@@ -1,4 +1,5 @@
 /** What to ask a server for, and what its answer means for the part. */
+import { isTransientStatus, retryAfterMs } from '../common/retry';
 import { DownloadError, RetryableError } from './errors';
 import type { PartFile } from './store';
 
@@ -29,7 +30,6 @@ export interface Body {
 }
 
 const MISSING = [404, 410];
-const RETRIED = [408, 425, 429];
 
 export function requestHeaders({ start, validator, sendsIfRange }: Plan): Record<string, string> {
   // Compressed on the way, neither the length nor an offset would mean the file's bytes.
@@ -181,11 +181,11 @@ function statusError(response: Response, url: string): DownloadError {
   if (MISSING.includes(status)) {
     return new DownloadError('not-found', `${url}: not found (${status})`, details);
   }
-  if (RETRIED.includes(status) || status >= 500) {
+  if (isTransientStatus(status)) {
     return new RetryableError(
       `${url}: the server answered ${status}`,
       details,
-      retryAfter(response),
+      retryAfterMs(response.headers),
     );
   }
   return new DownloadError(
@@ -193,12 +193,4 @@ function statusError(response: Response, url: string): DownloadError {
     `${url}: the server answered ${status} ${response.statusText}; expected 200 or 206`,
     details,
   );
-}
-
-/** Retry-After in ms, whether given in seconds or as a date. */
-function retryAfter(response: Response): number | undefined {
-  const value = response.headers.get('retry-after');
-  if (value === null) return undefined;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
 }

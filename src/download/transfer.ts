@@ -1,9 +1,9 @@
 /** One file over HTTP into a part, with ranges, retries and checks. Runs anywhere. */
 import { messageOf } from '../common/messages';
+import { retryDelayMs, sleep } from '../common/retry';
 import { shownUrl } from '../common/url';
 import { DownloadError, RetryableError } from './errors';
 import { announcedLength, type Plan, readResponse, requestHeaders } from './response';
-import { sleep } from './sleep';
 import type { PartFile } from './store';
 
 export interface TransferOptions {
@@ -25,8 +25,6 @@ export interface TransferOptions {
   stallTimeoutMs: number;
   onProgress(loaded: number, total: number | undefined): void;
 }
-
-const MAX_DELAY_MS = 30_000;
 
 /**
  * Fills `part` from `options.url`: continues what is there if it is of the same version of the
@@ -62,8 +60,7 @@ export async function transfer(part: PartFile, options: TransferOptions): Promis
           { ...error.details, cause: error },
         );
       }
-      const backoff = options.retryDelayMs * 2 ** (failures - 1) * (0.5 + Math.random() / 2);
-      await sleep(Math.min(error.retryAfterMs ?? backoff, MAX_DELAY_MS), options.signal);
+      await sleep(retryDelayMs(failures, options.retryDelayMs, error.retryAfterMs), options.signal);
     }
   }
 }
