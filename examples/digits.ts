@@ -37,7 +37,7 @@ const { values: args } = parseArgs({
 function whole(option: 'seed' | 'epochs'): number {
   const value = Number(args[option]);
   if (Number.isInteger(value) && value >= 0) return value;
-  throw new Error(`--${option} is ${args[option]}; expected a whole number from 0`);
+  throw new Error(`--${option} is ${args[option]}; expected an integer of at least 0`);
 }
 
 /** Trains a network and says how well it does on digits that it has not seen. */

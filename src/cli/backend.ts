@@ -47,7 +47,7 @@ export async function activateBackend(
   }
   const install = wanted ? PACKAGES[wanted].at(-1) : PACKAGES.wasm[0];
   const found = failures.length > 0 ? ` (${failures.join('; ')})` : '';
-  throw new Error(`there is no tfjs backend to compute on${found}; run: npm install ${install}`);
+  throw new Error(`found no tfjs backend to compute with${found}; run: npm install ${install}`);
 }
 
 function isAbsent(error: unknown, specifier: string): boolean {

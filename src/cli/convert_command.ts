@@ -107,7 +107,7 @@ async function requireFree(
     if (!found.isFile()) throw new Error(`${to} is there and no file; choose another name`);
     if (!force) throw new Error(`${to} exists; --force replaces it`);
   } else if (!found.isDirectory()) {
-    throw new Error(`${to} exists and is no folder; choose another name`);
+    throw new Error(`${to} exists and is not a folder; choose another name`);
   } else if ((await readdir(to)).length > 0) {
     throw new Error(`folder ${to} is not empty; choose another or empty it`);
   }

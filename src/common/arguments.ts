@@ -10,7 +10,9 @@ export function show(shape: readonly (number | null)[] | readonly Shape[] | unde
 /** Asserts a whole number of at least `least`. */
 export function requireInteger(owner: string, name: string, value: unknown, least: number): void {
   if (Number.isInteger(value) && (value as number) >= least) return;
-  throw new Error(`${owner}: ${name} is ${String(value)}; expected a whole number from ${least}`);
+  throw new Error(
+    `${owner}: ${name} is ${String(value)}; expected an integer of at least ${least}`,
+  );
 }
 
 /** Asserts a rate in [0, 1). */

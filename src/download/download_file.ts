@@ -137,7 +137,7 @@ async function fillFromAny(
     }
   }
   const last = failures.at(-1);
-  if (!last) throw new DownloadError('not-found', 'there is no address to download from');
+  if (!last) throw new DownloadError('not-found', 'no address to download from was given');
   if (failures.length === 1) throw last;
   throw new DownloadError(
     last.code,

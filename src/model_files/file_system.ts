@@ -28,7 +28,7 @@ const DEFAULT_SHARD_BYTES = 2 ** 26;
  *   meanwhile gives the model before or the one after. A save removes the weight files of the model
  *   that it replaces, and those that killed saves have left for over an hour, unless another JSON file
  *   of the folder names them.
- * @throws {Error} when the path is empty or `shardBytes` is not a whole number from 1
+ * @throws {Error} when the path is empty or `shardBytes` is not an integer of at least 1
  *
  * @example
  * await model.save(fileSystem('out/digits'));
@@ -39,7 +39,7 @@ export function fileSystem(
   { shardBytes = DEFAULT_SHARD_BYTES }: FileSystemOptions = {},
 ): Required<Pick<tf.io.IOHandler, 'save' | 'load'>> {
   if (!Number.isInteger(shardBytes) || shardBytes < 1) {
-    throw new Error(`fileSystem: shardBytes is ${shardBytes}; expected a whole number from 1`);
+    throw new Error(`fileSystem: shardBytes is ${shardBytes}; expected an integer of at least 1`);
   }
   if (location === '') throw new Error(`fileSystem: the path is empty; give a folder or a file`);
   const full = path.resolve(location instanceof URL ? fileURLToPath(location) : location);

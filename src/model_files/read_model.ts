@@ -75,7 +75,7 @@ function parse(file: string, text: string): tf.io.ModelJSON {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new CheckpointError('format', `${file} is no JSON: ${messageOf(error)}`, {
+    throw new CheckpointError('format', `${file} is not JSON: ${messageOf(error)}`, {
       cause: error,
     });
   }
@@ -89,7 +89,7 @@ function parse(file: string, text: string): tf.io.ModelJSON {
   if (weightsManifest != null && !isManifest(weightsManifest)) {
     throw new CheckpointError(
       'format',
-      `${file}: weightsManifest is no list of { paths, weights: [{ name, shape, dtype }] }`,
+      `${file}: weightsManifest is not a list of { paths, weights: [{ name, shape, dtype }] }`,
     );
   }
   return json as tf.io.ModelJSON;

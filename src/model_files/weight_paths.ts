@@ -42,7 +42,8 @@ export async function weightFiles(file: string, names: readonly string[]): Promi
       throw outside(file, name, `a file beside it, not a link to ${real}`);
     }
     const stat = await fs.stat(shard).catch(missing);
-    if (!stat.isFile()) throw new CheckpointError('io', `${shard}, weights of ${file}, is no file`);
+    if (!stat.isFile())
+      throw new CheckpointError('io', `${shard}, weights of ${file}, is not a file`);
     files.push({ path: shard, bytes: stat.size, modified: stat.mtimeMs });
   }
   return files;

@@ -25,7 +25,7 @@ export function readPixels(source: Drawable): PixelImage {
   }
   const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
   if (!context)
-    throw new Error(`readPixels: no 2d canvas of ${width} x ${height} pixels to be had`);
+    throw new Error(`readPixels: cannot get a 2d canvas of ${width} x ${height} pixels`);
   context.drawImage(source, 0, 0);
   return context.getImageData(0, 0, width, height);
 }

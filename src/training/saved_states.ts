@@ -94,7 +94,7 @@ export async function readSaved(
     throw new Error(
       name.endsWith('/v')
         ? `AdamW: '${name}' is given without '${name.slice(0, -2)}/m'`
-        : `AdamW: '${name}' is no state of an AdamW; expected 'iter', '.../m' and '.../v'`,
+        : `AdamW: '${name}' is not the state of an AdamW; expected 'iter', '.../m' and '.../v'`,
     );
   }
   if (counts && (counts.rank !== 1 || counts.size !== names.length)) {
@@ -132,5 +132,5 @@ function momentsOf(name: string, first?: tf.Tensor, second?: tf.Tensor) {
 
 function asCount(what: string, value: number | undefined): number {
   if (Number.isInteger(value) && (value as number) >= 0) return value as number;
-  throw new Error(`AdamW: ${what} is ${value}; expected a whole number from 0`);
+  throw new Error(`AdamW: ${what} is ${value}; expected an integer of at least 0`);
 }

@@ -26,7 +26,7 @@ export function inverseSquareRootSchedule({
   }
   if (!(Number.isInteger(warmupSteps) && warmupSteps >= 1)) {
     throw new Error(
-      `inverseSquareRootSchedule: warmupSteps is ${warmupSteps}; expected a whole number from 1`,
+      `inverseSquareRootSchedule: warmupSteps is ${warmupSteps}; expected an integer of at least 1`,
     );
   }
   return (step) => {

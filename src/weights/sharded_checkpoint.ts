@@ -51,7 +51,7 @@ export function parseIndex(bytes: Uint8Array): ShardIndex | undefined {
     return undefined;
   }
   if (!isRecord(json) || !Object.hasOwn(json, 'weight_map')) return undefined;
-  if (!isRecord(json.weight_map)) throw bad('its weight_map is no list of tensors');
+  if (!isRecord(json.weight_map)) throw bad('its weight_map is not a list of tensors');
   const tensors = Object.entries(json.weight_map);
   const shards = new Map<string, string[]>();
   for (const [name, file] of tensors) {
@@ -82,7 +82,7 @@ function requireInside(file: string): void {
   const isBad = (step: string): boolean => step === '' || step === '.' || step === '..';
   if (steps.some(isBad) || /[\\:\0]/.test(file)) {
     throw bad(
-      `${JSON.stringify(file.slice(0, 200))} is no file in its folder; shards lie beside the index`,
+      `${JSON.stringify(file.slice(0, 200))} is not a file in its folder; shards lie beside the index`,
     );
   }
 }

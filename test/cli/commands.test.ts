@@ -231,7 +231,7 @@ describe('the backend', () => {
 
   test('none installed: says what to install', async () => {
     await expect(activateBackend(undefined, absent)).rejects.toThrow(
-      /^there is no tfjs backend to compute on; run: npm install @tensorflow\/tfjs-backend-wasm$/,
+      /^found no tfjs backend to compute with; run: npm install @tensorflow\/tfjs-backend-wasm$/,
     );
     await expect(activateBackend('tensorflow', absent)).rejects.toThrow(
       /run: npm install @tensorflow\/tfjs-node$/,
@@ -244,7 +244,7 @@ describe('the backend', () => {
         ? Promise.reject(new Error('libtensorflow.so.2: cannot open\nmore'))
         : absent(specifier);
     await expect(activateBackend(undefined, broken)).rejects.toThrow(
-      'compute on (@tensorflow/tfjs-node: libtensorflow.so.2: cannot open); run:',
+      'compute with (@tensorflow/tfjs-node: libtensorflow.so.2: cannot open); run:',
     );
   });
 

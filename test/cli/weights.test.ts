@@ -137,7 +137,7 @@ describeGoldens('convert', () => {
     expect(readGolden(precious).tensors.size).toBe(288);
     expect(await cliError('convert', at('none.pth'), folder)).toContain('is not empty');
     expect(await cliError('convert', at('none.pth'), precious, '--to', 'tfjs')).toContain(
-      'is no folder',
+      'is not a folder',
     );
   });
 

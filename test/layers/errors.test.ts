@@ -69,12 +69,12 @@ const CASES: Record<string, [action: () => unknown, message: string]> = {
   ],
   'an input of the wrong rank': [
     apply({}, [16, 3]),
-    'RevColBackbone: inputShape [16, 3] is no image [height, width, channels], which the ' +
+    'RevColBackbone: inputShape [16, 3] is not an image [height, width, channels], which the ' +
       "built-in block needs; give a 'block' that keeps the shape of such inputs",
   ],
   'a video': [
     apply({}, [4, 4, 4, 3]),
-    'RevColBackbone: inputShape [4, 4, 4, 3] is no image [height, width, channels], which the ' +
+    'RevColBackbone: inputShape [4, 4, 4, 3] is not an image [height, width, channels], which the ' +
       "built-in block needs; give a 'block' that keeps the shape of such inputs",
   ],
   'an unknown number of channels': [
@@ -100,27 +100,27 @@ const CASES: Record<string, [action: () => unknown, message: string]> = {
   ],
   'a channel count of 0': [
     construct({ channels: [4, 0] }),
-    'RevColBackbone: channels[1] is 0; expected a whole number from 1',
+    'RevColBackbone: channels[1] is 0; expected an integer of at least 1',
   ],
   'a negative depth': [
     construct({ depths: [1, -1] }),
-    'RevColBackbone: depths[1] is -1; expected a whole number from 0',
+    'RevColBackbone: depths[1] is -1; expected an integer of at least 0',
   ],
   'no columns': [
     construct({ columns: 0 }),
-    'RevColBackbone: columns is 0; expected a whole number from 1',
+    'RevColBackbone: columns is 0; expected an integer of at least 1',
   ],
   'half a column': [
     construct({ columns: 2.5 }),
-    'RevColBackbone: columns is 2.5; expected a whole number from 1',
+    'RevColBackbone: columns is 2.5; expected an integer of at least 1',
   ],
   'a kernel of size 0': [
     construct({ kernelSize: 0 }),
-    'RevColBackbone: kernelSize is 0; expected a whole number from 1',
+    'RevColBackbone: kernelSize is 0; expected an integer of at least 1',
   ],
   'a patch of size NaN': [
     construct({ patchSize: NaN }),
-    'RevColBackbone: patchSize is NaN; expected a whole number from 1',
+    'RevColBackbone: patchSize is NaN; expected an integer of at least 1',
   ],
   'a drop path rate of 1': [
     construct({ dropPathRate: 1 }),
@@ -145,7 +145,7 @@ const CASES: Record<string, [action: () => unknown, message: string]> = {
   ],
   'an anchor spacing of 0': [
     construct({ anchorEvery: 0 }),
-    "RevColBackbone: anchorEvery is 0; expected a whole number from 1, Infinity or 'auto'",
+    "RevColBackbone: anchorEvery is 0; expected an integer of at least 1, Infinity or 'auto'",
   ],
   'a template for each of three levels of two': [
     construct({ block: [new OwnBlock(), new OwnBlock(), new OwnBlock()] }),
@@ -180,7 +180,7 @@ const CASES: Record<string, [action: () => unknown, message: string]> = {
   ],
   'a nested model without an input': [
     apply({ block: tf.sequential({ name: 'shapeless' }) }, IMAGE),
-    'shapeless: a model without an input is no template; give its first layer an inputShape',
+    'shapeless: a model without an input cannot be a template; give its first layer an inputShape',
   ],
   'a block that fails to build': [
     apply({ block: new Failing({}) }, IMAGE),
@@ -192,7 +192,7 @@ const CASES: Record<string, [action: () => unknown, message: string]> = {
   ],
   'a frozen part that does not exist': [
     apply({ frozen: ['stem', 'column_5'] }, IMAGE),
-    "RevColBackbone: frozen names 'column_5', which is no part of it; parts are 'stem', " +
+    "RevColBackbone: frozen names 'column_5', which is not a part of it; parts are 'stem', " +
       "'column-0', 'column-1', and what is below them",
   ],
   'a column with too few inputs': [
@@ -253,7 +253,7 @@ const CASES: Record<string, [action: () => unknown, message: string]> = {
   ],
   'no classes': [
     () => createModel('revcol_tiny', { numClasses: 0 }),
-    'createModel: numClasses is 0; expected a whole number from 1',
+    'createModel: numClasses is 0; expected an integer of at least 1',
   ],
   'a model for images too small': [
     () => createModel('revcol_tiny', { inputShape: [16, 16, 3] }),

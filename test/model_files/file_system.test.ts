@@ -268,10 +268,10 @@ describe('refuses', () => {
       /105 bytes where its weights take 104; save or copy the model again/,
     ],
     [
-      'text that is no JSON',
+      'text that is not JSON',
       (f) => fs.truncateSync(path.join(f, 'model.json'), 40),
       'format',
-      /model\.json is no JSON/,
+      /model\.json is not JSON/,
     ],
     [
       'JSON of something else',
@@ -289,7 +289,7 @@ describe('refuses', () => {
       'a manifest of another form',
       (f) => fs.writeFileSync(path.join(f, 'model.json'), '{"weightsManifest":[{"paths":"a"}]}'),
       'format',
-      /weightsManifest is no list of \{ paths, weights/,
+      /weightsManifest is not a list of \{ paths, weights/,
     ],
   ])('%s', async (title, spoil, code, message) => {
     const folder = await spoilt(title.replace(/ /g, '-'), spoil);
@@ -313,7 +313,7 @@ describe('refuses', () => {
     expect(fs.readFileSync(file, 'utf8')).toBe('mine');
   });
 
-  test('a topology that is no JSON', async () => {
+  test('a topology that is not JSON', async () => {
     const { save } = fileSystem(path.join(root, 'binary'));
     await expect(save({ modelTopology: new ArrayBuffer(4) })).rejects.toThrow(/binary/);
     expect(fs.existsSync(path.join(root, 'binary'))).toBe(false);
@@ -329,7 +329,7 @@ describe('refuses', () => {
 
   test.each([0, 1.5, NaN])('shards of %d bytes', (shardBytes) => {
     expect(() => fileSystem(root, { shardBytes })).toThrow(
-      `fileSystem: shardBytes is ${shardBytes}; expected a whole number from 1`,
+      `fileSystem: shardBytes is ${shardBytes}; expected an integer of at least 1`,
     );
   });
 

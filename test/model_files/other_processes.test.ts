@@ -223,7 +223,7 @@ describe('weight files outside the folder of model.json are refused', () => {
   test('something that is no file', async () => {
     const folder = await naming('weights.bin');
     fs.mkdirSync(path.join(folder, 'weights.bin'));
-    await expect(load(folder)).rejects.toThrow('is no file');
+    await expect(load(folder)).rejects.toThrow('is not a file');
   });
 
   test('a folder that is a link, and a cache that keeps all files elsewhere, load', async () => {

@@ -178,7 +178,7 @@ describe('state given by hand', () => {
       [[iter, m], `'${m.name}' is given without`],
       [[iter, v], `'${v.name}' is given without`],
       [[...good, m], `'${m.name}' is given twice`],
-      [[...good, { ...m, name: 'x' }], "'x' is no state of an AdamW"],
+      [[...good, { ...m, name: 'x' }], "'x' is not the state of an AdamW"],
       [[iter, m, { ...v, tensor: iter.tensor }], 'expected the weight'],
       [[{ name: 'iter', tensor: tf.scalar(-1) }, m, v], 'iter is -1'],
       [

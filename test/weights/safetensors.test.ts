@@ -104,7 +104,7 @@ const LIES: Record<string, () => Uint8Array> = {
   'a shape that is a string': () => fileOf({ w: { ...F32([1], 0, 4), shape: 'x' } }, 4),
   'no offsets': () => fileOf({ w: { dtype: 'F32', shape: [1] } }, 4),
   'a tensor that is a number': () => fileOf({ w: 5 }, 4),
-  'metadata that is no string': () => fileOf({ __metadata__: { a: 1 }, w: F32([1], 0, 4) }, 4),
+  'metadata that is not a string': () => fileOf({ __metadata__: { a: 1 }, w: F32([1], 0, 4) }, 4),
   'a header that does not end': () => fileOf('{"w":', 4),
   'text that is no UTF-8': () => concat(fileOf('{"', 0, 4n), Uint8Array.of(0xff, 0x22)),
 };

@@ -144,7 +144,7 @@ test.each([
   const reach = jest.fn<ReturnType<typeof fetch>, []>();
   const opening = openCheckpoint(index, { fetch: reach });
   await expect(opening).rejects.toMatchObject({ name: 'CheckpointError', code: 'corrupt' });
-  await expect(opening).rejects.toThrow('is no file in its folder');
+  await expect(opening).rejects.toThrow('is not a file in its folder');
   expect(reach).not.toHaveBeenCalled();
 });
 

@@ -181,7 +181,7 @@ export function applyPaths(
     const top = tree.parts.length > 0 ? tree.parts : tree.weights;
     const known = top.map((part) => `'${part.path}'`).join(', ');
     throw new Error(
-      `${owner}: ${option} names '${path}', which is no part of it; parts are ${known}, and what ` +
+      `${owner}: ${option} names '${path}', which is not a part of it; parts are ${known}, and what ` +
         `is below them`,
     );
   };

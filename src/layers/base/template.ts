@@ -65,7 +65,7 @@ function finishModel(model: tfl.LayersModel): void {
   if (model.built) return;
   if (!model.outputs?.length) {
     throw new Error(
-      `${model.name}: a model without an input is no template; give its first layer an inputShape`,
+      `${model.name}: a model without an input cannot be a template; give its first layer an inputShape`,
     );
   }
   model.build(undefined as unknown as tfl.Shape);

@@ -7,7 +7,7 @@ export function requireSpacing(owner: string, value: unknown): void {
     return;
   }
   throw new Error(
-    `${owner}: anchorEvery is ${String(value)}; expected a whole number from 1, Infinity or 'auto'`,
+    `${owner}: anchorEvery is ${String(value)}; expected an integer of at least 1, Infinity or 'auto'`,
   );
 }
 

@@ -159,7 +159,7 @@ export class RevColBackbone extends SequenceLayer {
     }
     if (this.stemTemplate == null && shape.length !== 4 && this.options.block == null) {
       throw new Error(
-        `${OWNER}: inputShape ${show(shape.slice(1))} is no image [height, width, channels], which ` +
+        `${OWNER}: inputShape ${show(shape.slice(1))} is not an image [height, width, channels], which ` +
           `the built-in block needs; give a 'block' that keeps the shape of such inputs`,
       );
     }

@@ -103,7 +103,7 @@ export class PickleBytes {
   decimal(text: string): number | bigint {
     const digits = text.trim().replace(/L$/, '');
     if (digits.length > MAX_INTEGER_BYTES || !/^[-+]?\d+$/.test(digits)) {
-      throw badPickle(`${JSON.stringify(digits.slice(0, 40))} is no integer`);
+      throw badPickle(`${JSON.stringify(digits.slice(0, 40))} is not an integer`);
     }
     return narrow(BigInt(digits.replace(/^\+/, '')));
   }

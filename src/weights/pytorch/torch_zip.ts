@@ -26,7 +26,7 @@ export async function openTorchZip(source: ByteSource): Promise<TorchFile> {
       'format',
       known === undefined
         ? `The zip archive has ${pickles.length} entries named data.pkl, a PyTorch checkpoint has one`
-        : `${source.label ?? 'The source'} is no PyTorch checkpoint: it is ${known}`,
+        : `${source.label ?? 'The source'} is not a PyTorch checkpoint: it is ${known}`,
     );
   }
   const folder = pickle.name.slice(0, -'data.pkl'.length);

@@ -109,7 +109,7 @@ export function parseHeader(bytes: Uint8Array, bufferSize: number): SafetensorsH
     if (name !== '__metadata__') entries.push([name, readEntry(name, value)]);
     else {
       for (const [key, text] of Object.entries(value)) {
-        if (typeof text !== 'string') throw bad(`its metadata ${shorten(key)} is no string`);
+        if (typeof text !== 'string') throw bad(`its metadata ${shorten(key)} is not a string`);
         metadata.set(key, text);
       }
     }
@@ -148,7 +148,8 @@ function packedBits(code: string): number | undefined {
 function parseJson(bytes: Uint8Array): Record<string, unknown> {
   let punctuation = 0;
   for (const byte of bytes) if (byte === 0x2c || byte === 0x5b || byte === 0x7b) punctuation++;
-  if (bytes[0] !== 0x7b || punctuation > MAX_PUNCTUATION) throw bad('its header is no description');
+  if (bytes[0] !== 0x7b || punctuation > MAX_PUNCTUATION)
+    throw bad('its header does not describe tensors');
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     const json: unknown = JSON.parse(text);
@@ -156,7 +157,7 @@ function parseJson(bytes: Uint8Array): Record<string, unknown> {
   } catch (error) {
     throw bad(`its header does not parse: ${messageOf(error).slice(0, 200)}`);
   }
-  throw bad('its header is no description');
+  throw bad('its header does not describe tensors');
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -271,7 +271,7 @@ test('paths may be given by hand, down to a weight, and the configuration holds 
 test('a path that does not exist is refused, whichever list it is in', () => {
   const make = (args: RevColBackboneArgs) => () => build(args);
   expect(make({ frozen: ['column-0/level-9'] })).toThrow(
-    "RevColBackbone: frozen names 'column-0/level-9', which is no part of it; parts are 'stem', ",
+    "RevColBackbone: frozen names 'column-0/level-9', which is not a part of it; parts are 'stem', ",
   );
   expect(make({ unfrozen: ['root'] })).toThrow(
     "RevColBackbone: unfrozen names 'root', which is no",

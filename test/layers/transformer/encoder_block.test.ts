@@ -191,7 +191,7 @@ describeBackends('transformer encoder block', (backend) => {
 
 describe('arguments', () => {
   test.each<[Partial<TransformerEncoderBlockArgs>, string]>([
-    [{ numHeads: 0 }, 'numHeads is 0; expected a whole number from 1'],
+    [{ numHeads: 0 }, 'numHeads is 0; expected an integer of at least 1'],
     [{ dropout: 1 }, 'dropout is 1'],
     [{ attentionDropout: -1 }, 'attentionDropout is -1'],
     [{ dropRate: 2 }, 'dropRate is 2'],
