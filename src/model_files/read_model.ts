@@ -119,7 +119,12 @@ async function checkedSizes(
     const found = shards.reduce((sum, { bytes }) => sum + bytes, 0);
     const expected = groupBytes(weights);
     if (expected !== undefined && found !== expected) {
-      throw new CheckpointError(
+      // A program that writes over a file makes it empty first.
+      const now = await weightFiles(file, paths);
+      const changing = now.some(
+        ({ bytes, modified }, i) => bytes !== shards[i]?.bytes || modified !== shards[i]?.modified,
+      );
+      throw new (changing ? ChangedError : CheckpointError)(
         'corrupt',
         `${paths.join(', ')} beside ${file}: ${found} bytes where its weights take ${expected}; ` +
           `save or copy the model again`,
