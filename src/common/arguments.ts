@@ -32,3 +32,15 @@ export function requireOneOf(
   const list = allowed.map((a) => `'${a}'`).join(', ');
   throw new Error(`${owner}: ${name} is ${JSON.stringify(value)}; expected one of ${list}`);
 }
+
+/** Asserts `[height, width]` of an image, or that with channels behind, and gives the two. */
+export function requireSides(owner: string, name: string, value: unknown): [number, number] {
+  const [height, width] = (Array.isArray(value) ? value : []) as unknown[];
+  if ([height, width].every((side) => Number.isInteger(side) && Number(side) >= 1)) {
+    return [height as number, width as number];
+  }
+  throw new Error(
+    `${owner}: ${name} is ${JSON.stringify(value)}; expected [height, width] in pixels, for example ` +
+      `[224, 224]`,
+  );
+}

@@ -1,6 +1,7 @@
 /** Converting a checkpoint to a tfjs layers-model, one weight at a time. */
 import type * as tf from '@tensorflow/tfjs-core';
 
+import { requireSides } from '../common/arguments';
 import { requireOneOf } from '../common/arguments';
 import { type ConvNextClassifier, describeWeights } from '../registry/describe';
 import type { Checkpoint } from '../weights/checkpoint';
@@ -73,7 +74,11 @@ export async function convertCheckpoint<Result>(
     requireOneOf('convertCheckpoint', 'dtype', dtype, WEIGHT_DTYPES);
     const plan = planOf(checkpoint);
     const { classifier, weights } = plan;
-    const topology = modelTopology(plan.name, classifier, options.inputSize ?? [224, 224]);
+    const topology = modelTopology(
+      plan.name,
+      classifier,
+      requireSides('convertCheckpoint', 'inputSize', options.inputSize ?? [224, 224]),
+    );
     const bytes = weights.reduce((sum, { shape }) => sum + storedBytes(shape, dtype), 0);
     const paths = shardNames(bytes, shardBytes);
     const entries = await writeWeights(checkpoint, plan, sink, {

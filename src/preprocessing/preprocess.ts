@@ -1,14 +1,15 @@
 /** Images to model input, as the published evaluation prepares them. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { requireSides } from '../common/arguments';
 import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
 import { type PixelImage, type RgbImage, toRgb } from './image';
 import { resizeBicubic, resizeRegion } from './resize_bicubic';
 
 /** How to make model input of an image. The record of a published weight set is one. */
 export interface PreprocessOptions {
-  /** `[height, width, channels]` of the model input. Default `[224, 224, 3]`. */
-  inputSize?: readonly [number, number, 3];
+  /** `[height, width]` of the model input in pixels, or that with 3 channels. Default `[224, 224]`. */
+  inputSize?: readonly [number, number] | readonly [number, number, 3];
   /**
    * `'center'`: the shorter side becomes 256/224 of the input size, then the centre is cut out.
    * `'squash'`: the image is resized to the input size, whatever its aspect ratio. Default:
@@ -34,7 +35,7 @@ function roundHalfToEven(x: number): number {
  * @throws {Error} when the image is malformed, or `'center'` is to make an input that is not square
  */
 export function fitImage(image: PixelImage, options: PreprocessOptions = {}): RgbImage {
-  const [height, width] = options.inputSize ?? [224, 224, 3];
+  const [height, width] = requireSides('fitImage', 'inputSize', options.inputSize ?? [224, 224]);
   const mode = options.crop ?? (Math.max(height, width) > 224 ? 'squash' : 'center');
   const rgb = toRgb(image);
   if (mode === 'squash') return resizeBicubic(rgb, width, height);
@@ -70,7 +71,7 @@ export function preprocess(
     ? (images as readonly PixelImage[])
     : [images as PixelImage];
   if (list.length === 0) throw new Error('preprocess: got no image; expected at least one');
-  const [height, width] = options.inputSize ?? [224, 224, 3];
+  const [height, width] = requireSides('preprocess', 'inputSize', options.inputSize ?? [224, 224]);
   const table = normalizationTable(options.mean ?? IMAGENET_MEAN, options.std ?? IMAGENET_STD);
   const values = new Float32Array(list.length * height * width * 3);
   let at = 0;

@@ -4,6 +4,7 @@ export { saveCheckpoint, type SaveOptions } from '../weights/save_checkpoint';
 export { openCheckpoint, type OpenOptions } from '../weights/open_checkpoint';
 export type { Checkpoint } from '../weights/checkpoint';
 export { CheckpointError } from '../weights/errors';
+export type { ByteSource } from '../weights/bytes/byte_source';
 export type { CheckpointSource } from '../weights/bytes/source';
 
 // Published weights

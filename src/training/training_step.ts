@@ -11,7 +11,8 @@ interface NamedGradient {
   tensor: tf.Tensor | null;
 }
 
-type Outputs = tf.Tensor | tf.Tensor[];
+/** The output of a model that has one, the list of those of a model that has several. */
+type Outputs = tf.Tensor & tf.Tensor[];
 
 /** Options of `trainingStep`. */
 export interface TrainingStepOptions {
@@ -28,7 +29,7 @@ export interface TrainingStepOptions {
  * model's regularizers added as `fit` adds them, and lets the optimizer apply them.
  *
  * @param inputs the model's inputs; they stay the caller's
- * @param loss the loss of the model's outputs, a scalar
+ * @param loss the loss of the model's output, or of the list of its outputs, a scalar
  * @returns the loss before the step, penalties included, a scalar that is the caller's
  * @throws {Error} when the model has no trainable weight, `clipNorm` is out of range, or the loss is no
  *   scalar that depends on a weight

@@ -24,7 +24,8 @@ export interface SaveOptions extends Omit<WriteOptions, 'onProgress'> {
  *
  * @param path file to write, in Node; it appears only when complete. Without it the answer is a
  * `Blob`.
- * @throws {CheckpointError} 'mismatch' when a weight has no published name; 'io' when the file cannot
+ * @throws {CheckpointError} 'mismatch' when a weight has no published name; 'unsupported' when a value of
+ * `metadata` is no string; 'io' when the file cannot
  * be written, and the one that was there is then as it was; 'unsupported' when a path is given outside
  * Node.
  * @throws `signal.reason` when stopped
@@ -59,6 +60,14 @@ export async function saveCheckpoint(
       `saveCheckpoint: model ${model.name} has no RevCol weights`,
     );
   }
+  const metadata: Record<string, string> = { format: 'pt', ...writing.metadata };
+  for (const [key, value] of Object.entries(metadata) as [string, unknown][]) {
+    if (typeof value === 'string') continue;
+    throw new CheckpointError(
+      'unsupported',
+      `saveCheckpoint: metadata.${key} is ${String(value)}; a safetensors header holds strings only`,
+    );
+  }
   const tensors = [...mapped.values()].map(
     ({ variable, published, publishedShape, layout }): TensorToWrite => ({
       name: published,
@@ -70,5 +79,9 @@ export async function saveCheckpoint(
     }),
   );
   const progress = onProgress && ((done: number, total: number) => onProgress(done / total));
-  return writeSafetensors(tensors, path as undefined, { ...writing, onProgress: progress });
+  return writeSafetensors(tensors, path as undefined, {
+    ...writing,
+    metadata,
+    onProgress: progress,
+  });
 }

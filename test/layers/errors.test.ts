@@ -190,6 +190,10 @@ const CASES: Record<string, [action: () => unknown, message: string]> = {
     apply({ stem: tf.layers.dense({ units: 5 }) }, IMAGE),
     'RevColBackbone: level 0 takes [null, 4, 4, 5] and channels[0] is 4; expected [batch, ..., 4]',
   ],
+  'frozen that is no list': [
+    () => layers.revColBackbone({ frozen: 'stem' as unknown as string[] }),
+    `RevColBackbone: frozen is "stem"; expected a list of paths, such as ['stem', 'column-0']`,
+  ],
   'a frozen part that does not exist': [
     apply({ frozen: ['stem', 'column_5'] }, IMAGE),
     "RevColBackbone: frozen names 'column_5', which is not a part of it; parts are 'stem', " +

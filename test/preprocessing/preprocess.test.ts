@@ -184,3 +184,9 @@ test('class names', async () => {
   expect(IMAGENET_CLASSES[281]).toMatch(/^tabby/);
   expect(IMAGENET_CLASSES[999]).toMatch(/^toilet tissue/);
 });
+
+test.each([64, [0, 32], ['a', 'b'], [32]])('inputSize %j is refused', (inputSize) => {
+  const image = { width: 2, height: 2, data: new Uint8Array(12) };
+  const options = { inputSize: inputSize as unknown as [number, number] };
+  expect(() => preprocess(image, options)).toThrow(/: inputSize is .*; expected \[height, width\]/);
+});

@@ -104,11 +104,20 @@ describeBackends('saveCheckpoint', () => {
     const plain = Buffer.from(await (await saveCheckpoint(model)).arrayBuffer());
     expect((8 + Number(plain.readBigUInt64LE(0))) % 8).toBe(0);
     expect(plain.toString('utf8', 8, 60)).toContain('"__metadata__":{"format":"pt"}');
-    const metadata = { format: 'pt', epoch: '12' };
+    const metadata = { epoch: '12' };
     const { metadata: read } = await openCheckpoint(
       await saveCheckpoint(model, undefined, { metadata }),
     );
-    expect(Object.fromEntries(read)).toEqual(metadata);
+    expect(Object.fromEntries(read)).toEqual({ format: 'pt', epoch: '12' });
+  });
+
+  test('metadata that is not text is refused before anything is written', async () => {
+    const metadata = { epoch: 3 } as unknown as Record<string, string>;
+    await expect(saveCheckpoint(model, at('numbers'), { metadata })).rejects.toMatchObject({
+      name: 'CheckpointError',
+      message: 'saveCheckpoint: metadata.epoch is 3; a safetensors header holds strings only',
+    });
+    expect(await fs.readdir(folder)).not.toContain('numbers');
   });
 
   test('layers that are not RevCol’s have no published name', async () => {

@@ -56,6 +56,14 @@ export abstract class CompositeLayer extends tfl.layers.Layer implements LayerWi
 
   constructor(args: LayerArgs = {}) {
     super(args);
+    for (const option of ['frozen', 'unfrozen'] as const) {
+      const given: unknown = args[option] ?? [];
+      if (Array.isArray(given) && given.every((path) => typeof path === 'string')) continue;
+      throw new Error(
+        `${this.getClassName()}: ${option} is ${JSON.stringify(given)}; expected a list of paths, such as ` +
+          `['stem', 'column-0']`,
+      );
+    }
     this.frozen = args.frozen ?? [];
     this.unfrozen = args.unfrozen ?? [];
     this.listenToModel();

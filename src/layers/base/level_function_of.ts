@@ -7,8 +7,9 @@ import { notingReads } from '../../ops/engine/engine';
 import { AutodiffFunction } from '../../ops/reversible/autodiff_function';
 import type { LevelContext, LevelFunction } from '../../ops/reversible/level_function';
 import { survivalMask } from '../../ops/stochastic_depth';
+import { checkedFunction } from './checked_function';
 import { variablesOf } from './composite_layer';
-import { kindOf } from './own_classes';
+import { isOwn, kindOf } from './own_classes';
 
 type Layer = tfl.layers.Layer;
 
@@ -68,7 +69,10 @@ export function levelFunctionOf(
   { dropRate = 0, shapeFor = (input) => input, listed = false }: LevelFunctionOptions = {},
 ): LevelFunction {
   const trained = trainable && layer.trainable ? layer.trainableWeights : [];
-  if (isDifferentiated(layer)) return layer.levelFunction(trained.length > 0, dropRate);
+  if (isDifferentiated(layer)) {
+    const fn = layer.levelFunction(trained.length > 0, dropRate);
+    return isOwn(layer) ? fn : checkedFunction(layer, fn, trained);
+  }
   const weights = variablesOf(trained);
   const state = variablesOf(layer.nonTrainableWeights);
   const known = trainable && layer.trainable && listed ? new Set([...weights, ...state]) : null;

@@ -131,6 +131,11 @@ export function isRegistered(cls: LayerClass): boolean {
   return registeredName(cls).includes('>') || classMap()[cls.className]?.[0] === cls;
 }
 
+/** Whether a layer is of the package's own classes, not of a subclass. */
+export function isOwn(layer: Layer): boolean {
+  return ownClasses.get(layer.getClassName())?.cls === layer.constructor;
+}
+
 /** The name by which a user knows the class of a layer: what it is exported by, not registered by. */
 export function kindOf(layer: Layer): string {
   const own = ownClasses.get(layer.getClassName());

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireInteger, show } from '../../common/arguments';
+import { disposingTapeOnError } from '../../ops/engine/engine';
 import { tidyAll } from '../../ops/engine/tensors';
 import { undoingWrites } from '../../ops/engine/writes';
 import type { AnchorSpacing } from '../../ops/reversible/anchors';
@@ -243,7 +244,8 @@ export class RevColBackbone extends SequenceLayer {
         caches: cache,
         usesLevels: usedLevels(top, this.outputMode !== 'pyramid'),
       };
-      const run = () => runColumns(this.columnPlans().slice(0, used), stem, options);
+      const run = () =>
+        disposingTapeOnError(() => runColumns(this.columnPlans().slice(0, used), stem, options));
       const functions = this.columnLayers.flatMap((c) => c.functionLayers);
       if (runFirst(functions, options, run)) this.setVariableFlags();
       const { last, tapped } = run();
