@@ -60,7 +60,7 @@ export abstract class CompositeLayer extends tfl.layers.Layer implements LayerWi
       const given: unknown = args[option] ?? [];
       if (Array.isArray(given) && given.every((path) => typeof path === 'string')) continue;
       throw new Error(
-        `${this.getClassName()}: ${option} is ${JSON.stringify(given)}; expected a list of paths, such as ` +
+        `${kindOf(this)}: ${option} is ${JSON.stringify(given)}; expected a list of paths, such as ` +
           `['stem', 'column-0']`,
       );
     }
