@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineOp } from '../ops/engine/define_op';
+import { disposingTapeOnError } from '../ops/engine/engine';
 import { toMatrix } from '../ops/mat_mul';
 
 /** Options of `tokenCrossEntropy`. */
@@ -25,7 +26,8 @@ interface Attrs {
 
 /** By how much each target counts, so that a sum becomes a mean. */
 function weights(targets: tf.Tensor, ignored: number | null): tf.Tensor {
-  const counts = ignored == null ? tf.onesLike(targets) : tf.notEqual(targets, ignored);
+  const counts =
+    ignored == null ? tf.onesLike(targets) : tf.notEqual(targets, tf.scalar(ignored, 'int32'));
   const ones = tf.cast(counts, 'float32');
   return tf.div(ones, tf.maximum(tf.sum(ones), 1));
 }
@@ -37,7 +39,7 @@ function isInside(targets: tf.Tensor, vocabulary: number): tf.Tensor {
 /** 1, or NaN where a target that counts is outside the vocabulary. */
 function validity(targets: tf.Tensor, ignored: number | null, vocabulary: number): tf.Tensor {
   const outside = tf.logicalNot(isInside(targets, vocabulary));
-  const counts = ignored == null ? outside : tf.notEqual(targets, ignored);
+  const counts = ignored == null ? outside : tf.notEqual(targets, tf.scalar(ignored, 'int32'));
   return tf.where(tf.any(tf.logicalAnd(outside, counts)), tf.scalar(NaN), tf.scalar(1));
 }
 
@@ -100,10 +102,35 @@ function requireIds(targets: tf.Tensor, vocabulary: number, ignored: number | nu
   for (const id of targets.dataSync()) {
     if (id === ignored || (Number.isInteger(id) && id >= 0 && id < vocabulary)) continue;
     throw new Error(
-      `tokenCrossEntropy: a target is ${id}; expected whole numbers from 0 to ${vocabulary - 1}` +
+      `tokenCrossEntropy: a target is ${id}; expected integers from 0 to ${vocabulary - 1}` +
         (ignored == null ? '' : `, or ignoreId ${ignored}`),
     );
   }
+}
+
+/** Asserts what `tokenCrossEntropy` says of its arguments. */
+function checkArguments(
+  targets: tf.Tensor,
+  logits: tf.Tensor,
+  labelSmoothing: number,
+  ignoreId: number | null,
+): void {
+  const shape = logits.shape.slice(0, -1);
+  if (logits.rank === 0 || shape.join() !== targets.shape.join()) {
+    throw new Error(
+      `tokenCrossEntropy: targets of shape [${targets.shape.join(', ')}] for logits of shape ` +
+        `[${logits.shape.join(', ')}]; expected ids [...] and logits [..., vocabulary]`,
+    );
+  }
+  if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
+    throw new Error(
+      `tokenCrossEntropy: labelSmoothing is ${labelSmoothing}; expected a number in [0, 1)`,
+    );
+  }
+  if (ignoreId != null && !Number.isInteger(ignoreId)) {
+    throw new Error(`tokenCrossEntropy: ignoreId is ${ignoreId}; expected an integer or null`);
+  }
+  requireIds(targets, logits.shape.at(-1) as number, ignoreId);
 }
 
 /**
@@ -128,22 +155,7 @@ export function tokenCrossEntropy(
   logits: tf.Tensor,
   { labelSmoothing = 0, ignoreId = 0 }: TokenCrossEntropyOptions = {},
 ): tf.Scalar {
-  const shape = logits.shape.slice(0, -1);
-  if (logits.rank === 0 || shape.join() !== targets.shape.join()) {
-    throw new Error(
-      `tokenCrossEntropy: targets of shape [${targets.shape.join(', ')}] for logits of shape ` +
-        `[${logits.shape.join(', ')}]; expected ids [...] and logits [..., vocabulary]`,
-    );
-  }
-  if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
-    throw new Error(
-      `tokenCrossEntropy: labelSmoothing is ${labelSmoothing}; expected a number in [0, 1)`,
-    );
-  }
-  if (ignoreId != null && !Number.isInteger(ignoreId)) {
-    throw new Error(`tokenCrossEntropy: ignoreId is ${ignoreId}; expected a whole number or null`);
-  }
-  requireIds(targets, logits.shape.at(-1) as number, ignoreId);
+  disposingTapeOnError(() => checkArguments(targets, logits, labelSmoothing, ignoreId));
   return tf.tidy(() => {
     const ids = tf.cast(tf.reshape(targets, [-1]), 'int32');
     const attrs = { smoothing: labelSmoothing, ignored: ignoreId };

@@ -86,7 +86,7 @@ describeBackends('token cross entropy', () => {
     for (const id of [-1, 3, 1e6, 1.5, NaN]) {
       await expectNoLeak(() =>
         expect(() => tf.tidy(() => run([1, id, 2, 0], {}))).toThrow(
-          `a target is ${id}; expected whole numbers from 0 to 2, or ignoreId 0`,
+          `a target is ${id}; expected integers from 0 to 2, or ignoreId 0`,
         ),
       );
     }
@@ -150,5 +150,27 @@ describeBackends('token cross entropy', () => {
         );
       }),
     );
+  });
+
+  test('a target refused inside a gradient leaves nothing behind', async () => {
+    await expectNoLeak(() =>
+      tf.tidy(() => {
+        const ids = tf.tensor1d([3, 0], 'int32');
+        const weight = tf.variable(tf.ones([2, 3]));
+        const loss = () => tokenCrossEntropy(ids, tf.mul(weight, 2));
+        expect(() => tf.variableGrads(loss, [weight])).toThrow('a target is 3');
+        weight.dispose();
+      }),
+    );
+  });
+
+  test('the largest integer can be the ignored one', () => {
+    tf.tidy(() => {
+      const ignoreId = 2147483647;
+      const logits = normalTensor([3, 4], 1);
+      const got = tokenCrossEntropy(tf.tensor1d([ignoreId, 1, 2], 'int32'), logits, { ignoreId });
+      const rest = tf.slice(logits, [1, 0], [2, 4]);
+      expectClose(got, reference(tf.tensor1d([1, 2], 'int32'), rest, {}), 1e-6);
+    });
   });
 });

@@ -9,6 +9,7 @@ import type { LevelContext, LevelFunction } from '../../ops/reversible/level_fun
 import { survivalMask } from '../../ops/stochastic_depth';
 import { checkedFunction } from './checked_function';
 import { variablesOf } from './composite_layer';
+import { type PartTree, partTree } from './frozen_parts';
 import { isOwn, kindOf } from './own_classes';
 
 type Layer = tfl.layers.Layer;
@@ -79,12 +80,27 @@ export function levelFunctionOf(
   return new AutodiffFunction(
     layer.name,
     (inputs, context) => {
+      if (listed && context.training) refuseStateful(layer);
       const output = readingOnly(known, layer, () => run(layer, inputs, context));
       checkShape(layer, output, shapeFor((inputs[0] as tf.Tensor).shape));
       return residualDropped(inputs, output, dropRate, context);
     },
     weights,
     state,
+  );
+}
+
+const stateful = new WeakMap<Layer, boolean>();
+
+/** @throws {Error} when a layer, or one in it, keeps tensors from one call to the next, as stateful RNNs do */
+function refuseStateful(layer: Layer): void {
+  const keeps = ({ layer: part, parts }: PartTree): boolean => part.stateful || parts.some(keeps);
+  const known = stateful.get(layer) ?? keeps(partTree(layer));
+  stateful.set(layer, known);
+  if (!known) return;
+  throw new Error(
+    `${kindOf(layer)} ${layer.name} is stateful: it keeps its state in tensors, where the backward pass ` +
+      `cannot put back what it was. Give it stateful: false, or the columns backprop: 'stored'`,
   );
 }
 

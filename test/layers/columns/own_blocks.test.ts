@@ -119,4 +119,38 @@ describeBackends('blocks and fusions of other makers', () => {
       expect(differentiated.some((name) => name.includes(block as string))).toBe(true);
     }
   });
+
+  test.each([
+    ['lstm', () => tf.layers.lstm({ units: 4, returnSequences: true, stateful: true })],
+    [
+      'lstm in a wrapper',
+      () =>
+        tf.layers.bidirectional({
+          layer: tf.layers.lstm({ units: 4, returnSequences: true, stateful: true }) as tf.RNN,
+          mergeMode: 'sum',
+        }),
+    ],
+  ] as const)('a stateful %s is refused in reversible training only', (_, block) => {
+    tf.tidy(() => {
+      const x = tf.ones([2, 3, 4]);
+      const run = (backprop: 'reversible' | 'stored') => {
+        const backbone = layers.revColBackbone({
+          batchInputShape: [2, 3, 4],
+          columns: 2,
+          channels: [4, 4],
+          depths: [1, 1],
+          isotropic: true,
+          block: block(),
+          backprop,
+        } as RevColBackboneArgs);
+        backbone.apply(x);
+        return tf.variableGrads(
+          () => tf.sum(backbone.apply(x, { training: true }) as tf.Tensor),
+          backbone.trainableWeights.map((w) => w.read() as tf.Variable),
+        );
+      };
+      expect(() => run('reversible')).toThrow(/ is stateful: .*stateful: false, or .*'stored'/);
+      expect(Object.keys(run('stored').grads).length).toBeGreaterThan(0);
+    });
+  });
 });
