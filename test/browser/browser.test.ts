@@ -17,7 +17,12 @@ const FLAGS = ['--no-sandbox', '--disable-quic', '--use-gl=angle', '--use-angle=
 // `announce.ts` says what is missing.
 const describeBrowser = CHROMIUM && HAVE_GOLDENS ? describe : describe.skip;
 
-describeBrowser.each(['wasm', 'webgl'])('in a page, on %s', (backend) => {
+// tfjs's wasm backend uses half of the hardware threads, when the page is isolated.
+describeBrowser.each([
+  ['wasm', 1],
+  ['wasm', 2],
+  ['webgl', 1],
+])('in a page, on %s with %d threads', (backend, threads) => {
   let folder: string;
   let server: PageServer;
   let browser: Browser;
@@ -42,10 +47,15 @@ describeBrowser.each(['wasm', 'webgl'])('in a page, on %s', (backend) => {
     server = await servePage(folder);
     browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
     page = await browser.newPage();
+    const hardware = `{ get: () => ${2 * threads} }`;
+    await page.addInitScript(
+      `Object.defineProperty(navigator, 'hardwareConcurrency', ${hardware})`,
+    );
     page.on('pageerror', (error) => errors.push(error.message));
     await page.goto(server.url);
     await page.waitForFunction('globalThis.run !== undefined');
     expect(await run('start', backend)).toBe(backend);
+    if (backend === 'wasm') expect(await run('threads')).toBe(threads);
   });
 
   afterAll(async () => {

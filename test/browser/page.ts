@@ -3,7 +3,7 @@
  * `browser.test.ts`.
  */
 import * as tf from '@tensorflow/tfjs';
-import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+import { getThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 
 import {
   type CheckpointSource,
@@ -113,6 +113,8 @@ const checks = {
     if (!(await tf.setBackend(backend))) throw new Error(`${backend} did not start`);
     return tf.getBackend();
   },
+
+  threads: async () => getThreadsCount(),
 
   /** Loads over HTTP ranges, predicts and differentiates. */
   golden: async (backprop: 'reversible' | 'stored') => {
