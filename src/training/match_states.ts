@@ -12,7 +12,7 @@ export interface NamedState {
   readonly bereft?: boolean;
 }
 
-type Weight = Pick<tf.Variable, 'name' | 'shape' | 'trainable'>;
+type Weight = Pick<tf.Variable, 'id' | 'name' | 'shape' | 'trainable'>;
 
 /** Where to look, and what to believe. */
 export interface MatchOptions<V> {
@@ -47,7 +47,7 @@ export function matchStates<S extends NamedState, V extends Weight>(
   weights: readonly V[],
   { others, fromModel }: MatchOptions<V>,
 ): Match<S, V> {
-  const { pairs, unclear } = matchNames(states, weights);
+  const { pairs, unclear } = matchNames(states, weights, others);
   const left = states.filter((s) => !pairs.has(s) && !unclear.includes(s));
   const places = new Map(states.map((s, i) => [s, weights[i] as V]));
   const inPlace =
@@ -71,20 +71,32 @@ export function matchStates<S extends NamedState, V extends Weight>(
   return { pairs, byPosition: false, misfits };
 }
 
-/** Pairs that names alone make. */
+/**
+ * Pairs that names alone make.
+ *
+ * @param others variables that are there but not being trained now. Where some weights of a layer are
+ * frozen, they tell which of those of one name is the first: numbers differ between processes
+ */
 export function matchNames<S extends NamedState, V extends Weight>(
   states: readonly S[],
   weights: readonly V[],
+  others: readonly V[] = [],
 ): { pairs: Map<S, V>; unclear: S[] } {
   const pairs = new Map<S, V>();
   const unclear: S[] = [];
   const weightsOf = groupBy(weights, ({ name }) => rootName(name));
+  const othersOf = groupBy(others, ({ name }) => rootName(name));
   for (const [root, own] of groupBy(states, ({ name }) => rootName(name))) {
     const found = weightsOf.get(root) ?? [];
     const exact = own.map((s) => found.find((v) => v.name === s.name && fits(s, v)));
     const inOrder = own.length === found.length && own.every((s, i) => fits(s, found[i] as V));
     if (inOrder && exact.some((v) => v === undefined)) {
       own.forEach((s, i) => pairs.set(s, found[i] as V));
+      continue;
+    }
+    const all = [...found, ...(othersOf.get(root) ?? [])].sort((a, b) => a.id - b.id);
+    if (own.length === all.length && own.every((s, i) => fits(s, all[i] as V))) {
+      own.forEach((s, i) => found.includes(all[i] as V) && pairs.set(s, all[i] as V));
       continue;
     }
     own.forEach((s, i) => exact[i] && pairs.set(s, exact[i]));
