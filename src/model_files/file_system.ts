@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type * as tf from '@tensorflow/tfjs-core';
 
+import { requireInteger } from '../common/arguments';
 import { readModel } from './read_model';
 import { writeModel } from './write_model';
 
@@ -38,9 +39,7 @@ export function fileSystem(
   location: string | URL,
   { shardBytes = DEFAULT_SHARD_BYTES }: FileSystemOptions = {},
 ): Required<Pick<tf.io.IOHandler, 'save' | 'load'>> {
-  if (!Number.isInteger(shardBytes) || shardBytes < 1) {
-    throw new Error(`fileSystem: shardBytes is ${shardBytes}; expected an integer of at least 1`);
-  }
+  requireInteger('fileSystem', 'shardBytes', shardBytes, 1);
   if (location === '') throw new Error(`fileSystem: the path is empty; give a folder or a file`);
   const full = path.resolve(location instanceof URL ? fileURLToPath(location) : location);
   return {

@@ -1,7 +1,7 @@
 /** The tensors that an optimizer is saved as: its step count, moments per weight, a count per weight. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { show } from '../common/arguments';
+import { requireInteger, show } from '../common/arguments';
 import type { SavedState, WeightState, WeightStates } from './weight_states';
 
 /** A tensor with the name that it is saved under. */
@@ -131,6 +131,6 @@ function momentsOf(name: string, first?: tf.Tensor, second?: tf.Tensor) {
 }
 
 function asCount(what: string, value: number | undefined): number {
-  if (Number.isInteger(value) && (value as number) >= 0) return value as number;
-  throw new Error(`AdamW: ${what} is ${value}; expected an integer of at least 0`);
+  requireInteger('AdamW', what, value, 0);
+  return value as number;
 }

@@ -1,4 +1,6 @@
 /** Learning rates that change from step to step. */
+import { requireInteger } from '../common/arguments';
+
 /** Learning rate of a step; steps count from 1. */
 export type Schedule = (step: number) => number;
 
@@ -15,7 +17,7 @@ export interface InverseSquareRootOptions {
  * (Vaswani et al. 2017, arXiv 1706.03762, section 5.3, whose own peak is
  * `(width * warmupSteps) ** -0.5`).
  *
- * @throws {Error} when an option is out of range, or a step is none from 1
+ * @throws {Error} when an option is out of range, or a step is below 1
  */
 export function inverseSquareRootSchedule({
   peak,
@@ -24,11 +26,7 @@ export function inverseSquareRootSchedule({
   if (!(peak > 0 && Number.isFinite(peak))) {
     throw new Error(`inverseSquareRootSchedule: peak is ${peak}; expected a number above 0`);
   }
-  if (!(Number.isInteger(warmupSteps) && warmupSteps >= 1)) {
-    throw new Error(
-      `inverseSquareRootSchedule: warmupSteps is ${warmupSteps}; expected an integer of at least 1`,
-    );
-  }
+  requireInteger('inverseSquareRootSchedule', 'warmupSteps', warmupSteps, 1);
   return (step) => {
     if (!(step >= 1)) {
       throw new Error(`inverseSquareRootSchedule: step is ${step}; steps count from 1`);

@@ -1,6 +1,7 @@
 /** Cross entropy of token ids as one operation. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { show } from '../common/arguments';
 import { defineOp } from '../ops/engine/define_op';
 import { disposingTapeOnError } from '../ops/engine/engine';
 import { toMatrix } from '../ops/mat_mul';
@@ -118,8 +119,8 @@ function checkArguments(
   const shape = logits.shape.slice(0, -1);
   if (logits.rank === 0 || shape.join() !== targets.shape.join()) {
     throw new Error(
-      `tokenCrossEntropy: targets of shape [${targets.shape.join(', ')}] for logits of shape ` +
-        `[${logits.shape.join(', ')}]; expected ids [...] and logits [..., vocabulary]`,
+      `tokenCrossEntropy: targets of shape ${show(targets.shape)} for logits of shape ` +
+        `${show(logits.shape)}; expected ids [...] and logits [..., vocabulary]`,
     );
   }
   if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {

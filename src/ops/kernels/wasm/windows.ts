@@ -48,26 +48,25 @@ function filterWindow({ filter }: Inputs, attrs: Attrs): Pair {
   return [(height - 1) * down + 1, (width - 1) * across + 1];
 }
 
-/** Padding before and after `size` pixels that gives `ceil(size / stride)` of them; may be negative. */
-function samePadding(size: number, window: number, stride: number): number {
-  return (Math.ceil(size / stride) - 1) * stride + window - size;
+/** Padding of rows and columns, before and after together, that 'same' asks for; may be negative. */
+function samePadding({ x }: Inputs, window: Pair, attrs: Attrs): Pair {
+  const [, height, width] = x.shape as [number, number, number];
+  const [down, across] = pair(attrs.strides);
+  const along = (size: number, length: number, stride: number) =>
+    (Math.ceil(size / stride) - 1) * stride + length - size;
+  return [along(height, window[0], down), along(width, window[1], across)];
 }
 
-function isOverhanging({ x }: Inputs, window: Pair, attrs: Attrs): boolean {
-  if (attrs.pad !== 'same') return false;
-  const strides = pair(attrs.strides);
-  const [, ...sides] = x.shape as unknown as [number, number, number];
-  return [0, 1].some(
-    (axis) =>
-      samePadding(sides[axis] as number, window[axis] as number, strides[axis] as number) < 0,
-  );
+function isOverhanging(inputs: Inputs, window: Pair, attrs: Attrs): boolean {
+  return attrs.pad === 'same' && samePadding(inputs, window, attrs).some((all) => all < 0);
 }
 
-function inPixels({ x }: Inputs, window: Pair, attrs: Attrs): Attrs & { dimRoundingMode: 'floor' } {
-  const strides = pair(attrs.strides);
-  const [, ...sides] = x.shape as unknown as [number, number, number];
-  const [rows, columns] = [0, 1].map((axis) => {
-    const all = samePadding(sides[axis] as number, window[axis] as number, strides[axis] as number);
+function inPixels(
+  inputs: Inputs,
+  window: Pair,
+  attrs: Attrs,
+): Attrs & { dimRoundingMode: 'floor' } {
+  const [rows, columns] = samePadding(inputs, window, attrs).map((all) => {
     const before = Math.floor(Math.max(0, all) / 2);
     return [before, Math.max(0, all) - before];
   });
