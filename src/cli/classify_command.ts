@@ -64,7 +64,8 @@ Examples:
       try {
         const results: Record<string, Prediction[]> = {};
         for (const image of images) {
-          const pixels = await decodeImage(await readFile(image), image);
+          const warn = (message: string) => terminal.error(`${message}\n`);
+          const pixels = await decodeImage(await readFile(image), image, warn);
           const input = preprocess(pixels, preprocessing);
           results[image] = await classify(model, input, options.top);
         }

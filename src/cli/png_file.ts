@@ -8,6 +8,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createInflate } from 'node:zlib';
 
+import { crc32 } from '../weights/zip/crc32';
 import { requireSize } from './image_size';
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -29,14 +30,24 @@ const ADAM7 = [
   [1, 0, 2, 2],
   [0, 1, 1, 2],
 ] as const;
+const PALETTE_BYTES = 3 * 256;
 /** Bytes that may follow the last row: some writers leave a few, and decoders pass over them. */
 const SLACK = 2 ** 16;
 
-interface Header {
-  width: number;
-  height: number;
-  bitsPerPixel: number;
-  interlaced: boolean;
+export interface PngHeader {
+  readonly width: number;
+  readonly height: number;
+  /** Bits of a sample. */
+  readonly depth: number;
+  /** 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha. */
+  readonly colour: number;
+  readonly isInterlaced: boolean;
+}
+
+export interface PngParts {
+  readonly header: PngHeader;
+  /** The file with nothing but what makes up its pixels. */
+  readonly pieces: readonly Uint8Array[];
 }
 
 export function isPng(bytes: Uint8Array): boolean {
@@ -46,15 +57,16 @@ export function isPng(bytes: Uint8Array): boolean {
 /**
  * Checks a PNG file down to the length of its inflated data, in a constant amount of memory.
  *
- * @returns the file with nothing but what makes up its pixels. Without the rest (`tRNS` above all)
- * decoders leave the colour of transparent pixels as it is, as Pillow's `convert('RGB')` does.
- * @throws {Error} when it is cut short, has a second header, is larger than images may be, or holds
- * more or fewer data than its header says
+ * @returns its header, and the file with nothing but what makes up its pixels. Without the rest (`tRNS`
+ * above all) decoders leave the colour of transparent pixels as it is, as Pillow's `convert('RGB')` does.
+ * Short palettes are filled up with black, which is what Pillow gives for the entries that they lack.
+ * @throws {Error} when it is cut short, has a second header, lacks a palette, is larger than images may
+ * be, or holds more or fewer data than its header says
  */
-export async function checkPng(bytes: Uint8Array): Promise<Uint8Array[]> {
+export async function checkPng(bytes: Uint8Array): Promise<PngParts> {
   const kept: Uint8Array[] = [bytes.subarray(0, SIGNATURE.length)];
   const data: Uint8Array[] = [];
-  let header: Header | undefined;
+  let header: PngHeader | undefined;
   let hasPalette = false;
   for (let at = SIGNATURE.length, type = ''; type !== 'IEND';) {
     const view = new DataView(bytes.buffer, bytes.byteOffset + at, Math.min(8, bytes.length - at));
@@ -75,37 +87,49 @@ export async function checkPng(bytes: Uint8Array): Promise<Uint8Array[]> {
       throw new Error('the file has two palettes, or one after its pixels');
     }
     hasPalette ||= type === 'PLTE';
-    if (['IHDR', 'PLTE', 'IDAT', 'IEND'].includes(type)) kept.push(bytes.subarray(at, end));
+    if (type === 'PLTE') kept.push(wholePalette(content));
+    else if (['IHDR', 'IDAT', 'IEND'].includes(type)) kept.push(bytes.subarray(at, end));
     else if (!/^[a-z]/.test(type)) throw new Error(`the file has a chunk ${type} that is unknown`);
     at = end;
   }
   if (!header || data.length === 0) throw new Error('the file holds no pixels');
+  if (header.colour === 3 && !hasPalette) throw new Error('the file has no palette');
   await checkLength(data, inflatedLength(header));
-  return kept;
+  return { header, pieces: kept };
 }
 
-function readHeader(content: Uint8Array): Header {
+/** A palette of all 256 entries, as a chunk. */
+function wholePalette(content: Uint8Array): Uint8Array {
+  const chunk = Buffer.alloc(12 + PALETTE_BYTES);
+  chunk.writeUInt32BE(PALETTE_BYTES);
+  chunk.write('PLTE', 4);
+  const whole = content.length - (content.length % 3);
+  chunk.set(content.subarray(0, Math.min(whole, PALETTE_BYTES)), 8);
+  chunk.writeUInt32BE(crc32(chunk.subarray(4, 8 + PALETTE_BYTES)), 8 + PALETTE_BYTES);
+  return chunk;
+}
+
+function readHeader(content: Uint8Array): PngHeader {
   if (content.length !== 13) throw new Error(`the header has ${content.length} bytes, not 13`);
   const view = new DataView(content.buffer, content.byteOffset, content.length);
   const [width, height] = [view.getUint32(0), view.getUint32(4)];
-  const [depth, type, compression, filter, interlace] = content.subarray(8) as unknown as number[];
-  const colour = COLOURS[type as number];
-  if (!colour?.depths.includes(depth as number)) {
-    throw new Error(`the header says colour type ${type} of ${depth} bits, which there is not`);
+  const [depth = 0, colour = 0, compression, filter, interlace = 0] = content.subarray(8);
+  if (!COLOURS[colour]?.depths.includes(depth)) {
+    throw new Error(`the header says colour type ${colour} of ${depth} bits, which there is not`);
   }
-  if (compression !== 0 || filter !== 0 || (interlace as number) > 1) {
+  if (compression !== 0 || filter !== 0 || interlace > 1) {
     throw new Error('the header names a compression, filter or interlacing that there is not');
   }
   requireSize(width, height);
-  const bitsPerPixel = colour.samples * (depth as number);
-  return { width, height, bitsPerPixel, interlaced: interlace === 1 };
+  return { width, height, depth, colour, isInterlaced: interlace === 1 };
 }
 
 /** Bytes of all rows, each with the byte that names its filter. */
-function inflatedLength({ width, height, bitsPerPixel, interlaced }: Header): number {
+function inflatedLength({ width, height, depth, colour, isInterlaced }: PngHeader): number {
+  const bitsPerPixel = (COLOURS[colour]?.samples ?? 0) * depth;
   const rows = (w: number, h: number) =>
     w === 0 ? 0 : h * (1 + Math.ceil((w * bitsPerPixel) / 8));
-  if (!interlaced) return rows(width, height);
+  if (!isInterlaced) return rows(width, height);
   const count = (size: number, first: number, step: number) =>
     Math.max(0, Math.ceil((size - first) / step));
   return ADAM7.reduce(
