@@ -2,22 +2,32 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { defineConfig, type Options } from 'tsup';
 
+import { browserBuild } from './scripts/browser_build.mjs';
+
 const shared: Options = { target: 'es2022', sourcemap: true, treeshake: true, metafile: true };
+
+const entry = {
+  index: 'src/index.ts',
+  ...Object.fromEntries(
+    fs.readdirSync('src/entries').map((file) => [path.parse(file).name, `src/entries/${file}`]),
+  ),
+};
+// Those of Node itself have none.
+const { node, ...portable } = entry;
+const browser = await browserBuild(portable);
 
 export default defineConfig([
   {
     ...shared,
-    entry: {
-      index: 'src/index.ts',
-      ...Object.fromEntries(
-        fs.readdirSync('src/entries').map((file) => [path.parse(file).name, `src/entries/${file}`]),
-      ),
-    },
+    entry,
+    esbuildPlugins: [browser],
+    // Lists of names that two entries share become chunks without code, and tsup warns of each.
+    silent: true,
     format: ['esm', 'cjs'],
     // Of a bundled library the form for browsers, which Node runs as well.
     platform: 'browser',
     external: [/^node:/],
-    dts: true,
+    dts: { entry },
     clean: ['*'],
     splitting: true,
   },

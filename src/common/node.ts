@@ -1,8 +1,16 @@
-/** Node's own modules, loaded at run time so that browser bundles never see them. */
+/**
+ * Node's own modules, loaded at run time so that browser bundles never see them. The package's builds
+ * for browsers and React Native have `node.browser.ts` in place of this file.
+ */
 
 /** Whether this is Node (or a runtime that says it is, such as Bun or Deno). */
 export function runsInNode(): boolean {
   return typeof process !== 'undefined' && typeof process.versions?.node === 'string';
+}
+
+/** Whether paths are those of Windows. */
+export function runsOnWindows(): boolean {
+  return process.platform === 'win32';
 }
 
 interface Builtins {

@@ -7,7 +7,7 @@
  */
 
 import { messageOf } from '../common/messages';
-import { runsInNode } from '../common/node';
+import { runsInNode, runsOnWindows } from '../common/node';
 import { type CheckpointSource, isUrlText } from './bytes/source';
 import type { Checkpoint, CheckpointEntry } from './checkpoint';
 import { CheckpointError } from './errors';
@@ -112,7 +112,7 @@ export function besideIndex(index: CheckpointSource, file: string): string | URL
     return beside;
   }
   if (typeof index === 'string' && !url) {
-    const separators = process.platform === 'win32' ? /[^/\\]*$/ : /[^/]*$/;
+    const separators = runsOnWindows() ? /[^/\\]*$/ : /[^/]*$/;
     return index.replace(separators, '') + file;
   }
   throw new CheckpointError(

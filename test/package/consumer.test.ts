@@ -9,6 +9,7 @@ import * as path from 'node:path';
 import { build } from 'esbuild';
 
 import images from '../cli/images.json';
+import { reactNativeTests } from './packed/react_native';
 
 const ROOT = path.resolve(__dirname, '../..');
 const TSC = require.resolve('typescript/bin/tsc');
@@ -109,6 +110,10 @@ const SIGNS: Record<string, string[]> = {
   fitImage: ['images'],
   convertCheckpoint: ['convert'],
 };
+
+/** What only Node has, and imports that a bundler cannot follow. */
+const CODE_OF_NODE =
+  /\bnode:|\bprocess\.|\bBuffer\.|\b__dirname\b|\bimport\((?!\s*["'])\w*|\brequire\(/g;
 
 /** Imports one part and prints which of all classes tfjs knows then. */
 const PART_CHECK = `
@@ -223,6 +228,16 @@ describe('the packed package', () => {
 
   afterAll(() => {
     fs.rmSync(project, { recursive: true, force: true });
+  });
+
+  test('a test runner in Node that asks for what browsers get can compute, also with CommonJS', () => {
+    for (const kind of ['ESM', 'CommonJS']) {
+      const [file, text] = PROGRAMS[kind] as [string, string];
+      fs.writeFileSync(path.join(project, file), text);
+      const { stdout, stderr } = node(['--conditions=browser', file]);
+      expect(stderr).toBe('');
+      expect(JSON.parse(stdout)).toEqual(EXPECTED);
+    }
   });
 
   /** Runs Node in the project; npm's settings of this run are none of the project's. */
@@ -352,11 +367,17 @@ describe('the packed package', () => {
   });
 
   /** What a page loads, at once and on demand, for a line of code. */
-  async function bundle(contents: string): Promise<{ atOnce: string; all: string }> {
+  async function bundle(
+    contents: string,
+    conditions?: string[],
+  ): Promise<{ atOnce: string; all: string }> {
     const { outputFiles } = await build({
       stdin: { contents, resolveDir: project },
       bundle: true,
-      platform: 'browser',
+      platform: conditions ? 'neutral' : 'browser',
+      conditions,
+      // Takes the comments out, which may speak of Node.
+      minifyWhitespace: conditions !== undefined,
       format: 'esm',
       splitting: true,
       outdir: 'out',
@@ -370,11 +391,24 @@ describe('the packed package', () => {
     return { atOnce: outputFiles.find((f) => f.path.endsWith('stdin.js'))?.text ?? '', all };
   }
 
-  test('bundles for browsers, without a module of Node', async () => {
-    for (const entry of ['tfjs-revcol', 'tfjs-revcol/imagenet_classes']) {
-      const { all } = await bundle(`export * from '${entry}'`);
-      expect(all.length).toBeGreaterThan(10_000);
+  test.each([
+    ['browsers', ['browser']],
+    ['React Native', ['react-native']],
+    ['workers', ['worker', 'browser']],
+  ])('bundles for %s, without any code of Node', async (_, conditions) => {
+    const parts = ['imagenet_classes', ...Object.keys(PARTS)];
+    for (const entry of ['tfjs-revcol', ...parts.map((part) => `tfjs-revcol/${part}`)]) {
+      const { all } = await bundle(`export * from '${entry}'`, conditions);
+      expect(all.length).toBeGreaterThan(1000);
+      expect({ entry, found: all.match(CODE_OF_NODE) }).toEqual({ entry, found: null });
     }
+  });
+
+  test('the bundles of which that is said are those of the conditions', async () => {
+    const { all } = await bundle("export * from 'tfjs-revcol'", ['import']);
+    expect([...new Set(all.match(CODE_OF_NODE))].sort()).toEqual(
+      expect.arrayContaining(['import(specifier', 'node:', 'process.']),
+    );
   });
 
   test.each(Object.keys(PARTS))('a page with %s carries that and nothing else', async (part) => {
@@ -392,6 +426,8 @@ describe('the packed package', () => {
       if (registers.length === 0) expect(atOnce.replace(/^\/\/.*$/gm, '').trim()).toBe('');
     },
   );
+
+  reactNativeTests(() => project);
 
   test('holds what it must and nothing else', () => {
     const folder = path.join(project, 'node_modules/tfjs-revcol');

@@ -80,10 +80,21 @@ test('the main entry has what the parts have, each under the same name', () => {
   expect(all.size).toBeGreaterThan(100);
 });
 
+/** Those that reach a file with a stand-in for browsers, and so have builds of their own. */
+const PORTABLE = ['index', 'convert', 'models', 'weights'];
+
 test('package.json exports every entry, also to old module resolution', () => {
+  const file = (name: string, types: string, ending: string) => {
+    const browser = `./dist/browser/${name}.${ending}`;
+    return {
+      types: `./dist/${name}.${types}`,
+      ...(PORTABLE.includes(name) ? { 'react-native': browser, browser } : {}),
+      default: `./dist/${name}.${ending}`,
+    };
+  };
   const target = (name: string) => ({
-    import: { types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` },
-    require: { types: `./dist/${name}.d.cts`, default: `./dist/${name}.cjs` },
+    import: file(name, 'd.ts', 'js'),
+    require: file(name, 'd.cts', 'cjs'),
   });
   expect(manifest.exports).toEqual({
     ...Object.fromEntries(PARTS.map((part) => [`./${part}`, target(part)])),
@@ -103,8 +114,10 @@ test('the entries that call something are the side effects that package.json sta
   expect([...manifest.sideEffects].sort()).toEqual(
     calling
       .flatMap((part) => [
-        `./dist/${part}.js`,
-        `./dist/${part}.cjs`,
+        ...[part, ...(PORTABLE.includes(part) ? [`browser/${part}`] : [])].flatMap((name) => [
+          `./dist/${name}.js`,
+          `./dist/${name}.cjs`,
+        ]),
         `./${path.relative(ROOT, fileOf(part))}`,
       ])
       .sort(),

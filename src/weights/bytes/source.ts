@@ -132,10 +132,15 @@ export async function openSource(
   if (typeof source === 'string') {
     if (isUrlText(source)) return openSource(new URL(source), options);
     if (runsInNode()) return readAhead(await fileSource(source), FILE_WINDOW);
-    return openSource(new URL(source, globalThis.location?.href), options);
+    const page = globalThis.location?.href;
+    // Neither Node nor a page: React Native. The file is asked for, to be refused in the same words.
+    if (page === undefined) return fileSource(source);
+    return openSource(new URL(source, page), options);
   }
   if (source instanceof URL) {
-    if (source.protocol === 'file:') return openSource(filePath(source));
+    if (source.protocol === 'file:') {
+      return readAhead(await fileSource(filePath(source)), FILE_WINDOW);
+    }
     const body = await openUrl(source.href, options);
     return body instanceof Blob
       ? readAhead(blobSource(body, source.href), FILE_WINDOW)
