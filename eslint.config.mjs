@@ -196,7 +196,7 @@ export default tseslint.config(
     rules: { 'house/header-line': 'error' },
   },
   {
-    files: ['scripts/**', '*.mjs', '*.cjs'],
+    files: ['scripts/**', 'test/**/*.mjs', '*.mjs', '*.cjs'],
     languageOptions: {
       globals: { process: 'readonly', console: 'readonly', URL: 'readonly', Buffer: 'readonly' },
     },

@@ -2,19 +2,19 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { defineConfig, type Options } from 'tsup';
 
-import { browserBuild } from './scripts/browser_build.mjs';
+import { browserBuild } from './scripts/browser_build';
 
 const shared: Options = { target: 'es2022', sourcemap: true, treeshake: true, metafile: true };
 
-const entry = {
+const entry: Record<string, string> = {
   index: 'src/index.ts',
   ...Object.fromEntries(
     fs.readdirSync('src/entries').map((file) => [path.parse(file).name, `src/entries/${file}`]),
   ),
 };
-// Those of Node itself have none.
-const { node, ...portable } = entry;
-const browser = await browserBuild(portable);
+const browser = await browserBuild(
+  Object.fromEntries(Object.entries(entry).filter(([name]) => name !== 'node')),
+);
 
 export default defineConfig([
   {

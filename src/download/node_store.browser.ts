@@ -7,4 +7,4 @@ import type * as store from './node_store';
  *
  * @throws {Error} always, as a rejection
  */
-export const openNodeStore: typeof store.openNodeStore = async () => nodeBuiltin('fs');
+export const openNodeStore: typeof store.openNodeStore = () => nodeBuiltin('fs') as Promise<never>;

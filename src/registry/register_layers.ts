@@ -3,6 +3,8 @@
  * entries of the package (`src/index.ts`, `src/entries`) call what they need, so that no other module
  * has side effects. A file of its own, so that optimizers come without layers.
  */
+import { checkCore } from '../common/copies';
+import { checkLayers } from '../layers/base/copies';
 import { registerOwnClasses } from '../layers/base/own_classes';
 import { COLUMN_LAYERS } from '../layers/columns/registered';
 import { TRANSFORMER_LAYERS } from '../layers/transformer/registered';
@@ -12,10 +14,12 @@ import { installWasmKernels } from '../ops/kernels/wasm/index';
 
 /**
  * Lets saved models with layers of this package load, adds the kernels that backends lack, and mends
- * those and the gradients of tfjs that are wrong. Once more does nothing: a program may import several
+ * those and the gradients of tfjs that are wrong. Warns of two copies of tfjs. Once more does nothing: a program may import several
  * entries.
  */
 export function registerLayers(): void {
+  checkCore();
+  checkLayers();
   registerOwnClasses({ ...COLUMN_LAYERS, ...TRANSFORMER_LAYERS });
   registerTensorflowKernels();
   installWasmKernels();

@@ -10,6 +10,7 @@ import { build } from 'esbuild';
 
 import images from '../cli/images.json';
 import { reactNativeTests } from './packed/react_native';
+import { twoCopiesTests } from './packed/two_copies';
 
 const ROOT = path.resolve(__dirname, '../..');
 const TSC = require.resolve('typescript/bin/tsc');
@@ -428,6 +429,7 @@ describe('the packed package', () => {
   );
 
   reactNativeTests(() => project);
+  twoCopiesTests(() => project);
 
   test('holds what it must and nothing else', () => {
     const folder = path.join(project, 'node_modules/tfjs-revcol');

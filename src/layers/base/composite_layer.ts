@@ -2,6 +2,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
+import { requireOwnSymbols } from './copies';
 import {
   applyPaths,
   changedPaths,
@@ -74,6 +75,11 @@ export abstract class CompositeLayer extends tfl.layers.Layer implements LayerWi
       this.modelTrainable = trainable;
       this.setVariableFlags();
     });
+  }
+
+  override apply(...[inputs, kwargs]: Parameters<Layer['apply']>): ReturnType<Layer['apply']> {
+    requireOwnSymbols(kindOf(this), inputs);
+    return super.apply(inputs, kwargs);
   }
 
   /** The layers in it, with the paths that their weights' names have. Once built. */

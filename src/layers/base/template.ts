@@ -2,6 +2,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
+import { requireOwnLayer } from './copies';
 import { rememberTrainable } from './frozen_parts';
 import { classOf, isRegistered, type LayerClass, nameClass, type SavedClass } from './own_classes';
 
@@ -28,6 +29,7 @@ export function serializeLayer(layer: Layer): SerializedLayer {
  *   input
  */
 export function instantiate(owner: string, template: LayerOrConfig, name: string): Layer {
+  requireOwnLayer(owner, template);
   const given = template instanceof tfl.layers.Layer ? template : null;
   const { className, registered, config } = given
     ? serializeLayer(given)

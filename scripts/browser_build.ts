@@ -6,18 +6,18 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 
 const MARK = '?browser';
 
 /** The file that stands in for a module of the source; undefined where there is none. */
-const standIn = (file) => {
+const standIn = (file: string): string | undefined => {
   const other = file.replace(/\.ts$/, '.browser.ts');
   return fs.existsSync(other) ? other : undefined;
 };
 
 /** The modules that import one with a stand-in, directly or through others; absolute paths. */
-async function affectedBy(entries) {
+async function affectedBy(entries: string[]): Promise<Set<string>> {
   const { metafile } = await build({
     entryPoints: entries,
     bundle: true,
@@ -30,7 +30,7 @@ async function affectedBy(entries) {
     external: ['node:*'],
     logLevel: 'error',
   });
-  const importers = new Map();
+  const importers = new Map<string, string[]>();
   for (const [file, { imports }] of Object.entries(metafile.inputs)) {
     for (const { path: imported, external } of imports) {
       if (!external) importers.set(imported, [...(importers.get(imported) ?? []), file]);
@@ -45,17 +45,17 @@ async function affectedBy(entries) {
  * A plugin that builds those entries once more, as `browser/NAME`, that have a form of their own without
  * Node code.
  *
- * @param {Record<string, string>} entries source file by name of the entry
- * @returns {Promise<import('esbuild').Plugin>}
+ * @param entries source file by name of the entry
  */
-export async function browserBuild(entries) {
+export async function browserBuild(entries: Record<string, string>): Promise<Plugin> {
   const affected = await affectedBy(Object.values(entries));
   const own = Object.entries(entries).filter(([, file]) => affected.has(path.resolve(file)));
   return {
     name: 'browser-build',
     setup({ initialOptions, onResolve, onLoad }) {
       const more = own.map(([name, file]) => [`browser/${name}`, file + MARK]);
-      initialOptions.entryPoints = { ...initialOptions.entryPoints, ...Object.fromEntries(more) };
+      const given = initialOptions.entryPoints as Record<string, string>;
+      initialOptions.entryPoints = { ...given, ...Object.fromEntries(more) };
       onResolve({ filter: /\?browser$/ }, ({ path: entry }) => ({
         path: path.resolve(entry.slice(0, -MARK.length)),
         suffix: MARK,
