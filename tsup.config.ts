@@ -20,7 +20,11 @@ export default defineConfig([
   {
     ...shared,
     entry,
-    esbuildPlugins: [browser],
+    esbuildPlugins: [browser.plugin],
+    esbuildOptions(options) {
+      const more = Object.entries(browser.entries).map(([name, file]) => [`browser/${name}`, file]);
+      options.entryPoints = { ...entry, ...(Object.fromEntries(more) as typeof entry) };
+    },
     // Lists of names that two entries share become chunks without code, and tsup warns of each.
     silent: true,
     format: ['esm', 'cjs'],
@@ -28,7 +32,7 @@ export default defineConfig([
     platform: 'browser',
     external: [/^node:/],
     dts: { entry },
-    clean: ['*'],
+    clean: ['*', 'browser/*'],
     splitting: true,
   },
   {

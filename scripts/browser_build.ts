@@ -41,37 +41,43 @@ async function affectedBy(entries: string[]): Promise<Set<string>> {
   return new Set([...found].map((file) => path.resolve(file)));
 }
 
+/** What makes builds for browsers. */
+export interface BrowserBuild {
+  /** Those entries that have a form of their own, by name. */
+  entries: Record<string, string>;
+  plugin: Plugin;
+}
+
 /**
- * A plugin that builds those entries once more, as `browser/NAME`, that have a form of their own without
- * Node code.
+ * Finds out which entries reach code of Node, and how to build them without it.
  *
  * @param entries source file by name of the entry
  */
-export async function browserBuild(entries: Record<string, string>): Promise<Plugin> {
+export async function browserBuild(entries: Record<string, string>): Promise<BrowserBuild> {
   const affected = await affectedBy(Object.values(entries));
   const own = Object.entries(entries).filter(([, file]) => affected.has(path.resolve(file)));
   return {
-    name: 'browser-build',
-    setup({ initialOptions, onResolve, onLoad }) {
-      const more = own.map(([name, file]) => [`browser/${name}`, file + MARK]);
-      const given = initialOptions.entryPoints as Record<string, string>;
-      initialOptions.entryPoints = { ...given, ...Object.fromEntries(more) };
-      onResolve({ filter: /\?browser$/ }, ({ path: entry }) => ({
-        path: path.resolve(entry.slice(0, -MARK.length)),
-        suffix: MARK,
-      }));
-      onResolve({ filter: /^\./ }, ({ path: name, resolveDir, pluginData }) => {
-        if (pluginData !== MARK) return undefined;
-        const file = path.resolve(resolveDir, `${name}.ts`);
-        const other = standIn(file);
-        if (other) return { path: other, suffix: MARK };
-        return affected.has(file) ? { path: file, suffix: MARK } : undefined;
-      });
-      onLoad({ filter: /\.ts$/ }, async ({ path: file, suffix }) => {
-        if (suffix !== MARK) return undefined;
-        const contents = await fs.promises.readFile(file, 'utf8');
-        return { contents, loader: 'ts', resolveDir: path.dirname(file), pluginData: MARK };
-      });
+    entries: Object.fromEntries(own.map(([name, file]) => [name, file + MARK])),
+    plugin: {
+      name: 'browser-build',
+      setup({ onResolve, onLoad }) {
+        onResolve({ filter: /\?browser$/ }, ({ path: entry }) => ({
+          path: path.resolve(entry.slice(0, -MARK.length)),
+          suffix: MARK,
+        }));
+        onResolve({ filter: /^\./ }, ({ path: name, resolveDir, pluginData }) => {
+          if (pluginData !== MARK) return undefined;
+          const file = path.resolve(resolveDir, `${name}.ts`);
+          const other = standIn(file);
+          if (other) return { path: other, suffix: MARK };
+          return affected.has(file) ? { path: file, suffix: MARK } : undefined;
+        });
+        onLoad({ filter: /\.ts$/ }, async ({ path: file, suffix }) => {
+          if (suffix !== MARK) return undefined;
+          const contents = await fs.promises.readFile(file, 'utf8');
+          return { contents, loader: 'ts', resolveDir: path.dirname(file), pluginData: MARK };
+        });
+      },
     },
   };
 }
