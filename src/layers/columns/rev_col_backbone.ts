@@ -2,14 +2,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger, show } from '../../common/arguments';
+import { show } from '../../common/arguments';
 import { disposingTapeOnError } from '../../ops/engine/engine';
 import { tidyAll } from '../../ops/engine/tensors';
 import { undoingWrites } from '../../ops/engine/writes';
-import type { AnchorSpacing } from '../../ops/reversible/anchors';
 import { runColumns, type RunOptions } from '../../ops/reversible/backbone';
 import { measureReconstruction, type Reconstruction } from '../../ops/reversible/reconstruction';
-import { hasLostWeights, type LayerArgs, renameBelow } from '../base/composite_layer';
+import { hasLostWeights, renameBelow } from '../base/composite_layer';
 import { rememberTrainable } from '../base/frozen_parts';
 import { toTensors } from '../base/inputs';
 import { isCausal } from '../base/level_function_of';
@@ -17,10 +16,14 @@ import { firstMask, fittingMask } from '../base/masks';
 import { checkCache, type SequenceKwargs } from '../base/sequence_call';
 import { SequenceLayer } from '../base/sequence_layer';
 import { instantiate, type LayerOrConfig, serializeTemplate } from '../base/template';
-import { type BackboneOutput, outputColumns, requireOutput } from './backbone_output';
-import { requireSpacing } from './column_arguments';
 import {
-  type ColumnOptions,
+  type BackboneOptions,
+  resolveBackbone,
+  type RevColBackboneArgs,
+  serializeBackbone,
+} from './backbone_options';
+import { outputColumns } from './backbone_output';
+import {
   type ResolvedOptions,
   resolveOptions,
   serializeOptions,
@@ -34,29 +37,7 @@ import { RevColStem } from './stem';
 type Layer = tfl.layers.Layer;
 const OWNER = 'RevColBackbone';
 
-/** Arguments of `RevColBackbone`. */
-export type RevColBackboneArgs = LayerArgs &
-  ColumnOptions & {
-    /** Number of columns, from 1. Default 4. */
-    columns?: number;
-    /** Side and stride of the stem's patches, in pixels. Small images want 1 or 2. Default 4. */
-    patchSize?: number;
-    /**
-     * Template of the stem: any layer that gives `[batch, ..., channels[0]]`. Default: `RevColStem`.
-     */
-    stem?: LayerOrConfig;
-    /**
-     * `'last'` (default): the last column's top level; `'pyramid'`: all its levels, bottom first;
-     * `'columns'`: every column's top level, first column first; a list of column numbers, ascending
-     * from 0: the top levels of those columns.
-     */
-    output?: BackboneOutput;
-    /**
-     * Columns between two anchors (exact features kept to stop rounding errors from growing), or
-     * `'auto'` (default): as many as the alphas call for. `Infinity` keeps none.
-     */
-    anchorEvery?: AnchorSpacing;
-  };
+export type { RevColBackboneArgs } from './backbone_options';
 
 /**
  * RevCol backbone (Cai et al., ICLR 2023, arXiv 2212.11696): a stem and reversible columns, trained
@@ -80,35 +61,22 @@ export class RevColBackbone extends SequenceLayer {
   static className = 'RevColBackbone';
 
   private readonly options: ResolvedOptions;
-  private readonly columns: number;
-  private readonly patchSize: number;
+  /** What the columns do not share, with defaults filled in. */
+  private readonly own: BackboneOptions;
   private readonly stemTemplate: LayerOrConfig | undefined;
-  private readonly outputMode: BackboneOutput;
-  private readonly anchorEvery: AnchorSpacing;
   private stemLayer: Layer;
 
   constructor(args: RevColBackboneArgs = {}) {
     super(args);
     this.options = resolveOptions(OWNER, args);
-    this.columns = args.columns ?? 4;
-    this.patchSize = args.patchSize ?? 4;
+    this.own = resolveBackbone(OWNER, args);
     this.stemTemplate = args.stem ?? undefined;
-    this.outputMode = args.output ?? 'last';
-    // JSON has no Infinity: a saved configuration holds the word, in lower case as tfjs writes it.
-    this.anchorEvery =
-      String(args.anchorEvery).toLowerCase() === 'infinity'
-        ? Infinity
-        : (args.anchorEvery ?? 'auto');
-    requireInteger(OWNER, 'columns', this.columns, 1);
-    requireInteger(OWNER, 'patchSize', this.patchSize, 1);
-    requireOutput(OWNER, this.outputMode, this.columns);
-    requireSpacing(OWNER, this.anchorEvery);
     this.stemLayer = this.makeStem();
   }
 
   /** Columns whose top level leaves the backbone. */
   private get outputColumns(): number[] {
-    return outputColumns(this.outputMode, this.columns);
+    return outputColumns(this.own.output, this.own.columns);
   }
 
   private makeStem(): Layer {
@@ -116,7 +84,7 @@ export class RevColBackbone extends SequenceLayer {
     const stem = new RevColStem({
       name: 'stem',
       filters: this.options.channels[0] as number,
-      patchSize: this.patchSize,
+      patchSize: this.own.patchSize,
     });
     rememberTrainable(stem);
     return stem;
@@ -136,7 +104,7 @@ export class RevColBackbone extends SequenceLayer {
     if (hasLostWeights(this.stemLayer)) this.stemLayer = this.freshStem();
     this.buildOrUndo(() => {
       this.addSublayer(this.stemLayer, 'stem', inputShape);
-      for (let i = 0; i < this.columns; i++) {
+      for (let i = 0; i < this.own.columns; i++) {
         const column = new ReversibleColumn({ ...this.options, name: `column_${i}` });
         this.addSublayer(column, `column_${i}`, i === 0 ? stemShape : [stemShape, ...shapes]);
       }
@@ -169,14 +137,15 @@ export class RevColBackbone extends SequenceLayer {
 
   private shapesOf(inputShape: tfl.Shape | tfl.Shape[], stemShape: tfl.Shape): tfl.Shape[] {
     const { channels } = this.options;
-    const least = this.patchSize * 2 ** (channels.length - 1);
+    const { patchSize } = this.own;
+    const least = patchSize * 2 ** (channels.length - 1);
     return levelShapes(
       OWNER,
       stemShape,
       { channels, isotropic: this.options.isotropic ?? stemShape.length !== 4 },
-      `inputShape ${show((inputShape as tfl.Shape).slice(1))} with patchSize ${this.patchSize} and ` +
+      `inputShape ${show((inputShape as tfl.Shape).slice(1))} with patchSize ${patchSize} and ` +
         `${channels.length} levels leaves no pixel at the top; give at least ${least} x ${least}` +
-        (this.patchSize > 1 ? ` or patchSize ${Math.ceil(this.patchSize / 2)}` : ''),
+        (patchSize > 1 ? ` or patchSize ${Math.ceil(patchSize / 2)}` : ''),
     );
   }
 
@@ -200,7 +169,7 @@ export class RevColBackbone extends SequenceLayer {
   ): tf.Tensor | tf.Tensor[] {
     const x = toTensors(inputs)[0] as tf.Tensor;
     const own = this.stemMask(x, firstMask(mask)) as tf.Tensor;
-    if (this.outputMode === 'pyramid') return this.options.channels.map(() => own);
+    if (this.own.output === 'pyramid') return this.options.channels.map(() => own);
     const outputs = this.outputColumns.map(() => own);
     return outputs.length === 1 ? own : outputs;
   }
@@ -238,18 +207,18 @@ export class RevColBackbone extends SequenceLayer {
       const options: RunOptions = {
         backprop: this.options.backprop,
         training,
-        anchorEvery: this.anchorEvery,
+        anchorEvery: this.own.anchorEvery,
         taps: columns.filter((c) => c < used - 1),
         mask: fittingMask(OWNER, stem, mask),
         caches: cache,
-        usesLevels: usedLevels(top, this.outputMode !== 'pyramid'),
+        usesLevels: usedLevels(top, this.own.output !== 'pyramid'),
       };
       const run = () =>
         disposingTapeOnError(() => runColumns(this.columnPlans().slice(0, used), stem, options));
       const functions = this.columnLayers.flatMap((c) => c.functionLayers);
       if (runFirst(functions, options, run)) this.setVariableFlags();
       const { last, tapped } = run();
-      if (this.outputMode === 'pyramid') return last;
+      if (this.own.output === 'pyramid') return last;
       const outputs = columns.map((c, i) => (c < used - 1 ? tapped[i] : last[top]) as tf.Tensor);
       return outputs.length === 1 ? (outputs[0] as tf.Tensor) : outputs;
     });
@@ -281,7 +250,7 @@ export class RevColBackbone extends SequenceLayer {
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape | tfl.Shape[] {
     const shapes = this.shapesOf(inputShape, this.checkedStemShape(inputShape));
     const top = shapes[shapes.length - 1] as tfl.Shape;
-    if (this.outputMode === 'pyramid') return shapes;
+    if (this.own.output === 'pyramid') return shapes;
     const outputs = this.outputColumns.map(() => top);
     return outputs.length === 1 ? top : outputs;
   }
@@ -290,11 +259,8 @@ export class RevColBackbone extends SequenceLayer {
     return {
       ...super.getConfig(),
       ...serializeOptions(this.options),
-      columns: this.columns,
-      patchSize: this.patchSize,
+      ...serializeBackbone(this.own),
       stem: serializeTemplate(this.stemTemplate),
-      output: Array.isArray(this.outputMode) ? [...this.outputMode] : this.outputMode,
-      anchorEvery: this.anchorEvery === Infinity ? 'infinity' : this.anchorEvery,
     };
   }
 }

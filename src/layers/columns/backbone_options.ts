@@ -1,0 +1,73 @@
+/** The options of a backbone that its columns do not share: defaults, checks, and their saved form. */
+import type * as tf from '@tensorflow/tfjs-core';
+
+import { requireInteger } from '../../common/arguments';
+import type { AnchorSpacing } from '../../ops/reversible/anchors';
+import type { LayerArgs } from '../base/composite_layer';
+import type { LayerOrConfig } from '../base/template';
+import { type BackboneOutput, requireOutput } from './backbone_output';
+import { requireSpacing } from './column_arguments';
+import type { ColumnOptions } from './column_options';
+
+/** Arguments of `RevColBackbone`. */
+export type RevColBackboneArgs = LayerArgs &
+  ColumnOptions & {
+    /** Number of columns, from 1. Default 4. */
+    columns?: number;
+    /** Side and stride of the stem's patches, in pixels. Small images want 1 or 2. Default 4. */
+    patchSize?: number;
+    /**
+     * Template of the stem: any layer that gives `[batch, ..., channels[0]]`. Default: `RevColStem`.
+     */
+    stem?: LayerOrConfig;
+    /**
+     * `'last'` (default): the last column's top level; `'pyramid'`: all its levels, bottom first;
+     * `'columns'`: every column's top level, first column first; a list of column numbers, ascending
+     * from 0: the top levels of those columns.
+     */
+    output?: BackboneOutput;
+    /**
+     * Columns between two anchors (exact features kept to stop rounding errors from growing), or
+     * `'auto'` (default): as many as the alphas call for. `Infinity` keeps none.
+     */
+    anchorEvery?: AnchorSpacing;
+  };
+
+/** Options with their defaults filled in; those of the columns and the stem apart. */
+export type BackboneOptions = Required<
+  Pick<RevColBackboneArgs, 'columns' | 'patchSize' | 'output' | 'anchorEvery'>
+>;
+
+/**
+ * Fills in defaults and checks everything that does not depend on the input.
+ *
+ * @param owner class name for the messages
+ */
+export function resolveBackbone(owner: string, args: RevColBackboneArgs): BackboneOptions {
+  const options: BackboneOptions = {
+    columns: args.columns ?? 4,
+    patchSize: args.patchSize ?? 4,
+    output: args.output ?? 'last',
+    // JSON has no Infinity: a saved configuration holds the word, in lower case as tfjs writes it.
+    anchorEvery:
+      String(args.anchorEvery).toLowerCase() === 'infinity'
+        ? Infinity
+        : (args.anchorEvery ?? 'auto'),
+  };
+  requireInteger(owner, 'columns', options.columns, 1);
+  requireInteger(owner, 'patchSize', options.patchSize, 1);
+  requireOutput(owner, options.output, options.columns);
+  requireSpacing(owner, options.anchorEvery);
+  return options;
+}
+
+/** The options as `getConfig` writes them. */
+export function serializeBackbone(options: BackboneOptions): tf.serialization.ConfigDict {
+  const { columns, patchSize, output, anchorEvery } = options;
+  return {
+    columns,
+    patchSize,
+    output: Array.isArray(output) ? [...output] : output,
+    anchorEvery: anchorEvery === Infinity ? 'infinity' : anchorEvery,
+  };
+}
