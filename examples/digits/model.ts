@@ -18,6 +18,9 @@ export function digitsModel({ columns, backprop }: DigitsModelOptions): tf.Seque
       layers.revColBackbone({
         inputShape: [CROP_SIDE, CROP_SIDE, 1],
         columns,
+        // The mean and deviation of MNIST's pixels, which are in 0..1.
+        pixelMean: 0.1307,
+        pixelStd: 0.3081,
         patchSize: 2,
         channels: [16, 32, 64],
         depths: [1, 1, 1],

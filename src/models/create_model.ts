@@ -25,6 +25,8 @@ export interface CreateModelOptions extends Pick<
   | 'dropPathRate'
   | 'backprop'
   | 'anchorEvery'
+  | 'pixelMean'
+  | 'pixelStd'
 > {
   /** `[height, width, channels]` of the images. Default: that of the weight set, else [224, 224, 3]. */
   inputShape?: [number, number, number];
@@ -55,7 +57,9 @@ const MAX_PROGRESSIVE_CLASSES = 1000;
 
 /**
  * Builds a RevCol image classifier as a `tf.LayersModel`: images `[batch, height, width, 3]`,
- * normalised as the size's preprocessing tells, to logits `[batch, numClasses]`. Weights are random.
+ * to logits `[batch, numClasses]`. Weights are random. Images are to be normalised, as `preprocess`
+ * does it, unless the model does: with `pixelMean` and `pixelStd` it takes pixels as they are, in the
+ * units of these two, and they are saved with it.
  *
  * With `intermediateSupervision` (paper section 2.3) the outputs are four logits, after columns N/4,
  * N/2, 3N/4 and N, then three reconstructed images `[batch, height, width, 3]` (logits of 0..1
@@ -132,6 +136,8 @@ function createRandom(name: ModelName, options: CreateModelOptions): tfl.LayersM
     dropPathRate: options.dropPathRate ?? 0,
     backprop: options.backprop,
     anchorEvery: options.anchorEvery,
+    pixelMean: options.pixelMean,
+    pixelStd: options.pixelStd,
     output: supervised ? supervisedColumns(columns) : 'last',
   };
   const image = tfl.input({ shape: inputShape, name: 'image' });

@@ -13,7 +13,14 @@ import { VIT_SIZES, type VitSize } from '../registry/sizes';
 /** Options of `createVitModel`; those left out are the named size's own. */
 export interface CreateVitModelOptions extends Pick<
   RevColBackboneArgs,
-  'columns' | 'depths' | 'patchSize' | 'dropPathRate' | 'backprop' | 'anchorEvery'
+  | 'columns'
+  | 'depths'
+  | 'patchSize'
+  | 'dropPathRate'
+  | 'backprop'
+  | 'anchorEvery'
+  | 'pixelMean'
+  | 'pixelStd'
 > {
   /** `[height, width, channels]` of the images. Default [224, 224, 3]. */
   inputShape?: [number, number, number];
@@ -77,6 +84,8 @@ export function createVitModel(
     dropPathRate: options.dropPathRate ?? 0,
     backprop: options.backprop,
     anchorEvery: options.anchorEvery,
+    pixelMean: options.pixelMean,
+    pixelStd: options.pixelStd,
     stem: new PatchEmbedding({ filters: width, patchSize }),
     block: new TransformerEncoderBlock({ numHeads, ...VIT_BLOCK }),
   });

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { requireSides } from '../common/arguments';
+import { noteNormalized } from '../common/pixel_statistics';
 import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
 import { type PixelImage, type RgbImage, toRgb } from './image';
 import { resizeBicubic, resizeRegion } from './resize_bicubic';
@@ -57,7 +58,7 @@ export function fitImage(image: PixelImage, options: PreprocessOptions = {}): Rg
 
 /**
  * Model input of one image or several: fitted to the input size, scaled to 0..1, mean subtracted,
- * divided by the deviation.
+ * divided by the deviation. Not for a model that normalises by itself (`pixelMean`), which warns.
  *
  * @param images RGB or RGBA pixels, of any sizes; `ImageData` will do
  * @returns float32 `[images, height, width, 3]`; the caller disposes it
@@ -72,7 +73,9 @@ export function preprocess(
     : [images as PixelImage];
   if (list.length === 0) throw new Error('preprocess: got no image; expected at least one');
   const [height, width] = requireSides('preprocess', 'inputSize', options.inputSize ?? [224, 224]);
-  const table = normalizationTable(options.mean ?? IMAGENET_MEAN, options.std ?? IMAGENET_STD);
+  const { mean = IMAGENET_MEAN, std = IMAGENET_STD } = options;
+  const table = normalizationTable(mean, std);
+  noteNormalized(mean, std);
   const values = new Float32Array(list.length * height * width * 3);
   let at = 0;
   for (const image of list) {

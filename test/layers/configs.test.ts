@@ -85,6 +85,8 @@ const CASES: Record<string, Case[]> = {
         stem: { className: 'Dense', config: { name: 's', trainable: true, units: 6 } },
         output: 'pyramid',
         anchorEvery: 3,
+        pixelMean: [0.5, 0.25, 0.125],
+        pixelStd: 0.25,
       },
       inputs: [IMAGE],
     },

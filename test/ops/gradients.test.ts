@@ -5,6 +5,7 @@ import { depthwiseConv } from '../../src/ops/depthwise_conv';
 import { gelu } from '../../src/ops/gelu';
 import { layerNorm } from '../../src/ops/layer_norm';
 import { linear } from '../../src/ops/linear';
+import { normalizePixels } from '../../src/ops/normalize_pixels';
 import { patchConv, unpatch } from '../../src/ops/patch_conv';
 import { resizeBilinear } from '../../src/ops/resize_bilinear';
 import { upsampleNearest } from '../../src/ops/upsample';
@@ -21,6 +22,11 @@ import {
   plainUnpatch,
 } from './plain_ops';
 
+const statisticsOf = (channels: number) => ({
+  mean: [0.5, -0.25, 2].slice(0, channels),
+  std: [0.2, 3, 1.5].slice(0, channels),
+});
+
 const CASES: GradientCase[] = [
   { name: 'linear on rows', op: linear, plain: plainLinear, shapes: [[5, 3], [3, 4], [4]] },
   { name: 'linear on images', op: linear, plain: plainLinear, shapes: [[2, 3, 2, 3], [3, 4], [4]] },
@@ -31,6 +37,15 @@ const CASES: GradientCase[] = [
     shapes: [[2, 3, 6], [6], [6]],
   },
   { name: 'gelu', op: gelu, plain: plainGelu, shapes: [[4, 5]] },
+  ...[1, 3].map((channels) => ({
+    name: `pixels of ${channels} channels normalised`,
+    op: (x: tf.Tensor) => normalizePixels(x, statisticsOf(channels)),
+    plain: (x: tf.Tensor) => {
+      const { mean, std } = statisticsOf(channels);
+      return tf.div(tf.sub(x, mean), std);
+    },
+    shapes: [[2, 3, 1, channels]],
+  })),
   ...[1, 2, 3, 5].map((k) => ({
     name: `depthwise convolution of side ${k}`,
     op: depthwiseConv,

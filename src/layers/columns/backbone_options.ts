@@ -8,10 +8,12 @@ import type { LayerOrConfig } from '../base/template';
 import { type BackboneOutput, requireOutput } from './backbone_output';
 import { requireSpacing } from './column_arguments';
 import type { ColumnOptions } from './column_options';
+import { type PixelOptions, requirePixels, serializePixels } from './pixels';
 
 /** Arguments of `RevColBackbone`. */
 export type RevColBackboneArgs = LayerArgs &
-  ColumnOptions & {
+  ColumnOptions &
+  PixelOptions & {
     /** Number of columns, from 1. Default 4. */
     columns?: number;
     /** Side and stride of the stem's patches, in pixels. Small images want 1 or 2. Default 4. */
@@ -34,9 +36,8 @@ export type RevColBackboneArgs = LayerArgs &
   };
 
 /** Options with their defaults filled in; those of the columns and the stem apart. */
-export type BackboneOptions = Required<
-  Pick<RevColBackboneArgs, 'columns' | 'patchSize' | 'output' | 'anchorEvery'>
->;
+export type BackboneOptions = PixelOptions &
+  Required<Pick<RevColBackboneArgs, 'columns' | 'patchSize' | 'output' | 'anchorEvery'>>;
 
 /**
  * Fills in defaults and checks everything that does not depend on the input.
@@ -53,11 +54,14 @@ export function resolveBackbone(owner: string, args: RevColBackboneArgs): Backbo
       String(args.anchorEvery).toLowerCase() === 'infinity'
         ? Infinity
         : (args.anchorEvery ?? 'auto'),
+    pixelMean: args.pixelMean ?? undefined,
+    pixelStd: args.pixelStd ?? undefined,
   };
   requireInteger(owner, 'columns', options.columns, 1);
   requireInteger(owner, 'patchSize', options.patchSize, 1);
   requireOutput(owner, options.output, options.columns);
   requireSpacing(owner, options.anchorEvery);
+  requirePixels(owner, options);
   return options;
 }
 
@@ -69,5 +73,6 @@ export function serializeBackbone(options: BackboneOptions): tf.serialization.Co
     patchSize,
     output: Array.isArray(output) ? [...output] : output,
     anchorEvery: anchorEvery === Infinity ? 'infinity' : anchorEvery,
+    ...serializePixels(options),
   };
 }

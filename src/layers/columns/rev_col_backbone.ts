@@ -6,6 +6,7 @@ import { show } from '../../common/arguments';
 import { disposingTapeOnError } from '../../ops/engine/engine';
 import { tidyAll } from '../../ops/engine/tensors';
 import { undoingWrites } from '../../ops/engine/writes';
+import { normalizePixels } from '../../ops/normalize_pixels';
 import { runColumns, type RunOptions } from '../../ops/reversible/backbone';
 import { measureReconstruction, type Reconstruction } from '../../ops/reversible/reconstruction';
 import { hasLostWeights, renameBelow } from '../base/composite_layer';
@@ -31,6 +32,8 @@ import {
 } from './column_options';
 import { runFirst } from './first_run';
 import { levelShapes } from './level_shapes';
+import { warnOfUnits } from './pixel_warnings';
+import { pixelStatistics } from './pixels';
 import { ReversibleColumn } from './reversible_column';
 import { RevColStem } from './stem';
 
@@ -45,7 +48,8 @@ export type { RevColBackboneArgs } from './backbone_options';
  * grow with their number, but for weights, gradients and an anchor every few columns.
  *
  * Input: one tensor, `[batch, height, width, channels]` for the built-in stem and blocks, or what
- * the stem given takes. Output: see `output`.
+ * the stem given takes. Output: see `output`. Images should be centred, with a deviation of about 1
+ * as published, or in pixels that `pixelMean` and `pixelStd` make so: see `RevColStem`.
  *
  * @throws {Error} when an argument is out of range, when the input leaves a level without a pixel, when a
  *   block changes the shape, or when the input is no image and no `block` is given
@@ -132,6 +136,7 @@ export class RevColBackbone extends SequenceLayer {
           `the built-in block needs; give a 'block' that keeps the shape of such inputs`,
       );
     }
+    pixelStatistics(OWNER, this.own, shape);
     return this.stemLayer.computeOutputShape(shape) as tfl.Shape;
   }
 
@@ -197,7 +202,7 @@ export class RevColBackbone extends SequenceLayer {
     );
     return tf.tidy(() => {
       const stemArgs = cache ? { training, startIndex: cache.length } : { training };
-      const stem = this.stemLayer.apply(x, stemArgs) as tf.Tensor;
+      const stem = this.stemLayer.apply(this.normalized(x), stemArgs) as tf.Tensor;
       const top = this.options.channels.length - 1;
       const columns = this.outputColumns;
       // Those behind the last that is asked for would compute nothing that anybody sees.
@@ -224,6 +229,14 @@ export class RevColBackbone extends SequenceLayer {
     });
   }
 
+  /** What the stem gets. */
+  private normalized(x: tf.Tensor): tf.Tensor {
+    const statistics = pixelStatistics(OWNER, this.own, x.shape);
+    if (statistics == null) return x;
+    warnOfUnits(OWNER, this, x, statistics);
+    return normalizePixels(x, statistics);
+  }
+
   private readonly columnPlans = () => this.columnLayers.map((c) => c.column(this.isTrained));
 
   /**
@@ -241,7 +254,9 @@ export class RevColBackbone extends SequenceLayer {
   ): Reconstruction[] {
     if (!this.built) throw new Error(`${OWNER}: apply the layer to an input before checking it`);
     return tidyAll(() => {
-      const stem = undoingWrites(() => this.stemLayer.apply(x, { training }) as tf.Tensor);
+      const stem = undoingWrites(
+        () => this.stemLayer.apply(this.normalized(x), { training }) as tf.Tensor,
+      );
       const known = this.stemMask(x, firstMask(mask));
       return measureReconstruction(this.columnPlans(), stem, { training, mask: known });
     });

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireInteger, show } from '../../common/arguments';
+import { isTapeOn } from '../../ops/engine/engine';
 import { layerNorm } from '../../ops/layer_norm';
 import { linear } from '../../ops/linear';
 import { patchConv } from '../../ops/patch_conv';
@@ -14,6 +15,7 @@ import {
 } from '../base/composite_layer';
 import { toTensors } from '../base/inputs';
 import { stemSpecs } from '../base/weight_specs';
+import { warnOfOneSign } from './pixel_warnings';
 
 const OWNER = 'RevColStem';
 
@@ -31,6 +33,10 @@ export type RevColStemArgs = LayerArgs & {
  *
  * Input: `[batch, height, width, in]`, output `[batch, floor(height / patchSize), floor(width /
  * patchSize), filters]`; or `[batch, ..., in]` to `[batch, ..., filters]`. float32.
+ *
+ * Images should be centred: the LayerNorm takes away how bright an image of one sign is, so that
+ * pixels in 0..1 hardly differ after it. One warning says so when the first images in training, of 1
+ * or 3 channels, are all of one sign.
  */
 export class RevColStem extends CompositeLayer {
   static className = 'RevColStem';
@@ -67,8 +73,13 @@ export class RevColStem extends CompositeLayer {
     return [shape[0] as number | null, ...inner, this.filters];
   }
 
-  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+  override call(
+    inputs: tf.Tensor | tf.Tensor[],
+    { training = false }: { training?: boolean } = {},
+  ): tf.Tensor {
     const x = toTensors(inputs)[0] as tf.Tensor;
+    // A loop of one's own records gradients without saying that it trains.
+    if (training || isTapeOn()) warnOfOneSign(OWNER, this, x);
     const [kernel, bias, gamma, beta] = variablesOf(this._trainableWeights) as FourVariables;
     return tf.tidy(() => {
       const project = x.rank === 4 ? patchConv : linear;

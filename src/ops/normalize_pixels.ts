@@ -1,0 +1,42 @@
+/** Normalising the channels of images by constants. */
+import * as tf from '@tensorflow/tfjs-core';
+
+import { defineOp } from './engine/define_op';
+
+/** Mean and deviation of each channel. */
+export interface PixelStatistics {
+  mean: readonly number[];
+  std: readonly number[];
+}
+
+/** `(x - mean) / std` along the last axis, without a tape node. */
+export function normalizePixelsForward(x: tf.Tensor, { mean, std }: PixelStatistics): tf.Tensor {
+  return tf.tidy(() => tf.div(tf.sub(x, tf.tensor1d([...mean])), tf.tensor1d([...std])));
+}
+
+/** Gradient of `normalizePixelsForward`. */
+export function normalizePixelsBackward(
+  dy: tf.Tensor,
+  { std }: Pick<PixelStatistics, 'std'>,
+): tf.Tensor {
+  return tf.tidy(() => tf.div(dy, tf.tensor1d([...std])));
+}
+
+const normalizePixelsOp = defineOp({
+  name: 'RevColNormalizePixels',
+  inputs: ['x'],
+  forward: ({ x }, statistics: PixelStatistics) => normalizePixelsForward(x, statistics),
+  backward: (dy, _, statistics) => ({ x: () => normalizePixelsBackward(dy, statistics) }),
+});
+
+/**
+ * `(x - mean) / std`, channel by channel, as one tape node.
+ *
+ * @param x `[..., channels]`, float32, or int32 as `tf.browser.fromPixels` gives
+ * @returns the same shape, float32
+ */
+export function normalizePixels(x: tf.Tensor, statistics: PixelStatistics): tf.Tensor {
+  // A cast is a node of tfjs's own, whose gradient is not there with tfjs-core alone.
+  if (x.dtype === 'float32') return normalizePixelsOp({ x }, { ...statistics });
+  return tf.tidy(() => normalizePixelsOp({ x: tf.cast(x, 'float32') }, { ...statistics }));
+}
