@@ -6,7 +6,8 @@ import * as path from 'node:path';
 
 import { GOLDENS_DIR } from '../support/goldens';
 
-const WASM_DIR = path.dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json'));
+const TESTS_DIR = path.resolve(import.meta.dirname, '..');
+const WASM_DIR = path.resolve(TESTS_DIR, '../node_modules/@tensorflow/tfjs-backend-wasm');
 const TYPES: Record<string, string> = {
   '.html': 'text/html',
   '.js': 'text/javascript',
@@ -29,6 +30,8 @@ function fileOf(url: string, root: string): string {
     return path.join(GOLDENS_DIR, 'supervised_many_classes.pth');
   }
   if (pathname.startsWith('/goldens/')) return path.join(GOLDENS_DIR, name);
+  // What tests read beside themselves.
+  if (pathname.startsWith('/test/')) return path.join(TESTS_DIR, pathname.slice('/test/'.length));
   return path.join(root, name || 'index.html');
 }
 
@@ -37,7 +40,7 @@ export async function servePage(root: string): Promise<PageServer> {
   const server = http.createServer((req, res) => {
     requests.push(`${req.url} ${req.headers.range ?? '-'}`);
     const file = fileOf(req.url ?? '/', root);
-    if (!fs.existsSync(file)) {
+    if (!fs.statSync(file, { throwIfNoEntry: false })?.isFile()) {
       res.writeHead(404).end();
       return;
     }
@@ -53,7 +56,7 @@ export async function servePage(root: string): Promise<PageServer> {
       'cross-origin-embedder-policy': 'require-corp',
       ...(range ? { 'content-range': `bytes ${start}-${end - 1}/${bytes.length}` } : {}),
     });
-    res.end(bytes.subarray(start, end));
+    res.end(req.method === 'HEAD' ? undefined : bytes.subarray(start, end));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

@@ -1,21 +1,8 @@
 /** The one table of backends that tests run on, and the assertions they share. */
 import '@tensorflow/tfjs-backend-wasm';
-import * as fs from 'node:fs';
-import { createRequire } from 'node:module';
-import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 
-const NATIVE_DIR = path.resolve(import.meta.dirname, '../../.native');
-const HAVE_NATIVE = fs.existsSync(path.join(NATIVE_DIR, 'ready'));
-
-/** Starts backends that the imports above do not bring. */
-const LOADERS: Record<string, () => void> = {
-  tensorflow: () => {
-    createRequire(path.join(NATIVE_DIR, 'package.json'))('@tensorflow/tfjs-node-gpu');
-  },
-};
-
-const AVAILABLE = ['cpu', 'wasm', ...(HAVE_NATIVE ? ['tensorflow'] : [])];
+import { AVAILABLE, HINT, LOADERS } from './available';
 
 /** Reads `REVCOL_BACKENDS`; a name that is not to be had must not quietly test nothing. */
 function chosen(list: string | undefined): readonly string[] {
@@ -25,7 +12,7 @@ function chosen(list: string | undefined): readonly string[] {
   if (absent.length > 0) {
     throw new Error(
       `REVCOL_BACKENDS: ${absent.join(', ')} cannot be tested here; there is ${AVAILABLE.join(', ')}` +
-        (HAVE_NATIVE ? '' : ' (npm run native sets up tensorflow)'),
+        HINT,
     );
   }
   return AVAILABLE.filter((name) => names.includes(name));

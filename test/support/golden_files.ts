@@ -24,8 +24,10 @@ export interface Golden {
  */
 export function readGolden(file: string): Golden {
   const bytes = fs.readFileSync(path.resolve(GOLDENS_DIR, file));
-  const headerLength = Number(bytes.readBigUInt64LE(0));
-  const header = JSON.parse(bytes.toString('utf8', 8, 8 + headerLength)) as Record<
+  const prefix = new DataView(bytes.buffer, bytes.byteOffset, 8);
+  const headerLength = Number(prefix.getBigUint64(0, true));
+  const text = new TextDecoder().decode(bytes.subarray(8, 8 + headerLength));
+  const header = JSON.parse(text) as Record<
     string,
     { dtype: string; shape: number[]; data_offsets: [number, number] }
   >;
