@@ -3,6 +3,10 @@ export { AdamW, type AdamWArgs } from '../training/adamw';
 export type { ParameterGroup } from '../training/parameter_groups';
 export { layerDecayGroups, type LayerDecayOptions } from '../training/layer_decay';
 export {
+  recoverableTraining,
+  type RecoverableTrainingOptions,
+} from '../training/recoverable_training';
+export {
   inverseSquareRootSchedule,
   type InverseSquareRootOptions,
   type Schedule,
@@ -10,6 +14,7 @@ export {
 export { tokenCrossEntropy, type TokenCrossEntropyOptions } from '../training/token_cross_entropy';
 export { trainingStep, type TrainingStepOptions } from '../training/training_step';
 
-// Memory
+// Memory and the device
+export { BackendLostError } from '../ops/engine/lost_backend';
 export { memoryPeak, type MemoryPeak } from '../ops/engine/memory_peak';
 export { recompute } from '../ops/engine/recompute';

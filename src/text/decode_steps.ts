@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { requireInteger } from '../common/arguments';
 import { KeyValueCache } from '../ops/attention/cache';
 import type { DecodeOptions, StepModel } from './step_model';
+import { readTensor } from '../ops/engine/lost_backend';
 
 /** Log-probabilities of the next token, one row per sequence; suppressed tokens have -Infinity. */
 export type LogProbs = Float64Array[];
@@ -69,7 +70,7 @@ export class Stepper {
       return scores;
     });
     try {
-      const values = (await logits.data()) as Float32Array;
+      const values = (await readTensor(logits)) as Float32Array;
       const vocabulary = logits.shape[1];
       return ids.map((_, row) =>
         logSoftmax(values.subarray(row * vocabulary, (row + 1) * vocabulary), this.options),

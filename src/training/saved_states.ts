@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { requireInteger, show } from '../common/arguments';
 import type { SavedState, WeightState, WeightStates } from './weight_states';
+import { readTensor } from '../ops/engine/lost_backend';
 
 /** A tensor with the name that it is saved under. */
 export interface NamedTensor {
@@ -103,8 +104,8 @@ export async function readSaved(
         `${names.length} weights`,
     );
   }
-  const all = asCount('iter', (await iterations.data())[0]);
-  const each = counts ? [...(await counts.data())] : names.map(() => all);
+  const all = asCount('iter', (await readTensor(iterations))[0]);
+  const each = counts ? [...(await readTensor(counts))] : names.map(() => all);
   return {
     iterations: all,
     states: moments.map((m, i) => ({

@@ -4,6 +4,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { show } from '../common/arguments';
 import { disposingTapeOnError } from '../ops/engine/engine';
+import { requireBackend } from '../ops/engine/lost_backend';
 
 interface NamedGradient {
   name: string;
@@ -33,6 +34,7 @@ export interface TrainingStepOptions {
  * @returns the loss before the step, penalties included, a scalar that is the caller's
  * @throws {Error} when the model has no trainable weight, `clipNorm` is out of range, or the loss is no
  *   scalar that depends on a weight
+ * @throws {BackendLostError} when the backend has lost its device; weights are as good as gone then
  */
 export function trainingStep(
   model: tfl.LayersModel,
@@ -48,6 +50,7 @@ export function trainingStep(
   if (clipNorm != null && !(clipNorm > 0)) {
     throw new Error(`trainingStep: clipNorm is ${clipNorm}; expected a number above 0`);
   }
+  requireBackend();
   return tf.tidy(() => {
     const { value, grads } = optimizer.computeGradients(
       () =>

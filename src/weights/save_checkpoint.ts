@@ -3,6 +3,7 @@
 import { CheckpointError } from './errors';
 import { type LayerRoles, type ModelLike, modelWeights } from './names/model_weights';
 import { type TensorToWrite, type WriteOptions, writeSafetensors } from './safetensors/writer';
+import { readTensor } from '../ops/engine/lost_backend';
 
 /** Options of {@link saveCheckpoint}. */
 export interface SaveOptions extends Omit<WriteOptions, 'onProgress'> {
@@ -73,7 +74,7 @@ export async function saveCheckpoint(
       name: published,
       shape: publishedShape,
       read: async () => {
-        const data = (await variable.read().data()) as Float32Array;
+        const data = (await readTensor(variable.read())) as Float32Array;
         return layout.toPublished(data, variable.shape as number[]);
       },
     }),

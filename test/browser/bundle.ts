@@ -28,7 +28,10 @@ const inPage: Plugin = {
     });
     onResolve({ filter: UNUSED }, ({ path: name }) => ({ path: name, namespace: 'unused' }));
     onLoad({ filter: /.*/, namespace: 'unused' }, () => ({ contents: 'module.exports = {};' }));
-    onResolve({ filter: /^@jest\/expect$/ }, ({ path: name }) => ({ path: name, namespace: 'expect' }));
+    onResolve({ filter: /^@jest\/expect$/ }, ({ path: name }) => ({
+      path: name,
+      namespace: 'expect',
+    }));
     onLoad({ filter: /.*/, namespace: 'expect' }, () => ({
       contents: `module.exports = { jestExpect: require('expect').expect };`,
       resolveDir: IN_PAGE,
@@ -54,7 +57,10 @@ export async function bundleTests(files: readonly string[], folder: string): Pro
   const table: Plugin = {
     name: 'revcol-files',
     setup({ onResolve, onLoad }) {
-      onResolve({ filter: /^revcol:files$/ }, ({ path: name }) => ({ path: name, namespace: 'files' }));
+      onResolve({ filter: /^revcol:files$/ }, ({ path: name }) => ({
+        path: name,
+        namespace: 'files',
+      }));
       onLoad({ filter: /.*/, namespace: 'files' }, () => ({
         contents: `export const FILES = {\n${rows.join('\n').replaceAll('")', '.test.ts")')}\n};`,
         resolveDir: IN_PAGE,
@@ -75,7 +81,8 @@ export async function bundleTests(files: readonly string[], folder: string): Pro
     inject: [path.join(IN_PAGE, 'process.ts')],
     plugins: [table, inPage],
     logLevel: 'error',
-  });  fs.writeFileSync(
+  });
+  fs.writeFileSync(
     path.join(folder, 'index.html'),
     '<!doctype html><link rel="icon" href="data:,"><head><script src="/open.js"></script></head>',
   );

@@ -32,7 +32,14 @@ export async function openTestPage(
   };
 }
 
-async function call<Name extends keyof Calls>(page: Page, name: Name, argument: string) {
+/** What a call in the page comes to. */
+type Answer<Name extends keyof Calls> = Awaited<ReturnType<Calls[Name]>>;
+
+async function call<Name extends keyof Calls>(
+  page: Page,
+  name: Name,
+  argument: string,
+): Promise<Answer<Name>> {
   const code = `globalThis[${JSON.stringify(name)}](${JSON.stringify(argument)})`;
-  return (await page.evaluate(code)) as Awaited<ReturnType<Calls[Name]>>;
+  return page.evaluate<Answer<Name>>(code);
 }

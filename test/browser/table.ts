@@ -2,15 +2,13 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
-import type { Environment } from './in_page/environment';
-
 const TESTS = path.resolve(import.meta.dirname, '..');
 
 /** Rooms whose tests all run in pages, but for those of `ONLY_IN_NODE`. */
 const ROOMS = ['ops', 'layers', 'models', 'training'];
 
 /** Tests of other rooms that use a backend. */
-const OTHERS = ['weights/load', 'weights/parity', 'weights/input_channels', 'text/decode'];
+const OTHERS = ['weights/parity', 'text/decode'];
 
 /** What needs Node, and why. */
 const ONLY_IN_NODE: Readonly<Record<string, string>> = {

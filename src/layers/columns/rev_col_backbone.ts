@@ -4,11 +4,15 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { show } from '../../common/arguments';
 import { disposingTapeOnError } from '../../ops/engine/engine';
-import { tidyAll } from '../../ops/engine/tensors';
 import { undoingWrites } from '../../ops/engine/writes';
 import { normalizePixels } from '../../ops/normalize_pixels';
 import { runColumns, type RunOptions } from '../../ops/reversible/backbone';
-import { measureReconstruction, type Reconstruction } from '../../ops/reversible/reconstruction';
+import {
+  measureReconstruction,
+  readReconstruction,
+  readReconstructionAsync,
+  type Reconstruction,
+} from '../../ops/reversible/reconstruction';
 import { hasLostWeights, renameBelow } from '../base/composite_layer';
 import { rememberTrainable } from '../base/frozen_parts';
 import { toTensors } from '../base/inputs';
@@ -36,8 +40,10 @@ import { warnOfUnits } from './pixel_warnings';
 import { pixelStatistics } from './pixels';
 import { ReversibleColumn } from './reversible_column';
 import { RevColStem } from './stem';
+import { stemShape } from './stem_shape';
 
 type Layer = tfl.layers.Layer;
+type Measured = Omit<SequenceKwargs, 'cache'>;
 const OWNER = 'RevColBackbone';
 
 export type { RevColBackboneArgs } from './backbone_options';
@@ -102,15 +108,15 @@ export class RevColBackbone extends SequenceLayer {
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
-    const stemShape = this.checkedStemShape(inputShape);
-    const shapes = this.shapesOf(inputShape, stemShape);
+    const outputShape = this.checkedStemShape(inputShape);
+    const shapes = this.shapesOf(inputShape, outputShape);
     // Not `built`: a stem that is a model is built from the start.
     if (hasLostWeights(this.stemLayer)) this.stemLayer = this.freshStem();
     this.buildOrUndo(() => {
       this.addSublayer(this.stemLayer, 'stem', inputShape);
       for (let i = 0; i < this.own.columns; i++) {
         const column = new ReversibleColumn({ ...this.options, name: `column_${i}` });
-        this.addSublayer(column, `column_${i}`, i === 0 ? stemShape : [stemShape, ...shapes]);
+        this.addSublayer(column, `column_${i}`, i === 0 ? outputShape : [outputShape, ...shapes]);
       }
       if (this.stemTemplate != null) {
         const scope = (this.columnLayers[0] as ReversibleColumn).scopedName;
@@ -120,34 +126,20 @@ export class RevColBackbone extends SequenceLayer {
   }
 
   private checkedStemShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
-    if (Array.isArray(inputShape[0])) {
-      throw new Error(
-        `${OWNER}: ${inputShape.length} inputs given; expected one tensor. For the columns alone ` +
-          `use ReversibleColumn`,
-      );
-    }
-    const shape = inputShape as tfl.Shape;
-    if (shape.length < 2) {
-      throw new Error(`${OWNER}: inputShape ${show(shape.slice(1))}; expected [..., channels]`);
-    }
-    if (this.stemTemplate == null && shape.length !== 4 && this.options.block == null) {
-      throw new Error(
-        `${OWNER}: inputShape ${show(shape.slice(1))} is not an image [height, width, channels], which ` +
-          `the built-in block needs; give a 'block' that keeps the shape of such inputs`,
-      );
-    }
-    pixelStatistics(OWNER, this.own, shape);
-    return this.stemLayer.computeOutputShape(shape) as tfl.Shape;
+    const takesImages = this.stemTemplate == null && this.options.block == null;
+    const shape = stemShape(OWNER, inputShape, { stem: this.stemLayer, takesImages });
+    pixelStatistics(OWNER, this.own, inputShape as tfl.Shape);
+    return shape;
   }
 
-  private shapesOf(inputShape: tfl.Shape | tfl.Shape[], stemShape: tfl.Shape): tfl.Shape[] {
+  private shapesOf(inputShape: tfl.Shape | tfl.Shape[], outputShape: tfl.Shape): tfl.Shape[] {
     const { channels } = this.options;
     const { patchSize } = this.own;
     const least = patchSize * 2 ** (channels.length - 1);
     return levelShapes(
       OWNER,
-      stemShape,
-      { channels, isotropic: this.options.isotropic ?? stemShape.length !== 4 },
+      outputShape,
+      { channels, isotropic: this.options.isotropic ?? outputShape.length !== 4 },
       `inputShape ${show((inputShape as tfl.Shape).slice(1))} with patchSize ${patchSize} and ` +
         `${channels.length} levels leaves no pixel at the top; give at least ${least} x ${least}` +
         (patchSize > 1 ? ` or patchSize ${Math.ceil(patchSize / 2)}` : ''),
@@ -242,18 +234,26 @@ export class RevColBackbone extends SequenceLayer {
   /**
    * How exactly the features of each column are recovered when walking back from the last one with
    * no anchor at all: what the anchors save you from. Meant for judging trained weights. Leaves
-   * moving statistics and other state as they were.
+   * moving statistics and other state as they were. Waits for the device; in a page use
+   * `reconstructionErrorAsync`.
    *
    * @param x a batch of inputs
    * @param kwargs.training whether dropout and batch statistics are active; default false
    * @param kwargs.mask which tokens are real, `[batch, time]`, unless the stem knows
+   * @throws {Error} when not built, or on a backend that only answers asynchronously, such as webgpu
    */
-  reconstructionError(
-    x: tf.Tensor,
-    { training = false, mask }: Omit<SequenceKwargs, 'cache'> = {},
-  ): Reconstruction[] {
+  reconstructionError(x: tf.Tensor, kwargs: Measured = {}): Reconstruction[] {
+    return readReconstruction(this.measured(x, kwargs), this.own.columns);
+  }
+
+  /** `reconstructionError` without waiting for the device, on every backend. */
+  async reconstructionErrorAsync(x: tf.Tensor, kwargs: Measured = {}): Promise<Reconstruction[]> {
+    return readReconstructionAsync(this.measured(x, kwargs), this.own.columns);
+  }
+
+  private measured(x: tf.Tensor, { training = false, mask }: Measured): tf.Tensor {
     if (!this.built) throw new Error(`${OWNER}: apply the layer to an input before checking it`);
-    return tidyAll(() => {
+    return tf.tidy(() => {
       const stem = undoingWrites(
         () => this.stemLayer.apply(this.normalized(x), { training }) as tf.Tensor,
       );

@@ -4,6 +4,8 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { requireBackend } from './lost_backend';
+
 /** Computes a kernel's outputs with other operations, on whichever backend is in use. */
 export type KernelBody<Inputs, Attrs> = (call: {
   inputs: Inputs;
@@ -43,11 +45,16 @@ export function ensureGradient<Output, Attrs>(config: KernelGradient<Output, Att
 export type KernelInputs = Readonly<Record<string, tf.Tensor>> | readonly tf.Tensor[];
 
 function run(kernelName: string, inputs: KernelInputs, attrs: object): tf.Tensor | tf.Tensor[] {
+  requireBackend();
   const named = inputs as unknown as tf.NamedTensorMap;
   return tf.engine().runKernel(kernelName, named, attrs as unknown as tf.NamedAttrMap);
 }
 
-/** Runs a kernel that has one output. Attributes reach the kernel and its gradient as they are. */
+/**
+ * Runs a kernel that has one output. Attributes reach the kernel and its gradient as they are.
+ *
+ * @throws {BackendLostError} when the backend has lost its device
+ */
 export function runKernel(kernelName: string, inputs: KernelInputs, attrs: object): tf.Tensor {
   return run(kernelName, inputs, attrs) as tf.Tensor;
 }

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { watchBytes } from './engine';
+import { requireBackend } from './lost_backend';
 
 /** What `memoryPeak` resolves to. */
 export interface MemoryPeak<T> {
@@ -19,17 +20,20 @@ export interface MemoryPeak<T> {
  * @param fn synchronous or asynchronous; with an asynchronous one, whatever else runs meanwhile
  *   counts as well
  * @throws {unknown} when `fn` throws: the same; measuring has ended then
+ * @throws {BackendLostError} when the backend has lost its device, before or while `fn` ran
  *
  * @example
  * const { peakBytes } = await memoryPeak(() => model.trainOnBatch(x, y));
  */
 export async function memoryPeak<T>(fn: () => T | Promise<T>): Promise<MemoryPeak<T>> {
+  requireBackend();
   let peakBytes = tf.memory().numBytes;
   const stop = watchBytes((bytes) => {
     peakBytes = Math.max(peakBytes, bytes);
   });
   try {
     const result = await fn();
+    requireBackend();
     return { result, peakBytes };
   } finally {
     stop();

@@ -15,15 +15,10 @@ import {
 export const MIN_ALPHA = 1e-3;
 
 /**
- * Backends that answer only asynchronously. webgpu may give zeros when asked synchronously; others
- * throw, and are entered here when they do.
+ * Backends that are only asked asynchronously. webgpu may give zeros when asked synchronously, webgl
+ * stalls until the GPU has done all that it was given; others throw, and are entered here when they do.
  */
-const ASYNC_ONLY = new Set(['webgpu']);
-
-/** Whether values on the backend in use can only be had asynchronously, as far as is known. */
-export function readsOnlyLater(): boolean {
-  return ASYNC_ONLY.has(tf.getBackend());
-}
+const ASYNC_ONLY = new Set(['webgpu', 'webgl']);
 
 /** An alpha of one level, and where it stands, for error messages. */
 export interface NamedAlpha {
@@ -68,21 +63,16 @@ function assignClamped(variable: tf.Variable): void {
   withFreshTape(() => tf.tidy(() => variable.assign(clamped(variable))));
 }
 
-/** All values, with one read where each read would stall the GPU; null where none can be had now. */
+/** All values; null where none can be had now. */
 function readNow(alphas: readonly NamedAlpha[]): ArrayLike<number>[] | null {
-  if (readsOnlyLater()) return null;
+  if (ASYNC_ONLY.has(tf.getBackend())) return null;
   try {
-    if (tf.getBackend() !== 'webgl') return alphas.map(({ variable }) => variable.dataSync());
+    return alphas.map(({ variable }) => variable.dataSync());
   } catch (error) {
     if (alphas.some(({ variable }) => variable.isDisposed)) throw error;
     ASYNC_ONLY.add(tf.getBackend());
     return null;
   }
-  const all = tf.tidy(() => tf.concat(alphas.map(({ variable }) => tf.reshape(variable, [-1]))));
-  const values = all.dataSync();
-  all.dispose();
-  let start = 0;
-  return alphas.map(({ variable }) => values.subarray(start, (start += variable.size)));
 }
 
 /** Clamps with what is known of values that cannot be read now; the worst case where nothing is. */
@@ -113,8 +103,8 @@ function assertFinite(
 
 /**
  * Clamps every alpha to a magnitude of at least `MIN_ALPHA`, sign kept (zero counts as positive),
- * written back to the variable, and returns the smallest magnitude of each. Where the backend can
- * only be read asynchronously, it is `MIN_ALPHA`, the worst case, for an alpha whose present values
+ * written back to the variable, and returns the smallest magnitude of each. Where the backend is
+ * only read asynchronously, it is `MIN_ALPHA`, the worst case, for an alpha whose present values
  * have not come back yet.
  *
  * @throws {Error} when an alpha is known to hold a value that is not finite; then none has been changed

@@ -1,11 +1,12 @@
 /**
- * What is known of the values of variables on backends that answer only asynchronously, webgpu above
- * all. Knowledge belongs to the very data that was read: whatever assigns to the variable, an
+ * What is known of the values of variables on backends that are only read asynchronously, webgl and
+ * webgpu. Knowledge belongs to the very data that was read: whatever assigns to the variable, an
  * optimizer or a load of weights, it is known no more until the new values have come back.
  */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { withFreshTape } from '../engine/engine';
+import { readTensor } from '../engine/lost_backend';
 
 /** Values that came back. */
 export interface Reading {
@@ -125,7 +126,7 @@ async function valuesOf(variables: readonly tf.Variable[]): Promise<tf.TypedArra
     tf.tidy(() => tf.keep(tf.concat(variables.map((v) => tf.reshape(v, [-1]))))),
   );
   try {
-    return await all.data();
+    return await readTensor(all);
   } finally {
     all.dispose();
   }

@@ -21,5 +21,6 @@ function openWorker(): void {
   }
 }
 
-if (ENVIRONMENT.where === 'page') document.head.append(Object.assign(document.createElement('script'), { src: '/tests.js' }));
+if (ENVIRONMENT.where === 'page')
+  document.head.append(Object.assign(document.createElement('script'), { src: '/tests.js' }));
 else openWorker();

@@ -82,7 +82,9 @@ async function runFile(name: string): Promise<FileResult> {
   failed.push(...result.unhandledErrors);
   if (printed.length > 0) failed.push(`printed, which no test may:\n${printed.join('\n')}`);
   const count = (status: string) => result.testResults.filter((t) => t.status === status).length;
-  const done = result.testResults.filter(({ status, errors }) => status === 'done' && !errors.length);
+  const done = result.testResults.filter(
+    ({ status, errors }) => status === 'done' && !errors.length,
+  );
   return { passed: done.length, skipped: count('skip') + count('todo'), failed };
 }
 
