@@ -8,9 +8,11 @@ import { checkLayers } from '../layers/base/copies';
 import { registerOwnClasses } from '../layers/base/own_classes';
 import { COLUMN_LAYERS } from '../layers/columns/registered';
 import { TRANSFORMER_LAYERS } from '../layers/transformer/registered';
+import { onNewBackend } from '../ops/engine/lost_backend';
 import { installGradients } from '../ops/kernels/gradients';
 import { registerTensorflowKernels } from '../ops/kernels/tensorflow/index';
 import { installWasmKernels } from '../ops/kernels/wasm/index';
+import { repairWebgpuKernels } from '../ops/kernels/webgpu/index';
 
 /**
  * Lets saved models with layers of this package load, adds the kernels that backends lack, and mends
@@ -23,5 +25,9 @@ export function registerLayers(): void {
   registerOwnClasses({ ...COLUMN_LAYERS, ...TRANSFORMER_LAYERS });
   registerTensorflowKernels();
   installWasmKernels();
+  // The backend may be imported after this package, or, later still, be seen first by an operation.
+  repairWebgpuKernels();
+  void Promise.resolve().then(repairWebgpuKernels);
+  onNewBackend(repairWebgpuKernels);
   installGradients();
 }

@@ -3,8 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { requireInteger } from '../common/arguments';
 import { KeyValueCache } from '../ops/attention/cache';
-import type { DecodeOptions, StepModel } from './step_model';
 import { readTensor } from '../ops/engine/lost_backend';
+import type { DecodeOptions, StepModel } from './step_model';
 
 /** Log-probabilities of the next token, one row per sequence; suppressed tokens have -Infinity. */
 export type LogProbs = Float64Array[];

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { show } from '../common/arguments';
+import { requireFullPrecision } from '../ops/engine/precision';
 import {
   type CompiledGroup,
   type ParameterGroup,
@@ -93,11 +94,12 @@ export class AdamW extends tf.Optimizer {
    * Takes a step. Gradients of one model come in the order of its weights; null means none.
    *
    * @throws {Error} when a variable is unknown, a gradient does not fit it, `learningRate` is out of
-   * range, or restored state fits no weight; then nothing has changed
+   * range, restored state fits no weight, or webgl has 16-bit textures; then nothing has changed
    */
   override applyGradients(
     gradients: tf.NamedTensorMap | { name: string; tensor: tf.Tensor | null | undefined }[],
   ): void {
+    requireFullPrecision('AdamW: a step');
     const updates = toUpdates(gradients);
     if (!(this.learningRate >= 0 && Number.isFinite(this.learningRate))) {
       throw new Error(

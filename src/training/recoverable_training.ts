@@ -104,7 +104,7 @@ export async function recoverableTraining(
         throw new Error(
           `${OWNER}: the device of backend '${tf.getBackend()}' was lost ${recoveries} times, more than ` +
             `maxRecoveries ${maxRecoveries}; train on another backend, or with smaller batches`,
-          { cause: loss },
+          { cause: error },
         );
       }
       await restartBackend();

@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { requireInteger, show } from '../common/arguments';
-import type { SavedState, WeightState, WeightStates } from './weight_states';
 import { readTensor } from '../ops/engine/lost_backend';
+import type { SavedState, WeightState, WeightStates } from './weight_states';
 
 /** A tensor with the name that it is saved under. */
 export interface NamedTensor {

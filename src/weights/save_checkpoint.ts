@@ -1,9 +1,9 @@
 /** Saving a model so that PyTorch can load it. */
 
+import { readTensor } from '../ops/engine/lost_backend';
 import { CheckpointError } from './errors';
 import { type LayerRoles, type ModelLike, modelWeights } from './names/model_weights';
 import { type TensorToWrite, type WriteOptions, writeSafetensors } from './safetensors/writer';
-import { readTensor } from '../ops/engine/lost_backend';
 
 /** Options of {@link saveCheckpoint}. */
 export interface SaveOptions extends Omit<WriteOptions, 'onProgress'> {

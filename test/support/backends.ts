@@ -2,6 +2,7 @@
 import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs';
 
+import { readsSettled } from '../../src/ops/reversible/late_reads';
 import { AVAILABLE, HINT, LOADERS } from './available';
 
 /** Reads `REVCOL_BACKENDS`; a name that is not to be had must not quietly test nothing. */
@@ -69,12 +70,16 @@ export function describeBackends(
  * @throws what `fn` throws, unless tensors leaked: then an error that says so, with that as its cause
  */
 export async function expectNoLeak<T>(fn: () => T | Promise<T>): Promise<T> {
+  // What is being read lives until it has come back.
+  await readsSettled();
   const before = tf.memory().numTensors;
   const leaked = () => tf.memory().numTensors - before;
   let result: T;
   try {
     result = await fn();
+    await readsSettled();
   } catch (cause) {
+    await readsSettled();
     if (leaked() === 0) throw cause;
     throw new Error(`${leaked()} more tensors live after a failure than before`, { cause });
   }

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { assertFirstOrder, disposingTapeOnError, isTapeOn } from '../engine/engine';
 import { ensureGradient, ensureKernel, runKernelOutputs } from '../engine/kernel';
+import { requireFullPrecision } from '../engine/precision';
 import { drawSeed } from '../engine/random';
 import { free, tidyAll } from '../engine/tensors';
 import { clampAlphas, type NamedAlpha, namedAlphas } from './alpha';
@@ -68,6 +69,7 @@ interface Plan {
  * tfjs records every operation.
  *
  * @param stem output of the stem, which feeds level 0 of every column
+ * @throws {Error} when `'reversible'` gradients are asked for on 16-bit textures
  */
 export function runColumns(
   columns: readonly Column[],
@@ -83,6 +85,7 @@ export function runColumns(
       return runStored(columns, stem, { ...context, mask: options.mask }, options);
     }
     const taped = isTapeOn();
+    if (taped) requireFullPrecision("RevColBackbone: training with backprop 'reversible'");
     const levels = columns[0]?.levels.length ?? 0;
     const plan: Plan = {
       columns,

@@ -108,7 +108,7 @@ function readWritten(group: Group): void {
   if (variables.length === 0 || tf.getBackend() !== group.backend) return;
   const identities = variables.map(identityOf);
   variables.forEach((variable, i) => asked.set(variable, identities[i] as object));
-  void valuesOf(variables)
+  const read = valuesOf(variables)
     .then((values) => {
       let start = 0;
       variables.forEach((variable, i) => {
@@ -118,7 +118,18 @@ function readWritten(group: Group): void {
         else if (reading.bad) group.onLateBad(variable, reading.bad);
       });
     })
-    .catch(() => undefined);
+    .catch(() => undefined)
+    .finally(() => inFlight.delete(read));
+  inFlight.add(read);
+}
+
+const inFlight = new Set<Promise<void>>();
+
+/** Resolves when all that was asked for has come back; until then each read holds a tensor. */
+export async function readsSettled(): Promise<void> {
+  // A read may be due at the end of the present task.
+  await Promise.resolve();
+  while (inFlight.size > 0) await Promise.all(inFlight);
 }
 
 async function valuesOf(variables: readonly tf.Variable[]): Promise<tf.TypedArray> {

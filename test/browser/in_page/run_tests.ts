@@ -2,11 +2,11 @@
  * Runs files of the shared table of tests in a page or a worker, by Jest's own runner, expectations and
  * mocks. `../bundle.ts` bundles them, and puts what Node has in their place where a page has none.
  */
+import * as tf from '@tensorflow/tfjs';
 import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { expect } from 'expect';
 import * as circus from 'jest-circus';
 import { ModuleMocker } from 'jest-mock';
-import * as tf from '@tensorflow/tfjs';
 
 import { ENVIRONMENT } from './environment';
 import { forbidSynchronousReads } from './synchronous_reads';

@@ -30,7 +30,7 @@ function setAlpha(backbone: RevColBackbone, column: number, values: number[]): t
   return alpha;
 }
 
-describeBackends('alphas', () => {
+describeBackends('alphas', (backend) => {
   test('are clamped to 1e-3, sign kept, and written back', async () => {
     await expectNoLeak(() => {
       const { backbone, x } = build();
@@ -54,7 +54,9 @@ describeBackends('alphas', () => {
     });
   });
 
-  test.each([NaN, Infinity, -Infinity])('%d is an error that changes nothing', async (bad) => {
+  // Where values are read later, so is the error: late_alphas.test.ts.
+  const atOnce = ['webgl', 'webgpu'].includes(backend) ? test.skip : test;
+  atOnce.each([NaN, Infinity, -Infinity])('%d is an error that changes nothing', async (bad) => {
     const { backbone, x } = build();
     setAlpha(backbone, 1, [0, 0.5, 0.5, 0.5]);
     setAlpha(backbone, 2, [0.5, 0.5, 0.5, bad, 0.5]);

@@ -80,50 +80,69 @@ describeBackends('reconstructionError', () => {
       patchSize: 1,
     });
     const x = normalTensor([2, 6, 6, 2], 1);
-    backbone.apply(x);
+    tf.dispose(backbone.apply(x) as tf.Tensor);
     randomizeWeights(backbone.weights, 3, () => alpha);
-    return { backbone, x };
+    const free = () => {
+      backbone.dispose();
+      x.dispose();
+    };
+    return { backbone, x, free };
   };
 
   test('grows with every column walked back, as 1 / alpha says', async () => {
-    await expectNoLeak(() =>
-      tf.tidy(() => {
-        const errorsAt = (alpha: number) => {
-          const { backbone, x } = build(9, alpha);
-          const errors = backbone.reconstructionError(x);
-          backbone.dispose();
-          expect(errors.map(({ column }) => column)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
-          expect(errors.every(({ levels }) => levels.length === 2)).toBe(true);
-          return errors.map(({ levels }) => levels[1] as number);
-        };
-        const [half, one] = [errorsAt(0.5), errorsAt(1)];
-        // Doubles per column at 0.5, and takes over the errors of the level below.
-        expect(half[7]).toBeGreaterThan(0);
-        expect(half[7]).toBeLessThan(1e-6);
-        const growth = (half[0] as number) / (half[7] as number);
-        expect(growth).toBeGreaterThan(2 ** 7);
-        expect(growth).toBeLessThan(4 ** 7);
-        expect(one[0]).toBeLessThan((half[0] as number) / 4);
-      }),
-    );
-  });
-
-  test('clamps the alphas as a run does, and stays finite', () => {
-    tf.tidy(() => {
-      const { backbone, x } = build(3, 0);
-      const errors = backbone.reconstructionError(x).flatMap(({ levels }) => levels);
-      expect(errors.every(Number.isFinite)).toBe(true);
-      backbone.dispose();
+    await expectNoLeak(async () => {
+      const errorsAt = async (alpha: number) => {
+        const { backbone, x, free } = build(9, alpha);
+        const errors = await backbone.reconstructionErrorAsync(x);
+        free();
+        expect(errors.map(({ column }) => column)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+        expect(errors.every(({ levels }) => levels.length === 2)).toBe(true);
+        return errors.map(({ levels }) => levels[1] as number);
+      };
+      const [half, one] = [await errorsAt(0.5), await errorsAt(1)];
+      // Doubles per column at 0.5, and takes over the errors of the level below.
+      expect(half[7]).toBeGreaterThan(0);
+      expect(half[7]).toBeLessThan(1e-6);
+      const growth = (half[0] as number) / (half[7] as number);
+      expect(growth).toBeGreaterThan(2 ** 7);
+      expect(growth).toBeLessThan(4 ** 7);
+      expect(one[0]).toBeLessThan((half[0] as number) / 4);
     });
   });
 
-  test('has nothing to tell of one column, and wants a built layer', () => {
-    tf.tidy(() => {
-      const { backbone, x } = build(1, 0.5);
-      expect(backbone.reconstructionError(x)).toEqual([]);
-      const fresh = layers.revColBackbone({ channels: [4, 5], depths: [1, 1] });
-      expect(() => fresh.reconstructionError(x)).toThrow('apply the layer to an input');
-      backbone.dispose();
-    });
+  test('clamps the alphas as a run does, and stays finite', async () => {
+    const { backbone, x, free } = build(3, 0);
+    const errors = await backbone.reconstructionErrorAsync(x);
+    expect(errors.flatMap(({ levels }) => levels).every(Number.isFinite)).toBe(true);
+    free();
+  });
+
+  test('has nothing to tell of one column, and wants a built layer', async () => {
+    const { backbone, x, free } = build(1, 0.5);
+    expect(await backbone.reconstructionErrorAsync(x)).toEqual([]);
+    const fresh = layers.revColBackbone({ channels: [4, 5], depths: [1, 1] });
+    const message = 'apply the layer to an input';
+    expect(() => fresh.reconstructionError(x)).toThrow(message);
+    await expect(fresh.reconstructionErrorAsync(x)).rejects.toThrow(message);
+    free();
   });
 });
+
+describeBackends(
+  'reconstructionError at once',
+  () => {
+    test('is what it is asynchronously', async () => {
+      const backbone = layers.revColBackbone({ columns: 4, channels: [4, 5], depths: [1, 1] });
+      const x = normalTensor([2, 8, 8, 2], 1);
+      tf.dispose(backbone.apply(x) as tf.Tensor);
+      randomizeWeights(backbone.weights, 3, () => 0.5);
+      await expectNoLeak(async () => {
+        expect(backbone.reconstructionError(x)).toEqual(await backbone.reconstructionErrorAsync(x));
+      });
+      backbone.dispose();
+      x.dispose();
+    });
+  },
+  // Which pages are not to ask at once.
+  { except: ['webgl', 'webgpu'] },
+);
