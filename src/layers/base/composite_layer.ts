@@ -17,6 +17,7 @@ import { onModelTrainable, onTrainable } from './trainable_switch';
 import type { WeightSpec } from './weight_specs';
 
 type Layer = tfl.layers.Layer;
+type Kwargs = Parameters<Layer['apply']>[1];
 
 /** Arguments of every layer. */
 export type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0] & {
@@ -77,6 +78,12 @@ export abstract class CompositeLayer extends tfl.layers.Layer implements LayerWi
     });
   }
 
+  override apply(
+    inputs: tfl.SymbolicTensor | tfl.SymbolicTensor[],
+    kwargs?: Kwargs,
+  ): tfl.SymbolicTensor | tfl.SymbolicTensor[];
+  override apply(inputs: tf.Tensor | tf.Tensor[], kwargs?: Kwargs): tf.Tensor | tf.Tensor[];
+  override apply(...[inputs, kwargs]: Parameters<Layer['apply']>): ReturnType<Layer['apply']>;
   override apply(...[inputs, kwargs]: Parameters<Layer['apply']>): ReturnType<Layer['apply']> {
     requireOwnSymbols(kindOf(this), inputs);
     return super.apply(inputs, kwargs);
