@@ -8,8 +8,10 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { build } from 'esbuild';
 
+import { jsdelivr, unpkg } from '../../package.json';
 import images from '../cli/images.json';
 import { reactNativeTests } from './packed/react_native';
+import { readmeTests } from './packed/readme';
 import { twoCopiesTests } from './packed/two_copies';
 
 const ROOT = path.resolve(__dirname, '../..');
@@ -218,6 +220,7 @@ describe('the packed package', () => {
         '--prefer-offline',
         '--ignore-scripts',
         `./${filename}`,
+        '@tensorflow/tfjs@4.22.0',
         '@tensorflow/tfjs-core@4.22.0',
         '@tensorflow/tfjs-layers@4.22.0',
         '@tensorflow/tfjs-backend-cpu@4.22.0',
@@ -434,11 +437,20 @@ describe('the packed package', () => {
 
   reactNativeTests(() => project);
   twoCopiesTests(() => project);
+  readmeTests(() => project);
 
   test('holds what it must and nothing else', () => {
     const folder = path.join(project, 'node_modules/tfjs-revcol');
     const entries = fs.readdirSync(folder).sort();
-    expect(entries).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json']);
+    expect(entries).toEqual([
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'dist',
+      'docs',
+      'package.json',
+    ]);
+    for (const file of [unpkg, jsdelivr]) expect(fs.existsSync(path.join(folder, file))).toBe(true);
     for (const entry of ['index', 'node', 'imagenet_classes', ...Object.keys(PARTS)]) {
       for (const kind of ['js', 'cjs', 'd.ts', 'd.cts', 'js.map', 'cjs.map']) {
         expect(fs.existsSync(path.join(folder, 'dist', `${entry}.${kind}`))).toBe(true);
