@@ -31,7 +31,8 @@ import { keptValue, runRepeatably, undoingWrites, watchingWrites } from './write
  * first one found, and what it writes is discarded. `fn` must be synchronous and, but for variables,
  * must not have side effects that change its result.
  *
- * @param fn function that gives the same tensors whenever it is given the same
+ * @param fn function that gives the same tensors whenever it is given the same; parameters without a
+ *   type are tensors
  * @throws {Error} when `fn` returns a promise, or an instance of a class that holds tensors, whose
  *   gradients would be lost
  *
@@ -39,7 +40,7 @@ import { keptValue, runRepeatably, undoingWrites, watchingWrites } from './write
  * const block = recompute((x: tf.Tensor2D) => tf.relu(tf.matMul(x, w)));
  * const { grads } = tf.variableGrads(() => tf.sum(block(block(x))));
  */
-export function recompute<Args extends unknown[], R>(
+export function recompute<Args extends unknown[] = tf.Tensor[], R = unknown>(
   fn: (...args: Args) => R,
 ): (...args: Args) => R {
   return (...args) => {
