@@ -45,9 +45,16 @@ export async function activateBackend(
       }
     }
   }
-  const install = wanted ? PACKAGES[wanted].at(-1) : PACKAGES.wasm[0];
   const found = failures.length > 0 ? ` (${failures.join('; ')})` : '';
-  throw new Error(`found no tfjs backend to compute with${found}; run: npm install ${install}`);
+  if (wanted === undefined) {
+    const install = PACKAGES.wasm[0];
+    throw new Error(`found no tfjs backend to compute with${found}; run: npm install ${install}`);
+  }
+  const what = failures.length > 0 ? `does not start${found}` : 'is not installed';
+  throw new Error(
+    `backend ${wanted} (${PACKAGES[wanted].join(' or ')}) ${what}; leave --backend out to use another, ` +
+      `or run: npm install ${PACKAGES[wanted].at(-1)}`,
+  );
 }
 
 function isAbsent(error: unknown, specifier: string): boolean {

@@ -1,28 +1,20 @@
 /** `tfjs-revcol classify`: what images show. */
 import { readFile } from 'node:fs/promises';
 import * as tf from '@tensorflow/tfjs-core';
-import type * as tfl from '@tensorflow/tfjs-layers';
 import type { Command } from 'commander';
 
-import { shownUrl } from '../common/url';
-import { architectureOf } from '../convert/architecture';
-import { planOf } from '../convert/convert_checkpoint';
-import { createModel } from '../models/create_model';
-import { preprocess, type PreprocessOptions } from '../preprocessing/preprocess';
-import { loadCheckpoint } from '../weights/load_checkpoint';
-import { openCheckpoint } from '../weights/open_checkpoint';
+import { preprocess } from '../preprocessing/preprocess';
 import { activateBackend, type BackendName } from './backend';
+import { imagenetNames, readClassNames, requireNames } from './class_names';
+import { type Classifier, type ClassifierOptions, loadClassifier } from './classifier';
 import { checkImage, decodeImage } from './decode_image';
 import { addDownloadOptions, backendOption, inputSizeOption, integer } from './options';
-import { type Terminal, withProgress } from './terminal';
-import { type DownloadOptions, findWeights, type WeightsSource } from './weights_source';
+import type { Terminal } from './terminal';
 
-interface ClassifyOptions extends DownloadOptions {
-  weights: string;
+interface ClassifyOptions extends ClassifierOptions {
   top: number;
-  inputSize?: number;
+  labels?: string;
   backend?: BackendName;
-  key?: string;
   json?: boolean;
 }
 
@@ -37,7 +29,11 @@ export function addClassifyCommand(program: Command, terminal: Terminal): void {
     .command('classify')
     .description('classify JPEG and PNG images')
     .argument('<image...>', 'image files')
-    .requiredOption('-w, --weights <file|name>', 'checkpoint (path or URL) or published weights')
+    .requiredOption(
+      '-w, --weights <file|folder|name>',
+      'checkpoint (path or URL), folder that convert made, or published weights',
+    )
+    .option('-l, --labels <file>', 'names of the classes, one in each line, or JSON')
     .option('-t, --top <count>', 'classes to show for each image', integer(1), 5)
     .option('-k, --key <key>', 'part of the checkpoint to take, e.g. state_dict_ema')
     .addOption(inputSizeOption())
@@ -52,82 +48,48 @@ above that a plain resize; an orientation tag (EXIF) is not applied.
 
 Examples:
   $ tfjs-revcol classify cat.jpg --weights revcol_tiny.in1k
-  $ tfjs-revcol classify *.png --weights best.pth --top 1 --json`,
+  $ tfjs-revcol classify *.png --weights best.pth --labels birds.txt
+  $ tfjs-revcol classify *.png --weights web/revcol_tiny --top 1 --json`,
     )
     .action(async (images: string[], options: ClassifyOptions) => {
       // First the images: a bad one should be found before gigabytes of weights. They are decoded
       // later, one at a time: pixels take far more memory than files.
       for (const image of images) await checkImage(await readFile(image), image);
+      const { labels } = options;
+      const given = labels === undefined ? undefined : await readClassNames(labels);
       await activateBackend(options.backend);
-      const weights = await findWeights(options.weights, options, terminal);
-      const { model, preprocessing } = await loadModel(weights, options, terminal);
+      const classifier = await loadClassifier(options, terminal, (count) => {
+        if (given && labels !== undefined) requireNames(given, labels, count);
+      });
       try {
+        const names = given ?? (await imagenetNames(classifier.numClasses));
         const results: Record<string, Prediction[]> = {};
         for (const image of images) {
           const warn = (message: string) => terminal.error(`${message}\n`);
           const pixels = await decodeImage(await readFile(image), image, warn);
-          const input = preprocess(pixels, preprocessing);
-          results[image] = await classify(model, input, options.top);
+          const input = preprocess(pixels, classifier.preprocessing);
+          results[image] = await classify(classifier, input, names, options.top);
         }
         terminal.out(options.json ? `${JSON.stringify(results, null, 2)}\n` : asText(results));
       } finally {
-        model.dispose();
+        classifier.model.dispose();
       }
     });
 }
 
-/** Builds the model that the checkpoint holds, of whatever size, and fills it. */
-async function loadModel(
-  { source, record }: WeightsSource,
-  { key, inputSize }: ClassifyOptions,
-  terminal: Terminal,
-): Promise<{ model: tfl.LayersModel; preprocessing: PreprocessOptions }> {
-  const checkpoint = await openCheckpoint(source, { key });
-  const classifier = await (async () => {
-    const { numClasses } = architectureOf(checkpoint.entries);
-    if (numClasses === undefined)
-      throw new Error(`${/^https?:/.test(source) ? shownUrl(source) : source} has no classifier`);
-    // Every shape is compared with the others before a model of such shapes is allocated.
-    return planOf(checkpoint).classifier;
-  })().finally(() => checkpoint.close());
-  const { inputChannels, channels, depths, ...rest } = classifier;
-  const side = inputSize ?? record?.inputSize[0] ?? 224;
-  const model = createModel('revcol_tiny', {
-    ...rest,
-    channels: [...channels],
-    depths: [...depths],
-    inputShape: [side, side, inputChannels],
-  });
-  try {
-    await withProgress(terminal, 'weights', percent, (report) =>
-      loadCheckpoint(model, source, {
-        key,
-        supervision: 'skip',
-        onProgress: (fraction) => report(fraction, 1),
-      }),
-    );
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
-  const { mean, std } = record ?? {};
-  const crop = inputSize === undefined ? record?.crop : undefined;
-  return { model, preprocessing: { inputSize: [side, side, 3], mean, std, crop } };
-}
-
 /** Consumes `input`. */
 async function classify(
-  model: tfl.LayersModel,
+  { model, givesProbabilities }: Classifier,
   input: tf.Tensor4D,
+  names: readonly string[] | undefined,
   count: number,
 ): Promise<Prediction[]> {
-  const probabilities = tf.tidy(() => tf.softmax(model.predict(input) as tf.Tensor));
+  const probabilities = tf.tidy(() => {
+    const output = model.predict(input) as tf.Tensor;
+    return givesProbabilities ? output : tf.softmax(output);
+  });
   try {
     const values = await probabilities.data();
-    const names =
-      values.length === 1000
-        ? (await import('../registry/imagenet_classes')).IMAGENET_CLASSES
-        : undefined;
     return Array.from(values, (probability, index) => ({
       class: index,
       name: names?.[index],
@@ -150,8 +112,4 @@ function asText(results: Record<string, Prediction[]>): string {
     return `${image}\n${lines.join('\n')}\n`;
   });
   return blocks.join('\n');
-}
-
-function percent(fraction: number): string {
-  return `${Math.round(100 * fraction)}%`;
 }

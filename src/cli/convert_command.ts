@@ -1,10 +1,13 @@
 /** `tfjs-revcol convert`: a checkpoint to a tfjs model or to safetensors. */
 import { readdir, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { type Command, Option } from 'commander';
 
 import { convertCheckpoint } from '../convert/convert_checkpoint';
 import { folderSink } from '../convert/model_sinks';
 import { WEIGHT_DTYPES, type WeightDType } from '../convert/quantize';
+import { PRETRAINED_WEIGHTS } from '../registry/pretrained';
+import { requirePath } from '../weights/bytes/sink';
 import type { Checkpoint } from '../weights/checkpoint';
 import { withInputChannels } from '../weights/input_channels';
 import { findPrefix, withoutPrefix } from '../weights/names/published_names';
@@ -27,10 +30,6 @@ interface ConvertCommandOptions extends DownloadOptions {
   inputSize?: number;
   force?: boolean;
 }
-
-/** Endings of files that are written by others; a folder of such a name would be a misunderstanding. */
-const OTHER_FORMATS =
-  /\.(?:pth?|ckpt|bin|npz|onnx|h5|hdf5|keras|pb|tflite|json|zip|tar|t?gz|gguf|safetensor)$/i;
 
 export function addConvertCommand(program: Command, terminal: Terminal): void {
   const command = program
@@ -68,7 +67,7 @@ Examples:
   $ tfjs-revcol convert revcol_tiny.in1k web/xray --input-channels 1`,
     )
     .action(async (from: string, to: string, options: ConvertCommandOptions) => {
-      const format = options.to ?? (to.endsWith('.safetensors') ? 'safetensors' : 'tfjs');
+      const format = options.to ?? (/\.safetensors$/i.test(to) ? 'safetensors' : 'tfjs');
       if (format === 'safetensors' && options.dtype !== 'float32') {
         throw new Error(`--dtype ${options.dtype} is for tfjs; safetensors are written as float32`);
       }
@@ -94,14 +93,17 @@ async function requireFree(
   format: 'tfjs' | 'safetensors',
   { to: asked, force }: ConvertCommandOptions,
 ): Promise<void> {
-  const ending = asked === undefined ? OTHER_FORMATS.exec(to)?.[0] : undefined;
-  if (ending !== undefined) {
+  requirePath(to);
+  const found = await stat(to).catch(() => undefined);
+  // A name of published weights has what looks like an ending.
+  const isName = Object.hasOwn(PRETRAINED_WEIGHTS, basename(to));
+  const ending = /(?<=[^/\\.])\.[a-z]\w*$/i.exec(to)?.[0];
+  if (format === 'tfjs' && asked === undefined && ending && !isName && !found?.isDirectory()) {
     throw new Error(
       `${to}: nothing is written as ${ending}; give a file ending in .safetensors, or a folder ` +
         '(--to tfjs for a folder of this very name)',
     );
   }
-  const found = await stat(to).catch(() => undefined);
   if (!found) return;
   if (format === 'safetensors') {
     if (!found.isFile()) throw new Error(`${to} is there and no file; choose another name`);

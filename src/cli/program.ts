@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 
 import { version } from '../../package.json';
+import { withoutSecrets } from '../common/url';
 import { registerLayers } from '../registry/register_layers';
 import { addBenchCommand } from './bench_command';
 import { addClassifyCommand } from './classify_command';
@@ -51,11 +52,11 @@ export async function run(
   args: readonly string[],
   terminal: Terminal = PROCESS_TERMINAL,
 ): Promise<number> {
-  // Names come from files that others made.
+  // Names come from files that others made; addresses with secrets are echoed where an option is wrong.
   const safe: Terminal = {
     ...terminal,
     out: (text) => terminal.out(harmless(text)),
-    error: (text) => terminal.error(harmless(text)),
+    error: (text) => terminal.error(harmless(withoutSecrets(text))),
   };
   try {
     await createProgram(safe).parseAsync([...args], { from: 'user' });

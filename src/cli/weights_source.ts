@@ -1,6 +1,7 @@
 /** What `--weights` and `convert` take: a file, a URL, or the name of published weights. */
 import { stat } from 'node:fs/promises';
 
+import { isUrlText } from '../common/url';
 import { fetchPretrained } from '../download/fetch_pretrained';
 import { pretrainedWeights } from '../registry/names';
 import { PRETRAINED_WEIGHTS, type PretrainedWeights } from '../registry/pretrained';
@@ -30,14 +31,16 @@ export async function findWeights(
   options: DownloadOptions,
   terminal: Terminal,
 ): Promise<WeightsSource> {
-  const fileName = given.split(/[/\\]/).at(-1);
+  const isUrl = isUrlText(given);
+  const fileName = (isUrl ? given.replace(/[?#].*$/s, '') : given).split(/[/\\]/).at(-1);
   const record = Object.values(PRETRAINED_WEIGHTS).find((set) => set.fileName === fileName);
-  if (/^https?:\/\//.test(given)) return { source: given, record };
-  const isFile = await stat(given).then(
-    (found) => found.isFile(),
-    () => false,
-  );
-  if (isFile) return { source: given, record };
+  if (isUrl) return { source: given, record };
+  const found = await stat(given).catch(() => undefined);
+  if (found?.isFile()) return { source: given, record };
+  if (found?.isDirectory() && !Object.hasOwn(PRETRAINED_WEIGHTS, given))
+    throw new Error(
+      `${given} is a folder; give a checkpoint file, an address or the name of published weights`,
+    );
   if (/[/\\]|\.(pth|pt|safetensors|bin|ckpt|json)$/.test(given))
     throw new Error(`there is no file ${given}`);
   const named = pretrainedWeights(given);

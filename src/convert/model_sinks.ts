@@ -4,7 +4,7 @@ import { nodeBuiltin } from '../common/node';
 import { type FileSystem, makeFolder, renameDurably, syncFolder } from '../weights/bytes/durable';
 import { partialName, removeLeftovers } from '../weights/bytes/leftovers';
 import { nodeFileSystem } from '../weights/bytes/node_file_system';
-import { blobSink, newFileSink } from '../weights/bytes/sink';
+import { blobSink, newFileSink, requirePath } from '../weights/bytes/sink';
 import { CheckpointError } from '../weights/errors';
 import type { ModelSink } from './shard_writer';
 
@@ -15,9 +15,10 @@ import type { ModelSink } from './shard_writer';
  *
  * @param path of the folder; it may exist if it is empty
  * @throws {CheckpointError} 'io' when the folder exists and is not empty, or cannot be written;
- * 'unsupported' when this is not Node
+ * 'unsupported' when this is not Node, or `path` is an address
  */
 export async function folderSink(path: string): Promise<ModelSink<string>> {
+  requirePath(path);
   const fs = await nodeFileSystem();
   const { dirname } = await nodeBuiltin('path');
   const fail = (error: unknown): never => {

@@ -1,7 +1,6 @@
 /** One file over HTTP into a part, with ranges, retries and checks. Runs anywhere. */
-import { messageOf } from '../common/messages';
 import { retryDelayMs, sleep } from '../common/retry';
-import { shownUrl } from '../common/url';
+import { harmlessCause, harmlessMessage, shownUrl } from '../common/url';
 import { DownloadError, RetryableError } from './errors';
 import { announcedLength, type Plan, readResponse, requestHeaders } from './response';
 import type { PartFile } from './store';
@@ -94,12 +93,11 @@ async function attempt(part: PartFile, options: TransferOptions): Promise<boolea
     if (error instanceof DownloadError) throw error;
     const reason = watch.stalled()
       ? `no data for ${options.stallTimeoutMs} ms`
-      : `connection failed: ${messageOf(error).replaceAll(url, shown)}`;
+      : `connection failed: ${harmlessMessage(error, url)}`;
     const at = `after ${part.received} of ${part.state?.total ?? 'an unknown number of'} bytes`;
     throw new RetryableError(`${shown}: ${reason}, ${at}`, {
       url: shown,
-      // Of an address that it cannot take, fetch tells all.
-      cause: messageOf(error).includes(url) && url !== shown ? undefined : error,
+      cause: harmlessCause(error, url),
     });
   } finally {
     watch.stop();
@@ -187,7 +185,7 @@ export async function announcedBy(
       'network',
       `${shown}: the file in the cache was kept by an earlier version, without a note of where it ` +
         'came from, and the server cannot be asked whether it is whole ' +
-        `(${messageOf(error).replaceAll(url, shown)}); connect once, or state bytes or sha256`,
+        `(${harmlessMessage(error, url)}); connect once, or state bytes or sha256`,
       { url: shown },
     );
   } finally {

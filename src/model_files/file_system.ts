@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { requireInteger } from '../common/arguments';
+import { isUrlText, shownUrl } from '../common/url';
 import { readModel } from './read_model';
 import { writeModel } from './write_model';
 
@@ -29,7 +30,7 @@ const DEFAULT_SHARD_BYTES = 2 ** 26;
  *   meanwhile gives the model before or the one after. A save removes the weight files of the model
  *   that it replaces, and those that killed saves have left for over an hour, unless another JSON file
  *   of the folder names them.
- * @throws {Error} when the path is empty or `shardBytes` is not an integer of at least 1
+ * @throws {Error} when the path is empty or an address, or `shardBytes` is not an integer of at least 1
  *
  * @example
  * await model.save(fileSystem('out/digits'));
@@ -41,6 +42,12 @@ export function fileSystem(
 ): Required<Pick<tf.io.IOHandler, 'save' | 'load'>> {
   requireInteger('fileSystem', 'shardBytes', shardBytes, 1);
   if (location === '') throw new Error(`fileSystem: the path is empty; give a folder or a file`);
+  if (typeof location === 'string' && isUrlText(location)) {
+    throw new Error(
+      `fileSystem: ${shownUrl(location)} is an address; give a path, or load an address by ` +
+        'tf.loadLayersModel(url)',
+    );
+  }
   const full = path.resolve(location instanceof URL ? fileURLToPath(location) : location);
   return {
     save: (artifacts) => writeModel(full, artifacts, shardBytes),

@@ -8,7 +8,8 @@
 
 import { messageOf } from '../common/messages';
 import { runsInNode, runsOnWindows } from '../common/node';
-import { type CheckpointSource, isUrlText } from './bytes/source';
+import { isUrlText } from '../common/url';
+import type { CheckpointSource } from './bytes/source';
 import type { Checkpoint, CheckpointEntry } from './checkpoint';
 import { CheckpointError } from './errors';
 import type { PickleValue } from './pickle/values';

@@ -2,6 +2,7 @@
 
 import { messageOf } from '../../common/messages';
 import { isTransientStatus, retryAfterMs, retryDelayMs, sleep } from '../../common/retry';
+import { harmlessCause, harmlessMessage, shownUrl } from '../../common/url';
 import { CheckpointError } from '../errors';
 
 /** How to reach a URL. */
@@ -79,13 +80,20 @@ export async function requestOnce(
   try {
     response = await get(url, { ...init, signal: options.signal });
   } catch (error) {
-    const message = `${url} cannot be reached: ${messageOf(error)}`;
-    if (isHopeless(url, error)) throw new CheckpointError('io', message, { cause: error });
-    throw new TransientError(message, undefined, { cause: error });
+    const message = `${shownUrl(url)} cannot be reached: ${harmlessMessage(error, url)}`;
+    const cause = harmlessCause(error, url);
+    if (hasCredentials(url)) {
+      const advice = 'give them as a header, by a fetch of your own (option fetch)';
+      throw new CheckpointError('io', `${message}; it has a user or password: ${advice}`, {
+        cause,
+      });
+    }
+    if (isHopeless(url, error)) throw new CheckpointError('io', message, { cause });
+    throw new TransientError(message, undefined, { cause });
   }
   if (response.ok || accepted.includes(response.status)) return response;
   await letGo(response);
-  const answer = `${url} answered ${response.status} ${response.statusText}`.trim();
+  const answer = `${shownUrl(url)} answered ${response.status} ${response.statusText}`.trim();
   if (isTransientStatus(response.status)) {
     throw new TransientError(answer, retryAfterMs(response.headers));
   }
@@ -108,17 +116,22 @@ export async function letGo(response: Response): Promise<void> {
 
 /** A connection that ended before the body did. */
 export function cut(url: string, error: unknown): TransientError {
-  return new TransientError(`${url}: the connection was cut: ${messageOf(error)}`, undefined, {
-    cause: error,
-  });
+  const message = `${shownUrl(url)}: the connection was cut: ${harmlessMessage(error, url)}`;
+  return new TransientError(message, undefined, { cause: harmlessCause(error, url) });
 }
 
 /** Too few bytes are a connection that was cut; too many no second try makes fewer. */
 export function wrongLength(url: string, expected: number, got: number): CheckpointError {
-  const promised = `${url} promised ${expected} bytes and sent`;
+  const promised = `${shownUrl(url)} promised ${expected} bytes and sent`;
   return got < expected
     ? new TransientError(`${promised} only ${got}`)
     : new CheckpointError('io', `${promised} at least ${got}`);
+}
+
+/** Which no `fetch` takes in an address. */
+function hasCredentials(url: string): boolean {
+  const { username, password } = new URL(url);
+  return username !== '' || password !== '';
 }
 
 /** No such host, nobody listens, a `blob:` URL that was revoked: it will stay so. */
@@ -129,7 +142,7 @@ function isHopeless(url: string, error: unknown): boolean {
 
 function stopped(url: string, signal?: AbortSignal): CheckpointError {
   const reason: unknown = signal?.reason;
-  return new CheckpointError('io', `${url}: reading was stopped: ${messageOf(reason)}`, {
+  return new CheckpointError('io', `${shownUrl(url)}: reading was stopped: ${messageOf(reason)}`, {
     cause: reason,
   });
 }

@@ -10,6 +10,7 @@ import {
   versionOf,
 } from '../../common/http';
 import { runsInNode } from '../../common/node';
+import { shownUrl } from '../../common/url';
 import { CheckpointError } from '../errors';
 import {
   cut,
@@ -41,7 +42,7 @@ export class RemoteFile {
     if (offset + length > size) {
       throw new CheckpointError(
         'corrupt',
-        `${this.url} ends at byte ${size}, but bytes ${offset} to ${offset + length} are needed`,
+        `${shownUrl(this.url)} ends at byte ${size}, but bytes ${offset} to ${offset + length} are needed`,
       );
     }
     const bytes = new Uint8Array(length);
@@ -72,11 +73,11 @@ export class RemoteFile {
       if (response.status === 200 && sendsIfRange) {
         // The same version, and yet all of it: this server does not understand the condition.
         this.sendsIfRange = false;
-        throw new TransientError(`${url}: the server ignores ranges with a condition`, 0);
+        throw new TransientError(`${shownUrl(url)}: the server ignores ranges with a condition`, 0);
       }
       if (response.status !== 206) {
         throw new TransientError(
-          `${url}: the server ignored the range that was asked for, which it answered before`,
+          `${shownUrl(url)}: the server ignored the range that was asked for, which it answered before`,
         );
       }
       this.checkRange(response, offset, length);
@@ -93,7 +94,7 @@ export class RemoteFile {
     if (what === undefined) return;
     throw new CheckpointError(
       'io',
-      `${this.url} changed while it was being read (${what}); open it again, or download it and ` +
+      `${shownUrl(this.url)} changed while it was being read (${what}); open it again, or download it and ` +
         'give its path',
     );
   }
@@ -116,7 +117,7 @@ export class RemoteFile {
 
   /** Throws unless an answer with 206 holds the range asked for, or its beginning. */
   checkRange(response: Response, offset: number, length: number): void {
-    const { url } = this;
+    const url = shownUrl(this.url);
     const asked = `bytes ${offset}-${offset + length - 1}`;
     const range = contentRangeOf(response.headers);
     if (!range) {
@@ -167,7 +168,7 @@ export function refuseEncoding(url: string, { headers }: Response): void {
   if (encoding === undefined) return;
   throw new CheckpointError(
     'io',
-    `${url}: the server compresses what it sends (Content-Encoding: ${encoding}), and ranges of ` +
+    `${shownUrl(url)}: the server compresses what it sends (Content-Encoding: ${encoding}), and ranges of ` +
       'compressed bytes are not ranges of the file; turn that off for this file, or download it and ' +
       'give its path',
   );

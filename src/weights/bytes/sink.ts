@@ -1,6 +1,7 @@
 /** Where a checkpoint is written to. */
 
 import { messageOf } from '../../common/messages';
+import { isUrlText, shownUrl } from '../../common/url';
 import { CheckpointError } from '../errors';
 import { renameDurably, writeFully } from './durable';
 import { partialName, removeLeftovers } from './leftovers';
@@ -17,13 +18,28 @@ export interface ByteSink<Result> {
 }
 
 /**
+ * Asserts a place in the file system.
+ *
+ * @throws {CheckpointError} 'unsupported' when it is an address
+ */
+export function requirePath(path: string): void {
+  if (!isUrlText(path)) return;
+  throw new CheckpointError(
+    'unsupported',
+    `${shownUrl(path)} is an address, to which nothing can be written; give a path`,
+  );
+}
+
+/**
  * Writes to a file in Node: beside `path` first, and under that name only once it is complete and on
  * the disk, so that a file there is always a whole one. What killed writers of the same file have
  * left for over an hour is removed.
  *
- * @throws {CheckpointError} 'io' when it cannot be written; 'unsupported' when this is not Node.
+ * @throws {CheckpointError} 'io' when it cannot be written; 'unsupported' when this is not Node, or `path`
+ * is an address.
  */
 export async function fileSink(path: string): Promise<ByteSink<void>> {
+  requirePath(path);
   const fs = await nodeFileSystem();
   const partial = await partialName(path);
   const sink = await newFileSink(partial, path);

@@ -2,6 +2,7 @@
 
 import { messageOf } from '../../common/messages';
 import { runsInNode } from '../../common/node';
+import { isUrlText, shownUrl } from '../../common/url';
 import { CheckpointError } from '../errors';
 import { type ByteSource, checkRange } from './byte_source';
 import { MAX_CALL_BYTES } from './durable';
@@ -104,15 +105,13 @@ export async function fileSource(path: string): Promise<ByteSource> {
   return source;
 }
 
-/** One letter and a colon is a Windows drive, not a scheme. */
-const HAS_SCHEME = /^[a-z][a-z0-9+.-]+:/i;
-
-/** In Node a path may have a colon: `run:12.pth` is a file. */
-const IS_URL = /^((https?|file|blob|data):|[a-z][a-z0-9+.-]+:\/\/)/i;
-
-/** Whether a string names its source by a URL of its own, and not by a path. */
-export function isUrlText(source: string): boolean {
-  return (runsInNode() ? IS_URL : HAS_SCHEME).test(source);
+function parsedUrl(text: string, base?: string): URL {
+  try {
+    return new URL(text, base);
+  } catch {
+    // Without its cause, which holds the whole address.
+    throw new CheckpointError('io', `${shownUrl(text)} is no address that can be read`);
+  }
 }
 
 /**
@@ -130,12 +129,12 @@ export async function openSource(
   options: SourceOptions = {},
 ): Promise<ByteSource> {
   if (typeof source === 'string') {
-    if (isUrlText(source)) return openSource(new URL(source), options);
+    if (isUrlText(source)) return openSource(parsedUrl(source), options);
     if (runsInNode()) return readAhead(await fileSource(source), FILE_WINDOW);
     const page = globalThis.location?.href;
     // Neither Node nor a page: React Native. The file is asked for, to be refused in the same words.
     if (page === undefined) return fileSource(source);
-    return openSource(new URL(source, page), options);
+    return openSource(parsedUrl(source, page), options);
   }
   if (source instanceof URL) {
     if (source.protocol === 'file:') {
@@ -143,7 +142,7 @@ export async function openSource(
     }
     const body = await openUrl(source.href, options);
     return body instanceof Blob
-      ? readAhead(blobSource(body, source.href), FILE_WINDOW)
+      ? readAhead(blobSource(body, shownUrl(source.href)), FILE_WINDOW)
       : readAhead(body, URL_WINDOW);
   }
   if (ArrayBuffer.isView(source)) {

@@ -1,6 +1,7 @@
 /** Opening a checkpoint by its URL: by ranges where the server has them, else all of it. */
 
 import { contentLengthOf, contentRangeOf, versionOf } from '../../common/http';
+import { shownUrl } from '../../common/url';
 import { CheckpointError } from '../errors';
 import type { ByteSource } from './byte_source';
 import {
@@ -49,7 +50,7 @@ export async function openUrl(url: string, options: UrlOptions = {}): Promise<By
     const length = contentLengthOf(probe.headers);
     if (length === undefined || length >= LARGE_BYTES) {
       console.warn(
-        `${url}: the server ignores ranges, so all of the file (${length ?? 'an unknown number of'} ` +
+        `${shownUrl(url)}: the server ignores ranges, so all of the file (${length ?? 'an unknown number of'} ` +
           'bytes) is downloaded before anything is read',
       );
     }
@@ -65,7 +66,7 @@ export async function openUrl(url: string, options: UrlOptions = {}): Promise<By
   file.size = size;
   return {
     size,
-    label: url,
+    label: shownUrl(url),
     read: (offset, length) => file.read(offset, length),
   };
 }
@@ -82,7 +83,10 @@ async function wholeFile(url: string, options: UrlOptions, first?: Response): Pr
     answer = undefined;
     if (response.status === 206) {
       await letGo(response);
-      throw new CheckpointError('io', `${url}: asked for all of it, the server sent a part`);
+      throw new CheckpointError(
+        'io',
+        `${shownUrl(url)}: asked for all of it, the server sent a part`,
+      );
     }
     const expected = contentLengthOf(response.headers);
     const blob = await response.blob().catch((error: unknown) => {

@@ -1,0 +1,65 @@
+/** Names of classes: from a file (`--labels`), else ImageNet's. */
+import { readFile } from 'node:fs/promises';
+
+import { messageOf } from '../common/messages';
+
+/**
+ * Reads the names of classes: text with a name in each line, a JSON list of names, or a JSON object of
+ * names by the class's number, as `id2label` in Hugging Face's `config.json`.
+ *
+ * @returns names by class
+ * @throws {Error} when the file cannot be read or is none of these
+ */
+export async function readClassNames(file: string): Promise<string[]> {
+  const text = (await readFile(file, 'utf8')).replace(/^\u{feff}/u, '');
+  const names = /^\s*[[{]/.test(text) ? namesOfJson(text, file) : namesOfLines(text);
+  const empty = names.findIndex((name) => name === '');
+  if (empty >= 0) throw new Error(`${file}: class ${empty} has an empty name`);
+  if (names.length === 0) throw new Error(`${file} names no class; expected a name in each line`);
+  return names;
+}
+
+function namesOfLines(text: string): string[] {
+  const lines = text.trimEnd();
+  return lines === '' ? [] : lines.split(/\r?\n/).map((line) => line.trim());
+}
+
+function namesOfJson(text: string, file: string): string[] {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${file} is not JSON, as which it begins: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  const entries = Object.entries(json as object);
+  const names = Array.from({ length: entries.length }, () => '');
+  for (const [key, name] of entries) {
+    const index = Number(key);
+    if (typeof name !== 'string' || !Number.isInteger(index) || names[index] === undefined) {
+      throw new Error(
+        `${file}: expected a list of names, or names by the numbers 0 to ${entries.length - 1}; got ` +
+          `${JSON.stringify(name)?.slice(0, 80)} for ${key}`,
+      );
+    }
+    names[index] = name.trim();
+  }
+  return names;
+}
+
+/**
+ * Asserts a name for each class.
+ *
+ * @throws {Error} when there are more or fewer
+ */
+export function requireNames(names: readonly string[], file: string, classes: number): void {
+  if (names.length === classes) return;
+  throw new Error(`${file} names ${names.length} classes, the model has ${classes}`);
+}
+
+/** ImageNet's names for a thousand classes; undefined for any other number. */
+export async function imagenetNames(classes: number): Promise<readonly string[] | undefined> {
+  if (classes !== 1000) return undefined;
+  return (await import('../registry/imagenet_classes')).IMAGENET_CLASSES;
+}

@@ -1,0 +1,170 @@
+/** The model that `classify` uses: of a checkpoint, or a tfjs model in a folder. */
+import { stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import * as tfl from '@tensorflow/tfjs-layers';
+
+import { isUrlText, shownSource } from '../common/url';
+import { architectureOf } from '../convert/architecture';
+import { planOf } from '../convert/convert_checkpoint';
+import { fileSystem } from '../model_files/file_system';
+import { createModel } from '../models/create_model';
+import type { PreprocessOptions } from '../preprocessing/preprocess';
+import { registerOptimizers } from '../registry/register_optimizers';
+import { loadCheckpoint } from '../weights/load_checkpoint';
+import { openCheckpoint } from '../weights/open_checkpoint';
+import { type Terminal, withProgress } from './terminal';
+import { type DownloadOptions, findWeights, type WeightsSource } from './weights_source';
+
+export interface ClassifierOptions extends DownloadOptions {
+  weights: string;
+  inputSize?: number;
+  key?: string;
+}
+
+export interface Classifier {
+  /** From `[1, side, side, 3]` to `[1, numClasses]`. */
+  readonly model: tfl.LayersModel;
+  readonly preprocessing: PreprocessOptions;
+  readonly numClasses: number;
+  /** Whether the model ends in a softmax of its own; else it gives logits. */
+  readonly givesProbabilities: boolean;
+}
+
+/**
+ * Loads the model that `--weights` names.
+ *
+ * @param checkClasses called with the number of classes before weights are read
+ * @throws {Error} when it is no classifier of RGB images, or cannot be found or read
+ */
+export async function loadClassifier(
+  options: ClassifierOptions,
+  terminal: Terminal,
+  checkClasses: (count: number) => void,
+): Promise<Classifier> {
+  const file = await modelFile(options.weights);
+  if (file !== undefined) return fromFolder(file, options, checkClasses);
+  const weights = await findWeights(options.weights, options, terminal);
+  return fromCheckpoint(weights, options, terminal, checkClasses);
+}
+
+/** The `model.json` that is given, or lies in the folder that is given. */
+async function modelFile(given: string): Promise<string | undefined> {
+  if (isUrlText(given)) return undefined;
+  const isFile = (path: string) =>
+    stat(path).then(
+      (found) => found.isFile(),
+      () => false,
+    );
+  if (basename(given) === 'model.json' && (await isFile(given))) return given;
+  const within = join(given, 'model.json');
+  return (await isFile(within)) ? within : undefined;
+}
+
+async function fromFolder(
+  file: string,
+  { key, inputSize }: ClassifierOptions,
+  checkClasses: (count: number) => void,
+): Promise<Classifier> {
+  if (key !== undefined) throw new Error(`--key is for checkpoints; ${file} is a tfjs model`);
+  // What was compiled is saved with its optimizer.
+  registerOptimizers();
+  const model = await tfl.loadLayersModel(fileSystem(file));
+  try {
+    const [height, width, channels] = model.inputs[0]?.shape.slice(1) ?? [];
+    const classes = model.outputs[0]?.shape;
+    const numClasses = classes?.length === 2 ? classes[1] : undefined;
+    if (
+      model.inputs.length !== 1 ||
+      model.inputs[0]?.shape.length !== 4 ||
+      model.outputs.length !== 1 ||
+      numClasses == null
+    ) {
+      const shapes = (tensors: readonly tfl.SymbolicTensor[]) =>
+        tensors.map(({ shape }) => `[${shape.map((size) => size ?? 'any').join(', ')}]`).join(', ');
+      throw new Error(
+        `${file} is no classifier of images: it takes ${shapes(model.inputs)} and gives ` +
+          `${shapes(model.outputs)}; expected [any, height, width, 3] and [any, classes]`,
+      );
+    }
+    requireRgb(file, channels);
+    const wanted = inputSize ?? height ?? width ?? 224;
+    const sides = [height ?? wanted, width ?? wanted] as const;
+    if (inputSize !== undefined && sides.some((side) => side !== inputSize)) {
+      throw new Error(
+        `${file} takes images of ${sides.join(' x ')} pixels, so --input-size ${inputSize} does not ` +
+          'fit; leave it out, or convert the checkpoint with that size',
+      );
+    }
+    checkClasses(numClasses);
+    const { mean, std, crop } = (model.getUserDefinedMetadata() ?? {}) as PreprocessOptions;
+    return {
+      model,
+      preprocessing: { inputSize: sides, mean, std, crop },
+      numClasses,
+      givesProbabilities: endsInSoftmax(model),
+    };
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+function endsInSoftmax(model: tfl.LayersModel): boolean {
+  const last = model.outputs[0]?.sourceLayer;
+  return last?.getClassName() === 'Softmax' || last?.getConfig().activation === 'softmax';
+}
+
+/** Builds the model that the checkpoint holds, of whatever size, and fills it. */
+async function fromCheckpoint(
+  { source, record }: WeightsSource,
+  { key, inputSize }: ClassifierOptions,
+  terminal: Terminal,
+  checkClasses: (count: number) => void,
+): Promise<Classifier> {
+  const checkpoint = await openCheckpoint(source, { key });
+  const classifier = await (async () => {
+    const { numClasses } = architectureOf(checkpoint.entries);
+    if (numClasses === undefined) throw new Error(`${shownSource(source)} has no classifier`);
+    // Every shape is compared with the others before a model of such shapes is allocated.
+    return planOf(checkpoint).classifier;
+  })().finally(() => checkpoint.close());
+  const { inputChannels, numClasses, channels, depths, ...rest } = classifier;
+  requireRgb(shownSource(source), inputChannels);
+  checkClasses(numClasses);
+  const side = inputSize ?? record?.inputSize[0] ?? 224;
+  const model = createModel('revcol_tiny', {
+    ...rest,
+    numClasses,
+    channels: [...channels],
+    depths: [...depths],
+    inputShape: [side, side, inputChannels],
+  });
+  try {
+    await withProgress(terminal, 'weights', percent, (report) =>
+      loadCheckpoint(model, source, {
+        key,
+        supervision: 'skip',
+        onProgress: (fraction) => report(fraction, 1),
+      }),
+    );
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  const { mean, std } = record ?? {};
+  const crop = inputSize === undefined ? record?.crop : undefined;
+  const preprocessing = { inputSize: [side, side] as const, mean, std, crop };
+  return { model, preprocessing, numClasses, givesProbabilities: false };
+}
+
+function requireRgb(name: string, channels: number | null | undefined): void {
+  if (channels === 3) return;
+  throw new Error(
+    `${name} is of images with ${channels ?? 'any number of'} channels; classify reads images as RGB, ` +
+      'so it needs 3',
+  );
+}
+
+function percent(fraction: number): string {
+  return `${Math.round(100 * fraction)}%`;
+}

@@ -1,0 +1,195 @@
+/** `classify` with models that `convert` wrote and that users saved, and with names of classes. */
+import '@tensorflow/tfjs-backend-wasm';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+
+import { AdamW, saveCheckpoint } from 'tfjs-revcol';
+import { fileSystem } from 'tfjs-revcol/node';
+import { PRETRAINED_WEIGHTS } from '../../src/registry/pretrained';
+import { expectClose, expectNoLeak } from '../support/backends';
+import { smallModel } from '../weights/support/small_checkpoint';
+import kinds from './image_kinds.json';
+import images from './images.json';
+import { cli, cliError, cliOut } from './run';
+
+let folder: string;
+let image: string;
+let weights: string;
+const at = (name: string): string => path.join(folder, name);
+const write = (name: string, text: string): string => {
+  fs.writeFileSync(at(name), text);
+  return at(name);
+};
+
+beforeAll(async () => {
+  await tf.setBackend('wasm');
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'revcol-classify-'));
+  image = at('a.png');
+  fs.writeFileSync(image, Buffer.from(images.files.png.file, 'base64'));
+  weights = at('small.safetensors');
+  const model = smallModel(1, { inputShape: [32, 32, 3] });
+  await saveCheckpoint(model, weights);
+  model.dispose();
+});
+afterAll(() => fs.rmSync(folder, { recursive: true }));
+
+interface Prediction {
+  class: number;
+  name?: string;
+  probability: number;
+}
+
+/** Probabilities and names by class. */
+async function classified(...args: string[]): Promise<{ values: number[]; names: unknown[] }> {
+  const out = await cliOut('classify', image, '--top', '9', '--json', ...args);
+  const predictions = (JSON.parse(out) as Record<string, Prediction[]>)[image] ?? [];
+  predictions.sort((a, b) => a.class - b.class);
+  return {
+    values: predictions.map(({ probability }) => probability),
+    names: predictions.map(({ name }) => name),
+  };
+}
+
+test('the folder that convert makes classifies as its checkpoint does', async () => {
+  const size = ['--input-size', '32'];
+  const expected = (await classified('-w', weights, ...size)).values;
+  expect(expected).toHaveLength(4);
+  expect(Math.max(...expected) - Math.min(...expected)).toBeGreaterThan(0.01);
+  const made = at('made');
+  await cliOut('convert', weights, made, ...size);
+  for (const given of [made, `${made}/`, `${made}/model.json`]) {
+    const { values } = await expectNoLeak(() => classified('--weights', given));
+    expectClose(values, expected, 1e-5);
+  }
+  expectClose((await classified('-w', made, ...size)).values, expected, 1e-5);
+  expect(await cliError('classify', image, '-w', made, '--input-size', '64')).toContain(
+    'takes images of 32 x 32 pixels, so --input-size 64 does not fit',
+  );
+  expect(await cliError('classify', image, '-w', made, '--key', 'ema')).toContain('--key is for');
+  // Elsewhere such a folder is no checkpoint, and that is said.
+  expect(await cliError('convert', made, at('again'))).toContain(`${made} is a folder; give a`);
+});
+
+test('the normalisation and cut that convert notes are those of the published weights', async () => {
+  // Published weights are known by the name of their file.
+  const [record] = Object.values(PRETRAINED_WEIGHTS).filter(({ crop }) => crop === 'squash');
+  const { fileName = '', mean = [0, 0, 0] } = record ?? {};
+  fs.copyFileSync(weights, at(fileName));
+  const made = at('noted');
+  await cliOut('convert', at(fileName), made, '--input-size', '32');
+  const json = JSON.parse(fs.readFileSync(`${made}/model.json`, 'utf8')) as {
+    userDefinedMetadata: Record<string, unknown>;
+  };
+  expect(json.userDefinedMetadata).toMatchObject({ crop: 'squash', mean });
+  const noted = (await classified('-w', made)).values;
+  json.userDefinedMetadata = { ...json.userDefinedMetadata, crop: 'center', mean: [0, 0.9, 0] };
+  fs.writeFileSync(`${made}/model.json`, JSON.stringify(json));
+  const other = (await classified('-w', made)).values;
+  expect(noted.some((value, i) => Math.abs(value - (other[i] as number)) > 1e-3)).toBe(true);
+});
+
+test('a model that its user saved: compiled, with a softmax of its own', async () => {
+  const inner = smallModel(1, { inputShape: [32, 32, 3] });
+  const model = tf.sequential({ layers: [inner, tf.layers.softmax()] });
+  model.compile({ optimizer: new AdamW(), loss: 'categoricalCrossentropy' });
+  await model.save(fileSystem(at('saved')), { includeOptimizer: true });
+  const logits = tf.sequential({ layers: [inner] });
+  await logits.save(fileSystem(at('logits')));
+  const expected = (await classified('-w', weights, '--input-size', '32')).values;
+  expectClose((await classified('-w', at('saved'))).values, expected, 1e-5);
+  expectClose((await classified('-w', at('logits'))).values, expected, 1e-5);
+  model.dispose();
+});
+
+test('models that cannot classify RGB images', async () => {
+  const save = async (name: string, model: tf.LayersModel) => {
+    await model.save(fileSystem(at(name)));
+    model.dispose();
+    return at(name);
+  };
+  const dense = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] });
+  const grey = await save('grey', smallModel(1, { inputShape: [8, 8, 1] }));
+  const vectors = await save('vectors', dense);
+  expect(await cliError('classify', image, '-w', vectors)).toContain(
+    'is no classifier of images: it takes [any, 3] and gives [any, 2]; expected',
+  );
+  expect(await cliError('classify', image, '-w', grey)).toContain('of images with 1 channels');
+  const model = smallModel(1, { inputShape: [8, 8, 1] });
+  await saveCheckpoint(model, at('grey.safetensors'));
+  model.dispose();
+  expect(await cliError('classify', image, '-w', at('grey.safetensors'))).toContain('1 channels');
+  fs.mkdirSync(at('empty'));
+  expect(await cliError('classify', image, '-w', at('empty'))).toContain('is a folder; give');
+});
+
+describe('--labels', () => {
+  const names = ['kite', 'barn owl', 'Königskerze', 'wren'];
+  const json = JSON.stringify;
+  test.each([
+    ['lines', names.join('\n')],
+    ['lines of Windows, and a mark in front', `\u{feff}${names.join('\r\n')}\r\n\r\n`],
+    ['a list', json(names)],
+    ['numbers', json(Object.fromEntries(names.map((name, i) => [i, name]).reverse()))],
+  ])('%s', async (_, text) => {
+    const labels = write('labels', text);
+    const shown = await classified('-w', weights, '--input-size', '32', '--labels', labels);
+    expect(shown.names).toEqual(names);
+  });
+
+  test.each([
+    ['too few', 'a\nb\n', 'labels names 2 classes, the model has 4'],
+    ['a gap', 'a\n\nb\nc\n', 'class 1 has an empty name'],
+    ['nothing', '\n', 'names no class'],
+    ['half a list', '["a", "b"', 'is not JSON'],
+    ['no names', '[1, 2, 3, 4]', 'expected a list of names'],
+    ['numbers with a gap', '{"0": "a", "5": "b"}', 'numbers 0 to 1; got "b" for 5'],
+    ['id2label as a whole', '{"id2label": {"0": "a"}}', 'by the numbers'],
+  ])('%s', async (_, text, message) => {
+    const labels = write('labels', text);
+    const args = ['classify', image, '-w', weights, '-l', labels];
+    expect(await cliError(...args)).toContain(message);
+  });
+
+  test('a file that is not there is told before anything is loaded', async () => {
+    const args = ['classify', image, '-w', 'none', '-l', at('none.txt')];
+    expect(await cliError(...args)).toContain('none.txt');
+  });
+});
+
+test('a 16-bit grey image is classified with a warning', async () => {
+  const file = kinds.files['png grey, 16 bits'].file;
+  fs.writeFileSync(at('deep.png'), Buffer.from(file, 'base64'));
+  const ran = await cli('classify', at('deep.png'), '-w', weights, '--input-size', '32');
+  expect(ran.status).toBe(0);
+  expect(ran.out).toContain('deep.png\n');
+  expect(ran.error).toMatch(/^.*deep\.png: 16-bit grey; .*\n$/);
+});
+
+describe('what convert writes is told by the ending', () => {
+  test.each(['a.h5', 'a.onnx', 'a.foo', 'web/a.safetensor', 'a.b.tar'])('%s', async (name) => {
+    const error = await cliError('convert', weights, at(name), '--input-size', '32');
+    expect(error).toContain(`nothing is written as ${path.extname(name)}`);
+    expect(fs.existsSync(at(name))).toBe(false);
+  });
+
+  test.each(['v1.5', 'revcol_tiny.in1k', '.hidden', 'x.d/y'])('folder %s', async (name) => {
+    const made = at(path.join('folders', name));
+    await cliOut('convert', weights, made, '--input-size', '32');
+    expect(fs.existsSync(path.join(made, 'model.json'))).toBe(true);
+  });
+
+  test('an empty folder that is there, and one that --to asks for', async () => {
+    fs.mkdirSync(at('there.foo'));
+    await cliOut('convert', weights, at('there.foo'), '--input-size', '32');
+    await cliOut('convert', weights, at('asked.foo'), '--input-size', '32', '--to', 'tfjs');
+    for (const name of ['there', 'asked']) {
+      expect(fs.existsSync(at(`${name}.foo/model.json`))).toBe(true);
+    }
+  });
+
+  test('safetensors in capitals', async () => {
+    expect(await cliOut('convert', weights, at('A.SAFETENSORS'))).toContain('tensors, float32');
+  });
+});
