@@ -1,10 +1,16 @@
 import config from './jest.config.mjs';
 
+// Jest knows `--all` as well; here it is the whole table instead of what every run has.
+if (process.argv.includes('--all')) process.env.REVCOL_BROWSER = 'all';
+
 /** `npm run test:browser`: what needs a browser, and is no part of `npm test`. */
 export default {
   ...config,
-  testMatch: ['<rootDir>/test/browser/**/*.test.ts'],
+  // Those in `in_page` run in the page.
+  testMatch: ['<rootDir>/test/browser/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/'],
   globalSetup: '<rootDir>/test/browser/announce.ts',
   maxWorkers: 1,
+  // A whole file of tests in a software renderer.
+  testTimeout: 3600000,
 };

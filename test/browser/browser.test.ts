@@ -3,16 +3,13 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { build } from 'esbuild';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 
 import images from '../cli/images.json';
 import { HAVE_GOLDENS } from '../support/goldens';
-import { CHROMIUM } from './chromium';
+import { CHROMIUM, launchChromium } from './chromium';
 import type { Checks } from './page';
 import { type PageServer, servePage } from './server';
-
-// Without a GPU, webgl runs on SwiftShader.
-const FLAGS = ['--no-sandbox', '--disable-quic', '--use-gl=angle', '--use-angle=swiftshader'];
 
 // `announce.ts` says what is missing.
 const describeBrowser = CHROMIUM && HAVE_GOLDENS ? describe : describe.skip;
@@ -45,7 +42,7 @@ describeBrowser.each([
       '<!doctype html><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>',
     );
     server = await servePage(folder);
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+    browser = await launchChromium();
     page = await browser.newPage();
     const hardware = `{ get: () => ${2 * threads} }`;
     await page.addInitScript(

@@ -76,6 +76,8 @@ export async function bundleTests(files: readonly string[], folder: string): Pro
     platform: 'browser',
     format: 'iife',
     target: 'es2022',
+    // One copy of tfjs, whether it is imported or required.
+    mainFields: ['browser', 'module', 'main'],
     outdir: folder,
     define: { global: 'globalThis', __dirname: '"/"', 'require.resolve': 'String', BY_A_TEST },
     inject: [path.join(IN_PAGE, 'process.ts')],

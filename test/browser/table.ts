@@ -2,6 +2,8 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
+import type { Environment } from './in_page/environment';
+
 const TESTS = path.resolve(import.meta.dirname, '..');
 
 /** Rooms whose tests all run in pages, but for those of `ONLY_IN_NODE`. */
@@ -13,7 +15,9 @@ const OTHERS = ['weights/parity', 'text/decode'];
 /** What needs Node, and why. */
 const ONLY_IN_NODE: Readonly<Record<string, string>> = {
   'models/create_pretrained': 'serves files over HTTP; browser.test.ts downloads in a page',
+  'layers/failing_kernels': 'knows callers by the names of their files',
   'models/saving': 'saves to files',
+  'ops/reversible/failures': 'knows callers by the names of their files',
   'ops/structure': 'reads the sources',
   'training/adamw_saving': 'saves to files',
   'training/adamw_v0_1_0': 'loads from files',
@@ -28,5 +32,96 @@ function filesIn(room: string): string[] {
     .sort();
 }
 
-/** All shared tests that can run in a page. */
-export const FILES: readonly string[] = [...ROOMS.flatMap(filesIn), ...OTHERS];
+/** Tests of what only pages have. */
+const ONLY_IN_PAGES = filesIn('browser/in_page');
+
+/** All tests that run in pages. */
+export const FILES: readonly string[] = [...ONLY_IN_PAGES, ...ROOMS.flatMap(filesIn), ...OTHERS];
+
+/** An environment and the files that run in it. */
+export interface Row {
+  environment: Environment;
+  files: readonly string[];
+}
+
+const wasm: Environment = { backend: 'wasm', where: 'page', threads: 1, simd: true };
+const webgl: Environment = { ...wasm, backend: 'webgl' };
+const webgpu: Environment = { ...wasm, backend: 'webgpu' };
+const WORKERS = ['module worker', 'classic worker'] as const;
+
+/** What workers could change: how a backend starts, reads, and loses its device. */
+const IN_WORKERS = [
+  'ops/attention/attention_goldens',
+  'ops/blocks/level_functions',
+  'ops/engine/memory_peak',
+  'ops/gradients',
+  'ops/reversible/late_alphas',
+  'training/training_step',
+];
+
+/**
+ * What of the table webgpu runs. Without a GPU a step of training takes half a minute there, so these
+ * are the files with small tensors.
+ */
+const ON_WEBGPU = [
+  ...ONLY_IN_PAGES,
+  'layers/columns/first_step',
+  'ops/attention/attention_goldens',
+  'ops/blocks/level_functions',
+  'ops/engine/memory_peak',
+  'ops/engine/recompute',
+  'ops/gradients',
+  'ops/kernels/mat_mul',
+  'ops/reversible/alphas',
+  'ops/reversible/inverse',
+  'ops/reversible/late_alphas',
+  'training/adamw_failures',
+  'training/token_cross_entropy',
+  'training/training_step',
+];
+
+/** `npm run test:browser -- --all`. */
+const ALL: readonly Row[] = [
+  { environment: wasm, files: FILES },
+  { environment: { ...wasm, threads: 2 }, files: FILES },
+  { environment: { ...wasm, simd: false }, files: FILES },
+  ...WORKERS.map((where) => ({ environment: { ...wasm, where }, files: FILES })),
+  { environment: webgl, files: FILES },
+  ...WORKERS.map((where) => ({ environment: { ...webgl, where }, files: IN_WORKERS })),
+  { environment: webgpu, files: ON_WEBGPU },
+  ...WORKERS.map((where) => ({ environment: { ...webgpu, where }, files: IN_WORKERS.slice(2, 3) })),
+];
+
+/** What every run has. */
+const SOME: readonly Row[] = [
+  { environment: { ...wasm, threads: 2 }, files: IN_WORKERS },
+  { environment: { ...wasm, simd: false }, files: ['ops/gradients'] },
+  ...WORKERS.map((where) => ({
+    environment: { ...wasm, where },
+    files: ['training/training_step'],
+  })),
+  {
+    environment: webgl,
+    files: [
+      'browser/in_page/half_precision',
+      'browser/in_page/lost_device',
+      'ops/attention/attention_goldens',
+      'ops/reversible/late_alphas',
+      'training/training_step',
+    ],
+  },
+  { environment: { ...webgl, where: 'module worker' }, files: ['ops/engine/memory_peak'] },
+  {
+    environment: webgpu,
+    files: ['browser/in_page/split_products', 'ops/reversible/late_alphas'],
+  },
+];
+
+/** The rows to run: all there are, or those of every run. */
+export const tableOf = (all: boolean): readonly Row[] => (all ? ALL : SOME);
+
+/** How test reports call an environment. */
+export function titleOf({ backend, where, threads, simd }: Environment): string {
+  const how = backend === 'wasm' ? `, ${threads} threads${simd ? '' : ', no SIMD'}` : '';
+  return `${backend} in a ${where}${how}`;
+}

@@ -269,29 +269,32 @@ describeBackends('state that the forward pass changes', () => {
     'is left alone by inverse and reconstructionError, training: %s',
     async (training) => {
       await expectNoLeak(async () => {
-        makeCommon();
-        const block = power({ always: true, twice: true });
-        const backbone: RevColBackbone = layers.revColBackbone({
-          ...BASE,
-          name: 'backbone',
-          stem: power({ always: true }),
-          block,
+        const { read } = tidyAll(() => {
+          makeCommon();
+          const block = power({ always: true, twice: true });
+          const backbone: RevColBackbone = layers.revColBackbone({
+            ...BASE,
+            name: 'backbone',
+            stem: power({ always: true }),
+            block,
+          });
+          const x = normalTensor([8, WIDTH], 7);
+          backbone.apply(x);
+          randomizeWeights(backbone.weights, 11);
+          const before = weightValues(backbone.weights);
+          const read = backbone.reconstructionErrorAsync(x, { training });
+          expect([...weightValues(backbone.weights)]).toEqual([...before]);
+          const column = backbone.columnLayers[1] as RevColBackbone['columnLayers'][number];
+          const recovered = column.inverse([x, x, x]);
+          expect(recovered.every((r) => relativeError(r, x) > 0)).toBe(true);
+          expect([...weightValues(backbone.weights)]).toEqual([...before]);
+          backbone.dispose();
+          common.dispose();
+          return { read };
         });
-        const x = normalTensor([8, WIDTH], 7);
-        tf.dispose(backbone.apply(x) as tf.Tensor);
-        randomizeWeights(backbone.weights, 11);
-        const before = weightValues(backbone.weights);
-        const errors = await backbone.reconstructionErrorAsync(x, { training });
+        const errors = await read;
         // Exact but for rounding: every function ran with the state that its forward pass found.
         expect(Math.max(...errors.flatMap(({ levels }) => levels))).toBeLessThan(1e-4);
-        expect([...weightValues(backbone.weights)]).toEqual([...before]);
-        const column = backbone.columnLayers[1] as RevColBackbone['columnLayers'][number];
-        const recovered = column.inverse([x, x, x]);
-        expect(recovered.every((r) => relativeError(r, x) > 0)).toBe(true);
-        expect([...weightValues(backbone.weights)]).toEqual([...before]);
-        tf.dispose([recovered, x]);
-        backbone.dispose();
-        common.dispose();
       });
     },
   );
