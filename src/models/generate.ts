@@ -4,8 +4,9 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { kindOf } from '../layers/base/own_classes';
 import { RevColLanguageModel } from '../layers/transformer/language_model';
-import { greedySearch } from '../text/decode_greedy';
-import { sampleTokens, type SamplingOptions } from '../text/decode_sampling';
+import { decodeGreedily } from '../text/decode_greedy';
+import { decodeBySampling, type SamplingOptions } from '../text/decode_sampling';
+import { requireOptions } from '../text/decode_steps';
 import type { Decoded, StepModel } from '../text/step_model';
 
 /** Options of `generate`. */
@@ -51,7 +52,10 @@ function stepsOf(owner: string, model: tfl.LayersModel): StepModel {
  * kept in a cache.
  *
  * @param model a language model such as `createLanguageModel` gives, also a loaded one
- * @param prompts ids of each text, all of the same length from 1; a text may be given several times
+ * @param prompts ids of each text, of any lengths from 1; a text may be given several times. Each is
+ *   continued as if it were alone, with `temperature: 0` exactly so; else the draws, also those of a
+ *   `seed`, are shared among the prompts. What is longer than the shortest is read token by token, so
+ *   that texts of alike lengths take the least time
  * @param options `suppressIds` is by default padding, id 0
  * @returns one continuation per prompt, without the prompt and `endId`
  * @throws {Error} when prompts or options are out of range, or the model is another one
@@ -59,9 +63,21 @@ function stepsOf(owner: string, model: tfl.LayersModel): StepModel {
 export async function generate(
   model: tfl.LayersModel,
   prompts: readonly (readonly number[])[],
-  { temperature = 1, suppressIds = [0], ...rest }: GenerateOptions,
+  options: GenerateOptions,
 ): Promise<Decoded[]> {
-  const steps = stepsOf('generate', model);
-  if (temperature === 0) return greedySearch(steps, prompts, { ...rest, suppressIds });
-  return sampleTokens(steps, prompts, { ...rest, temperature, suppressIds });
+  const owner = 'generate';
+  const steps = stepsOf(owner, model);
+  requireOptions(owner, options, '{ maxNewTokens: 20 }');
+  const vocabulary = model.outputs[0]?.shape[2] as number;
+  const unknown = [prompts].flat(2).find((id) => typeof id === 'number' && id >= vocabulary);
+  if (unknown != null) {
+    throw new Error(
+      `${owner}: a prompt token is ${unknown as number}; expected ids from 0 to ${vocabulary - 1}, of ` +
+        `the model's vocabulary of ${vocabulary}`,
+    );
+  }
+  const { temperature = 1, suppressIds = [0], ...rest } = options;
+  const all = { ...rest, suppressIds };
+  if (temperature === 0) return decodeGreedily(owner, steps, prompts, all);
+  return decodeBySampling(owner, steps, prompts, { ...all, temperature });
 }

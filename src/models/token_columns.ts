@@ -92,10 +92,7 @@ export function tokenEmbedding<Vocabulary extends string>(
     maskZero: true,
     positions: options.positions ?? 'sinusoidal',
     sequenceLength: options.sequenceLength,
-    scale: Math.sqrt(width),
     dropout: dropoutOf(options),
-    // Scaled inputs then have unit deviation at first, and tied logits as well.
-    initializerRange: width ** -0.5,
   });
 }
 

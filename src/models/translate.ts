@@ -2,8 +2,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
+import { requireInteger } from '../common/arguments';
 import { TranslationDecoder } from '../layers/transformer/translation_decoder';
-import { type BeamOptions, beamSearch, type Hypothesis } from '../text/decode_beam';
+import { type BeamOptions, decodeBeams, type Hypothesis } from '../text/decode_beam';
+import { requireOptions } from '../text/decode_steps';
 import type { StepModel } from '../text/step_model';
 
 /** Options of `translate`. */
@@ -65,12 +67,20 @@ function stepsOf(
   sources: readonly (readonly number[])[],
 ): TranslationSteps {
   const { encoder, decoder } = partsOf(owner, model);
+  const given: unknown = sources;
+  if (!Array.isArray(given) || !given.every((s) => Array.isArray(s))) {
+    throw new Error(
+      `${owner}: sources are no list of lists of ids; expected such as [[17, 5, 301], [42]], one list ` +
+        `for each source`,
+    );
+  }
   if (sources.length === 0 || sources.some((s) => s.length === 0)) {
     throw new Error(
       `${owner}: ${sources.length === 0 ? 'no sources' : 'an empty source'} given; expected at ` +
         `least one token each`,
     );
   }
+  for (const id of sources.flat()) requireInteger(owner, 'a source token', id, 0);
   const [memory, memoryMask] = tf.tidy(() => {
     const time = Math.max(...sources.map((s) => s.length));
     const padded = sources.map((s) => [...s, ...new Array<number>(time - s.length).fill(0)]);
@@ -105,11 +115,16 @@ export async function translate(
   sources: readonly (readonly number[])[],
   options: TranslateOptions,
 ): Promise<Hypothesis[][]> {
+  const owner = 'translate';
+  requireOptions(owner, options, '{ startId: 1, endId: 2 }');
   const { startId, maxNewTokens, suppressIds = [0, startId], ...rest } = options;
-  const steps = stepsOf('translate', model, sources);
+  requireEdge(owner, 'startId', startId, 'starts');
+  requireEdge(owner, 'endId', rest.endId, 'ends');
+  const steps = stepsOf(owner, model, sources);
   try {
     const longest = Math.max(...sources.map((s) => s.length));
-    return await beamSearch(
+    return await decodeBeams(
+      owner,
       steps,
       sources.map(() => [startId]),
       { ...rest, suppressIds, maxNewTokens: maxNewTokens ?? 2 * longest + 10 },
@@ -117,4 +132,13 @@ export async function translate(
   } finally {
     steps.dispose();
   }
+}
+
+/** Asserts the token at an end of every target, which has no default. */
+function requireEdge(owner: string, name: string, id: unknown, does: string): void {
+  if (Number.isInteger(id) && (id as number) >= 0) return;
+  throw new Error(
+    `${owner}: ${name} is ${String(id)}; expected the id of the token that ${does} every target, a ` +
+      `whole number from 0`,
+  );
 }

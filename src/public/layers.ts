@@ -5,6 +5,7 @@ export { RevColHead, type RevColHeadArgs } from '../layers/columns/head';
 export { RevColImageDecoder, type RevColImageDecoderArgs } from '../layers/columns/image_decoder';
 export { LevelFusion, type LevelFusionArgs } from '../layers/columns/level_fusion';
 export { RevColBackbone, type RevColBackboneArgs } from '../layers/columns/rev_col_backbone';
+export type { FeatureInfo } from '../layers/columns/backbone_features';
 export type { BackboneOutput } from '../layers/columns/backbone_output';
 export { ReversibleColumn, type ReversibleColumnArgs } from '../layers/columns/reversible_column';
 export { RevColStem, type RevColStemArgs } from '../layers/columns/stem';

@@ -56,14 +56,24 @@ export async function beamSearch(
   prompts: readonly (readonly number[])[],
   options: BeamOptions,
 ): Promise<Hypothesis[][]> {
+  return decodeBeams('beamSearch', model, prompts, options);
+}
+
+/** `beamSearch` in the name of another function. */
+export async function decodeBeams(
+  owner: string,
+  model: StepModel,
+  prompts: readonly (readonly number[])[],
+  options: BeamOptions,
+): Promise<Hypothesis[][]> {
+  checkDecoding(owner, prompts, options, 'one length');
   const { beams = 4, lengthPenalty = 0.6, earlyStop = true } = options;
-  checkDecoding('beamSearch', prompts, options);
-  requireInteger('beamSearch', 'beams', beams, 1);
+  requireInteger(owner, 'beams', beams, 1);
   if (!Number.isFinite(lengthPenalty)) {
-    throw new Error(`beamSearch: lengthPenalty is ${lengthPenalty}; expected a number`);
+    throw new Error(`${owner}: lengthPenalty is ${lengthPenalty}; expected a number`);
   }
   const settings = { ...options, beams, lengthPenalty, earlyStop };
-  return withStepper(model, options, (stepper) => run(stepper, prompts, settings));
+  return withStepper(owner, model, options, (stepper) => run(stepper, prompts, settings));
 }
 
 async function run(

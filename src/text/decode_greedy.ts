@@ -5,8 +5,8 @@ import type { Decoded, DecodeOptions, StepModel } from './step_model';
 /** Options of decoding one sequence per prompt. */
 export interface SequentialOptions extends DecodeOptions {
   /**
-   * Called after every step with each prompt's newest token; null for those that ended before. For
-   * showing text as it is written.
+   * Called after every step that gives a token with each prompt's newest; null for those that ended
+   * before and for those that are still being read. For showing text as it is written.
    */
   onToken?: (ids: readonly (number | null)[]) => void;
 }
@@ -17,8 +17,9 @@ export type Chooser = (logProbs: Float64Array) => number;
 /**
  * Greedy decoding: the most probable token at every step (of equals, the lowest id).
  *
- * @param prompts token ids, one row per sequence, all of the same length from 1
- * @returns one sequence per prompt
+ * @param prompts token ids, one row per sequence, of any lengths from 1. What is longer than the
+ *   shortest is read token by token while that goes on: alike lengths take the fewest steps
+ * @returns one sequence per prompt, as if it had been alone
  * @throws {Error} when prompts or options are out of range, or the logits are not numbers
  */
 export function greedySearch(
@@ -26,20 +27,35 @@ export function greedySearch(
   prompts: readonly (readonly number[])[],
   options: SequentialOptions,
 ): Promise<Decoded[]> {
-  checkDecoding('greedySearch', prompts, options);
-  return decodeSequentially(model, prompts, options, indexOfLargest);
+  return decodeGreedily('greedySearch', model, prompts, options);
+}
+
+/** `greedySearch` in the name of another function. */
+export function decodeGreedily(
+  owner: string,
+  model: StepModel,
+  prompts: readonly (readonly number[])[],
+  options: SequentialOptions,
+): Promise<Decoded[]> {
+  checkDecoding(owner, prompts, options, 'any lengths');
+  return decodeSequentially(owner, model, prompts, options, indexOfLargest);
 }
 
 /** Extends every prompt token by token; sequences that have ended leave the batch. */
 export function decodeSequentially(
+  owner: string,
   model: StepModel,
   prompts: readonly (readonly number[])[],
   options: SequentialOptions,
   choose: Chooser,
 ): Promise<Decoded[]> {
-  return withStepper(model, options, (stepper) => run(stepper, prompts, options, choose));
+  return withStepper(owner, model, options, (stepper) => run(stepper, prompts, options, choose));
 }
 
+/**
+ * All sequences are at the same place at all times, so that one cache serves them and nothing is
+ * filled up: where a prompt goes on, its next token is given instead of one that was chosen.
+ */
 async function run(
   stepper: Stepper,
   prompts: readonly (readonly number[])[],
@@ -47,12 +63,15 @@ async function run(
   choose: Chooser,
 ): Promise<Decoded[]> {
   const results = prompts.map((): Decoded => ({ ids: [], logProb: 0, ended: false }));
+  const isDone = ({ ids, ended }: Decoded) => ended || ids.length === maxNewTokens;
   let live = results.map((_, i) => i);
-  let next = prompts;
-  for (let count = 0; count < maxNewTokens; count++) {
+  let place = Math.min(...prompts.map((prompt) => prompt.length));
+  let next = prompts.map((prompt) => prompt.slice(0, place));
+  while (live.length > 0) {
     const logProbs = await stepper.step(next);
     const newest = results.map((): number | null => null);
     live.forEach((index, row) => {
+      if (place < (prompts[index] as readonly number[]).length) return;
       const result = results[index] as Decoded;
       const id = choose(logProbs[row] as Float64Array);
       result.logProb += logProbs[row]?.[id] as number;
@@ -60,12 +79,12 @@ async function run(
       else result.ids.push(id);
       newest[index] = id;
     });
-    onToken?.(newest);
-    const rows = live.flatMap((index, row) => (results[index]?.ended ? [] : [row]));
-    if (rows.length === 0) break;
-    if (rows.length < live.length) stepper.select(rows);
+    if (newest.some((id) => id != null)) onToken?.(newest);
+    const rows = live.flatMap((index, row) => (isDone(results[index] as Decoded) ? [] : [row]));
+    if (rows.length > 0 && rows.length < live.length) stepper.select(rows);
     live = rows.map((row) => live[row] as number);
-    next = live.map((index) => [newest[index] as number]);
+    next = live.map((index) => [newest[index] ?? (prompts[index]?.[place] as number)]);
+    place++;
   }
   return results;
 }

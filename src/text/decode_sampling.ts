@@ -21,9 +21,10 @@ export interface SamplingOptions extends SequentialOptions {
 }
 
 /**
- * Draws every token at random by its probability.
+ * Draws every token at random by its probability. All prompts of a call share the random numbers: with
+ * a seed the draws repeat for the same prompts in the same order, not for each prompt alone.
  *
- * @param prompts token ids, one row per sequence, all of the same length from 1
+ * @param prompts token ids, one row per sequence, of any lengths from 1, as in `greedySearch`
  * @returns one sequence per prompt; its `logProb` is the model's own, before temperature and cuts
  * @throws {Error} when prompts or options are out of range, or the logits are not numbers
  */
@@ -32,21 +33,32 @@ export function sampleTokens(
   prompts: readonly (readonly number[])[],
   options: SamplingOptions,
 ): Promise<Decoded[]> {
+  return decodeBySampling('sampleTokens', model, prompts, options);
+}
+
+/** `sampleTokens` in the name of another function. */
+export function decodeBySampling(
+  owner: string,
+  model: StepModel,
+  prompts: readonly (readonly number[])[],
+  options: SamplingOptions,
+): Promise<Decoded[]> {
+  checkDecoding(owner, prompts, options, 'any lengths');
   const { temperature = 1, topK, topP = 1, seed } = options;
-  checkDecoding('sampleTokens', prompts, options);
   if (!(temperature > 0 && Number.isFinite(temperature))) {
+    const greedy = owner === 'sampleTokens' ? 'greedySearch' : '0';
     throw new Error(
-      `sampleTokens: temperature is ${temperature}; expected a number above 0 (greedySearch always ` +
-        `takes the most probable token)`,
+      `${owner}: temperature is ${temperature}; expected a number above 0 (${greedy} always takes the ` +
+        `most probable token)`,
     );
   }
-  if (topK != null) requireInteger('sampleTokens', 'topK', topK, 1);
+  if (topK != null) requireInteger(owner, 'topK', topK, 1);
   if (!(topP > 0 && topP <= 1)) {
-    throw new Error(`sampleTokens: topP is ${topP}; expected a number in (0, 1]`);
+    throw new Error(`${owner}: topP is ${topP}; expected a number in (0, 1]`);
   }
-  if (seed != null) requireInteger('sampleTokens', 'seed', seed, 0);
+  if (seed != null) requireInteger(owner, 'seed', seed, 0);
   const random = seed == null ? Math.random : seededRandom(seed);
-  return decodeSequentially(model, prompts, options, (logProbs) =>
+  return decodeSequentially(owner, model, prompts, options, (logProbs) =>
     draw(candidates(logProbs, temperature, topK, topP), random()),
   );
 }

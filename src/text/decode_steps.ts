@@ -9,20 +9,24 @@ import type { DecodeOptions, StepModel } from './step_model';
 /** Log-probabilities of the next token, one row per sequence; suppressed tokens have -Infinity. */
 export type LogProbs = Float64Array[];
 
-/** Asserts that prompts are rows of equal length from 1, and that the common options are in range. */
+/** Whether prompts may differ in length: one sequence per prompt can wait for another's, beams cannot. */
+export type PromptLengths = 'any lengths' | 'one length';
+
+/**
+ * Asserts that prompts are rows of tokens, of the lengths allowed, and that the common options are in
+ * range.
+ *
+ * @param owner function that the caller called, for the messages
+ */
 export function checkDecoding(
   owner: string,
   prompts: readonly (readonly number[])[],
-  { maxNewTokens, endId, suppressIds = [] }: DecodeOptions,
+  options: DecodeOptions,
+  lengths: PromptLengths,
 ): void {
-  const time = prompts[0]?.length ?? 0;
-  if (time === 0 || prompts.some((p) => p.length !== time)) {
-    throw new Error(
-      `${owner}: prompts of ${prompts.map((p) => p.length).join(', ') || 'no'} tokens; expected at ` +
-        `least one prompt, all of the same length from 1. Decode prompts of other lengths separately`,
-    );
-  }
-  for (const id of prompts.flat()) requireInteger(owner, 'a prompt token', id, 0);
+  requirePrompts(owner, prompts, lengths);
+  requireOptions(owner, options, '{ maxNewTokens: 20 }');
+  const { maxNewTokens, endId, suppressIds = [] } = options;
   requireInteger(owner, 'maxNewTokens', maxNewTokens, 1);
   if (endId != null) requireInteger(owner, 'endId', endId, 0);
   for (const id of suppressIds) requireInteger(owner, 'a suppressed id', id, 0);
@@ -32,14 +36,51 @@ export function checkDecoding(
 }
 
 /**
+ * Asserts that there are options at all.
+ *
+ * @param example what the least of them look like
+ */
+export function requireOptions(owner: string, options: unknown, example: string): void {
+  if (typeof options === 'object' && options != null) return;
+  throw new Error(`${owner}: options are ${String(options)}; expected such as ${example}`);
+}
+
+function requirePrompts(owner: string, prompts: unknown, lengths: PromptLengths): void {
+  if (!Array.isArray(prompts) || !prompts.every(isList)) {
+    throw new Error(
+      `${owner}: prompts are no list of lists of ids; expected such as [[5, 8, 13], [21]], one list ` +
+        `for each text`,
+    );
+  }
+  const counts = prompts.map((p) => p.length);
+  const isUneven = lengths === 'one length' && counts.some((count) => count !== counts[0]);
+  if (counts.length === 0 || counts.includes(0) || isUneven) {
+    throw new Error(
+      `${owner}: prompts of ${counts.join(', ') || 'no'} tokens; expected at least one prompt, ` +
+        (lengths === 'one length'
+          ? `all of the same length from 1. Decode prompts of other lengths separately`
+          : `each of at least one token`),
+    );
+  }
+  for (const id of prompts.flat()) requireInteger(owner, 'a prompt token', id, 0);
+}
+
+function isList(value: unknown): value is unknown[] {
+  return Array.isArray(value);
+}
+
+/**
  * Runs `fn` with a stepper on a new cache, and frees the cache afterwards, also when it throws.
+ *
+ * @param owner function that the caller called, for the messages
  */
 export async function withStepper<T>(
+  owner: string,
   model: StepModel,
   options: DecodeOptions,
   fn: (stepper: Stepper) => Promise<T>,
 ): Promise<T> {
-  const stepper = new Stepper(model, options);
+  const stepper = new Stepper(owner, model, options);
   try {
     return await fn(stepper);
   } finally {
@@ -52,6 +93,7 @@ export class Stepper {
   private readonly cache = new KeyValueCache();
 
   constructor(
+    private readonly owner: string,
     private readonly model: StepModel,
     private readonly options: DecodeOptions,
   ) {}
@@ -63,7 +105,7 @@ export class Stepper {
       const scores = this.model.step(tf.tensor2d(ids.flat(), shape, 'int32'), this.cache);
       if (scores.rank !== 2 || scores.shape[0] !== shape[0]) {
         throw new Error(
-          `StepModel: step gave logits of shape [${scores.shape.join(', ')}] for ${shape[0]} ` +
+          `${this.owner}: the model's step gave logits of shape [${scores.shape.join(', ')}] for ${shape[0]} ` +
             `sequences; expected [${shape[0]}, vocabulary]: those after the last token`,
         );
       }
@@ -73,7 +115,11 @@ export class Stepper {
       const values = (await readTensor(logits)) as Float32Array;
       const vocabulary = logits.shape[1];
       return ids.map((_, row) =>
-        logSoftmax(values.subarray(row * vocabulary, (row + 1) * vocabulary), this.options),
+        logSoftmax(
+          values.subarray(row * vocabulary, (row + 1) * vocabulary),
+          this.owner,
+          this.options,
+        ),
       );
     } finally {
       logits.dispose();
@@ -91,18 +137,24 @@ export class Stepper {
 }
 
 /** In double precision, so that decoding is the same on every backend that gives these logits. */
-function logSoftmax(logits: Float32Array, { suppressIds = [] }: DecodeOptions): Float64Array {
+function logSoftmax(
+  logits: Float32Array,
+  owner: string,
+  { suppressIds = [] }: DecodeOptions,
+): Float64Array {
   const result = Float64Array.from(logits);
   for (const id of suppressIds) if (id < result.length) result[id] = -Infinity;
   let largest = -Infinity;
   for (const value of result) {
     if (Number.isNaN(value)) {
-      throw new Error('StepModel: step gave logits that are not numbers (NaN); check the weights');
+      throw new Error(
+        `${owner}: the model gave logits that are not numbers (NaN); check its weights`,
+      );
     }
     if (value > largest) largest = value;
   }
   if (largest === -Infinity) {
-    throw new Error('StepModel: no token is left to choose; suppress fewer ids');
+    throw new Error(`${owner}: no token is left to choose; suppress fewer ids`);
   }
   let sum = 0;
   for (const value of result) sum += Math.exp(value - largest);

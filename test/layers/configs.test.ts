@@ -84,6 +84,7 @@ const CASES: Record<string, Case[]> = {
         patchSize: 2,
         stem: { className: 'Dense', config: { name: 's', trainable: true, units: 6 } },
         output: 'pyramid',
+        levels: [1],
         anchorEvery: 3,
         pixelMean: [0.5, 0.25, 0.125],
         pixelStd: 0.25,

@@ -183,6 +183,23 @@ describeBackends('language model', () => {
     });
   });
 
+  test('prompts of different lengths: each as if it were alone', async () => {
+    await expectNoLeak(async () => {
+      const model = make();
+      const prompts = [[3, 1, 4, 1, 5], [8], [2, 7, 1]];
+      const expected = prompts.map((prompt) => continueWithoutCache(model, prompt, 5));
+      const options = { maxNewTokens: 5, temperature: 0 };
+      expect(await idsOf(model, prompts, options)).toEqual(expected);
+      // Also where the short ones have long ended.
+      const endId = expected[1]?.[0] as number;
+      const ended = await idsOf(model, prompts, { ...options, endId });
+      const upToEnd = (row: number[]) =>
+        row.includes(endId) ? row.slice(0, row.indexOf(endId)) : row;
+      expect(ended).toEqual(expected.map(upToEnd));
+      model.dispose();
+    });
+  });
+
   test('draws the same with the same seed, and never padding', async () => {
     await expectNoLeak(async () => {
       const model = make();
@@ -274,6 +291,42 @@ describe('what a language model refuses', () => {
     const free = layers.revColLanguageModel({ backbone, tieEmbeddings: false });
     expect((free.apply(text) as tf.SymbolicTensor).shape).toEqual([null, null, 9]);
     free.dispose();
+  });
+
+  test.each<[unknown, unknown, RegExp]>([
+    [[[1]], undefined, /^generate: options are undefined; expected such as { maxNewTokens: 20 }/],
+    [[[1]], {}, /^generate: maxNewTokens is undefined/],
+    [[[1]], { maxNewTokens: 2, temperature: -1 }, /^generate: temperature is -1.*\(0 always takes/],
+    [[[1]], { maxNewTokens: 2, topK: 0 }, /^generate: topK is 0/],
+    [[[1]], { maxNewTokens: 2, topP: 2 }, /^generate: topP is 2/],
+    [[[1]], { maxNewTokens: 0, temperature: 0 }, /^generate: maxNewTokens is 0/],
+    [[[1], []], { maxNewTokens: 2 }, /^generate: prompts of 1, 0 tokens; .* at least one token/],
+    [[], { maxNewTokens: 2 }, /^generate: prompts of no tokens/],
+    [[1, 2], { maxNewTokens: 2 }, /^generate: prompts are no list of lists of ids/],
+    ['text', { maxNewTokens: 2 }, /^generate: prompts are no list of lists of ids/],
+    [[[1.5]], { maxNewTokens: 2 }, /^generate: a prompt token is 1.5/],
+    [[[1, 9]], { maxNewTokens: 2 }, /^generate: a prompt token is 9; expected ids from 0 to 8/],
+  ])('generate(model, %j, %j)', async (prompts, options, message) => {
+    const model = make();
+    await expectNoLeak(() =>
+      expect(generate(model, prompts as number[][], options as GenerateOptions)).rejects.toThrow(
+        message,
+      ),
+    );
+    model.dispose();
+  });
+
+  test('generate: weights that are not numbers', async () => {
+    const model = make();
+    tf.tidy(() => model.setWeights(model.getWeights().map((w) => tf.fill(w.shape, NaN))));
+    for (const temperature of [0, 1]) {
+      await expectNoLeak(() =>
+        expect(generate(model, [[1]], { maxNewTokens: 2, temperature })).rejects.toThrow(
+          /^(generate: the model gave logits that are not numbers|RevColBackbone: alpha .* NaN)/,
+        ),
+      );
+    }
+    model.dispose();
   });
 
   test('generate: a model of something else', async () => {

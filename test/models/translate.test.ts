@@ -113,7 +113,31 @@ test('wrong calls are refused', async () => {
   );
   await expect(
     expectNoLeak(() => translate(model, [[3]], { ...options, beams: 0 })),
-  ).rejects.toThrow('beams is 0');
+  ).rejects.toThrow(/^translate: beams is 0/);
+  const given: [unknown, unknown, RegExp][] = [
+    [
+      [[3]],
+      undefined,
+      /^translate: options are undefined; expected such as { startId: 1, endId: 2 }/,
+    ],
+    [
+      [[3]],
+      { endId: END },
+      /^translate: startId is undefined; expected the id of the token that starts/,
+    ],
+    [[[3]], { startId: START }, /^translate: endId is undefined; .* ends every target/],
+    [[3], options, /^translate: sources are no list of lists of ids/],
+    [[[1.5]], options, /^translate: a source token is 1.5/],
+    [[[3]], { ...options, maxNewTokens: 0 }, /^translate: maxNewTokens is 0/],
+    [[[3]], { ...options, suppressIds: [END] }, /^translate: endId 2 is among suppressIds/],
+  ];
+  for (const [sources, of, message] of given) {
+    await expectNoLeak(() =>
+      expect(translate(model, sources as number[][], of as typeof options)).rejects.toThrow(
+        message,
+      ),
+    );
+  }
   model.dispose();
   const other = tf.sequential({
     layers: [tf.layers.dense({ units: TARGET_VOCABULARY, inputShape: [2] })],

@@ -68,6 +68,52 @@ describe('greedy search', () => {
   });
 });
 
+describe('prompts of different lengths', () => {
+  const PROMPTS = [[1, 3, 0, 1], [3], [1, 0], [0, 0, 3, 1, 1, 2]];
+
+  test.each([undefined, END])('each goes on as if it were alone, endId %s', async (endId) => {
+    for (let seed = 1; seed <= 8; seed++) {
+      const table = randomTable(5, seed);
+      const options = { maxNewTokens: 4, endId };
+      const seen: (number | null)[][] = [];
+      const together = await expectNoLeak(() =>
+        greedySearch(new TableModel(table), PROMPTS, {
+          ...options,
+          onToken: (ids) => seen.push([...ids]),
+        }),
+      );
+      for (const [i, prompt] of PROMPTS.entries()) {
+        const [alone] = await greedySearch(new TableModel(table), [prompt], options);
+        expect(together[i]?.ids).toEqual(alone?.ids);
+        expect(together[i]?.ended).toBe(alone?.ended);
+        expect(together[i]?.logProb).toBeCloseTo(alone?.logProb as number, 12);
+        const told = seen.map((ids) => ids[i]).filter((id) => id != null);
+        expect(told).toEqual([...(alone?.ids ?? []), ...(alone?.ended ? [END] : [])]);
+      }
+      expect(seen.every((ids) => ids.some((id) => id != null))).toBe(true);
+    }
+  });
+
+  test('drawing draws no number for a prompt that is still being read', async () => {
+    const model = () => new TableModel(randomTable(6, 3));
+    const options = { maxNewTokens: 3, seed: 5 };
+    const [short] = await sampleTokens(model(), [[1]], options);
+    const [first, second] = await sampleTokens(model(), [[1], [1, 1, 2, 3]], options);
+    // The short prompt has all three of its tokens by the time the long one gets its first.
+    expect(first).toEqual(short);
+    expect(second?.ids).toHaveLength(3);
+    const again = await sampleTokens(model(), [[1], [1, 1, 2, 3]], options);
+    expect(again).toEqual([first, second]);
+  });
+
+  test('beam search refuses them', async () => {
+    const model = new TableModel(randomTable(5));
+    await expect(beamSearch(model, PROMPTS, { maxNewTokens: 2 })).rejects.toThrow(
+      /^beamSearch: prompts of 4, 1, 2, 6 tokens; .*all of the same length/,
+    );
+  });
+});
+
 describe('beam search', () => {
   test.each([0, 0.6, 1.5, -0.5])(
     'with beams for everything and length penalty %d it is exhaustive search',
@@ -204,8 +250,8 @@ test('wrong calls are refused, and a failing network leaves nothing behind', asy
   const model = new TableModel(() => [1, 2, 3]);
   const limit = { maxNewTokens: 2 };
   await expect(async () => beamSearch(model, [], limit)).rejects.toThrow('at least one prompt');
-  await expect(async () => greedySearch(model, [[1], [1, 2]], limit)).rejects.toThrow(
-    'prompts of 1, 2 tokens',
+  await expect(async () => greedySearch(model, [[1], []], limit)).rejects.toThrow(
+    'prompts of 1, 0 tokens',
   );
   await expect(async () => beamSearch(model, [[1]], { ...limit, beams: 0 })).rejects.toThrow(
     'beams is 0',

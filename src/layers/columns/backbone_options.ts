@@ -5,7 +5,7 @@ import { requireInteger } from '../../common/arguments';
 import type { AnchorSpacing } from '../../ops/reversible/anchors';
 import type { LayerArgs } from '../base/composite_layer';
 import type { LayerOrConfig } from '../base/template';
-import { type BackboneOutput, requireOutput } from './backbone_output';
+import { type BackboneOutput, requireOutput, requireOutputLevels } from './backbone_output';
 import { requireSpacing } from './column_arguments';
 import type { ColumnOptions } from './column_options';
 import { type PixelOptions, requirePixels, serializePixels } from './pixels';
@@ -29,6 +29,11 @@ export type RevColBackboneArgs = LayerArgs &
      */
     output?: BackboneOutput;
     /**
+     * With `output: 'pyramid'`: the levels that leave the backbone, ascending from 0 (timm's
+     * `out_indices`). `featureInfo` tells what each is. Default: all.
+     */
+    levels?: number[];
+    /**
      * Columns between two anchors (exact features kept to stop rounding errors from growing), or
      * `'auto'` (default): as many as the alphas call for. `Infinity` keeps none.
      */
@@ -37,14 +42,20 @@ export type RevColBackboneArgs = LayerArgs &
 
 /** Options with their defaults filled in; those of the columns and the stem apart. */
 export type BackboneOptions = PixelOptions &
+  Pick<RevColBackboneArgs, 'levels'> &
   Required<Pick<RevColBackboneArgs, 'columns' | 'patchSize' | 'output' | 'anchorEvery'>>;
 
 /**
  * Fills in defaults and checks everything that does not depend on the input.
  *
  * @param owner class name for the messages
+ * @param channels those of the levels
  */
-export function resolveBackbone(owner: string, args: RevColBackboneArgs): BackboneOptions {
+export function resolveBackbone(
+  owner: string,
+  args: RevColBackboneArgs,
+  channels: readonly number[],
+): BackboneOptions {
   const options: BackboneOptions = {
     columns: args.columns ?? 4,
     patchSize: args.patchSize ?? 4,
@@ -54,12 +65,14 @@ export function resolveBackbone(owner: string, args: RevColBackboneArgs): Backbo
       String(args.anchorEvery).toLowerCase() === 'infinity'
         ? Infinity
         : (args.anchorEvery ?? 'auto'),
+    levels: args.levels ?? undefined,
     pixelMean: args.pixelMean ?? undefined,
     pixelStd: args.pixelStd ?? undefined,
   };
   requireInteger(owner, 'columns', options.columns, 1);
   requireInteger(owner, 'patchSize', options.patchSize, 1);
   requireOutput(owner, options.output, options.columns);
+  requireOutputLevels(owner, options.levels, options.output, channels.length);
   requireSpacing(owner, options.anchorEvery);
   requirePixels(owner, options);
   return options;
@@ -67,11 +80,12 @@ export function resolveBackbone(owner: string, args: RevColBackboneArgs): Backbo
 
 /** The options as `getConfig` writes them. */
 export function serializeBackbone(options: BackboneOptions): tf.serialization.ConfigDict {
-  const { columns, patchSize, output, anchorEvery } = options;
+  const { columns, patchSize, output, levels, anchorEvery } = options;
   return {
     columns,
     patchSize,
     output: Array.isArray(output) ? [...output] : output,
+    levels: levels ? [...levels] : null,
     anchorEvery: anchorEvery === Infinity ? 'infinity' : anchorEvery,
     ...serializePixels(options),
   };

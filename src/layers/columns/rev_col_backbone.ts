@@ -21,19 +21,15 @@ import { firstMask, fittingMask } from '../base/masks';
 import { checkCache, type SequenceKwargs } from '../base/sequence_call';
 import { SequenceLayer } from '../base/sequence_layer';
 import { instantiate, type LayerOrConfig, serializeTemplate } from '../base/template';
+import { type FeatureInfo, featuresOf } from './backbone_features';
 import {
   type BackboneOptions,
   resolveBackbone,
   type RevColBackboneArgs,
   serializeBackbone,
 } from './backbone_options';
-import { outputColumns } from './backbone_output';
-import {
-  type ResolvedOptions,
-  resolveOptions,
-  serializeOptions,
-  usedLevels,
-} from './column_options';
+import { oneOrAll, type OutputPlace, outputPlaces } from './backbone_output';
+import { type ResolvedOptions, resolveOptions, serializeOptions } from './column_options';
 import { runFirst } from './first_run';
 import { levelShapes } from './level_shapes';
 import { warnOfUnits } from './pixel_warnings';
@@ -75,18 +71,20 @@ export class RevColBackbone extends SequenceLayer {
   private readonly own: BackboneOptions;
   private readonly stemTemplate: LayerOrConfig | undefined;
   private stemLayer: Layer;
+  /** That of the input that it was built for. */
+  private knownShape: tfl.Shape | null = null;
 
   constructor(args: RevColBackboneArgs = {}) {
     super(args);
     this.options = resolveOptions(OWNER, args);
-    this.own = resolveBackbone(OWNER, args);
+    this.own = resolveBackbone(OWNER, args, this.options.channels);
     this.stemTemplate = args.stem ?? undefined;
     this.stemLayer = this.makeStem();
   }
 
-  /** Columns whose top level leaves the backbone. */
-  private get outputColumns(): number[] {
-    return outputColumns(this.own.output, this.own.columns);
+  /** Where the outputs are taken from, in their order. */
+  private get places(): OutputPlace[] {
+    return outputPlaces(this.own, this.options.channels.length);
   }
 
   private makeStem(): Layer {
@@ -110,6 +108,7 @@ export class RevColBackbone extends SequenceLayer {
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
     const outputShape = this.checkedStemShape(inputShape);
     const shapes = this.shapesOf(inputShape, outputShape);
+    this.knownShape = inputShape as tfl.Shape;
     // Not `built`: a stem that is a model is built from the start.
     if (hasLostWeights(this.stemLayer)) this.stemLayer = this.freshStem();
     this.buildOrUndo(() => {
@@ -151,6 +150,22 @@ export class RevColBackbone extends SequenceLayer {
     return this.sublayers.slice(1) as ReversibleColumn[];
   }
 
+  /**
+   * What each output is, in their order: its column and level, channels, and reduction (stride) with
+   * respect to the input, as timm's `feature_info` has it.
+   *
+   * @throws {Error} before the layer knows the shape of its input, where the stem is one of the caller's
+   */
+  get featureInfo(): FeatureInfo[] {
+    const isBuiltIn = this.stemTemplate == null && this.options.block == null;
+    const given = this.knownShape ?? (this.batchInputShape as tfl.Shape | undefined);
+    const inputShape = given ?? (isBuiltIn ? [null, null, null, 1] : null);
+    if (inputShape == null) {
+      throw new Error(`${OWNER}: featureInfo needs an input; give inputShape, or apply the layer`);
+    }
+    return featuresOf(this.places, this.options, this.stemLayer, inputShape);
+  }
+
   /** The stem, for freezing it or for reading its weights. */
   get stem(): Layer {
     return this.stemLayer;
@@ -166,9 +181,7 @@ export class RevColBackbone extends SequenceLayer {
   ): tf.Tensor | tf.Tensor[] {
     const x = toTensors(inputs)[0] as tf.Tensor;
     const own = this.stemMask(x, firstMask(mask)) as tf.Tensor;
-    if (this.own.output === 'pyramid') return this.options.channels.map(() => own);
-    const outputs = this.outputColumns.map(() => own);
-    return outputs.length === 1 ? own : outputs;
+    return oneOrAll(this.places.map(() => own));
   }
 
   private stemMask(x: tf.Tensor, mask: tf.Tensor | undefined): tf.Tensor | undefined {
@@ -195,8 +208,8 @@ export class RevColBackbone extends SequenceLayer {
     return tf.tidy(() => {
       const stemArgs = cache ? { training, startIndex: cache.length } : { training };
       const stem = this.stemLayer.apply(this.normalized(x), stemArgs) as tf.Tensor;
-      const top = this.options.channels.length - 1;
-      const columns = this.outputColumns;
+      const { places } = this;
+      const columns = [...new Set(places.map(({ column }) => column))];
       // Those behind the last that is asked for would compute nothing that anybody sees.
       const used = Math.max(...columns) + 1;
       // Only sequences have masks; tfjs may hand an image the mask of another branch of the model.
@@ -208,16 +221,19 @@ export class RevColBackbone extends SequenceLayer {
         taps: columns.filter((c) => c < used - 1),
         mask: fittingMask(OWNER, stem, mask),
         caches: cache,
-        usesLevels: usedLevels(top, this.own.output !== 'pyramid'),
+        usesLevels: this.options.channels.map((_, level) => places.some((p) => p.level === level)),
       };
       const run = () =>
         disposingTapeOnError(() => runColumns(this.columnPlans().slice(0, used), stem, options));
       const functions = this.columnLayers.flatMap((c) => c.functionLayers);
       if (runFirst(functions, options, run)) this.setVariableFlags();
       const { last, tapped } = run();
-      if (this.own.output === 'pyramid') return last;
-      const outputs = columns.map((c, i) => (c < used - 1 ? tapped[i] : last[top]) as tf.Tensor);
-      return outputs.length === 1 ? (outputs[0] as tf.Tensor) : outputs;
+      return oneOrAll(
+        places.map(({ column, level }) => {
+          const tap = column < used - 1 ? tapped[columns.indexOf(column)] : last[level];
+          return tap as tf.Tensor;
+        }),
+      );
     });
   }
 
@@ -264,10 +280,7 @@ export class RevColBackbone extends SequenceLayer {
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape | tfl.Shape[] {
     const shapes = this.shapesOf(inputShape, this.checkedStemShape(inputShape));
-    const top = shapes[shapes.length - 1] as tfl.Shape;
-    if (this.own.output === 'pyramid') return shapes;
-    const outputs = this.outputColumns.map(() => top);
-    return outputs.length === 1 ? top : outputs;
+    return oneOrAll(this.places.map(({ level }) => shapes[level] as tfl.Shape));
   }
 
   override getConfig(): tf.serialization.ConfigDict {

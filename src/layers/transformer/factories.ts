@@ -80,7 +80,8 @@ export function transformerDecoderBlock(
  * Input: ids `[batch, time]`, int32. Output: `[batch, time, outputDim]`, float32.
  *
  * @param args `inputDim`: size of the vocabulary, `outputDim`: width; `maskZero` (false), `positions`
- *   (`'none'`; `'learned'`, `'sinusoidal'`), `sequenceLength` (for learned ones), `scale` (1),
+ *   (`'none'`; `'learned'`, `'sinusoidal'`), `sequenceLength` (for learned ones), `scale`
+ *   (`sqrt(outputDim)` where there are positions, else 1), `initializerRange` (`outputDim ** -0.5`),
  *   `dropout` (0)
  * @throws {Error} when an argument is out of range, or a sequence is longer than `sequenceLength`
  *

@@ -29,11 +29,18 @@ interface TokenEmbeddingOptions {
   positions?: 'none' | 'learned' | 'sinusoidal';
   /** Longest sequence, in tokens; needed for learned positions. */
   sequenceLength?: number | null;
-  /** Factor of the embeddings before positions are added; `sqrt(outputDim)` is usual. Default 1. */
+  /**
+   * Factor of the embeddings before positions are added (Vaswani et al. 2017, arXiv 1706.03762, section
+   * 3.4). Default `sqrt(outputDim)`, with which tokens weigh at first as much as sinusoids do; 1 where
+   * there are no positions.
+   */
   scale?: number;
   /** Rate at which values of the output are dropped in training, in [0, 1). Default 0. */
   dropout?: number;
-  /** Standard deviation of the initial embeddings. Default 0.02. */
+  /**
+   * Standard deviation of the initial embeddings, learned positions included. Default `outputDim **
+   * -0.5`: products with the embeddings, as tied logits are, then have unit deviation.
+   */
   initializerRange?: number;
 }
 
@@ -53,17 +60,18 @@ export class TokenEmbedding extends SequenceLayer {
 
   constructor(args: TokenEmbeddingArgs) {
     super(args);
+    const positions = args.positions ?? 'none';
     this.options = {
       inputDim: args.inputDim,
       outputDim: args.outputDim,
       maskZero: args.maskZero ?? false,
-      positions: args.positions ?? 'none',
+      positions,
       sequenceLength: args.sequenceLength ?? null,
-      scale: args.scale ?? 1,
+      scale: args.scale ?? (positions === 'none' ? 1 : Math.sqrt(args.outputDim)),
       dropout: args.dropout ?? 0,
-      initializerRange: args.initializerRange ?? 0.02,
+      initializerRange: args.initializerRange ?? args.outputDim ** -0.5,
     };
-    const { inputDim, outputDim, positions, sequenceLength } = this.options;
+    const { inputDim, outputDim, sequenceLength } = this.options;
     requireInteger(OWNER, 'inputDim', inputDim, 1);
     requireInteger(OWNER, 'outputDim', outputDim, 1);
     requireOneOf(OWNER, 'positions', positions, ['none', 'learned', 'sinusoidal']);
