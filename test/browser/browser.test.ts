@@ -6,6 +6,7 @@ import { build } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
 
 import images from '../cli/images.json';
+import { expectCounts } from '../support/counts_table';
 import { HAVE_GOLDENS } from '../support/goldens';
 import { CHROMIUM, launchChromium } from './chromium';
 import type { Checks } from './page';
@@ -111,6 +112,10 @@ describeBrowser.each([
     const { forward, files } = await run('convert');
     expect(forward).toBeLessThan(1e-5);
     expect(files).toBeGreaterThan(3);
+  });
+
+  test.each(['image', 'tokens'])('counts of a network: %s', async (network) => {
+    expectCounts(network, backend, await run('counts', network));
   });
 
   test('pixels of an image are those of the file', async () => {

@@ -18,6 +18,7 @@ import {
   removePretrained,
 } from '../../src/index';
 import { modelWeights } from '../../src/weights/names/model_weights';
+import { countsOfNetwork } from '../support/counts';
 
 type Tensors = Map<string, { shape: number[]; data: Float32Array }>;
 
@@ -165,6 +166,8 @@ const checks = {
     model.dispose();
     return { forward, files: report.model.length };
   },
+
+  counts: countsOfNetwork,
 
   /** Pixels of an image that the browser decodes, and the model input made of them. */
   pixels: async (png: string) => {

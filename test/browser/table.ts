@@ -14,6 +14,7 @@ const OTHERS = ['weights/parity', 'text/decode'];
 
 /** What needs Node, and why. */
 const ONLY_IN_NODE: Readonly<Record<string, string>> = {
+  'models/counts': 'reads and writes a table; browser.test.ts counts in a page',
   'models/create_pretrained': 'serves files over HTTP; browser.test.ts downloads in a page',
   'layers/failing_kernels': 'knows callers by the names of their files',
   'models/saving': 'saves to files',

@@ -1,0 +1,14 @@
+/**
+ * Exact counts of one forward pass and one training step. They cost no time to compare, and show what
+ * timings hide: a fused kernel that is no longer found, a tensor that lives longer.
+ * `test/browser/browser.test.ts` does the same in a page.
+ */
+import { describeBackends } from '../support/backends';
+import { countsOfNetwork, NETWORKS } from '../support/counts';
+import { expectCounts } from '../support/counts_table';
+
+describeBackends('counts', (backend) => {
+  test.each(Object.keys(NETWORKS))('%s', async (network) => {
+    expectCounts(network, backend, await countsOfNetwork(network));
+  });
+});
