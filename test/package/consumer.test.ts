@@ -110,7 +110,7 @@ const SIGNS: Record<string, string[]> = {
   indexedDB: ['weights', 'models', 'convert'],
   corpusBleu: ['text'],
   beamSearch: ['text', 'models'],
-  fitImage: ['images'],
+  'got no image': ['images'],
   convertCheckpoint: ['convert'],
 };
 
@@ -305,17 +305,22 @@ describe('the packed package', () => {
   });
 
   test.each([
+    // Libraries are checked too, which takes its time: both forms of the types are, once.
     ['ESM', 'mts', ['--module', 'nodenext']],
     ['CommonJS', 'cts', ['--module', 'nodenext']],
-    ['bundlers', 'ts', ['--module', 'esnext', '--moduleResolution', 'bundler']],
-    ['old module resolution', 'ts', ['--module', 'commonjs', '--moduleResolution', 'node10']],
+    ['bundlers', 'ts', ['--skipLibCheck', '--module', 'esnext', '--moduleResolution', 'bundler']],
+    [
+      'old module resolution',
+      'ts',
+      ['--skipLibCheck', '--module', 'commonjs', '--moduleResolution', 'node10'],
+    ],
   ])('has types for %s', (_, extension, module) => {
     const files = Object.entries({ right: '4', wrong: "'four'" }).map(([name, columns]) => {
       const file = `${name}.${extension}`;
       fs.writeFileSync(path.join(project, file), typed(columns));
       return file;
     });
-    // Libraries are checked too. Only the types of tfjs-layers itself do not hold in strict mode.
+    // Only the types of tfjs-layers itself do not hold in strict mode.
     const flags = ['--noEmit', '--strict', ...module];
     const { stdout } = node([TSC, ...flags, '--target', 'es2022', ...files]);
     expect(stdout).toMatch(/error TS2322: Type 'string' is not assignable to type 'number'/);
