@@ -2,38 +2,33 @@
  * RevCol in stock tfjs operations and nothing of this package: what a user would write without it,
  * differentiated by tfjs. Reads the weights of a model made by `createModel`.
  */
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+
+import type { ImageNetwork } from '../suite/workload';
 
 const EPSILON = 1e-6;
 
-type Weights = Map<string, tf.Tensor>;
-
-/** The network's shape. */
-export interface StockLayout {
-  columns: number;
-  levels: number;
-  depths: readonly number[];
-  patchSize: number;
-}
+export type Weights = Map<string, tf.Tensor>;
 
 /** Weights of a model by name. */
-export function weightsByName(model: tf.LayersModel): Weights {
+export function weightsByName(model: tfl.LayersModel): Weights {
   return new Map(model.weights.map((w) => [w.originalName, w.read()]));
 }
 
-function get(weights: Weights, name: string): tf.Tensor {
+export function get(weights: Weights, name: string): tf.Tensor {
   const weight = weights.get(name);
   if (!weight) throw new Error(`stock network: no weight ${name}`);
   return weight;
 }
 
-function norm(weights: Weights, path: string, x: tf.Tensor): tf.Tensor {
+export function norm(weights: Weights, path: string, x: tf.Tensor): tf.Tensor {
   const { mean, variance } = tf.moments(x, -1, true);
   const xhat = tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, EPSILON)));
   return tf.add(tf.mul(xhat, get(weights, `${path}/gamma`)), get(weights, `${path}/beta`));
 }
 
-function dense(weights: Weights, path: string, x: tf.Tensor): tf.Tensor {
+export function dense(weights: Weights, path: string, x: tf.Tensor): tf.Tensor {
   const kernel = get(weights, `${path}/kernel`) as tf.Tensor2D;
   const flat = tf.reshape(x, [-1, kernel.shape[0]]) as tf.Tensor2D;
   const y = tf.add(tf.matMul(flat, kernel), get(weights, `${path}/bias`));
@@ -46,7 +41,7 @@ function conv(weights: Weights, path: string, x: tf.Tensor, stride: number): tf.
   return tf.add(y, get(weights, `${path}/bias`));
 }
 
-function gelu(x: tf.Tensor): tf.Tensor {
+export function gelu(x: tf.Tensor): tf.Tensor {
   return tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
 }
 
@@ -70,7 +65,7 @@ function up(weights: Weights, path: string, x: tf.Tensor, like: tf.Tensor): tf.T
 }
 
 /** Logits of a batch of images, `[batch, height, width, 3]`. */
-export function stockForward(weights: Weights, layout: StockLayout, x: tf.Tensor): tf.Tensor {
+export function stockImageForward(weights: Weights, layout: ImageNetwork, x: tf.Tensor): tf.Tensor {
   const stem = norm(
     weights,
     'backbone/stem/norm',
@@ -79,7 +74,7 @@ export function stockForward(weights: Weights, layout: StockLayout, x: tf.Tensor
   let previous: tf.Tensor[] = [];
   for (let i = 0; i < layout.columns; i++) {
     const current: tf.Tensor[] = [];
-    for (let l = 0; l < layout.levels; l++) {
+    for (let l = 0; l < layout.channels.length; l++) {
       const path = `backbone/column_${i}/level_${l}`;
       let y =
         l === 0
@@ -89,7 +84,7 @@ export function stockForward(weights: Weights, layout: StockLayout, x: tf.Tensor
               `${path}/fusion/down_norm`,
               conv(weights, `${path}/fusion/down`, current[l - 1] as tf.Tensor, 2),
             );
-      if (i > 0 && l < layout.levels - 1) {
+      if (i > 0 && l < layout.channels.length - 1) {
         y = tf.add(y, up(weights, `${path}/fusion/up`, previous[l + 1] as tf.Tensor, y));
       }
       for (let b = 0; b < (layout.depths[l] as number); b++) {
@@ -102,6 +97,6 @@ export function stockForward(weights: Weights, layout: StockLayout, x: tf.Tensor
     }
     previous = current;
   }
-  const top = previous[layout.levels - 1] as tf.Tensor;
+  const top = previous[layout.channels.length - 1] as tf.Tensor;
   return dense(weights, 'head/classifier', norm(weights, 'head/norm', tf.mean(top, [1, 2])));
 }

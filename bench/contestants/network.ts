@@ -1,0 +1,93 @@
+/** A whole network on tfjs: forward passes and training steps. */
+import * as tf from '@tensorflow/tfjs-core';
+
+import { memoryPeak } from 'tfjs-revcol';
+import type { Task } from '../suite/messages';
+import type { Contestant } from '../suite/worker';
+import { CHECK_RATE, type NetworkWorkload, TIMED_RATE } from '../suite/workload';
+import { buildModel, logitsOf } from './build';
+import { stockImageForward, weightsByName } from './stock_image';
+import { stockTokensForward } from './stock_tokens';
+import {
+  readTensors,
+  readWeights,
+  tensorToWrite,
+  weightsToWrite,
+  writeSafetensors,
+} from './weight_files';
+
+/** The batch: inputs, and the labels as one-hot rows. */
+interface Batch {
+  x: tf.Tensor;
+  y: tf.Tensor;
+}
+
+async function makeBatch(workload: NetworkWorkload, file: string | null): Promise<Batch> {
+  const { network, batch, extent } = workload;
+  const isImage = network.kind === 'image';
+  const classes = logitsOf(network);
+  const count = isImage ? batch : batch * extent;
+  const given = file ? await readTensors(file) : null;
+  const batchOf = tf.tidy(() => {
+    const labels = given?.get('labels') ?? tf.randomUniform([count], 0, classes, 'int32', 1);
+    const x =
+      given?.get('x') ??
+      (isImage
+        ? tf.randomNormal([batch, extent, extent, network.inputChannels], 0, 1, 'float32', 1)
+        : tf.randomUniform([batch, extent], 0, classes, 'int32', 1));
+    return {
+      x: isImage ? tf.clone(x) : tf.cast(x, 'int32'),
+      y: tf.cast(tf.oneHot(tf.cast(labels, 'int32') as tf.Tensor1D, classes), 'float32'),
+    };
+  });
+  if (given) tf.dispose([...given.values()]);
+  return batchOf;
+}
+
+/** Sets up the network that a task asks for. */
+export async function startNetwork(task: Task): Promise<Omit<Contestant, 'versions'>> {
+  const workload = task.workload as NetworkWorkload;
+  const { network } = workload;
+  const model = buildModel(workload, task.variant === 'stored' ? 'stored' : 'reversible');
+  if (task.weights) await readWeights(model, network, task.weights);
+  const { x, y } = await makeBatch(workload, task.inputs);
+  const weights = weightsByName(model);
+  const classes = logitsOf(network);
+  const variables = model.trainableWeights.map((w) => w.read() as tf.Variable);
+
+  const logits = (training: boolean): tf.Tensor => {
+    if (task.variant !== 'stock') return model.apply(x, { training }) as tf.Tensor;
+    return network.kind === 'image'
+      ? stockImageForward(weights, network, x)
+      : stockTokensForward(weights, network, x);
+  };
+  const step = (rate: number): number => {
+    const optimizer = tf.train.sgd(rate);
+    const loss = optimizer.minimize(
+      () => tf.losses.softmaxCrossEntropy(y, tf.reshape(logits(true), [-1, classes])) as tf.Scalar,
+      true,
+      variables,
+    ) as tf.Scalar;
+    const [value] = loss.dataSync();
+    loss.dispose();
+    optimizer.dispose();
+    return value as number;
+  };
+  return {
+    parameters: model.countParams(),
+    programs:
+      workload.pass === 'forward'
+        ? { forward: () => tf.tidy(() => void logits(false).dataSync()) }
+        : { step: () => void step(TIMED_RATE) },
+    countBytes: async (run) => (await memoryPeak(run)).peakBytes,
+    check: async (file) => {
+      const output = tf.tidy(() => tf.reshape(logits(false), [-1, classes]));
+      const tensors = [tensorToWrite('output', output)];
+      if (workload.pass === 'step') {
+        const loss = tf.tensor1d([step(CHECK_RATE)]);
+        tensors.push(tensorToWrite('loss', loss), ...weightsToWrite(model, network));
+      }
+      await writeSafetensors(tensors, file);
+    },
+  };
+}

@@ -1,0 +1,175 @@
+/** The commands of `npm run bench`. */
+import * as path from 'node:path';
+import { Command, Option } from 'commander';
+
+import { type ContestOptions, holdContest } from './contest';
+import { entrants, PEERS, ROOT } from './contestants';
+import { describeMachine, describeSource } from './machine';
+import {
+  addCommonOptions,
+  addImageOptions,
+  addOperationOptions,
+  addTokenOptions,
+  type CommonOptions,
+  type ImageOptions,
+  imageWorkloads,
+  type TokenOptions,
+  tokenWorkloads,
+} from './options';
+import { contestTable, startTable } from './print';
+import { type Contest, type ResultFile, SCHEMA, writeResult } from './results';
+import { START_NAMES, type StartName, timeStarts } from './startup';
+import type { OperationsWorkload, Pass, Workload } from './workload';
+
+/** Where a command writes. */
+export interface Output {
+  /** Results. */
+  out: (text: string) => void;
+  /** What is going on. */
+  progress: (line: string) => void;
+}
+
+interface OperationOptions {
+  operations: string[];
+  batch: number[];
+  side: number[];
+  channels: number[];
+}
+
+/** Everything of a file of results but the figures. */
+function frame(args: readonly string[]): Omit<ResultFile, 'contests'> {
+  return {
+    schema: SCHEMA,
+    command: ['npm run bench --', ...args].join(' '),
+    date: new Date().toISOString(),
+    machine: describeMachine(),
+    source: describeSource(ROOT),
+  };
+}
+
+/** The arguments that matter: where the result goes does not. */
+function withoutJson(args: readonly string[]): string[] {
+  const at = args.indexOf('--json');
+  return at < 0 ? [...args] : args.filter((_, i) => i !== at && i !== at + 1);
+}
+
+async function holdAll(
+  workloads: readonly Workload[],
+  options: CommonOptions,
+  args: readonly string[],
+  turns: boolean,
+  { out, progress }: Output,
+): Promise<void> {
+  const { backend: backends, variants, peers, threads, rounds, warmUps, check } = options;
+  const settings: ContestOptions = { rounds, warmUps, check, turns, say: progress };
+  const contests: Contest[] = [];
+  for (const workload of workloads) {
+    const field = entrants({ backends, variants, peers, threads }, workload);
+    if (field.length === 0) throw new Error('no contestant is left: give --backend or --peers');
+    const contest = await holdContest(field, workload, settings);
+    contests.push(contest);
+    out(`${contestTable(contest)}\n\n`);
+    // After every contest, so that one that is cut off has what it had.
+    if (options.json) {
+      writeResult(path.resolve(options.json), { ...frame(withoutJson(args)), contests });
+    }
+  }
+  const failed = contests.flatMap(({ outcomes }) =>
+    outcomes.flatMap(({ name, state }) => (state === 'failed' ? [name] : [])),
+  );
+  if (failed.length > 0) throw new Error(`failed: ${[...new Set(failed)].join(', ')}`);
+}
+
+/**
+ * The commands that measure, for arguments as on the command line.
+ *
+ * @param args what was given, to be written into results
+ */
+export function measuringCommands(args: readonly string[], output: Output): Command[] {
+  const network = (name: string, description: string) => new Command(name).description(description);
+  const speed = { rounds: 7, warmUps: 2, peers: [...PEERS] };
+  const forward = addImageOptions(
+    addCommonOptions(network('forward', 'time a forward pass of an image network'), {
+      ...speed,
+      variants: ['reversible', 'stock'],
+    }),
+    [1],
+  ).action(async (options: CommonOptions & ImageOptions) =>
+    holdAll(imageWorkloads(options, 'forward'), options, args, true, output),
+  );
+  const train = addImageOptions(
+    addCommonOptions(network('train', 'time a training step of an image network'), {
+      ...speed,
+      rounds: 5,
+      variants: ['reversible', 'stored', 'stock'],
+    }),
+    [2],
+  ).action(async (options: CommonOptions & ImageOptions) =>
+    holdAll(imageWorkloads(options, 'step'), options, args, true, output),
+  );
+  const memory = addImageOptions(
+    addCommonOptions(
+      network('memory', 'memory of a training step of an image network, each contestant alone'),
+      { rounds: 1, warmUps: 1, peers: [], variants: ['reversible', 'stored'] },
+    ),
+    [2],
+  ).action(async (options: CommonOptions & ImageOptions) =>
+    holdAll(imageWorkloads(options, 'step'), { ...options, check: false }, args, false, output),
+  );
+  const tokens = addTokenOptions(
+    addCommonOptions(network('tokens', 'time a training step of a causal transformer'), {
+      ...speed,
+      rounds: 3,
+      warmUps: 1,
+      variants: ['reversible', 'stored'],
+    }),
+  )
+    .addOption(
+      new Option('--pass <name>', 'what is timed').choices(['forward', 'step']).default('step'),
+    )
+    .option('--alone', 'each contestant by itself and unchecked, for memory')
+    .action(async (options: CommonOptions & TokenOptions & { pass: Pass; alone?: boolean }) => {
+      const alone = options.alone ?? false;
+      const settings = alone ? { ...options, check: false } : options;
+      await holdAll(tokenWorkloads(options, options.pass), settings, args, !alone, output);
+    });
+  const ops = addOperationOptions(
+    addCommonOptions(network('ops', 'time single operations and their gradients'), {
+      ...speed,
+      variants: ['reversible', 'stock'],
+      peers: ['pytorch'],
+    }),
+  ).action(async (options: CommonOptions & OperationOptions) => {
+    const { operations, batch, side, channels } = options;
+    const workloads = batch.flatMap((b) =>
+      side.flatMap((extent) =>
+        channels.map((c): OperationsWorkload => ({ operations, batch: b, extent, channels: c })),
+      ),
+    );
+    await holdAll(workloads, options, args, true, output);
+  });
+  return [forward, train, memory, tokens, ops, startupCommand(args, output)];
+}
+
+function startupCommand(args: readonly string[], { out, progress }: Output): Command {
+  return new Command('startup')
+    .description('time a start, from the process to the first result; needs npm run build')
+    .option('--rounds <count>', 'starts of each contestant', Number, 5)
+    .option(
+      '--contestants <names>',
+      START_NAMES.join(', '),
+      (text: string) => text.split(',') as StartName[],
+      [...START_NAMES],
+    )
+    .option('--json <file>', 'write the result there')
+    .action(async (options: { rounds: number; contestants: StartName[]; json?: string }) => {
+      const starts = await timeStarts(options.contestants, options.rounds, progress);
+      out(`${startTable(starts)}\n\n`);
+      if (options.json) {
+        const result = { ...frame(withoutJson(args)), contests: [], starts };
+        writeResult(path.resolve(options.json), result);
+      }
+      const failed = starts.find((start) => 'state' in start && start.state === 'failed');
+      if (failed) throw new Error(`failed: ${failed.name}`);
+    });
+}

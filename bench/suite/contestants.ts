@@ -1,0 +1,134 @@
+/** Who takes part: every contestant by name, how it is started, and what it needs to be there. */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import type { Task } from './messages';
+import type { Command } from './worker_process';
+import { isOperations, type Workload } from './workload';
+
+export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+
+/** Where `npm run bench:peers` puts what no dependency of this package is. */
+export const PEERS_FOLDER = process.env.REVCOL_PEERS ?? path.join(ROOT, '.peers');
+
+/** Who takes part. */
+export interface Entrant {
+  /** As in tables, for example `reversible on wasm` or `PyTorch, checkpointed`. */
+  name: string;
+  /** What it needs that is not here, and the command that installs it; null when it is all here. */
+  missing: { what: string; install: string } | null;
+  task: Omit<Task, 'workload' | 'weights' | 'inputs'>;
+  command: (task: Task) => Command;
+}
+
+/** Peers by the name on the command line. */
+export const PEERS = [
+  'pytorch',
+  'pytorch-checkpointed',
+  'onnxruntime-node',
+  'onnxruntime-web',
+] as const;
+export type Peer = (typeof PEERS)[number];
+
+/** Backends of tfjs on which this package and stock tfjs run. */
+export const BACKENDS = ['tensorflow', 'wasm', 'cpu'] as const;
+export type Backend = (typeof BACKENDS)[number];
+
+/** Variants of a network on tfjs. */
+export const VARIANTS = ['reversible', 'stored', 'stock'] as const;
+export type Variant = (typeof VARIANTS)[number];
+
+/** A script of the suite as a process; TypeScript is compiled on the way. */
+function script(file: string): (task: Task) => Command {
+  return (task) => ({
+    file: process.execPath,
+    args: ['--import', 'tsx', path.join(ROOT, file), JSON.stringify(task)],
+    env: { TF_CPP_MIN_LOG_LEVEL: '2', TF_NUM_INTRAOP_THREADS: String(task.threads) },
+  });
+}
+
+/** wasm has one thread in Node, because tfjs switches its threads off there. */
+const threadsOf = (backend: Backend, threads: number) => (backend === 'tensorflow' ? threads : 1);
+
+function tfjsEntrant(variant: Variant, backend: Backend, threads: number): Entrant {
+  const native = path.join(ROOT, '.native/ready');
+  const missing =
+    backend === 'tensorflow' && !fs.existsSync(native)
+      ? { what: 'backend tensorflow', install: 'npm run native' }
+      : null;
+  return {
+    name: `${variant} on ${backend}`,
+    missing,
+    task: { variant, backend, threads: threadsOf(backend, threads) },
+    command: script('bench/contestants/tfjs.ts'),
+  };
+}
+
+function pythonEntrant(peer: Peer, name: string, threads: number): Entrant {
+  const python = path.join(PEERS_FOLDER, 'python/bin/python');
+  return {
+    name,
+    missing: fs.existsSync(python)
+      ? null
+      : { what: 'PyTorch', install: 'npm run bench:peers -- pytorch' },
+    task: { variant: peer, backend: null, threads },
+    command: (task) => ({
+      file: python,
+      args: [path.join(ROOT, 'bench/peers/torch_worker.py'), JSON.stringify(task)],
+      env: { OMP_NUM_THREADS: String(task.threads) },
+    }),
+  };
+}
+
+function onnxEntrant(peer: Peer, threads: number): Entrant {
+  const needs = [`node_modules/${peer}/package.json`, 'python/bin/python'];
+  const missing = needs.every((file) => fs.existsSync(path.join(PEERS_FOLDER, file)))
+    ? null
+    : { what: peer, install: `npm run bench:peers -- pytorch ${peer}` };
+  return {
+    name: peer,
+    missing,
+    task: { variant: peer, backend: null, threads: peer === 'onnxruntime-web' ? 1 : threads },
+    command: script('bench/peers/onnx.ts'),
+  };
+}
+
+/** What the command line asks for. */
+export interface Wanted {
+  backends: readonly Backend[];
+  variants: readonly Variant[];
+  peers: readonly Peer[];
+  threads: number;
+}
+
+/** Why a contestant has no part in a workload; null when it has. */
+export function unfit(entrant: Entrant, workload: Workload): string | null {
+  const { variant } = entrant.task;
+  const trains = !isOperations(workload) && workload.pass === 'step';
+  if (isOperations(workload)) {
+    return ['reversible', 'stock', 'pytorch'].includes(variant) ? null : 'has no single operations';
+  }
+  if (variant.startsWith('onnxruntime')) return trains ? 'does not train' : null;
+  // Without gradients they are the same as the other of their kind.
+  if (!trains && (variant === 'stored' || variant === 'pytorch-checkpointed')) {
+    return 'differs only in training';
+  }
+  return null;
+}
+
+/** Everyone who takes part, reference first: a peer where there is one, for ratios to it. */
+export function entrants(wanted: Wanted, workload: Workload): Entrant[] {
+  const { backends, variants, peers, threads } = wanted;
+  const named: Entrant[] = peers.map((peer) => {
+    if (peer === 'pytorch') return pythonEntrant(peer, 'PyTorch', threads);
+    if (peer === 'pytorch-checkpointed') {
+      return pythonEntrant(peer, 'PyTorch, levels checkpointed', threads);
+    }
+    return onnxEntrant(peer, threads);
+  });
+  const own = backends.flatMap((backend) =>
+    variants.map((variant) => tfjsEntrant(variant, backend, threads)),
+  );
+  return [...named, ...own].filter((entrant) => unfit(entrant, workload) === null);
+}

@@ -1,0 +1,42 @@
+/** What the suite and a contestant's process say to each other: a line of JSON each, on its stdio. */
+import type { Workload } from './workload';
+
+/** What a contestant is started with. */
+export interface Task {
+  /** The variant of the program to run, for example `reversible`. */
+  variant: string;
+  backend: string | null;
+  workload: Workload;
+  /** Threads it may use. */
+  threads: number;
+  /** Weights and inputs, safetensors; null: weights as initialised, random inputs. */
+  weights: string | null;
+  inputs: string | null;
+}
+
+export type Request =
+  | { do: 'run'; program: string }
+  /** Runs once more, counting bytes of tensors. */
+  | { do: 'count'; program: string }
+  /** Writes outputs, and what a step made of the weights, into a file. */
+  | { do: 'check'; file: string };
+
+/** What a contestant tells once it is ready. */
+export interface Ready {
+  versions: Record<string, string>;
+  programs: string[];
+  parameters: number | null;
+}
+
+export interface Timed {
+  ms: number;
+  cpuMs: number;
+}
+
+export interface Counted {
+  /** Most bytes in live tensors; null where the library does not tell. */
+  peakBytes: number | null;
+}
+
+/** Lines that a contestant writes begin with this; whatever else it prints is not for the suite. */
+export const MARK = '@bench ';

@@ -1,0 +1,89 @@
+/** What is kept of a measurement: all of it, so that documents can be made from it. */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+
+import type { Machine, Source } from './machine';
+import type { Sample } from './statistics';
+import type { Workload } from './workload';
+
+/** Raised whenever the meaning of a field changes. */
+export const SCHEMA = 1;
+
+/** What one contestant did in one contest. */
+export type Outcome =
+  | { name: string; state: 'missing'; what: string; install: string }
+  | { name: string; state: 'failed'; reason: string }
+  | {
+      name: string;
+      state: 'measured';
+      threads: number;
+      versions: Record<string, string>;
+      parameters: number | null;
+      /** How far its outputs and gradients are from the reference's, relative; null: not compared. */
+      deviation: number | null;
+      /** Resident memory of its process once it is set up, and at most, in bytes. */
+      residentAtStart: number | null;
+      residentBytes: number | null;
+      programs: Record<string, { peakBytes: number | null; samples: Sample[] }>;
+    };
+
+/** Contestants on one workload. */
+export interface Contest {
+  workload: Workload;
+  /** Whether they took turns; otherwise each ran alone, for the sake of memory. */
+  turns: boolean;
+  /** Contestant to which ratios are given; the first that could be measured. */
+  reference: string | null;
+  /** Load average before and after. */
+  load: [number[], number[]];
+  outcomes: Outcome[];
+}
+
+/** Steps of a start, in ms since the process was asked for; medians are the document's business. */
+export interface Start {
+  name: string;
+  versions: Record<string, string>;
+  residentBytes: number | null;
+  rounds: { round: number; steps: Record<string, number>; others: number | null }[];
+}
+
+/** A file of results. */
+export interface ResultFile {
+  schema: number;
+  command: string;
+  date: string;
+  machine: Machine;
+  source: Source;
+  contests: Contest[];
+  /** Of `startup`. */
+  starts?: (Start | Exclude<Outcome, { state: 'measured' }>)[];
+}
+
+export function writeResult(file: string, result: ResultFile): void {
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  // One line for each sample: numbers, not their layout, are what changes.
+  const text = JSON.stringify(result, rounded, 1).replace(
+    /\{\s+"round": (\d+),\s+"ms": ([\d.]+),\s+"cpuMs": ([\d.]+),\s+"others": ([\d.]+|null)\s+\}/g,
+    '{ "round": $1, "ms": $2, "cpuMs": $3, "others": $4 }',
+  );
+  // Whole or not at all: a run may be cut off.
+  fs.writeFileSync(`${file}.part`, `${text}\n`);
+  fs.renameSync(`${file}.part`, file);
+}
+
+/** Four digits after the point are finer than any clock here. */
+function rounded(_key: string, value: unknown): unknown {
+  if (typeof value !== 'number' || Number.isInteger(value) || Math.abs(value) < 1e-3) return value;
+  return Number(value.toFixed(4));
+}
+
+/**
+ * Reads a file of results.
+ *
+ * @throws {Error} when it was written for another version of the suite
+ */
+export function readResult(file: string): ResultFile {
+  const result = JSON.parse(fs.readFileSync(file, 'utf8')) as ResultFile;
+  if (result.schema === SCHEMA) return result;
+  throw new Error(`${file} has schema ${result.schema}, expected ${SCHEMA}: measure again`);
+}
