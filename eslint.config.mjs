@@ -189,14 +189,22 @@ export default tseslint.config(
     rules: { 'no-restricted-syntax': forbiddenSyntax(file) },
   })),
   {
-    files: ['src/**/*.ts'],
+    files: ['bench/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': ['error', ...tfjsNamespaces],
+      'max-lines': ['error', 300],
+      'no-restricted-imports': ['error', { patterns: tfjsImports.patterns }],
+    },
+  },
+  {
+    files: ['src/**/*.ts', 'bench/**/*.ts'],
     // Generated.
     ignores: ['src/ops/kernels/wasm/binary.ts'],
     plugins: { house: { rules: { 'header-line': headerLine } } },
     rules: { 'house/header-line': 'error' },
   },
   {
-    files: ['scripts/**', 'test/**/*.mjs', '*.mjs', '*.cjs'],
+    files: ['scripts/**', 'bench/**/*.mjs', 'test/**/*.mjs', '*.mjs', '*.cjs'],
     languageOptions: {
       globals: { process: 'readonly', console: 'readonly', URL: 'readonly', Buffer: 'readonly' },
     },

@@ -6,6 +6,8 @@
  */
 import { Command } from 'commander';
 
+import { documentCommand } from './document/command';
+import { baselineCommand } from './suite/baseline';
 import { measuringCommands } from './suite/commands';
 
 const args = process.argv.slice(2);
@@ -17,6 +19,8 @@ const program = new Command('npm run bench --')
   .description('time and memory of this package, of stock tfjs and of peers, in one run')
   .showHelpAfterError('(--help tells the options)');
 measuringCommands(args, output).forEach((command) => program.addCommand(command));
+program.addCommand(baselineCommand(output));
+program.addCommand(documentCommand(output));
 try {
   await program.parseAsync(args, { from: 'user' });
 } catch (error) {

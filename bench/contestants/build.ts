@@ -16,9 +16,13 @@ export function buildModel(
   backprop: Backprop,
 ): tfl.LayersModel {
   if (network.kind === 'image') {
-    const { kind, classes, inputChannels, ...rest } = network;
+    const { columns, channels, depths, patchSize, kernelSize, classes, inputChannels } = network;
     return createModel('revcol_tiny', {
-      ...rest,
+      columns,
+      channels,
+      depths,
+      patchSize,
+      kernelSize,
       backprop,
       inputShape: [extent, extent, inputChannels],
       numClasses: classes,

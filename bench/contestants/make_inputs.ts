@@ -63,10 +63,7 @@ async function writeNetwork(
   const x = isImage ? uniform(count, 0, 1, 1000) : whole(count, 1000);
   const labels = whole(isImage ? batch : count, 1001);
   await writeSafetensors(
-    [
-      tensorToWrite('x', tf.tensor(x, shape)),
-      tensorToWrite('labels', tf.tensor1d(labels)),
-    ],
+    [tensorToWrite('x', tf.tensor(x, shape)), tensorToWrite('labels', tf.tensor1d(labels))],
     inputs,
   );
 }

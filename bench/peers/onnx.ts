@@ -17,7 +17,11 @@ import { isOperations } from '../suite/workload';
 
 /** As much of onnxruntime's interface as is used here. */
 interface OnnxRuntime {
-  Tensor: new (type: string, data: Float32Array | BigInt64Array, shape: readonly number[]) => object;
+  Tensor: new (
+    type: string,
+    data: Float32Array | BigInt64Array,
+    shape: readonly number[],
+  ) => object;
   InferenceSession: {
     create(model: Uint8Array, options: object): Promise<OnnxSession>;
   };
@@ -57,7 +61,11 @@ async function readInput(task: Task, runtime: OnnxRuntime): Promise<object> {
   const isImage = !isOperations(task.workload) && task.workload.network.kind === 'image';
   return isImage
     ? new runtime.Tensor('float32', values, shape)
-    : new runtime.Tensor('int64', BigInt64Array.from(values, (v) => BigInt(v)), shape);
+    : new runtime.Tensor(
+        'int64',
+        BigInt64Array.from(values, (v) => BigInt(v)),
+        shape,
+      );
 }
 
 await serve(async (task) => {
@@ -79,7 +87,11 @@ await serve(async (task) => {
   return {
     versions: { [task.variant]: version, node: process.version },
     parameters: null,
-    programs: { forward: async () => void (await run()) },
+    programs: {
+      forward: async () => {
+        await run();
+      },
+    },
     check: async (file) => {
       const { data, dims } = await run();
       await writeSafetensors([{ name: 'output', shape: dims, read: async () => data }], file);

@@ -107,9 +107,10 @@ def answer(contestant, request):
         # PyTorch does not tell how much memory its tensors take on a CPU.
         return {"peakBytes": None}
     cpu, start = cpu_ms(), time.perf_counter()
-    run()
+    for _ in range(request["times"]):
+        run()
     ms = 1000 * (time.perf_counter() - start)
-    return {"ms": ms, "cpuMs": cpu_ms() - cpu}
+    return {"ms": ms / request["times"], "cpuMs": (cpu_ms() - cpu) / request["times"]}
 
 
 def main():

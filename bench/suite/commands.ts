@@ -110,7 +110,7 @@ export function measuringCommands(args: readonly string[], output: Output): Comm
   const memory = addImageOptions(
     addCommonOptions(
       network('memory', 'memory of a training step of an image network, each contestant alone'),
-      { rounds: 1, warmUps: 1, peers: [], variants: ['reversible', 'stored'] },
+      { rounds: 0, warmUps: 0, peers: [], variants: ['reversible', 'stored'] },
     ),
     [2],
   ).action(async (options: CommonOptions & ImageOptions) =>

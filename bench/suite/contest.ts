@@ -34,6 +34,10 @@ export interface ContestOptions {
 /** Largest batch on which outputs are compared: the check takes memory as well. */
 const CHECK_BATCH = 2;
 
+/** Shorter runs are repeated until a sample takes so long: clocks of processors tick every 10 ms. */
+const SAMPLE_MS = 100;
+const MOST_TIMES = 200;
+
 /** Threads that spin after a run come to rest meanwhile. */
 const REST_MS = 100;
 
@@ -125,9 +129,13 @@ async function start(
       programs: {},
     };
     for (const program of ready.programs) {
-      for (let i = 0; i < warmUps; i++) await worker.ask({ do: 'run', program });
+      let times = 1;
+      for (let i = 0; i < warmUps; i++) {
+        const { ms } = await worker.ask<Timed>({ do: 'run', program, times: 1 });
+        times = Math.max(1, Math.min(MOST_TIMES, Math.round(SAMPLE_MS / ms)));
+      }
       const { peakBytes } = await worker.ask<Counted>({ do: 'count', program });
-      outcome.programs[program] = { peakBytes, samples: [] };
+      outcome.programs[program] = { peakBytes, times, samples: [] };
     }
     return { entrant, worker, outcome };
   } catch (error) {
@@ -137,20 +145,21 @@ async function start(
 }
 
 /** Share of the machine that others used while a contestant took its time. */
-function othersDuring(before: number | null, timed: Timed): number | null {
+function othersDuring(before: number | null, { ms, cpuMs }: Timed, times: number): number | null {
   const after = busyMs();
   if (before === null || after === null) return null;
-  const others = after - before - timed.cpuMs;
-  return Math.max(0, Math.min(1, others / (timed.ms * os.availableParallelism())));
+  const others = after - before - times * cpuMs;
+  return Math.max(0, Math.min(1, others / (times * ms * os.availableParallelism())));
 }
 
 /** One run of every program of a contestant. */
 async function takeTurn({ worker, outcome }: Running, round: number): Promise<void> {
-  for (const [program, { samples }] of Object.entries(outcome.programs)) {
+  for (const [program, { samples, times }] of Object.entries(outcome.programs)) {
     await pause(REST_MS);
     const before = busyMs();
-    const timed = await worker.ask<Timed>({ do: 'run', program });
-    const sample: Sample = { round, ...timed, others: othersDuring(before, timed) };
+    const timed = await worker.ask<Timed>({ do: 'run', program, times });
+    const others = othersDuring(before, timed, times);
+    const sample: Sample = { round, ...timed, others };
     samples.push(sample);
   }
 }

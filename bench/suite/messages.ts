@@ -15,7 +15,8 @@ export interface Task {
 }
 
 export type Request =
-  | { do: 'run'; program: string }
+  /** Runs `times` times; the answer is the mean. */
+  | { do: 'run'; program: string; times: number }
   /** Runs once more, counting bytes of tensors. */
   | { do: 'count'; program: string }
   /** Writes outputs, and what a step made of the weights, into a file. */
@@ -28,6 +29,7 @@ export interface Ready {
   parameters: number | null;
 }
 
+/** Wall-clock and processor time of one run, the mean over those of a request. */
 export interface Timed {
   ms: number;
   cpuMs: number;

@@ -3,15 +3,14 @@ import * as os from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 
 import { OPERATIONS } from '../contestants/operation_inputs';
+import { type Backend, BACKENDS, type Peer, PEERS, type Variant, VARIANTS } from './contestants';
 import {
-  type Backend,
-  BACKENDS,
-  type Peer,
-  PEERS,
-  type Variant,
-  VARIANTS,
-} from './contestants';
-import { imageNetwork, type NetworkWorkload, type Pass, SIZES, type TokenNetwork } from './workload';
+  imageNetwork,
+  type NetworkWorkload,
+  type Pass,
+  SIZES,
+  type TokenNetwork,
+} from './workload';
 
 /** Options of every command. */
 export interface CommonOptions {
@@ -56,6 +55,10 @@ function whole(text: string): number {
   throw new InvalidArgumentError('expected a whole number of at least 1.');
 }
 
+function count(text: string): number {
+  return text === '0' ? 0 : whole(text);
+}
+
 const listOf =
   <T>(parse: (text: string) => T) =>
   (text: string): T[] =>
@@ -86,8 +89,8 @@ export function addCommonOptions(command: Command, defaults: Defaults): Command 
     .option('--backend <names>', 'tfjs backends', namesOf(BACKENDS), ['tensorflow', 'wasm'])
     .option('--variants <names>', VARIANTS.join(', '), namesOf(VARIANTS), defaults.variants)
     .option('--peers <names>', `${PEERS.join(', ')}, all, none`, namesOf(PEERS), defaults.peers)
-    .option('--rounds <count>', 'timed runs of each contestant', whole, defaults.rounds)
-    .option('--warm-ups <count>', 'runs before those', whole, defaults.warmUps)
+    .option('--rounds <count>', 'timed runs of each contestant', count, defaults.rounds)
+    .option('--warm-ups <count>', 'runs before those', count, defaults.warmUps)
     .option('--threads <count>', 'of each contestant', whole, os.availableParallelism())
     .option('--no-check', 'do not compare outputs first; ONNX needs the comparison')
     .option('--json <file>', 'write the result there');

@@ -38,11 +38,10 @@ function rowsOf(contest: Contest, outcome: Outcome): string[][] {
       megabytes(outcome.residentBytes),
       outcome.deviation === null ? dash : outcome.deviation.toExponential(0),
     ];
-    if (samples.length === 0) return [outcome.name, program, dash, dash, dash, dash, dash, ...memory];
+    if (samples.length === 0)
+      return [outcome.name, program, dash, dash, dash, dash, dash, ...memory];
     const { median, min, quartiles } = summarize(samples.map(({ ms }) => ms));
-    const ratio = contest.turns
-      ? ratioByRound(samples, referenceSamples(contest, program))
-      : null;
+    const ratio = contest.turns ? ratioByRound(samples, referenceSamples(contest, program)) : null;
     return [
       outcome.name,
       program,

@@ -24,8 +24,16 @@ export type Outcome =
       /** Resident memory of its process once it is set up, and at most, in bytes. */
       residentAtStart: number | null;
       residentBytes: number | null;
-      programs: Record<string, { peakBytes: number | null; samples: Sample[] }>;
+      programs: Record<string, Program>;
     };
+
+/** What a contestant did of one program. */
+export interface Program {
+  peakBytes: number | null;
+  /** Runs of which each sample is the mean. */
+  times: number;
+  samples: Sample[];
+}
 
 /** Contestants on one workload. */
 export interface Contest {

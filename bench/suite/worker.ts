@@ -19,14 +19,14 @@ function say(message: object): void {
   process.stdout.write(`${MARK}${JSON.stringify(message)}\n`);
 }
 
-/** Wall-clock and processor time of a run. */
-async function timed(run: () => void | Promise<void>): Promise<Timed> {
+/** Mean wall-clock and processor time of some runs. */
+async function timed(run: () => void | Promise<void>, times: number): Promise<Timed> {
   const cpu = process.cpuUsage();
   const start = performance.now();
-  await run();
+  for (let i = 0; i < times; i++) await run();
   const ms = performance.now() - start;
   const { user, system } = process.cpuUsage(cpu);
-  return { ms, cpuMs: (user + system) / 1000 };
+  return { ms: ms / times, cpuMs: (user + system) / 1000 / times };
 }
 
 async function answer(contestant: Contestant, request: Request): Promise<object> {
@@ -36,7 +36,7 @@ async function answer(contestant: Contestant, request: Request): Promise<object>
   }
   const run = contestant.programs[request.program];
   if (!run) throw new Error(`this contestant has no program ${request.program}`);
-  if (request.do === 'run') return timed(run);
+  if (request.do === 'run') return timed(run, request.times);
   const counted: Counted = { peakBytes: (await contestant.countBytes?.(run)) ?? null };
   return counted;
 }

@@ -1,0 +1,200 @@
+/** docs/benchmarks.md, made from the results that are kept. */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+
+import { ROOT } from '../suite/contestants';
+import { disturbance, PLAN, QUIET } from '../suite/plan';
+import type { ResultFile } from '../suite/results';
+import { growthChart } from './chart';
+import { growthPanels, growthTable, SERIES, type Series } from './growth';
+import { kept, type Results } from './measured';
+import { gainTable, lessTable, memoryTable } from './memory';
+import { contestSection, operationsSection, startSection } from './speed';
+
+/** A generated file, relative to the repository. */
+export interface Generated {
+  path: string;
+  text: string;
+}
+
+const CHART = 'docs/assets/growth.svg';
+
+/** When, on what and by which command a result was measured. */
+function provenance({ date, machine, command, source, ...rest }: ResultFile): string {
+  const others = disturbance({ date, machine, command, source, ...rest });
+  const busy =
+    others === null
+      ? ''
+      : others > QUIET
+        ? `; **others used ${(100 * others).toFixed(0)} % of the machine: these times are a trial**`
+        : `; others used ${(100 * others).toFixed(0)} % of the machine`;
+  return (
+    `${date.slice(0, 10)}, ${machine.cores} cores of ${article(machine.processor)}, Node ` +
+    `${machine.node.slice(1)}, commit ${source.commit}${busy}.\n\n\`\`\`sh\n${command}\n\`\`\``
+  );
+}
+
+const article = (processor: string) => (/^[AEIOU]/.test(processor) ? `an ${processor}` : processor);
+
+/** What is said where an entry of the plan has no result yet. */
+const pending = (name: string) => `Not measured yet: \`npm run bench -- baseline --only ${name}\`.`;
+
+/** The parts of a section, one for each of the results named. */
+function parts(
+  results: Results,
+  names: readonly string[],
+  body: (result: ResultFile) => string,
+): string[] {
+  return names.map((name) => {
+    if (!PLAN.some((entry) => entry.name === name)) throw new Error(`the plan has no ${name}`);
+    const result = results(name);
+    return result ? `${body(result)}\n\n${provenance(result)}` : pending(name);
+  });
+}
+
+const contests = ({ contests: all }: ResultFile) => all.map(contestSection).join('\n\n');
+
+const INTRODUCTION = `# Benchmarks
+
+This page is generated from \`bench/results\` by \`npm run bench -- document\`. How it is measured:
+
+- Every contestant is a process of its own and waits for its turn. A round is one run of each, one
+  right after the other; the next round begins with the next contestant. What else the machine does
+  hits all alike, so the **ratio** of a round to its reference (the first row) is more to be trusted
+  than the times. Median, least and the middle half of the rounds are given.
+- Before anything is timed, all contestants compute the same outputs and the same gradients of all
+  weights from the same weights and inputs; one that deviates is an error.
+- **Peak** is \`memoryPeak\`'s, exact: all tensors, weights included, each by its size, so that tensors
+  which share memory count in full. **Resident** is the most that the process held, code included.
+- _reversible_ and _stored_ are this package's two modes. _stock_ is the same network in tfjs's own
+  operations with tfjs's automatic differentiation. _PyTorch_ is written in
+  \`bench/peers\`; _levels checkpointed_ recomputes each level, as the published reversible function does.
+  onnxruntime runs PyTorch's export. wasm has one thread, as always in Node.
+
+\`npm run bench:peers\` installs the peers, \`npm run bench -- baseline\` records what is missing or
+out of date, and \`npm run bench -- train --batch 4\` (\`forward\`, \`memory\`, \`tokens\`, \`ops\`, \`startup\`)
+measures anything else. \`--help\` tells the options.`;
+
+const MEMORY = `## Training memory
+
+One full training step (forward, loss, gradients, plain gradient descent) of RevCol at Tiny's width and
+depths, 224 x 224, each contestant alone. Stock tfjs is given both ways on purpose: by tfjs's own count
+it takes more than it holds, because that counts tensors which share memory in full.`;
+
+const GROWTH_IN_COLUMNS = `**Growth with columns.** In reversible mode each further column costs its weights, their gradients
+and its share of an anchor (with alphas as they start, one column in two keeps its features):`;
+
+const GROWTH = `## Growth
+
+Small networks on wasm, one thing varied at a time. _Memory_ and _time_ are fitted exponents: of the bytes
+beyond weights and gradients, and of the median time of a step.`;
+
+const REASONS = `What does not follow theory, and why:
+
+- Reversible memory over columns lies between 0 and 1: the step itself is a constant, and only anchors
+  (half of the columns' features) grow. The table above gives their exact share.
+- Exponents of memory over batch, side and length stay a little below theory in reversible mode, because
+  what does not depend on them (temporaries as large as a weight, such as a kernel with its norm folded in)
+  stays in the sum.
+- Over width, temporaries as large as weights grow with its square, so that wide networks lie above 1.
+- Attention's scores are quadratic in length but held some queries at a time, at most 16 MB: until they
+  reach that, reversible mode grows faster than the length. Stored mode recomputes them as well.
+- Times of the smallest networks are mostly calls, not arithmetic, which lowers exponents.`;
+
+function growth(results: Results): { text: string; chart: string | null } {
+  const found = SERIES.flatMap((series): (readonly [Series, ResultFile])[] => {
+    const result = results(series.result);
+    return result ? [[series, result]] : [];
+  });
+  const missing = SERIES.filter(({ result }) => !results(result));
+  const shown = found.filter(([{ result }]) => /^growth-(columns|length)$/.test(result));
+  const chart =
+    shown.length === 2
+      ? growthChart('Peak memory of a training step, both axes logarithmic', growthPanels(shown))
+      : null;
+  const text = [
+    GROWTH,
+    ...(found.length > 0 ? [growthTable(found)] : []),
+    ...(chart ? [`![Peak memory against columns and length](assets/growth.svg)`] : []),
+    ...missing.map(({ result }) => pending(result)),
+    ...found.map(([, result]) => provenance(result)),
+    REASONS,
+  ];
+  return { text: text.join('\n\n'), chart };
+}
+
+function gains(results: Results): string {
+  const found = [
+    'memory-tensorflow',
+    'memory-wasm',
+    'growth-columns',
+    'memory-digits',
+    'growth-token-columns',
+  ].flatMap((name) => results(name) ?? []);
+  return found.length > 0 ? gainTable(found) : pending('memory-tensorflow');
+}
+
+function memory(results: Results): string[] {
+  const groups: [title: string, names: string[]][] = [
+    ['Backend tensorflow, batch 8:', ['memory-stock', 'memory-tensorflow']],
+    ['Backend wasm, batch 2:', ['memory-wasm-stock', 'memory-wasm']],
+  ];
+  return groups.flatMap(([title, names]) => {
+    const found = names.flatMap((name) => results(name) ?? []);
+    const missing = names.filter((name) => !results(name)).map(pending);
+    return [
+      title,
+      ...(found.length > 0 ? [memoryTable(found)] : []),
+      ...missing,
+      ...found.map(provenance),
+    ];
+  });
+}
+
+/** All that is generated: the page, and its chart where there are results for it. */
+export function generate(results: Results = kept): Generated[] {
+  const grown = growth(results);
+  const text = [
+    INTRODUCTION,
+    '## Forward',
+    ...parts(results, ['forward-1', 'forward-8'], contests),
+    '## Training step',
+    ...parts(results, ['train-2', 'train-8', 'train-wasm'], contests),
+    '## Start',
+    'A fresh process each time, until its first and second result: RevCol-Tiny, batch 1. _tfjs alone_ ' +
+      'multiplies two matrices. Medians, in the order of the steps:',
+    ...parts(results, ['startup'], ({ starts }) => startSection(starts ?? [])),
+    '## Single operations',
+    ...parts(results, ['operations'], (result) =>
+      result.contests.map(operationsSection).join('\n\n'),
+    ),
+    MEMORY,
+    ...memory(results),
+    GROWTH_IN_COLUMNS,
+    gains(results),
+    'The network of the digits example, batch 50:',
+    ...parts(results, ['memory-digits'], (result) => lessTable(result, ['columns'])),
+    '## Transformers',
+    'Causal RevCol over tokens, columns of 4 levels with one block each, width 256, 4 heads, batch 8.',
+    ...parts(results, ['tokens', 'tokens-wasm'], contests),
+    'Memory of the same step by columns and length, each contestant alone:',
+    ...parts(results, ['memory-tokens'], (result) => lessTable(result, ['columns', 'length'])),
+    grown.text,
+  ];
+  return [
+    { path: 'docs/benchmarks.md', text: `${text.join('\n\n')}\n` },
+    ...(grown.chart ? [{ path: CHART, text: grown.chart }] : []),
+  ];
+}
+
+/** Files that are not what the results say. */
+export function outdated(files: readonly Generated[]): string[] {
+  return files.flatMap(({ path: file, text }) => {
+    const full = path.join(ROOT, file);
+    return fs.existsSync(full) && fs.readFileSync(full, 'utf8') === text ? [] : [file];
+  });
+}
+
+export function writeAll(files: readonly Generated[]): void {
+  files.forEach(({ path: file, text }) => fs.writeFileSync(path.join(ROOT, file), text));
+}

@@ -1,0 +1,158 @@
+/**
+ * The results that are kept, in the order of their worth, and how each is measured. What
+ * docs/benchmarks.md says is made from them.
+ */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+
+import { ROOT } from './contestants';
+import { describeMachine, describeSource } from './machine';
+import { readResult, type ResultFile } from './results';
+import { othersShare } from './statistics';
+
+/** One file of results. */
+export interface PlanEntry {
+  /** Of the file in `bench/results`, without `.json`. */
+  name: string;
+  /** Whether its times count; memory is exact on a busy machine as well. */
+  timed: boolean;
+  /** As on the command line. */
+  args: string;
+}
+
+/** Small networks on wasm, whose times follow from their arithmetic and little else. */
+const GROWING_IMAGES =
+  'train --backend wasm --variants reversible,stored --peers none --no-check --width-factor 0.25';
+const GROWING_TOKENS =
+  'tokens --backend wasm --variants reversible,stored --peers none --no-check --heads 4';
+const ONCE = '--rounds 3 --warm-ups 1';
+
+export const PLAN: readonly PlanEntry[] = [
+  { name: 'forward-1', timed: true, args: 'forward --batch 1 --rounds 9' },
+  { name: 'train-2', timed: true, args: 'train --batch 2 --backend tensorflow --warm-ups 1' },
+  { name: 'forward-8', timed: true, args: 'forward --batch 8 --rounds 5 --warm-ups 1' },
+  {
+    name: 'train-8',
+    timed: true,
+    args: 'train --batch 8 --backend tensorflow --variants reversible,stored --warm-ups 1',
+  },
+  { name: 'tokens', timed: true, args: 'tokens --backend tensorflow' },
+  { name: 'startup', timed: true, args: 'startup' },
+  {
+    name: 'train-wasm',
+    timed: true,
+    args: 'train --batch 1 --backend wasm --peers none --rounds 3 --warm-ups 1',
+  },
+  { name: 'operations', timed: true, args: 'ops --warm-ups 1' },
+  {
+    name: 'tokens-wasm',
+    timed: true,
+    args: 'tokens --backend wasm --variants reversible --peers none --rounds 1 --warm-ups 0',
+  },
+  {
+    name: 'growth-columns',
+    timed: true,
+    args: `${GROWING_IMAGES} ${ONCE} --columns 2,4,8,16,32 --batch 4 --side 64`,
+  },
+  {
+    name: 'growth-batch',
+    timed: true,
+    args: `${GROWING_IMAGES} ${ONCE} --columns 8 --batch 1,2,4,8,16 --side 64`,
+  },
+  {
+    name: 'growth-side',
+    timed: true,
+    args: `${GROWING_IMAGES} ${ONCE} --columns 8 --batch 4 --side 32,64,96,128`,
+  },
+  {
+    name: 'growth-width',
+    timed: true,
+    args: `${GROWING_IMAGES.replace('0.25', '0.125,0.25,0.5,1')} ${ONCE} --columns 8 --batch 4 --side 64`,
+  },
+  {
+    name: 'growth-length',
+    timed: true,
+    args: `${GROWING_TOKENS} ${ONCE} --columns 8 --batch 4 --width 64 --length 64,128,256,512`,
+  },
+  {
+    name: 'growth-token-columns',
+    timed: true,
+    args: `${GROWING_TOKENS} ${ONCE} --columns 2,4,8,16,32 --batch 4 --width 64 --length 128`,
+  },
+  {
+    name: 'growth-token-width',
+    timed: true,
+    args: `${GROWING_TOKENS} ${ONCE} --columns 8 --batch 4 --width 32,64,128,256 --length 128`,
+  },
+  {
+    name: 'memory-stock',
+    timed: false,
+    args: 'memory --backend tensorflow --batch 8 --columns 4 --variants stock',
+  },
+  {
+    name: 'memory-tensorflow',
+    timed: false,
+    args: 'memory --backend tensorflow --batch 8 --columns 4,8,16',
+  },
+  {
+    name: 'memory-wasm-stock',
+    timed: false,
+    args: 'memory --backend wasm --batch 2 --columns 4 --variants stock,stored',
+  },
+  {
+    name: 'memory-wasm',
+    timed: false,
+    args: 'memory --backend wasm --batch 2 --columns 4,8,16 --variants reversible',
+  },
+  {
+    name: 'memory-tokens',
+    timed: false,
+    args: 'tokens --alone --rounds 0 --warm-ups 0 --backend tensorflow --peers none --columns 4,8 --length 128,256,512',
+  },
+  {
+    name: 'memory-digits',
+    timed: false,
+    args: 'memory --size digits --side 24 --batch 50 --columns 2,4,8,16,32 --backend wasm',
+  },
+];
+
+export const RESULTS_FOLDER = path.join(ROOT, 'bench/results');
+
+export const resultPath = (name: string) => path.join(RESULTS_FOLDER, `${name}.json`);
+
+/** Share of the machine that others may use while times are recorded. */
+export const QUIET = 0.1;
+
+/** The kept result of an entry of the plan; null where there is none. */
+export function keptResult(name: string): ResultFile | null {
+  const file = resultPath(name);
+  return fs.existsSync(file) ? readResult(file) : null;
+}
+
+/** Share of the machine that others used while a result was measured, the median over its samples. */
+export function disturbance({ contests, starts = [] }: ResultFile): number | null {
+  const samples = contests.flatMap(({ outcomes }) =>
+    outcomes.flatMap((outcome) =>
+      outcome.state === 'measured' ? Object.values(outcome.programs).flatMap((p) => p.samples) : [],
+    ),
+  );
+  const rounds = starts.flatMap((start) => ('rounds' in start ? start.rounds : []));
+  return othersShare([
+    ...samples,
+    ...rounds.map(({ round, others }) => ({ round, others, ms: 0, cpuMs: 0 })),
+  ]);
+}
+
+/** Why an entry has to be measured (again); null where its result stands. */
+export function whyMeasure({ name, timed, args }: PlanEntry): string | null {
+  const kept = keptResult(name);
+  if (!kept) return 'never measured';
+  if (kept.command !== `npm run bench -- ${args}`) return 'the command is another';
+  if (kept.source.src !== describeSource(ROOT).src) return 'src has changed';
+  if (!timed) return null;
+  if (kept.machine.processor !== describeMachine().processor) return 'the machine is another';
+  const others = disturbance(kept);
+  return others !== null && others > QUIET
+    ? `others used ${(100 * others).toFixed(0)} % of the machine`
+    : null;
+}
