@@ -1,0 +1,145 @@
+/** docs/benchmarks.md is what the results say, and says what they say. */
+import * as fs from 'node:fs';
+
+import { generate, outdated } from '../../bench/document/benchmarks';
+import { anchorCount, columnGain, featureBytes } from '../../bench/document/theory';
+import { PLAN, RESULTS_FOLDER } from '../../bench/suite/plan';
+import { type Outcome, type ResultFile, SCHEMA } from '../../bench/suite/results';
+import { imageNetwork, type NetworkWorkload } from '../../bench/suite/workload';
+
+const workload = (columns: number, batch = 1): NetworkWorkload => ({
+  network: imageNetwork('tiny', columns),
+  pass: 'step',
+  batch,
+  extent: 224,
+});
+
+function outcome(name: string, times: number[], peakBytes: number): Outcome {
+  return {
+    name,
+    state: 'measured',
+    threads: 2,
+    versions: {},
+    parameters: 1000,
+    deviation: 1e-6,
+    residentAtStart: 1e8,
+    residentBytes: 123e6,
+    programs: {
+      step: {
+        peakBytes,
+        times: 1,
+        samples: times.map((ms, round) => ({ round, ms, cpuMs: ms, others: 0.5 })),
+      },
+    },
+  };
+}
+
+const RESULT: ResultFile = {
+  schema: SCHEMA,
+  command: 'npm run bench -- train --made-up',
+  date: '2026-01-02T03:04:05.000Z',
+  machine: {
+    processor: 'Abacus',
+    cores: 2,
+    memoryBytes: 1e9,
+    instructionSets: [],
+    system: '',
+    node: 'v20.0.0',
+  },
+  source: { commit: 'abc', src: 'def' },
+  contests: [
+    {
+      workload: workload(4),
+      turns: true,
+      reference: 'PyTorch',
+      load: [[], []],
+      outcomes: [
+        outcome('PyTorch', [100, 200, 300], 5e6),
+        outcome('reversible on wasm', [150, 300, 600], 4321e6),
+        { name: 'stored on wasm', state: 'failed', reason: 'ran out of beads' },
+        {
+          name: 'onnxruntime-web',
+          state: 'missing',
+          what: 'onnxruntime-web',
+          install: 'npm run bench:peers',
+        },
+      ],
+    },
+  ],
+};
+
+const page = (name: string, result: ResultFile) =>
+  generate((asked) => (asked === name ? result : null))[0]?.text ?? '';
+
+test('the page in the repository is generated from the results in the repository', () => {
+  expect(outdated(generate())).toEqual([]);
+});
+
+test('every result in the repository is part of the plan', () => {
+  const names = fs.readdirSync(RESULTS_FOLDER).map((file) => file.replace('.json', ''));
+  expect(PLAN.map(({ name }) => name)).toEqual(expect.arrayContaining(names));
+});
+
+describe('a section', () => {
+  const text = page('train-2', RESULT);
+
+  test('has a row for each contestant, with the ratio by round', () => {
+    const row = /\| reversible on wasm .*/
+      .exec(text)?.[0]
+      .split('|')
+      .map((cell) => cell.trim());
+    expect(row?.slice(1, -1)).toEqual([
+      'reversible on wasm',
+      '2',
+      '300',
+      '150',
+      '225 to 450',
+      '1.50 (1.50 to 1.75)',
+      '4321',
+      '123',
+    ]);
+  });
+
+  test('names who is not here, and why', () => {
+    expect(text).toContain('Not here: stored on wasm, failed: ran out of beads.');
+    expect(text).toContain('onnxruntime-web missing: npm run bench:peers');
+  });
+
+  test('says when, on what, by which command, and that the machine was busy', () => {
+    expect(text).toContain('2026-01-02, 2 cores of an Abacus, Node 20.0.0, commit abc');
+    expect(text).toContain('others used 50 % of the machine: these times are a trial');
+    expect(text).toContain('npm run bench -- train --made-up');
+  });
+
+  test('says so where nothing was measured yet', () => {
+    expect(text).toContain('Not measured yet: `npm run bench -- baseline --only train-8`.');
+  });
+
+  test('changes with the result', () => {
+    const [contest] = RESULT.contests;
+    if (!contest) throw new Error('no contest');
+    const slower = { ...contest, outcomes: [outcome('PyTorch', [101, 201, 301], 5e6)] };
+    expect(page('train-2', { ...RESULT, contests: [slower] })).not.toBe(text);
+  });
+});
+
+describe('theory', () => {
+  test('features of RevCol-Tiny at 224 x 224: four levels of 56, 28, 14 and 7 pixels', () => {
+    const values = 56 ** 2 * 64 + 28 ** 2 * 128 + 14 ** 2 * 256 + 7 ** 2 * 512;
+    expect(featureBytes(workload(4, 3))).toBe(4 * 3 * values);
+  });
+
+  test('a gain in columns is weights, gradients and every second column an anchor', () => {
+    expect(anchorCount(workload(8)) - anchorCount(workload(4))).toBe(2);
+    const gain = columnGain(
+      { workload: workload(4), parameters: 100 },
+      { workload: workload(8), parameters: 150 },
+    );
+    expect(gain).toEqual({
+      weights: 200,
+      gradients: 200,
+      anchorsMore: 2,
+      anchors: 2 * featureBytes(workload(8)),
+    });
+  });
+});
