@@ -22,7 +22,8 @@ import {
 import { describeWeights } from '../src/registry/describe';
 import { nameMapping } from '../src/weights/names/name_mapping';
 import { writeSafetensors } from '../src/weights/safetensors/writer';
-import { megabytes } from './support';
+
+const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
 
 const COMMAND = pathToFileURL(path.resolve('dist/cli/main.js')).href;
 const SMALL = { channels: [8, 8, 8, 8], depths: [1, 1, 1, 1], columns: 2 };

@@ -6,7 +6,7 @@ import { ROOT } from '../suite/contestants';
 import { disturbance, PLAN, QUIET } from '../suite/plan';
 import type { ResultFile } from '../suite/results';
 import { growthChart } from './chart';
-import { growthPanels, growthTable, SERIES, type Series } from './growth';
+import { growthPanels, memoryFits, SERIES, type Series, timeFits } from './growth';
 import { kept, type Results } from './measured';
 import { gainTable, lessTable, memoryTable } from './memory';
 import { contestSection, operationsSection, startSection } from './speed';
@@ -86,20 +86,26 @@ and its share of an anchor (with alphas as they start, one column in two keeps i
 
 const GROWTH = `## Growth
 
-Small networks on wasm, one thing varied at a time. _Memory_ and _time_ are fitted exponents: of the bytes
-beyond weights and gradients, and of the median time of a step.`;
+Small networks on wasm, one thing varied at a time. What is fitted is a power (_exponent_), and a line in
+what theory says it is proportional to (_constant_ and _slope_, for a side its square). **Memory** is the
+peak without weights and gradients, in stored mode also without the clones of all weights that tfjs's tape
+keeps, which share memory with them but count in full:`;
 
 const REASONS = `What does not follow theory, and why:
 
-- Reversible memory over columns lies between 0 and 1: the step itself is a constant, and only anchors
-  (half of the columns' features) grow. The table above gives their exact share.
-- Exponents of memory over batch, side and length stay a little below theory in reversible mode, because
-  what does not depend on them (temporaries as large as a weight, such as a kernel with its norm folded in)
-  stays in the sum.
-- Over width, temporaries as large as weights grow with its square, so that wide networks lie above 1.
-- Attention's scores are quadratic in length but held some queries at a time, at most 16 MB: until they
-  reach that, reversible mode grows faster than the length. Stored mode recomputes them as well.
-- Times of the smallest networks are mostly calls, not arithmetic, which lowers exponents.`;
+- **Reversible over columns** has a small exponent because nearly all of it is the constant: what the step
+  itself takes. Its slope is the share of anchors, half of a column's features (the table above has it
+  exactly).
+- **Reversible over batch and side** is a line with a constant, and the smallest networks lie above it:
+  temporaries as large as a weight, of the topmost level's products, are then larger than activations.
+- **Reversible over channels** is linear up to 32 and then bends up, for the same reason: those temporaries
+  grow with the square of the width.
+- **Reversible over length** grows faster than linear because about three tensors of attention's scores,
+  which are quadratic, are held at a time. Scores are computed some queries at a time, at most 16 MB,
+  which batch 4 and 4 heads reach at length 512; from there on it is linear again.
+- **Time** has a constant in every axis but columns: calls of kernels, folding, and the update of the
+  weights do not depend on the size of the input. In these small networks it is a large part, so exponents
+  are below theory; the lines tell more. Over length, attention adds a quadratic part.`;
 
 function growth(results: Results): { text: string; chart: string | null } {
   const found = SERIES.flatMap((series): (readonly [Series, ResultFile])[] => {
@@ -114,7 +120,9 @@ function growth(results: Results): { text: string; chart: string | null } {
       : null;
   const text = [
     GROWTH,
-    ...(found.length > 0 ? [growthTable(found)] : []),
+    ...(found.length > 0
+      ? [memoryFits(found), '**Time** of a step, the median:', timeFits(found)]
+      : []),
     ...(chart ? [`![Peak memory against columns and length](assets/growth.svg)`] : []),
     ...missing.map(({ result }) => pending(result)),
     ...found.map(([, result]) => provenance(result)),

@@ -3,7 +3,7 @@ import { table } from '../../examples/shared/table';
 import type { ResultFile } from '../suite/results';
 import { summarize } from '../suite/statistics';
 import type { Panel } from './chart';
-import { fitPower, type Point } from './fit';
+import { fitLine, fitPower, type Point } from './fit';
 import { along, type Axis, type Row, rowsOf } from './measured';
 import { weightBytes } from './theory';
 
@@ -14,53 +14,18 @@ export interface Series {
   axis: Axis;
   /** What is varied, in words. */
   title: string;
-  /** Exponents that theory gives to memory beyond weights and gradients, by mode, and to time. */
-  theory: { reversible: string; stored: string; time: string };
+  /** Power of the axis to which theory says activations and arithmetic are proportional. */
+  power: 1 | 2;
 }
 
 export const SERIES: readonly Series[] = [
-  {
-    result: 'growth-columns',
-    axis: 'columns',
-    title: 'columns of an image network',
-    theory: { reversible: '0 to 1', stored: '1', time: '1' },
-  },
-  {
-    result: 'growth-batch',
-    axis: 'batch',
-    title: 'batch of images',
-    theory: { reversible: '1', stored: '1', time: '1' },
-  },
-  {
-    result: 'growth-side',
-    axis: 'side',
-    title: 'side of images',
-    theory: { reversible: '2', stored: '2', time: '2' },
-  },
-  {
-    result: 'growth-width',
-    axis: 'width',
-    title: 'channels of an image network',
-    theory: { reversible: '1', stored: '1', time: '1 to 2' },
-  },
-  {
-    result: 'growth-length',
-    axis: 'length',
-    title: 'length of sequences',
-    theory: { reversible: '1 to 2', stored: '1', time: '1 to 2' },
-  },
-  {
-    result: 'growth-token-columns',
-    axis: 'columns',
-    title: 'columns over tokens',
-    theory: { reversible: '0 to 1', stored: '1', time: '1' },
-  },
-  {
-    result: 'growth-token-width',
-    axis: 'width',
-    title: 'width over tokens',
-    theory: { reversible: '1', stored: '1', time: '1 to 2' },
-  },
+  { result: 'growth-columns', axis: 'columns', title: 'columns, images', power: 1 },
+  { result: 'growth-batch', axis: 'batch', title: 'batch, images', power: 1 },
+  { result: 'growth-side', axis: 'side', title: 'side, images', power: 2 },
+  { result: 'growth-width', axis: 'width', title: 'channels, images', power: 1 },
+  { result: 'growth-token-columns', axis: 'columns', title: 'columns, tokens', power: 1 },
+  { result: 'growth-length', axis: 'length', title: 'length, tokens', power: 1 },
+  { result: 'growth-token-width', axis: 'width', title: 'width, tokens', power: 1 },
 ];
 
 const MODES = ['reversible', 'stored'] as const;
@@ -73,51 +38,59 @@ export function ofMode(result: ResultFile, mode: Mode, axis: Axis): Row[] {
     .sort((a, b) => along(axis, a.workload) - along(axis, b.workload));
 }
 
-/** Bytes beyond weights and gradients, against the axis. */
-function activationPoints(rows: readonly Row[], axis: Axis): Point[] {
-  return rows.flatMap(({ workload, peakBytes, parameters }) =>
-    peakBytes === null || parameters === null
-      ? []
-      : [[along(axis, workload), peakBytes - weightBytes(parameters)] as const],
-  );
+/**
+ * Megabytes beyond weights, their gradients and, in stored mode, the clones of weights that tfjs's tape
+ * keeps: they share memory with the weights, but count in full.
+ */
+function activationPoints(rows: readonly Row[], axis: Axis, mode: Mode): Point[] {
+  return rows.flatMap(({ workload, peakBytes, parameters }) => {
+    if (peakBytes === null || parameters === null) return [];
+    const copies = mode === 'stored' ? 1.5 : 1;
+    return [[along(axis, workload), (peakBytes - copies * weightBytes(parameters)) / 1e6] as const];
+  });
 }
 
-/** Median times, against the axis; none where nothing was timed. */
+/** Median times in ms, against the axis; none where nothing was timed. */
 function timePoints(rows: readonly Row[], axis: Axis): Point[] {
   return rows.flatMap(({ workload, times }) =>
     times.length === 0 ? [] : [[along(axis, workload), summarize(times).median] as const],
   );
 }
 
-const fitted = (points: readonly Point[]) => {
-  if (points.length < 3) return ['–', '–'];
-  const { slope, rSquared } = fitPower(points);
-  return [slope.toFixed(2), rSquared.toFixed(3)];
-};
+/** The exponent, and the line in the power that theory gives: its constant, its slope, how well it fits. */
+function fitted(points: readonly Point[], power: number): string[] {
+  if (points.length < 3) return ['–', '–', '–', '–'];
+  const exponent = fitPower(points).slope.toFixed(2);
+  const { intercept, slope, rSquared } = fitLine(points.map(([x, y]) => [x ** power, y]));
+  return [exponent, intercept.toPrecision(3), slope.toPrecision(3), rSquared.toFixed(4)];
+}
 
-const range = (values: readonly number[]) => values.join(', ');
+const POWERS = { 1: 'linear', 2: 'quadratic' } as const;
 
-/** A row for each series and mode: exponents of memory and of time. */
-export function growthTable(results: readonly (readonly [Series, ResultFile])[]): string {
-  const rows = results.flatMap(([{ axis, title, theory }, result]) =>
+/** A row for each series and mode: how `points` grow, beside theory. */
+function fitTable(
+  results: readonly (readonly [Series, ResultFile])[],
+  unit: string,
+  points: (rows: readonly Row[], axis: Axis, mode: Mode) => Point[],
+): string {
+  const rows = results.flatMap(([{ axis, title, power }, result]) =>
     MODES.map((mode) => {
       const found = ofMode(result, mode, axis);
-      return [
-        title,
-        range(found.map(({ workload }) => along(axis, workload))),
-        mode,
-        ...fitted(activationPoints(found, axis)),
-        theory[mode],
-        ...fitted(timePoints(found, axis)),
-        theory.time,
-      ];
+      const values = found.map(({ workload }) => along(axis, workload)).join(', ');
+      return [title, values, mode, POWERS[power], ...fitted(points(found, axis, mode), power)];
     }),
   );
-  return table(
-    ['varied', 'values', 'mode', 'memory', 'R²', 'theory', 'time', 'R²', 'theory'],
-    rows,
-  );
+  const headings = ['varied', 'values', 'mode', 'theory', 'exponent'];
+  return table([...headings, `constant, ${unit}`, `slope, ${unit}`, 'R²'], rows);
 }
+
+type Results = readonly (readonly [Series, ResultFile])[];
+
+/** How memory beyond weights grows. */
+export const memoryFits = (results: Results) => fitTable(results, 'MB', activationPoints);
+
+/** How the time of a step grows. */
+export const timeFits = (results: Results) => fitTable(results, 'ms', timePoints);
 
 /** Peak memory against two axes, as panels of a chart. */
 export function growthPanels(results: readonly (readonly [Series, ResultFile])[]): Panel[] {

@@ -26,9 +26,20 @@ interface Told {
 
 type Excuse = Exclude<Outcome, { state: 'measured' }>;
 
+/** Whether the built package is there and no source is newer. */
+function isBuilt(): boolean {
+  const built = path.join(ROOT, 'dist/index.js');
+  if (!fs.existsSync(built)) return false;
+  const { mtimeMs } = fs.statSync(built);
+  const sources = fs.readdirSync(path.join(ROOT, 'src'), { recursive: true }) as string[];
+  return sources.every((file) => fs.statSync(path.join(ROOT, 'src', file)).mtimeMs <= mtimeMs);
+}
+
 function missing(name: StartName): Excuse | null {
+  if (name.startsWith('tfjs-revcol') && !isBuilt()) {
+    return { name, state: 'missing', what: 'a build of this source', install: 'npm run build' };
+  }
   const needs = [
-    { of: /revcol/, file: 'dist/index.js', what: 'the built package', install: 'npm run build' },
     {
       of: /tensorflow/,
       file: '.native/ready',
