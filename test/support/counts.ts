@@ -12,6 +12,7 @@ import {
   tokenCrossEntropy,
   trainingStep,
 } from 'tfjs-revcol';
+import { readsSettled } from '../../src/ops/reversible/late_reads';
 import { countKernels } from './failing_kernels';
 
 export interface Counts {
@@ -105,8 +106,13 @@ export async function countsOfNetwork(name: string): Promise<NetworkCounts> {
   };
   try {
     for (const pass of Object.values(passes)) pass();
+    // What webgl is asked for comes later; until then it is a tensor.
+    await readsSettled();
     const forward = await countsOf(passes.forward);
-    return { forward, step: await countsOf(passes.step) };
+    await readsSettled();
+    const step = await countsOf(passes.step);
+    await readsSettled();
+    return { forward, step };
   } finally {
     model.dispose();
     optimizer.dispose();
