@@ -168,6 +168,19 @@ export abstract class CompositeLayer extends tfl.layers.Layer implements LayerWi
     super.nonTrainableWeights = weights;
   }
 
+  /** @throws {Error} when there are not as many tensors as weights, or shapes differ */
+  override setWeights(weights: tf.Tensor[]): void {
+    const { length } = this.weights;
+    // tfjs's own message would hold the values of all of them, read synchronously.
+    if (weights.length !== length) {
+      throw new Error(
+        `${kindOf(this)}: ${this.name} was given ${weights.length} weights; expected ${length}, in the ` +
+          `order of getWeights`,
+      );
+    }
+    super.setWeights(weights);
+  }
+
   override calculateLosses(): ReturnType<Layer['calculateLosses']> {
     return [...super.calculateLosses(), ...this.sublayers.flatMap((s) => s.calculateLosses())];
   }
