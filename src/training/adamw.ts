@@ -48,6 +48,9 @@ interface Update {
  * where the names are others, by position, as in tfjs's own optimizers. When all weights have been
  * disposed of, their state goes on with the next ones that it fits.
  *
+ * A step works weight by weight. `tf.train.adam` keeps its temporaries of all weights until the step's
+ * end, some five times the weights and moments.
+ *
  * @throws {Error} when an argument is out of range
  */
 export class AdamW extends tf.Optimizer {
