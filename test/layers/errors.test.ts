@@ -379,7 +379,9 @@ describe.each(['reversible', 'stored'] as const)('in mode %s', (backprop) => {
     backbone.dispose();
   });
 
-  test('alphas that are NaN', async () => {
+  // Where alphas are read later, so is the error: late_alphas.test.ts.
+  const atOnce = ['webgl', 'webgpu'].includes(BACKENDS[0] as string) ? test.skip : test;
+  atOnce('alphas that are NaN', async () => {
     const backbone = layers.revColBackbone({ ...SMALL, name: 'b', backprop });
     backbone.apply(tf.input({ shape: IMAGE }));
     const alpha = backbone.weights.find((w) => /column_1\/level_1\/alpha/.test(w.originalName));
