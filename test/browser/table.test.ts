@@ -9,7 +9,7 @@ import { bundleTests } from './bundle';
 import { CHROMIUM, launchChromium } from './chromium';
 import { openTestPage } from './pages';
 import { type PageServer, servePage } from './server';
-import { tableOf,titleOf } from './table';
+import { tableOf, titleOf } from './table';
 
 const TABLE = tableOf(process.env.REVCOL_BROWSER === 'all');
 

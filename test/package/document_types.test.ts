@@ -9,6 +9,9 @@ const ROOT = path.resolve(__dirname, '../..');
 
 /** What the text around the code says is there. */
 const GIVEN: Record<string, string> = {
+  'docs/browser.md': `
+    declare const model: tf.LayersModel;
+    declare function batch(step: number): Record<'x' | 'y', tf.Tensor>;`,
   'docs/how-it-works.md': `
     import * as tf from '@tensorflow/tfjs';
     declare const backbone: import('tfjs-revcol').RevColBackbone;

@@ -19,7 +19,9 @@ function reference(
   return tf.div(tf.sum(tf.mul(losses, weights)), tf.sum(weights));
 }
 
-describeBackends('token cross entropy', () => {
+describeBackends('token cross entropy', (backend) => {
+  // Ids are looked at where that costs nothing.
+  const atOnce = ['webgl', 'webgpu'].includes(backend) ? test.skip : test;
   const cases: [string, TokenCrossEntropyOptions][] = [
     ['plain', {}],
     ['smoothed', { labelSmoothing: 0.1 }],
@@ -69,7 +71,7 @@ describeBackends('token cross entropy', () => {
     });
   });
 
-  test('padding may be outside the vocabulary, other targets may not', async () => {
+  atOnce('padding may be outside the vocabulary, other targets may not', async () => {
     const logits = normalTensor([4, 3], 2);
     const run = (ids: number[], options: TokenCrossEntropyOptions) =>
       tf.valueAndGrad((x: tf.Tensor) => tokenCrossEntropy(tf.tensor1d(ids), x, options))(logits);
@@ -152,7 +154,7 @@ describeBackends('token cross entropy', () => {
     );
   });
 
-  test('a target refused inside a gradient leaves nothing behind', async () => {
+  atOnce('a target refused inside a gradient leaves nothing behind', async () => {
     await expectNoLeak(() =>
       tf.tidy(() => {
         const ids = tf.tensor1d([3, 0], 'int32');
