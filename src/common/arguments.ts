@@ -7,6 +7,30 @@ export function show(shape: readonly (number | null)[] | readonly Shape[] | unde
   return JSON.stringify(shape ?? null).replace(/,/g, ', ');
 }
 
+/** Any value in a few words, for messages: `"text"`, `[1, 2]`, `a tensor of shape [2, 3]`, `a function`. */
+export function shown(value: unknown): string {
+  if (typeof value === 'function') return value.name ? `a function ${value.name}` : 'a function';
+  if (typeof value !== 'object' || value === null) {
+    return typeof value === 'string' ? JSON.stringify(value) : String(value);
+  }
+  const { shape, dtype } = value as { shape?: unknown; dtype?: unknown };
+  if (Array.isArray(shape) && dtype !== undefined) return `a tensor of shape ${show(shape)}`;
+  const kind = Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null;
+  const name = kind?.constructor?.name ?? 'Object';
+  if (name !== 'Object' && !Array.isArray(value)) return `a ${name}`;
+  const text = textOf(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+/** As JSON, with a space behind each comma; what JSON does not take by its kind. */
+function textOf(value: object): string {
+  try {
+    return JSON.stringify(value).replace(/,/g, ', ');
+  } catch {
+    return Array.isArray(value) ? 'an array' : 'an object';
+  }
+}
+
 /** Asserts a whole number of at least `least`. */
 export function requireInteger(owner: string, name: string, value: unknown, least: number): void {
   if (Number.isInteger(value) && (value as number) >= least) return;

@@ -2,6 +2,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
+import { CheckedLayer } from './checked_layer';
 import { requireOwnSymbols } from './copies';
 import {
   applyPaths,
@@ -42,7 +43,7 @@ export type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0] & {
  * Whether a variable's own flag `trainable` is set always follows from the layers that it is in, and
  * from the model: `optimizer.minimize` goes by those flags alone.
  */
-export abstract class CompositeLayer extends tfl.layers.Layer implements LayerWithParts {
+export abstract class CompositeLayer extends CheckedLayer implements LayerWithParts {
   /** In the order in which their weights are listed. Set once, in `build`. */
   protected sublayers: Layer[] = [];
   private sublayerPaths: string[] = [];
@@ -194,8 +195,10 @@ export abstract class CompositeLayer extends tfl.layers.Layer implements LayerWi
   /**
    * Runs the body of `build` and takes care of everything around it. When it throws, frees the
    * weights made so far and forgets them, so that the layer can still be applied to another input.
+   *
+   * @param inputShape what the layer is built for
    */
-  protected buildOrUndo(body: () => void): void {
+  protected buildOrUndo(inputShape: tfl.Shape | tfl.Shape[], body: () => void): void {
     const { trainable } = this;
     try {
       body();
@@ -215,6 +218,7 @@ export abstract class CompositeLayer extends tfl.layers.Layer implements LayerWi
     }
     if (trainable) this.setVariableFlags();
     else this.trainable = false;
+    this.settleInputs(inputShape);
     this.built = true;
   }
 

@@ -2,12 +2,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger, requireRate, show } from '../../common/arguments';
+import { requireInteger, requireRate } from '../../common/arguments';
 import { ConvNextFunction, type ConvNextWeights } from '../../ops/blocks/convnext';
 import { drawSeed } from '../../ops/engine/random';
 import type { LevelFunction } from '../../ops/reversible/level_function';
 import { CompositeLayer, type LayerArgs, variablesOf } from '../base/composite_layer';
-import { toTensors } from '../base/inputs';
+import { IMAGE } from '../base/input_axes';
 import type { DifferentiatedLayer } from '../base/level_function_of';
 import { blockSpecs, EXPANSION, LAYER_SCALE_INIT } from '../base/weight_specs';
 
@@ -44,6 +44,8 @@ export class ConvNextBlock extends CompositeLayer implements DifferentiatedLayer
 
   constructor(args: ConvNextBlockArgs = {}) {
     super(args);
+    const advice = '. For other inputs give the backbone a block of your own';
+    this.takes({ axes: [IMAGE], advice });
     this.kernelSize = args.kernelSize ?? 3;
     this.expansion = args.expansion ?? EXPANSION;
     this.dropRate = args.dropRate ?? 0;
@@ -54,16 +56,9 @@ export class ConvNextBlock extends CompositeLayer implements DifferentiatedLayer
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
-    const shape = inputShape as tfl.Shape;
-    const channels = shape[3];
-    if (shape.length !== 4 || channels == null) {
-      throw new Error(
-        `${OWNER}: input shape ${show(shape)}; expected [batch, height, width, channels] ` +
-          `with known channels. For other inputs give the backbone a block of your own`,
-      );
-    }
+    const channels = this.checkedShapes(inputShape)[0][3] as number;
     const specs = blockSpecs(channels, this.kernelSize, this.expansion, this.layerScaleInit);
-    this.buildOrUndo(() => void this.addSpecs(specs));
+    this.buildOrUndo(inputShape, () => void this.addSpecs(specs));
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape | tfl.Shape[] {
@@ -101,7 +96,7 @@ export class ConvNextBlock extends CompositeLayer implements DifferentiatedLayer
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: { training?: boolean }): tf.Tensor {
-    const x = toTensors(inputs)[0] as tf.Tensor;
+    const [x] = this.checkedTensors(inputs);
     const context = { training: kwargs.training ?? false, seed: drawSeed() };
     return tf.tidy(() => this.levelFunction(this.trainable).forward([x], context));
   }

@@ -2,12 +2,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger, show } from '../../common/arguments';
+import { requireInteger } from '../../common/arguments';
 import { layerNorm } from '../../ops/layer_norm';
 import { linear } from '../../ops/linear';
 import { maskedMean } from '../../ops/sequence_pooling';
 import { type FourVariables, type LayerArgs, variablesOf } from '../base/composite_layer';
-import { toTensors } from '../base/inputs';
+import { FEATURES } from '../base/input_axes';
 import { firstMask, fittingMask } from '../base/masks';
 import { type SequenceKwargs } from '../base/sequence_call';
 import { SequenceLayer } from '../base/sequence_layer';
@@ -34,19 +34,15 @@ export class RevColHead extends SequenceLayer {
 
   constructor(args: RevColHeadArgs) {
     super(args);
+    this.takes({ axes: [FEATURES] });
     this.units = args.units;
     requireInteger(OWNER, 'units', this.units, 1);
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
-    const shape = inputShape as tfl.Shape;
-    const channels = shape[shape.length - 1];
-    if (shape.length < 2 || channels == null) {
-      throw new Error(
-        `${OWNER}: input shape ${show(shape)}; expected [batch, ..., channels] with known channels`,
-      );
-    }
-    this.buildOrUndo(() => void this.addSpecs(headSpecs(channels, this.units)));
+    const [shape] = this.checkedShapes(inputShape);
+    const channels = shape[shape.length - 1] as number;
+    this.buildOrUndo(inputShape, () => void this.addSpecs(headSpecs(channels, this.units)));
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
@@ -60,7 +56,7 @@ export class RevColHead extends SequenceLayer {
 
   /** @param kwargs.mask which tokens of a sequence `[batch, time, channels]` are real */
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: SequenceKwargs = {}): tf.Tensor {
-    const x = toTensors(inputs)[0] as tf.Tensor;
+    const [x] = this.checkedTensors(inputs);
     const [gamma, beta, kernel, bias] = variablesOf(this._trainableWeights) as FourVariables;
     // Only sequences have masks; tfjs may hand an image the mask of another branch of the model.
     const mask = x.rank === 3 ? fittingMask(OWNER, x, firstMask(kwargs.mask)) : undefined;

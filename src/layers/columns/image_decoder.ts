@@ -14,7 +14,8 @@ import {
   type LayerArgs,
   variablesOf,
 } from '../base/composite_layer';
-import { toTensors } from '../base/inputs';
+import { IMAGE } from '../base/input_axes';
+import type { Shapes } from '../base/inputs';
 import { decoderNormSpecs, pixelSpecs, projectionSpecs } from '../base/weight_specs';
 import { ConvNextBlock } from './convnext_block';
 
@@ -52,6 +53,7 @@ export class RevColImageDecoder extends CompositeLayer {
 
   constructor(args: RevColImageDecoderArgs) {
     super(args);
+    this.takes({ axes: [IMAGE] });
     this.channels = args.channels;
     this.kind = args.kind ?? 'progressive';
     this.patchSize = args.patchSize ?? 4;
@@ -80,17 +82,21 @@ export class RevColImageDecoder extends CompositeLayer {
       : this.patchSize;
   }
 
+  protected override checkInputs(shapes: Shapes): void {
+    super.checkInputs(shapes);
+    const [top] = this.widths;
+    if (shapes[0][3] == null || shapes[0][3] === top) return;
+    throw new Error(
+      `${OWNER}: input shape ${show(shapes[0])}; expected [batch, height, width, ${top}], the top ` +
+        `level of channels ${show(this.channels)}`,
+    );
+  }
+
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
-    const shape = inputShape as tfl.Shape;
+    this.checkedShapes(inputShape);
     const { widths } = this;
-    if (shape.length !== 4 || shape[3] !== widths[0]) {
-      throw new Error(
-        `${OWNER}: input shape ${show(shape)}; expected [batch, height, width, ` +
-          `${widths[0]}], the top level of channels ${show(this.channels)}`,
-      );
-    }
     const values = this.pixelSide ** 2 * this.imageChannels;
-    this.buildOrUndo(() => {
+    this.buildOrUndo(inputShape, () => {
       if (this.kind === 'simple') {
         this.addSpecs([
           ...decoderNormSpecs(widths[0] as number),
@@ -117,7 +123,7 @@ export class RevColImageDecoder extends CompositeLayer {
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: { training?: boolean }): tf.Tensor {
-    const x = toTensors(inputs)[0] as tf.Tensor;
+    const [x] = this.checkedTensors(inputs);
     return tf.tidy(() => {
       const variables = variablesOf(this._trainableWeights);
       const [kernel, bias] = variables.slice(-2) as [tf.Variable, tf.Variable];

@@ -7,9 +7,11 @@ import { FusionFunction, type PathWeights } from '../../ops/blocks/fusion';
 import { drawSeed } from '../../ops/engine/random';
 import type { LevelFunction } from '../../ops/reversible/level_function';
 import { CompositeLayer, type LayerArgs, variablesOf } from '../base/composite_layer';
-import { toShapes, toTensors } from '../base/inputs';
+import { FEATURES } from '../base/input_axes';
+import { type Shapes, toShapes } from '../base/inputs';
 import type { DifferentiatedLayer } from '../base/level_function_of';
 import { pathSpecs, type WeightSpec } from '../base/weight_specs';
+import { sameShape } from './level_shapes';
 
 const OWNER = 'LevelFusion';
 
@@ -52,6 +54,12 @@ export class LevelFusion extends CompositeLayer implements DifferentiatedLayer {
 
   constructor(args: LevelFusionArgs = {}) {
     super(args);
+    this.takes({
+      axes: [FEATURES, FEATURES, FEATURES],
+      counts: [1, 2, 3],
+      fixed: true,
+      form: 'lower, [lower, upper] or [lower, upper, top]',
+    });
     this.level = args.level ?? 0;
     this.filters = args.filters ?? null;
     this.isotropic = args.isotropic ?? null;
@@ -63,26 +71,38 @@ export class LevelFusion extends CompositeLayer implements DifferentiatedLayer {
     return this.isotropic ?? shape.length !== 4;
   }
 
-  override build(inputShape: tfl.Shape | tfl.Shape[]): void {
-    const shapes = toShapes(inputShape);
-    const lower = shapes[0] as tfl.Shape;
-    const channels = shapes.map((shape) => {
-      const c = shape[shape.length - 1];
-      if (c != null && shape.length === lower.length) return c;
+  protected override checkInputs(shapes: Shapes): void {
+    super.checkInputs(shapes);
+    const [lower] = shapes;
+    const isRankEqual = shapes.every((shape) => shape.length === lower.length);
+    if (!isRankEqual || !shapes.every(([batch]) => sameShape([batch ?? null], lower.slice(0, 1)))) {
       throw new Error(
-        `${OWNER}: operand shapes ${show(shapes)}; expected equal ranks and known channels`,
-      );
-    });
-    if (shapes.length > 3) {
-      throw new Error(
-        `${OWNER}: ${shapes.length} operands given; expected lower, [lower, upper] or ` +
-          `[lower, upper, top]`,
+        `${OWNER}: operand shapes ${show(shapes)}; expected equal ` +
+          (isRankEqual ? 'batches' : 'ranks and known channels'),
       );
     }
-    const filters = this.filters ?? (channels[0] as number);
-    if (this.level === 0 && channels[0] !== filters) {
+    if (this.shrinks(lower) && lower.slice(1, -1).some((d) => d != null && d < DOWN)) {
       throw new Error(
-        `${OWNER}: at level 0 the lower operand passes unchanged, but has ${channels[0]} ` +
+        `${OWNER}: lower operand ${show(lower)} leaves no pixel at level ${this.level}; give at ` +
+          `least ${DOWN} x ${DOWN}`,
+      );
+    }
+  }
+
+  /** Whether the level is smaller than the lower operand. */
+  private shrinks(lower: tfl.Shape): boolean {
+    return this.level > 0 && !this.isIsotropic(lower);
+  }
+
+  override build(inputShape: tfl.Shape | tfl.Shape[]): void {
+    const shapes = this.checkedShapes(inputShape);
+    const [lower] = shapes;
+    const channels = shapes.map((shape) => shape[shape.length - 1] as number);
+    const from = channels[0] as number;
+    const filters = this.filters ?? from;
+    if (this.level === 0 && from !== filters) {
+      throw new Error(
+        `${OWNER}: at level 0 the lower operand passes unchanged, but has ${from} ` +
           `channels and filters is ${filters}; give it ${filters} channels, or level 1 or more`,
       );
     }
@@ -91,9 +111,8 @@ export class LevelFusion extends CompositeLayer implements DifferentiatedLayer {
       this.paths.push(this._trainableWeights.length);
       this.addSpecs(specs);
     };
-    const from = channels[0] as number;
     const down = isotropic ? [from, filters] : [DOWN, DOWN, from, filters];
-    this.buildOrUndo(() => {
+    this.buildOrUndo(inputShape, () => {
       this.paths.length = 0;
       if (this.level === 0) this.paths.push(null);
       else add(pathSpecs('down', down, filters));
@@ -106,7 +125,7 @@ export class LevelFusion extends CompositeLayer implements DifferentiatedLayer {
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
     const lower = toShapes(inputShape)[0] as tfl.Shape;
     const filters = this.filters ?? (lower[lower.length - 1] as number | null);
-    const shrinks = this.level > 0 && !this.isIsotropic(lower);
+    const shrinks = this.shrinks(lower);
     const inner = lower.slice(1, -1).map((d) => (d == null || !shrinks ? d : Math.floor(d / DOWN)));
     return [lower[0] as number | null, ...inner, filters];
   }
@@ -131,7 +150,7 @@ export class LevelFusion extends CompositeLayer implements DifferentiatedLayer {
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: { training?: boolean }): tf.Tensor {
-    const operands = toTensors(inputs);
+    const operands = this.checkedTensors(inputs);
     const context = { training: kwargs.training ?? false, seed: drawSeed() };
     return tf.tidy(() => this.levelFunction(this.trainable).forward(operands, context));
   }

@@ -58,3 +58,21 @@ export function shapeAbove(
 export function sameShape(a: tfl.Shape, b: tfl.Shape): boolean {
   return a.length === b.length && a.every((d, i) => d == null || b[i] == null || d === b[i]);
 }
+
+/**
+ * Asserts the shapes of the previous column's levels.
+ *
+ * @throws {Error} when one is not that of this column's level
+ */
+export function requirePrevious(
+  owner: string,
+  previous: readonly tfl.Shape[],
+  expected: readonly tfl.Shape[],
+): void {
+  previous.forEach((shape, l) => {
+    if (sameShape(shape, expected[l] as tfl.Shape)) return;
+    throw new Error(
+      `${owner}: level ${l} of the previous column is ${show(shape)}; expected ${show(expected[l])}`,
+    );
+  });
+}

@@ -1,8 +1,7 @@
 /** The backbone: a stem and reversible columns, one node of tfjs's tape. */
 import * as tf from '@tensorflow/tfjs-core';
-import type * as tfl from '@tensorflow/tfjs-layers';
+import * as tfl from '@tensorflow/tfjs-layers';
 
-import { show } from '../../common/arguments';
 import { disposingTapeOnError } from '../../ops/engine/engine';
 import { undoingWrites } from '../../ops/engine/writes';
 import { normalizePixels } from '../../ops/normalize_pixels';
@@ -13,9 +12,10 @@ import {
   readReconstructionAsync,
   type Reconstruction,
 } from '../../ops/reversible/reconstruction';
+import type { AppliedTo } from '../base/checked_layer';
 import { hasLostWeights, renameBelow } from '../base/composite_layer';
 import { rememberTrainable } from '../base/frozen_parts';
-import { toTensors } from '../base/inputs';
+import { type Shapes, toShapes, toTensors } from '../base/inputs';
 import { isCausal } from '../base/level_function_of';
 import { firstMask, fittingMask } from '../base/masks';
 import { checkCache, type SequenceKwargs } from '../base/sequence_call';
@@ -29,14 +29,13 @@ import {
   serializeBackbone,
 } from './backbone_options';
 import { oneOrAll, type OutputPlace, outputPlaces } from './backbone_output';
+import { backboneAxes, backboneShapes, requireStemTakes } from './backbone_shapes';
 import { type ResolvedOptions, resolveOptions, serializeOptions } from './column_options';
 import { runFirst } from './first_run';
-import { levelShapes } from './level_shapes';
 import { warnOfUnits } from './pixel_warnings';
 import { pixelStatistics } from './pixels';
 import { ReversibleColumn } from './reversible_column';
 import { RevColStem } from './stem';
-import { stemShape } from './stem_shape';
 
 type Layer = tfl.layers.Layer;
 type Measured = Omit<SequenceKwargs, 'cache'>;
@@ -80,6 +79,9 @@ export class RevColBackbone extends SequenceLayer {
     this.own = resolveBackbone(OWNER, args, this.options.channels);
     this.stemTemplate = args.stem ?? undefined;
     this.stemLayer = this.makeStem();
+    const stem = { stem: this.stemLayer, ownStem: this.stemTemplate != null };
+    const form = 'one tensor. For the columns alone use ReversibleColumn';
+    this.takes({ axes: [backboneAxes(stem)], form });
   }
 
   /** Where the outputs are taken from, in their order. */
@@ -106,16 +108,15 @@ export class RevColBackbone extends SequenceLayer {
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
-    const outputShape = this.checkedStemShape(inputShape);
-    const shapes = this.shapesOf(inputShape, outputShape);
+    const { stem, levels } = this.shapesOf(this.checkedShapes(inputShape)[0]);
     this.knownShape = inputShape as tfl.Shape;
     // Not `built`: a stem that is a model is built from the start.
     if (hasLostWeights(this.stemLayer)) this.stemLayer = this.freshStem();
-    this.buildOrUndo(() => {
+    this.buildOrUndo(inputShape, () => {
       this.addSublayer(this.stemLayer, 'stem', inputShape);
       for (let i = 0; i < this.own.columns; i++) {
         const column = new ReversibleColumn({ ...this.options, name: `column_${i}` });
-        this.addSublayer(column, `column_${i}`, i === 0 ? outputShape : [outputShape, ...shapes]);
+        this.addSublayer(column, `column_${i}`, i === 0 ? stem : [stem, ...levels]);
       }
       if (this.stemTemplate != null) {
         const scope = (this.columnLayers[0] as ReversibleColumn).scopedName;
@@ -124,25 +125,30 @@ export class RevColBackbone extends SequenceLayer {
     });
   }
 
-  private checkedStemShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
-    const takesImages = this.stemTemplate == null && this.options.block == null;
-    const shape = stemShape(OWNER, inputShape, { stem: this.stemLayer, takesImages });
-    pixelStatistics(OWNER, this.own, inputShape as tfl.Shape);
-    return shape;
+  protected override checkInputs(shapes: Shapes): void {
+    // What the layer was built for says more than what it could be built for.
+    if (this.built || shapes.length > 1) super.checkInputs(shapes);
+    this.shapesOf(shapes[0]);
   }
 
-  private shapesOf(inputShape: tfl.Shape | tfl.Shape[], outputShape: tfl.Shape): tfl.Shape[] {
-    const { channels } = this.options;
-    const { patchSize } = this.own;
-    const least = patchSize * 2 ** (channels.length - 1);
-    return levelShapes(
-      OWNER,
-      outputShape,
-      { channels, isotropic: this.options.isotropic ?? outputShape.length !== 4 },
-      `inputShape ${show((inputShape as tfl.Shape).slice(1))} with patchSize ${patchSize} and ` +
-        `${channels.length} levels leaves no pixel at the top; give at least ${least} x ${least}` +
-        (patchSize > 1 ? ` or patchSize ${Math.ceil(patchSize / 2)}` : ''),
-    );
+  protected override assertInputCompatibility(inputs: AppliedTo): void {
+    super.assertInputCompatibility(inputs);
+    if (!this.built || !(inputs instanceof tfl.SymbolicTensor)) return;
+    requireStemTakes(OWNER, this.stemLayer, inputs);
+  }
+
+  private shapesOf(inputShape: tfl.Shape | tfl.Shape[]): { stem: tfl.Shape; levels: tfl.Shape[] } {
+    const shape = toShapes(inputShape)[0];
+    const shapes = backboneShapes(OWNER, shape, {
+      stem: this.stemLayer,
+      ownStem: this.stemTemplate != null,
+      ownBlock: this.options.block != null,
+      patchSize: this.own.patchSize,
+      channels: this.options.channels,
+      isotropic: this.options.isotropic,
+    });
+    pixelStatistics(OWNER, this.own, shape);
+    return shapes;
   }
 
   /** The columns, first to last, for freezing some or for reading their weights. Once built. */
@@ -198,7 +204,7 @@ export class RevColBackbone extends SequenceLayer {
     inputs: tf.Tensor | tf.Tensor[],
     kwargs: SequenceKwargs = {},
   ): tf.Tensor | tf.Tensor[] {
-    const x = toTensors(inputs)[0] as tf.Tensor;
+    const [x] = this.checkedTensors(inputs);
     const { training = false, cache } = kwargs;
     checkCache(
       OWNER,
@@ -269,6 +275,7 @@ export class RevColBackbone extends SequenceLayer {
 
   private measured(x: tf.Tensor, { training = false, mask }: Measured): tf.Tensor {
     if (!this.built) throw new Error(`${OWNER}: apply the layer to an input before checking it`);
+    this.checkedTensors(x);
     return tf.tidy(() => {
       const stem = undoingWrites(
         () => this.stemLayer.apply(this.normalized(x), { training }) as tf.Tensor,
@@ -279,8 +286,8 @@ export class RevColBackbone extends SequenceLayer {
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape | tfl.Shape[] {
-    const shapes = this.shapesOf(inputShape, this.checkedStemShape(inputShape));
-    return oneOrAll(this.places.map(({ level }) => shapes[level] as tfl.Shape));
+    const { levels } = this.shapesOf(inputShape);
+    return oneOrAll(this.places.map(({ level }) => levels[level] as tfl.Shape));
   }
 
   override getConfig(): tf.serialization.ConfigDict {

@@ -9,7 +9,8 @@ import { runColumns, type RunOptions } from '../../ops/reversible/backbone';
 import { type Column, columnInverse, operands } from '../../ops/reversible/column';
 import type { Level } from '../../ops/reversible/level';
 import { type LayerArgs, renameBelow, variablesOf } from '../base/composite_layer';
-import { toShapes, toTensors } from '../base/inputs';
+import { FEATURES } from '../base/input_axes';
+import { oneOrAll, type Shapes, toShapes } from '../base/inputs';
 import { levelFunctionOf } from '../base/level_function_of';
 import { firstMask, fittingMask } from '../base/masks';
 import { kindOf } from '../base/own_classes';
@@ -28,7 +29,7 @@ import {
 import { ConvNextBlock } from './convnext_block';
 import { runFirst } from './first_run';
 import { LevelFusion } from './level_fusion';
-import { levelShapes, sameShape, shapeAbove } from './level_shapes';
+import { levelShapes, requirePrevious, sameShape, shapeAbove } from './level_shapes';
 
 type Layer = tfl.layers.Layer;
 const OWNER = 'ReversibleColumn';
@@ -65,32 +66,34 @@ export class ReversibleColumn extends SequenceLayer {
     this.options = resolveOptions(OWNER, args);
     this.outputMode = args.output ?? 'pyramid';
     requireOneOf(OWNER, 'output', this.outputMode, ['pyramid', 'last']);
+    const levels = this.options.channels.length;
+    this.takes({
+      axes: Array.from({ length: levels + 1 }, () => FEATURES),
+      counts: [1, levels + 1],
+      fixed: true,
+      form:
+        `the stem's output alone (first column), or it and the previous column's ` +
+        `${levels} levels`,
+    });
+  }
+
+  protected override checkInputs(shapes: Shapes): void {
+    super.checkInputs(shapes);
+    const [stem, ...previous] = shapes;
+    requirePrevious(OWNER, previous, this.shapesOf(stem));
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
-    const shapes = toShapes(inputShape);
+    const shapes = this.checkedShapes(inputShape);
     const { channels, topFusion } = this.options;
     const levels = channels.length;
-    if (shapes.length !== 1 && shapes.length !== levels + 1) {
-      throw new Error(
-        `${OWNER}: ${shapes.length} inputs given; expected the stem's output alone (first ` +
-          `column), or it and the previous column's ${levels} levels`,
-      );
-    }
     this.isFirst = shapes.length === 1;
-    const expected = this.shapesOf(shapes[0] as tfl.Shape);
-    shapes.slice(1).forEach((shape, l) => {
-      if (sameShape(shape, expected[l] as tfl.Shape)) return;
-      throw new Error(
-        `${OWNER}: level ${l} of the previous column is ${show(shape)}; expected ` +
-          `${show(expected[l])}`,
-      );
-    });
+    const expected = this.shapesOf(shapes[0]);
     const operandShape = (l: number): tfl.Shape[] =>
       operands(l, levels, this.isFirst, topFusion).map((o) =>
-        o.from === 'stem' ? (shapes[0] as tfl.Shape) : (expected[o.level] as tfl.Shape),
+        o.from === 'stem' ? shapes[0] : (expected[o.level] as tfl.Shape),
       );
-    this.buildOrUndo(() => this.buildLevels(expected, operandShape));
+    this.buildOrUndo(inputShape, () => this.buildLevels(expected, operandShape));
   }
 
   private buildLevels(expected: tfl.Shape[], operandShape: (level: number) => tfl.Shape[]): void {
@@ -138,7 +141,7 @@ export class ReversibleColumn extends SequenceLayer {
         filters: this.options.channels[level],
         isotropic: this.options.isotropic,
       });
-      return this.addSublayer(layer, path, unwrap(operandShapes));
+      return this.addSublayer(layer, path, oneOrAll(operandShapes));
     }
     const layer = instantiate(OWNER, template, path);
     const declared = layer.inputSpec?.length ?? operandShapes.length;
@@ -170,9 +173,9 @@ export class ReversibleColumn extends SequenceLayer {
     expected: tfl.Shape,
     role: string,
   ): Layer {
-    this.addSublayer(layer, path, unwrap(inputs));
+    this.addSublayer(layer, path, oneOrAll(inputs));
     renameBelow(this.scopedName, path, layer.weights);
-    const output = layer.computeOutputShape(unwrap(inputs));
+    const output = layer.computeOutputShape(oneOrAll(inputs));
     if (Array.isArray(output[0]) || !sameShape(output as tfl.Shape, expected)) {
       throw new Error(
         `${OWNER}: ${role} ${kindOf(layer)} turns ${show(inputs)} into ` +
@@ -263,7 +266,7 @@ export class ReversibleColumn extends SequenceLayer {
     inputs: tf.Tensor | tf.Tensor[],
     kwargs: Omit<SequenceKwargs, 'cache'> = {},
   ): tf.Tensor | tf.Tensor[] {
-    const [stem, ...previous] = toTensors(inputs) as [tf.Tensor, ...tf.Tensor[]];
+    const [stem, ...previous] = this.checkedTensors(inputs);
     // Only sequences have masks; tfjs may hand an image the mask of another branch of the model.
     const mask = stem.rank === 3 ? firstMask(kwargs.mask) : undefined;
     return tf.tidy(() => {
@@ -292,8 +295,4 @@ export class ReversibleColumn extends SequenceLayer {
   override getConfig(): tf.serialization.ConfigDict {
     return { ...super.getConfig(), ...serializeOptions(this.options), output: this.outputMode };
   }
-}
-
-function unwrap(shapes: tfl.Shape[]): tfl.Shape | tfl.Shape[] {
-  return shapes.length === 1 ? (shapes[0] as tfl.Shape) : shapes;
 }

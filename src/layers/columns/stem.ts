@@ -13,7 +13,8 @@ import {
   type LayerArgs,
   variablesOf,
 } from '../base/composite_layer';
-import { toTensors } from '../base/inputs';
+import { FEATURES } from '../base/input_axes';
+import type { Shapes } from '../base/inputs';
 import { stemSpecs } from '../base/weight_specs';
 import { warnOfOneSign } from './pixel_warnings';
 
@@ -46,23 +47,30 @@ export class RevColStem extends CompositeLayer {
 
   constructor(args: RevColStemArgs) {
     super(args);
+    this.takes({ axes: [FEATURES] });
     this.filters = args.filters;
     this.patchSize = args.patchSize ?? 4;
     requireInteger(OWNER, 'filters', this.filters, 1);
     requireInteger(OWNER, 'patchSize', this.patchSize, 1);
   }
 
+  protected override checkInputs(shapes: Shapes): void {
+    super.checkInputs(shapes);
+    const [shape] = shapes;
+    const { patchSize: p } = this;
+    if (shape.length !== 4 || shape.slice(1, 3).every((d) => d == null || d >= p)) return;
+    throw new Error(
+      `${OWNER}: input shape ${show(shape)} holds no patch; give at least ${p} x ${p} pixels, or a ` +
+        `smaller patchSize`,
+    );
+  }
+
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
-    const shape = inputShape as tfl.Shape;
-    const channels = shape[shape.length - 1];
-    if (shape.length < 2 || channels == null) {
-      throw new Error(
-        `${OWNER}: input shape ${show(shape)}; expected [batch, ..., channels] with known channels`,
-      );
-    }
+    const [shape] = this.checkedShapes(inputShape);
+    const channels = shape[shape.length - 1] as number;
     const { patchSize: p, filters } = this;
     const kernel = shape.length === 4 ? [p, p, channels, filters] : [channels, filters];
-    this.buildOrUndo(() => void this.addSpecs(stemSpecs(kernel, filters)));
+    this.buildOrUndo(inputShape, () => void this.addSpecs(stemSpecs(kernel, filters)));
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
@@ -77,7 +85,7 @@ export class RevColStem extends CompositeLayer {
     inputs: tf.Tensor | tf.Tensor[],
     { training = false }: { training?: boolean } = {},
   ): tf.Tensor {
-    const x = toTensors(inputs)[0] as tf.Tensor;
+    const [x] = this.checkedTensors(inputs);
     // A loop of one's own records gradients without saying that it trains.
     if (training || isTapeOn()) warnOfOneSign(OWNER, this, x);
     const [kernel, bias, gamma, beta] = variablesOf(this._trainableWeights) as FourVariables;

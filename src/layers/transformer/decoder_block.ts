@@ -6,7 +6,8 @@ import { show } from '../../common/arguments';
 import { decoderBlock, type DecoderParts } from '../../ops/blocks/decoder';
 import { drawSeed } from '../../ops/engine/random';
 import { type LayerArgs, variablesOf } from '../base/composite_layer';
-import { sequenceWidth, toShapes, toTensors } from '../base/inputs';
+import { SEQUENCE } from '../base/input_axes';
+import { type Shapes, toShapes } from '../base/inputs';
 import { firstMask, fittingMask, secondMask } from '../base/masks';
 import { checkCache, type SequenceKwargs } from '../base/sequence_call';
 import { SequenceLayer } from '../base/sequence_layer';
@@ -54,19 +55,29 @@ export class TransformerDecoderBlock extends SequenceLayer {
 
   constructor(args: TransformerDecoderBlockArgs) {
     super(args);
+    this.takes({
+      axes: [SEQUENCE, ['batch', 's', 'width'], ['batch', 's']],
+      counts: [1, 2, 3],
+      form: 'x, [x, memory] or [x, memory, memoryMask]',
+    });
     this.options = resolveBlockOptions(OWNER, args, true);
   }
 
+  protected override checkInputs(shapes: Shapes): void {
+    super.checkInputs(shapes);
+    if (!this.built || shapes.length > 1 === this.hasMemory) return;
+    throw new Error(
+      `${OWNER}: ${this.name} was built ${this.hasMemory ? 'with' : 'without'} cross-attention, ` +
+        `but called with inputs ${show(shapes)}; give ` +
+        (this.hasMemory ? '[x, memory]' : 'x alone'),
+    );
+  }
+
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
-    const shapes = toShapes(inputShape);
-    if (shapes.length > 3) {
-      throw new Error(
-        `${OWNER}: ${shapes.length} inputs given; expected x, [x, memory] or [x, memory, memoryMask]`,
-      );
-    }
-    const width = sequenceWidth(OWNER, shapes[0] as tfl.Shape);
-    this.hasMemory = shapes.length > 1;
-    const memoryWidth = this.hasMemory ? sequenceWidth(OWNER, shapes[1] as tfl.Shape) : width;
+    const [x, memory] = this.checkedShapes(inputShape);
+    const width = x[2] as number;
+    this.hasMemory = memory != null;
+    const memoryWidth = memory?.[2] ?? width;
     const layout = blockAttention(OWNER, this.options, width);
     const cross = blockAttention(OWNER, this.options, width, memoryWidth);
     const { intermediateDim, initializerRange } = this.options;
@@ -82,7 +93,7 @@ export class TransformerDecoderBlock extends SequenceLayer {
       ...normSpecs('feedforward_norm', width),
       ...mlpSpecs('feedforward/', width, intermediateDim ?? 4 * width),
     ];
-    this.buildOrUndo(() => void this.addSpecs(specs, true, initializerRange));
+    this.buildOrUndo(inputShape, () => void this.addSpecs(specs, true, initializerRange));
     this.layout = layout;
   }
 
@@ -113,14 +124,7 @@ export class TransformerDecoderBlock extends SequenceLayer {
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: SequenceKwargs = {}): tf.Tensor {
-    const [x, memory, memoryMask] = toTensors(inputs) as [tf.Tensor, tf.Tensor?, tf.Tensor?];
-    if ((memory != null) !== this.hasMemory) {
-      throw new Error(
-        `${OWNER}: ${this.name} was built ${this.hasMemory ? 'with' : 'without'} cross-attention, ` +
-          `but called with inputs ${show(toTensors(inputs).map((t) => t.shape))}; give ` +
-          (this.hasMemory ? '[x, memory]' : 'x alone'),
-      );
-    }
+    const [x, memory, memoryMask] = this.checkedTensors(inputs);
     const { training = false, cache } = kwargs;
     checkCache(OWNER, kwargs, this.options.useCausalMask);
     const mask = fittingMask(OWNER, x, firstMask(kwargs.mask));

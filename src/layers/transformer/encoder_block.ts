@@ -10,7 +10,7 @@ import { SelfAttentionFunction } from '../../ops/blocks/self_attention';
 import { drawSeed } from '../../ops/engine/random';
 import type { LevelFunction } from '../../ops/reversible/level_function';
 import { type LayerArgs, variablesOf } from '../base/composite_layer';
-import { sequenceWidth, toTensors } from '../base/inputs';
+import { SEQUENCE } from '../base/input_axes';
 import type { DifferentiatedLayer } from '../base/level_function_of';
 import { firstMask, fittingMask } from '../base/masks';
 import { checkCache, type SequenceKwargs } from '../base/sequence_call';
@@ -60,17 +60,18 @@ export class TransformerEncoderBlock extends SequenceLayer implements Differenti
 
   constructor(args: TransformerEncoderBlockArgs) {
     super(args);
+    this.takes({ axes: [SEQUENCE] });
     this.options = resolveBlockOptions(OWNER, args, false);
     this.dropRate = args.dropRate ?? 0;
     requireRate(OWNER, 'dropRate', this.dropRate);
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
-    const width = sequenceWidth(OWNER, inputShape as tfl.Shape);
+    const width = this.checkedShapes(inputShape)[0][2] as number;
     const { intermediateDim, initializerRange } = this.options;
     const layout = blockAttention(OWNER, this.options, width);
     const specs = encoderBlockSpecs(layout, intermediateDim ?? undefined);
-    this.buildOrUndo(() => void this.addSpecs(specs, true, initializerRange));
+    this.buildOrUndo(inputShape, () => void this.addSpecs(specs, true, initializerRange));
     this.layout = layout;
   }
 
@@ -114,7 +115,7 @@ export class TransformerEncoderBlock extends SequenceLayer implements Differenti
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: SequenceKwargs = {}): tf.Tensor {
-    const x = toTensors(inputs)[0] as tf.Tensor;
+    const [x] = this.checkedTensors(inputs);
     const { training = false, cache } = kwargs;
     checkCache(OWNER, kwargs, this.isCausal);
     const mask = fittingMask(OWNER, x, firstMask(kwargs.mask));

@@ -7,6 +7,7 @@ import { layerNorm } from '../../ops/layer_norm';
 import { rowProducts } from '../../ops/row_products';
 import { lastToken } from '../../ops/sequence_pooling';
 import { hasLostWeights, type LayerArgs, variablesOf } from '../base/composite_layer';
+import { IDS } from '../base/input_axes';
 import { kindOf } from '../base/own_classes';
 import { type SequenceKwargs } from '../base/sequence_call';
 import { SequenceLayer } from '../base/sequence_layer';
@@ -53,6 +54,7 @@ export class RevColLanguageModel extends SequenceLayer {
 
   constructor(args: RevColLanguageModelArgs) {
     super(args);
+    this.takes({ axes: [IDS] });
     this.template = args.backbone;
     this.tied = args.tieEmbeddings ?? true;
     this.backbone = this.makeBackbone();
@@ -74,6 +76,7 @@ export class RevColLanguageModel extends SequenceLayer {
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
+    this.checkedShapes(inputShape);
     const features = this.featureShape(inputShape);
     const width = features[2] as number;
     const { vocabularySize, width: embedded } = this.embedding;
@@ -84,7 +87,7 @@ export class RevColLanguageModel extends SequenceLayer {
       );
     }
     if (hasLostWeights(this.backbone)) this.backbone = this.makeBackbone();
-    this.buildOrUndo(() => {
+    this.buildOrUndo(inputShape, () => {
       this.addSublayer(this.backbone, 'backbone', inputShape);
       if (this.tied) {
         this.addSpecs(normSpecs('norm', width));
@@ -122,9 +125,10 @@ export class RevColLanguageModel extends SequenceLayer {
     inputs: tf.Tensor | tf.Tensor[],
     kwargs: SequenceKwargs & { lastOnly?: boolean } = {},
   ): tf.Tensor {
+    const [ids] = this.checkedTensors(inputs);
     const { training, mask, cache, lastOnly } = kwargs;
     return tf.tidy(() => {
-      const features = this.backbone.apply(inputs, { training, mask, cache }) as tf.Tensor;
+      const features = this.backbone.apply(ids, { training, mask, cache }) as tf.Tensor;
       const x = lastOnly ? lastToken(features) : features;
       if (this.head) return this.head.apply(x) as tf.Tensor;
       const [gamma, beta] = variablesOf(this._trainableWeights) as [tf.Variable, tf.Variable];

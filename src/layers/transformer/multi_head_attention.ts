@@ -6,7 +6,8 @@ import { requireInteger, requireOneOf, requireRate, show } from '../../common/ar
 import { attend, type AttentionConfig } from '../../ops/attention/multi_head';
 import { drawSeed } from '../../ops/engine/random';
 import { type LayerArgs, variablesOf } from '../base/composite_layer';
-import { sequenceWidth, toShapes, toTensors } from '../base/inputs';
+import { SEQUENCE } from '../base/input_axes';
+import { type Shapes, toShapes } from '../base/inputs';
 import { firstMask, fittingMask, secondMask } from '../base/masks';
 import { checkCache, type SequenceKwargs } from '../base/sequence_call';
 import { SequenceLayer } from '../base/sequence_layer';
@@ -78,6 +79,11 @@ export class MultiHeadAttention extends SequenceLayer {
 
   constructor(args: MultiHeadAttentionArgs) {
     super(args);
+    this.takes({
+      axes: [SEQUENCE, SEQUENCE, SEQUENCE, ['batch', 'keys']],
+      counts: [1, 2, 3, 4],
+      form: 'x, [query, value], [query, value, key] or [query, value, key, keyMask]',
+    });
     checkAttentionArgs(OWNER, args);
     requireInteger(OWNER, 'keyDim', args.keyDim, 1);
     if (args.valueDim != null) requireInteger(OWNER, 'valueDim', args.valueDim, 1);
@@ -93,20 +99,21 @@ export class MultiHeadAttention extends SequenceLayer {
     this.initializerRange = args.initializerRange ?? 0.02;
   }
 
+  protected override checkInputs([query, value = query, key = value, ...rest]: Shapes): void {
+    super.checkInputs([query, value, key, ...rest]);
+  }
+
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
-    const shapes = toShapes(inputShape);
-    if (shapes.length > 4) {
-      throw new Error(
-        `${OWNER}: ${shapes.length} inputs given; expected x, [query, value], [query, value, key] ` +
-          `or [query, value, key, keyMask]`,
-      );
-    }
-    const [width, valueWidth, memoryWidth] = [0, 1, 2].map((i) =>
-      sequenceWidth(OWNER, (shapes[i] ?? shapes[Math.min(1, shapes.length - 1)]) as tfl.Shape),
-    ) as [number, number, number];
+    const [query, value = query, key = value] = this.checkedShapes(inputShape);
+    const sources: tfl.Shape[] = [query, value, key];
+    const [width, valueWidth, memoryWidth] = sources.map((shape) => shape[2]) as [
+      number,
+      number,
+      number,
+    ];
     const layout = { ...this.config, width, valueWidth, memoryWidth };
     const specs = attentionSpecs('', layout);
-    this.buildOrUndo(() => void this.addSpecs(specs, true, this.initializerRange));
+    this.buildOrUndo(sources, () => void this.addSpecs(specs, true, this.initializerRange));
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
@@ -114,7 +121,7 @@ export class MultiHeadAttention extends SequenceLayer {
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: MultiHeadAttentionKwargs = {}): tf.Tensor {
-    const [x, value, key, keyMask] = toTensors(inputs) as [
+    const [x, value, key, keyMask] = this.checkedTensors(inputs) as [
       tf.Tensor,
       tf.Tensor?,
       tf.Tensor?,

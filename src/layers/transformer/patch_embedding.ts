@@ -6,7 +6,8 @@ import { requireInteger, show } from '../../common/arguments';
 import { addPositions } from '../../ops/embedding';
 import { patchConv } from '../../ops/patch_conv';
 import { CompositeLayer, type LayerArgs, variablesOf } from '../base/composite_layer';
-import { toTensors } from '../base/inputs';
+import { IMAGE } from '../base/input_axes';
+import type { Shapes } from '../base/inputs';
 import { withoutMaskMetadata } from '../base/masks';
 import { patchEmbeddingSpecs } from './specs';
 
@@ -38,11 +39,25 @@ export class PatchEmbedding extends CompositeLayer {
 
   constructor(args: PatchEmbeddingArgs) {
     super(args);
+    this.takes({ axes: [IMAGE] });
     this.filters = args.filters;
     this.patchSize = args.patchSize ?? 16;
     requireInteger(OWNER, 'filters', this.filters, 1);
     requireInteger(OWNER, 'patchSize', this.patchSize, 1);
     withoutMaskMetadata(this);
+  }
+
+  protected override checkInputs(shapes: Shapes): void {
+    super.checkInputs(shapes);
+    const [table] = variablesOf(this._trainableWeights.slice(2));
+    // A model may be made for images of another size, or of an open one, once there are positions.
+    if (table && shapes[0].slice(1).includes(null)) return;
+    const patches = this.patches(shapes[0]);
+    if (!table || table.shape[0] === patches) return;
+    throw new Error(
+      `${OWNER}: input shape ${show(shapes[0])} holds ${patches} patches, but ${this.name} was built ` +
+        `for images of ${table.shape[0]}, each of which has a learned position; give images of that size`,
+    );
   }
 
   private patches(shape: tfl.Shape): number {
@@ -57,11 +72,11 @@ export class PatchEmbedding extends CompositeLayer {
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
-    const shape = inputShape as tfl.Shape;
+    const [shape] = this.checkedShapes(inputShape);
     const { patchSize, filters } = this;
     const patches = this.patches(shape);
     const specs = patchEmbeddingSpecs(patchSize, shape[3] as number, filters, patches);
-    this.buildOrUndo(() => void this.addSpecs(specs));
+    this.buildOrUndo(inputShape, () => void this.addSpecs(specs));
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
@@ -70,7 +85,7 @@ export class PatchEmbedding extends CompositeLayer {
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
-    const x = toTensors(inputs)[0] as tf.Tensor;
+    const [x] = this.checkedTensors(inputs);
     const [kernel, bias, positions] = variablesOf(this._trainableWeights) as [
       tf.Variable,
       tf.Variable,

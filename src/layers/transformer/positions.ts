@@ -5,7 +5,8 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { requireInteger, show } from '../../common/arguments';
 import { addPositions, sinusoidalPositions } from '../../ops/embedding';
 import { type LayerArgs, variablesOf } from '../base/composite_layer';
-import { sequenceWidth, toTensors } from '../base/inputs';
+import { SEQUENCE } from '../base/input_axes';
+import type { Shapes } from '../base/inputs';
 import { SequenceLayer } from '../base/sequence_layer';
 import type { WeightSpec } from '../base/weight_specs';
 
@@ -56,20 +57,22 @@ export class LearnedPositions extends SequenceLayer {
 
   constructor(args: LearnedPositionsArgs) {
     super(args);
+    this.takes({ axes: [SEQUENCE] });
     this.sequenceLength = args.sequenceLength;
     this.initializerRange = args.initializerRange ?? 0.02;
     requireInteger('LearnedPositions', 'sequenceLength', this.sequenceLength, 1);
   }
 
+  protected override checkInputs(shapes: Shapes): void {
+    super.checkInputs(shapes);
+    requirePositions('LearnedPositions', 0, shapes[0][1] ?? 0, this.sequenceLength);
+  }
+
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
-    const shape = inputShape as tfl.Shape;
-    const width = sequenceWidth('LearnedPositions', shape);
-    if (shape[1] != null) {
-      requirePositions('LearnedPositions', 0, shape[1], this.sequenceLength);
-    }
+    const width = this.checkedShapes(inputShape)[0][2] as number;
     const table = [this.sequenceLength, width];
     const specs: WeightSpec[] = [{ name: 'embeddings', shape: table, init: 'truncatedNormal' }];
-    this.buildOrUndo(() => void this.addSpecs(specs, true, this.initializerRange));
+    this.buildOrUndo(inputShape, () => void this.addSpecs(specs, true, this.initializerRange));
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape | tfl.Shape[] {
@@ -77,7 +80,7 @@ export class LearnedPositions extends SequenceLayer {
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: PositionKwargs = {}): tf.Tensor {
-    const x = toTensors(inputs)[0] as tf.Tensor;
+    const [x] = this.checkedTensors(inputs);
     const { startIndex = 0 } = kwargs;
     requirePositions('LearnedPositions', startIndex, x.shape[1] as number, this.sequenceLength);
     const [table] = variablesOf(this._trainableWeights) as [tf.Variable];
@@ -103,6 +106,7 @@ export class SinusoidalPositions extends SequenceLayer {
 
   constructor(args: SinusoidalPositionsArgs = {}) {
     super(args);
+    this.takes({ axes: [SEQUENCE] });
     this.maxWavelength = args.maxWavelength ?? 10000;
     if (!(this.maxWavelength > 0)) {
       throw new Error(
@@ -113,7 +117,8 @@ export class SinusoidalPositions extends SequenceLayer {
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
-    sequenceWidth('SinusoidalPositions', inputShape as tfl.Shape);
+    this.checkedShapes(inputShape);
+    this.settleInputs(inputShape);
     this.built = true;
   }
 
@@ -122,7 +127,7 @@ export class SinusoidalPositions extends SequenceLayer {
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: PositionKwargs = {}): tf.Tensor {
-    const x = toTensors(inputs)[0] as tf.Tensor;
+    const [x] = this.checkedTensors(inputs);
     const { startIndex = 0 } = kwargs;
     requireInteger('SinusoidalPositions', 'startIndex', startIndex, 0);
     const [, time, width] = x.shape as [number, number, number];

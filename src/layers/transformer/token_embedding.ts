@@ -2,12 +2,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger, requireOneOf, requireRate, show } from '../../common/arguments';
+import { requireInteger, requireOneOf, requireRate } from '../../common/arguments';
 import { dropout } from '../../ops/dropout';
 import { addPositions, embed, sinusoidalPositions } from '../../ops/embedding';
 import { drawSeed } from '../../ops/engine/random';
 import { type LayerArgs, variablesOf } from '../base/composite_layer';
-import { toTensors } from '../base/inputs';
+import { IDS } from '../base/input_axes';
+import { type Shapes, toTensors } from '../base/inputs';
 import { firstMask } from '../base/masks';
 import { SequenceLayer } from '../base/sequence_layer';
 import type { WeightSpec } from '../base/weight_specs';
@@ -60,6 +61,7 @@ export class TokenEmbedding extends SequenceLayer {
 
   constructor(args: TokenEmbeddingArgs) {
     super(args);
+    this.takes({ axes: [IDS] });
     const positions = args.positions ?? 'none';
     this.options = {
       inputDim: args.inputDim,
@@ -96,15 +98,15 @@ export class TokenEmbedding extends SequenceLayer {
     return variablesOf(this._trainableWeights)[0] as tf.Variable;
   }
 
+  protected override checkInputs(shapes: Shapes): void {
+    super.checkInputs(shapes);
+    const { sequenceLength } = this.options;
+    if (sequenceLength != null) requirePositions(OWNER, 0, shapes[0][1] ?? 0, sequenceLength);
+  }
+
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
-    const shape = inputShape as tfl.Shape;
-    if (shape.length !== 2) {
-      throw new Error(`${OWNER}: input shape ${show(shape)}; expected ids [batch, time]`);
-    }
+    this.checkedShapes(inputShape);
     const { inputDim, outputDim, positions, sequenceLength, initializerRange } = this.options;
-    if (shape[1] != null && sequenceLength != null) {
-      requirePositions(OWNER, 0, shape[1], sequenceLength);
-    }
     const specs: WeightSpec[] = [
       { name: 'embeddings', shape: [inputDim, outputDim], init: 'truncatedNormal' },
     ];
@@ -115,7 +117,7 @@ export class TokenEmbedding extends SequenceLayer {
         init: 'truncatedNormal',
       });
     }
-    this.buildOrUndo(() => void this.addSpecs(specs, true, initializerRange));
+    this.buildOrUndo(inputShape, () => void this.addSpecs(specs, true, initializerRange));
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
@@ -132,7 +134,7 @@ export class TokenEmbedding extends SequenceLayer {
     inputs: tf.Tensor | tf.Tensor[],
     kwargs: PositionKwargs & { training?: boolean } = {},
   ): tf.Tensor {
-    const ids = toTensors(inputs)[0] as tf.Tensor;
+    const [ids] = this.checkedTensors(inputs);
     const { startIndex = 0, training = false } = kwargs;
     const { sequenceLength, scale, dropout: rate } = this.options;
     const time = ids.shape[1] as number;

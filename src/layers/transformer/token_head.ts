@@ -6,7 +6,7 @@ import { requireInteger } from '../../common/arguments';
 import { layerNorm } from '../../ops/layer_norm';
 import { linear } from '../../ops/linear';
 import { type FourVariables, type LayerArgs, variablesOf } from '../base/composite_layer';
-import { sequenceWidth, toTensors } from '../base/inputs';
+import { SEQUENCE } from '../base/input_axes';
 import { SequenceLayer } from '../base/sequence_layer';
 import { headSpecs } from '../base/weight_specs';
 
@@ -33,13 +33,14 @@ export class TokenHead extends SequenceLayer {
 
   constructor(args: TokenHeadArgs) {
     super(args);
+    this.takes({ axes: [SEQUENCE] });
     this.units = args.units;
     requireInteger(OWNER, 'units', this.units, 1);
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
-    const width = sequenceWidth(OWNER, inputShape as tfl.Shape);
-    this.buildOrUndo(() => void this.addSpecs(headSpecs(width, this.units)));
+    const width = this.checkedShapes(inputShape)[0][2] as number;
+    this.buildOrUndo(inputShape, () => void this.addSpecs(headSpecs(width, this.units)));
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
@@ -47,7 +48,7 @@ export class TokenHead extends SequenceLayer {
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
-    const x = toTensors(inputs)[0] as tf.Tensor;
+    const [x] = this.checkedTensors(inputs);
     const [gamma, beta, kernel, bias] = variablesOf(this._trainableWeights) as FourVariables;
     return tf.tidy(() => linear(layerNorm(x, gamma, beta), kernel, bias));
   }

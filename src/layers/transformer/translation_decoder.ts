@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger, show } from '../../common/arguments';
+import { requireInteger } from '../../common/arguments';
 import { layerNorm } from '../../ops/layer_norm';
 import { rowProducts } from '../../ops/row_products';
 import { lastToken } from '../../ops/sequence_pooling';
@@ -12,7 +12,8 @@ import {
   type LayerArgs,
   variablesOf,
 } from '../base/composite_layer';
-import { sequenceWidth, toShapes } from '../base/inputs';
+import { IDS } from '../base/input_axes';
+import { toShapes } from '../base/inputs';
 import { kindOf } from '../base/own_classes';
 import { type SequenceKwargs } from '../base/sequence_call';
 import { SequenceLayer } from '../base/sequence_layer';
@@ -61,6 +62,10 @@ export class TranslationDecoder extends SequenceLayer {
 
   constructor(args: TranslationDecoderArgs) {
     super(args);
+    this.takes({
+      axes: [IDS, ['batch', 's', 'width'], ['batch', 's']],
+      form: '[ids, memory, memoryMask], that is [batch, time], [batch, s, width] and [batch, s]',
+    });
     const { embedding, block, depth, tieEmbeddings = true } = args;
     this.args = { embedding, block, depth, tieEmbeddings };
     requireInteger(OWNER, 'depth', depth, 1);
@@ -84,19 +89,12 @@ export class TranslationDecoder extends SequenceLayer {
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
-    const shapes = toShapes(inputShape);
-    const [ids, memory] = shapes;
-    if (shapes.length !== 3 || !ids || !memory) {
-      throw new Error(
-        `${OWNER}: input shapes ${show(shapes)}; expected [ids, memory, memoryMask], that is ` +
-          `[batch, time], [batch, s, width] and [batch, s]`,
-      );
-    }
-    const memoryWidth = sequenceWidth(OWNER, memory);
+    const [ids, memory] = this.checkedShapes(inputShape) as [tfl.Shape, tfl.Shape];
+    const memoryWidth = memory[2] as number;
     const { depth, tieEmbeddings } = this.args;
     const { width, vocabularySize } = this.embedding;
     if (hasLostWeights(this.embedding)) this.embedding = this.makeEmbedding();
-    this.buildOrUndo(() => {
+    this.buildOrUndo(inputShape, () => {
       this.addSpecs(normSpecs('memory_norm', memoryWidth));
       const features = [...ids, width];
       this.addSublayer(this.embedding, 'embedding', ids);
@@ -130,7 +128,11 @@ export class TranslationDecoder extends SequenceLayer {
     inputs: tf.Tensor | tf.Tensor[],
     kwargs: SequenceKwargs & { lastOnly?: boolean } = {},
   ): tf.Tensor {
-    const [ids, memory, memoryMask] = inputs as [tf.Tensor, tf.Tensor, tf.Tensor];
+    const [ids, memory, memoryMask] = this.checkedTensors(inputs) as [
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+    ];
     const { training, cache } = kwargs;
     const startIndex = cache?.length ?? 0;
     return tf.tidy(() => {

@@ -1,0 +1,87 @@
+/** Which inputs a backbone takes, and the shapes that its stem and its levels have for them. */
+import * as tfl from '@tensorflow/tfjs-layers';
+
+import { show } from '../../common/arguments';
+import { CheckedLayer } from '../base/checked_layer';
+import { type Axes, FEATURES, IMAGE, requireInput, specOf } from '../base/input_axes';
+import { levelShapes, sameShape } from './level_shapes';
+
+type Layer = tfl.layers.Layer;
+
+/** What decides the shapes in a backbone. */
+export interface BackboneLayout {
+  stem: Layer;
+  /** Whether the stem is a user's. */
+  ownStem: boolean;
+  /** Whether the blocks are a user's. */
+  ownBlock: boolean;
+  patchSize: number;
+  channels: readonly number[];
+  isotropic?: boolean;
+}
+
+/** The axes of what a backbone takes: those of its stem's input. */
+export function backboneAxes({ stem, ownStem }: Pick<BackboneLayout, 'stem' | 'ownStem'>): Axes {
+  if (!ownStem) return FEATURES;
+  return (stem instanceof CheckedLayer ? stem.inputAxes[0] : undefined) ?? ['batch', '...'];
+}
+
+/**
+ * Shapes of the stem's output and of all levels, bottom first.
+ *
+ * @throws {Error} when the built-in stem or block does not take the input, a level would have no pixel,
+ *   or the stem's channels are not level 0's
+ */
+export function backboneShapes(
+  owner: string,
+  inputShape: tfl.Shape,
+  { stem, ownStem, ownBlock, patchSize, channels, isotropic }: BackboneLayout,
+): { stem: tfl.Shape; levels: tfl.Shape[] } {
+  const given = `inputShape ${show(inputShape.slice(1))}`;
+  if (!ownStem && !ownBlock && inputShape.length !== 4) {
+    // A size is known of a tensor's first axis: it may lack the batch.
+    if (inputShape[0] != null) requireInput(owner, inputShape, IMAGE, specOf(IMAGE));
+    throw new Error(
+      `${owner}: ${given} is not an image [height, width, channels], which the built-in block needs; ` +
+        `give a 'block' that keeps the shape of such inputs`,
+    );
+  }
+  if (inputShape.length < 2) throw new Error(`${owner}: ${given}; expected [..., channels]`);
+  const least = (ownStem ? 1 : patchSize) * 2 ** (channels.length - 1);
+  const shape = stem.computeOutputShape(inputShape) as tfl.Shape;
+  const levels = levelShapes(
+    owner,
+    shape,
+    { channels, isotropic: isotropic ?? shape.length !== 4 },
+    `${given} with ` +
+      (ownStem ? `a stem that gives ${show(shape)}` : `patchSize ${patchSize}`) +
+      ` and ${channels.length} levels leaves no pixel at the top; give at least ${least} x ${least}` +
+      (ownStem
+        ? ' behind the stem'
+        : patchSize > 1
+          ? ` or patchSize ${Math.ceil(patchSize / 2)}`
+          : ''),
+  );
+  return { stem: shape, levels };
+}
+
+/**
+ * Asserts that a built stem of a user's takes an input, which tfjs does not ask it about while a model
+ * is made.
+ *
+ * @throws {Error} when it does not
+ */
+export function requireStemTakes(owner: string, stem: Layer, input: tfl.SymbolicTensor): void {
+  if (!(stem instanceof tfl.LayersModel)) {
+    (
+      stem as unknown as { assertInputCompatibility: (x: unknown) => void }
+    ).assertInputCompatibility(input);
+    return;
+  }
+  const [expected] = stem.inputs;
+  if (!expected || sameShape(expected.shape, input.shape)) return;
+  throw new Error(
+    `${owner}: input shape ${show(input.shape)}; expected ${show(expected.shape)}, which the model ` +
+      `${stem.name} takes as its stem`,
+  );
+}
