@@ -3,6 +3,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 
 import { requireSides } from '../common/arguments';
 import { requireOneOf } from '../common/arguments';
+import { type OptionNames, requireOptions } from '../common/options';
 import { type ConvNextClassifier, describeWeights } from '../registry/describe';
 import type { Checkpoint } from '../weights/checkpoint';
 import { CheckpointError } from '../weights/errors';
@@ -30,6 +31,15 @@ export interface ConvertOptions {
   /** Stops before the next weight; nothing is left behind. */
   signal?: AbortSignal;
 }
+
+const OPTIONS: OptionNames<ConvertOptions> = {
+  dtype: true,
+  inputSize: true,
+  shardBytes: true,
+  metadata: true,
+  onProgress: true,
+  signal: true,
+};
 
 /** What a conversion did. */
 export interface ConvertReport<Result> {
@@ -65,6 +75,7 @@ export async function convertCheckpoint<Result>(
   options: ConvertOptions = {},
 ): Promise<ConvertReport<Result>> {
   try {
+    requireOptions('convertCheckpoint', options, OPTIONS);
     const { dtype = 'float32', shardBytes = DEFAULT_SHARD_BYTES } = options;
     if (!Number.isInteger(shardBytes) || shardBytes < 1) {
       throw new Error(

@@ -1,5 +1,6 @@
 /** Published weights from the net, kept in a cache. */
 import { runsInNode } from '../common/node';
+import { type OptionNames, requireOptions } from '../common/options';
 import { openBrowserStore } from './browser_store';
 import { downloadFile } from './download_file';
 import { type Downloadable, type Wanted, wantedFile } from './facts';
@@ -39,6 +40,18 @@ export interface FetchPretrainedOptions {
   stallTimeoutMs?: number;
 }
 
+/** Their names. */
+export const FETCH_OPTIONS: OptionNames<FetchPretrainedOptions> = {
+  cacheDir: true,
+  baseUrl: true,
+  onProgress: true,
+  fetch: true,
+  signal: true,
+  retries: true,
+  retryDelayMs: true,
+  stallTimeoutMs: true,
+};
+
 const PROGRESS_INTERVAL_MS = 50;
 
 /** One running download that any number of callers wait for. */
@@ -74,6 +87,7 @@ export async function fetchPretrained(
   record: Downloadable,
   options: FetchPretrainedOptions = {},
 ): Promise<string | Blob> {
+  requireOptions('fetchPretrained', options, FETCH_OPTIONS);
   return runsInNode()
     ? fetchInto(await openNodeStore(options.cacheDir), record, options)
     : fetchInto(openBrowserStore(), record, options);
@@ -88,8 +102,10 @@ export async function fetchPretrained(
  */
 export async function removePretrained(
   record: Downloadable,
-  { cacheDir }: Pick<FetchPretrainedOptions, 'cacheDir'> = {},
+  options: Pick<FetchPretrainedOptions, 'cacheDir'> = {},
 ): Promise<void> {
+  requireOptions('removePretrained', options, { cacheDir: true });
+  const { cacheDir } = options;
   const store = runsInNode() ? await openNodeStore(cacheDir) : openBrowserStore();
   await store.withLock(record.fileName, new AbortController().signal, (session) =>
     session.remove(),

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { requireInteger } from '../common/arguments';
+import { type OptionNames, requireOptions } from '../common/options';
 import { isUrlText, shownUrl } from '../common/url';
 import { readModel } from './read_model';
 import { writeModel } from './write_model';
@@ -13,6 +14,10 @@ export interface FileSystemOptions {
   /** Largest weight file that `save` writes, in bytes. Default 64 MiB. */
   shardBytes?: number;
 }
+
+const OPTIONS: OptionNames<FileSystemOptions> = {
+  shardBytes: true,
+};
 
 const DEFAULT_SHARD_BYTES = 2 ** 26;
 
@@ -38,8 +43,10 @@ const DEFAULT_SHARD_BYTES = 2 ** 26;
  */
 export function fileSystem(
   location: string | URL,
-  { shardBytes = DEFAULT_SHARD_BYTES }: FileSystemOptions = {},
+  options: FileSystemOptions = {},
 ): Required<Pick<tf.io.IOHandler, 'save' | 'load'>> {
+  requireOptions('fileSystem', options, OPTIONS);
+  const { shardBytes = DEFAULT_SHARD_BYTES } = options;
   requireInteger('fileSystem', 'shardBytes', shardBytes, 1);
   if (location === '') throw new Error(`fileSystem: the path is empty; give a folder or a file`);
   if (typeof location === 'string' && isUrlText(location)) {

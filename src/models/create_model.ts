@@ -2,7 +2,8 @@
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireInteger } from '../common/arguments';
-import type { FetchPretrainedOptions } from '../download/fetch_pretrained';
+import { type OptionNames, pickOptions, requireOptions } from '../common/options';
+import { FETCH_OPTIONS, type FetchPretrainedOptions } from '../download/fetch_pretrained';
 import { RevColHead } from '../layers/columns/head';
 import { RevColImageDecoder } from '../layers/columns/image_decoder';
 import { RevColBackbone, type RevColBackboneArgs } from '../layers/columns/rev_col_backbone';
@@ -11,7 +12,7 @@ import { type ModelName, weightsOf } from '../registry/names';
 import type { PretrainedName } from '../registry/pretrained';
 import type { VitSize } from '../registry/sizes';
 import { loadPretrained } from './pretrained';
-import { createVitModel } from './vit';
+import { createVitModel, VIT_OPTIONS } from './vit';
 
 /** Options of `createModel`; those left out are the named size's own. */
 export interface CreateModelOptions extends Pick<
@@ -48,6 +49,24 @@ export interface CreatePretrainedOptions
    */
   inputChannels?: 'load' | 'adapt';
 }
+
+const OPTIONS: OptionNames<CreateModelOptions> = {
+  columns: true,
+  channels: true,
+  depths: true,
+  kernelSize: true,
+  patchSize: true,
+  pixelMean: true,
+  pixelStd: true,
+  topFusion: true,
+  dropPathRate: true,
+  backprop: true,
+  anchorEvery: true,
+  inputShape: true,
+  numClasses: true,
+  intermediateSupervision: true,
+  pretrained: true,
+};
 
 const OWNER = 'createModel';
 const DEFAULT_CLASSES = 1000;
@@ -90,6 +109,10 @@ export function createModel(
   name: ModelName,
   options: CreateModelOptions | CreatePretrainedOptions = {},
 ): tfl.LayersModel | Promise<tfl.LayersModel> {
+  const names = options?.pretrained
+    ? { ...OPTIONS, ...FETCH_OPTIONS, inputChannels: true }
+    : OPTIONS;
+  requireOptions(OWNER, options, names);
   return options.pretrained ? createPretrained(name, options) : createRandom(name, options);
 }
 
@@ -154,14 +177,14 @@ function createRandom(name: ModelName, options: CreateModelOptions): tfl.LayersM
 }
 
 function createVit({ name }: VitSize, options: CreateModelOptions): tfl.LayersModel {
-  const { kernelSize, topFusion, intermediateSupervision, ...rest } = options;
+  const { kernelSize, topFusion, intermediateSupervision } = options;
   if (kernelSize != null || topFusion != null || intermediateSupervision) {
     throw new Error(
       `createModel: ${name} has neither kernelSize, topFusion nor intermediateSupervision; leave ` +
         `these options out`,
     );
   }
-  return createVitModel(name, rest);
+  return createVitModel(name, pickOptions(options, VIT_OPTIONS));
 }
 
 /** Columns after which the network is supervised: N/4, N/2, 3N/4 and N, counted from 0. */

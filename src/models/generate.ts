@@ -2,11 +2,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
+import { type OptionNames, requireOptions } from '../common/options';
 import { kindOf } from '../layers/base/own_classes';
 import { RevColLanguageModel } from '../layers/transformer/language_model';
 import { decodeGreedily } from '../text/decode_greedy';
-import { decodeBySampling, type SamplingOptions } from '../text/decode_sampling';
-import { requireOptions } from '../text/decode_steps';
+import { decodeBySampling, SAMPLING_OPTIONS, type SamplingOptions } from '../text/decode_sampling';
 import type { Decoded, StepModel } from '../text/step_model';
 
 /** Options of `generate`. */
@@ -16,6 +16,10 @@ export type GenerateOptions = Omit<SamplingOptions, 'temperature'> & {
    * `topK`, `topP` and `seed`. Default 1.
    */
   temperature?: number;
+};
+
+const OPTIONS: OptionNames<GenerateOptions> = {
+  ...SAMPLING_OPTIONS,
 };
 
 /**
@@ -67,7 +71,7 @@ export async function generate(
 ): Promise<Decoded[]> {
   const owner = 'generate';
   const steps = stepsOf(owner, model);
-  requireOptions(owner, options, '{ maxNewTokens: 20 }');
+  requireOptions(owner, options, OPTIONS);
   const vocabulary = model.outputs[0]?.shape[2] as number;
   const unknown = [prompts].flat(2).find((id) => typeof id === 'number' && id >= vocabulary);
   if (unknown != null) {

@@ -1,8 +1,9 @@
 /** Causal language models. */
 import * as tfl from '@tensorflow/tfjs-layers';
 
+import { type OptionNames, requireOptions } from '../common/options';
 import { RevColLanguageModel } from '../layers/transformer/language_model';
-import { tokenColumns, type TokenColumnsOptions } from './token_columns';
+import { TOKEN_COLUMNS_OPTIONS, tokenColumns, type TokenColumnsOptions } from './token_columns';
 
 /** Options of `createLanguageModel`. */
 export interface CreateLanguageModelOptions extends TokenColumnsOptions {
@@ -11,6 +12,12 @@ export interface CreateLanguageModelOptions extends TokenColumnsOptions {
   /** Name of the model. Default `'language_model'`. */
   name?: string;
 }
+
+const OPTIONS: OptionNames<CreateLanguageModelOptions> = {
+  ...TOKEN_COLUMNS_OPTIONS,
+  tieEmbeddings: true,
+  name: true,
+};
 
 /**
  * Builds a causal language model as a `tf.LayersModel`: isotropic reversible columns over tokens, in
@@ -23,6 +30,7 @@ export interface CreateLanguageModelOptions extends TokenColumnsOptions {
  * @throws {Error} when an option is out of range
  */
 export function createLanguageModel(options: CreateLanguageModelOptions): tfl.LayersModel {
+  requireOptions('createLanguageModel', options, OPTIONS);
   const layer = new RevColLanguageModel({
     name: 'columns',
     backbone: tokenColumns('createLanguageModel', options, {

@@ -1,7 +1,12 @@
 /** Published weights into a model. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { fetchPretrained, type FetchPretrainedOptions } from '../download/fetch_pretrained';
+import { pickOptions } from '../common/options';
+import {
+  FETCH_OPTIONS,
+  fetchPretrained,
+  type FetchPretrainedOptions,
+} from '../download/fetch_pretrained';
 import type { PretrainedWeights } from '../registry/pretrained';
 import { loadCheckpoint, type LoadOptions } from '../weights/load_checkpoint';
 
@@ -28,7 +33,7 @@ export async function loadPretrained(
   { numClasses, intermediateSupervision, imageChannels }: ModelHeads,
   options: FetchPretrainedOptions & Pick<LoadOptions, 'inputChannels'>,
 ): Promise<void> {
-  const source = await fetchPretrained(record, options);
+  const source = await fetchPretrained(record, pickOptions(options, FETCH_OPTIONS));
   options.signal?.throwIfAborted();
   const headFits =
     numClasses === record.numClasses &&

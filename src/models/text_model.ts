@@ -2,9 +2,10 @@
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireInteger } from '../common/arguments';
+import { type OptionNames, requireOptions } from '../common/options';
 import { RevColHead } from '../layers/columns/head';
 import { TokenHead } from '../layers/transformer/token_head';
-import { tokenColumns, type TokenColumnsOptions } from './token_columns';
+import { TOKEN_COLUMNS_OPTIONS, tokenColumns, type TokenColumnsOptions } from './token_columns';
 
 /** Options of `createTextClassifier` and `createTagger`. */
 export interface CreateTextModelOptions extends TokenColumnsOptions {
@@ -13,6 +14,12 @@ export interface CreateTextModelOptions extends TokenColumnsOptions {
   /** Name of the model. Default `'text_classifier'` or `'tagger'`. */
   name?: string;
 }
+
+const OPTIONS: OptionNames<CreateTextModelOptions> = {
+  ...TOKEN_COLUMNS_OPTIONS,
+  numClasses: true,
+  name: true,
+};
 
 /**
  * Builds a classifier of texts as a `tf.LayersModel`: isotropic reversible columns over tokens (paper
@@ -48,6 +55,7 @@ function textModel(
   Head: typeof RevColHead | typeof TokenHead,
   options: CreateTextModelOptions,
 ): tfl.LayersModel {
+  requireOptions(owner, options, OPTIONS);
   requireInteger(owner, 'numClasses', options.numClasses, 1);
   // All layers check their arguments before any of them makes weights.
   const encoder = tokenColumns(owner, options, { name: 'encoder', vocabulary: 'vocabularySize' });

@@ -1,5 +1,6 @@
 /** Reversible columns over tokens, as all models of text have them. */
 import { requireInteger } from '../common/arguments';
+import type { OptionNames } from '../common/options';
 import { requireLevels } from '../layers/columns/column_arguments';
 import { RevColBackbone, type RevColBackboneArgs } from '../layers/columns/rev_col_backbone';
 import { TransformerEncoderBlock } from '../layers/transformer/encoder_block';
@@ -23,11 +24,36 @@ export interface TokenOptions
   positions?: 'learned' | 'sinusoidal';
 }
 
+/** Their names. */
+export const TOKEN_OPTIONS: OptionNames<TokenOptions> = {
+  intermediateDim: true,
+  attention: true,
+  norm: true,
+  dropout: true,
+  attentionDropout: true,
+  chunkSize: true,
+  columns: true,
+  depths: true,
+  dropPathRate: true,
+  backprop: true,
+  anchorEvery: true,
+  sequenceLength: true,
+  width: true,
+  numHeads: true,
+  positions: true,
+};
+
 /** What models of one text have in common. */
 export interface TokenColumnsOptions extends TokenOptions {
   /** Number of tokens, padding (id 0) included. */
   vocabularySize: number;
 }
+
+/** Their names. */
+export const TOKEN_COLUMNS_OPTIONS: OptionNames<TokenColumnsOptions> = {
+  ...TOKEN_OPTIONS,
+  vocabularySize: true,
+};
 
 /** What one kind of model sets for all. */
 interface ColumnsSettings<Vocabulary extends string> {

@@ -3,9 +3,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireInteger } from '../common/arguments';
+import { type OptionNames, requireOptions } from '../common/options';
 import { TranslationDecoder } from '../layers/transformer/translation_decoder';
-import { type BeamOptions, decodeBeams, type Hypothesis } from '../text/decode_beam';
-import { requireOptions } from '../text/decode_steps';
+import { BEAM_OPTIONS, type BeamOptions, decodeBeams, type Hypothesis } from '../text/decode_beam';
 import type { StepModel } from '../text/step_model';
 
 /** Options of `translate`. */
@@ -16,6 +16,11 @@ export type TranslateOptions = Omit<BeamOptions, 'maxNewTokens' | 'endId'> & {
   endId: number;
   /** Most tokens of a translation, `endId` included. Default: twice the longest source, plus 10. */
   maxNewTokens?: number;
+};
+
+const OPTIONS: OptionNames<TranslateOptions> = {
+  ...BEAM_OPTIONS,
+  startId: true,
 };
 
 /** A translation model's decoder at work on some sources. Holds tensors until `dispose`. */
@@ -116,7 +121,7 @@ export async function translate(
   options: TranslateOptions,
 ): Promise<Hypothesis[][]> {
   const owner = 'translate';
-  requireOptions(owner, options, '{ startId: 1, endId: 2 }');
+  requireOptions(owner, options, OPTIONS);
   const { startId, maxNewTokens, suppressIds = [0, startId], ...rest } = options;
   requireEdge(owner, 'startId', startId, 'starts');
   requireEdge(owner, 'endId', rest.endId, 'ends');

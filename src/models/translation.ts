@@ -1,11 +1,13 @@
 /** Translation models: an encoder of reversible columns, and a decoder. */
 import * as tfl from '@tensorflow/tfjs-layers';
 
+import { type OptionNames, requireOptions } from '../common/options';
 import { TransformerDecoderBlock } from '../layers/transformer/decoder_block';
 import { PaddingMask } from '../layers/transformer/padding_mask';
 import { TranslationDecoder } from '../layers/transformer/translation_decoder';
 import {
   blockOptions,
+  TOKEN_OPTIONS,
   tokenColumns,
   tokenEmbedding,
   type TokenOptions,
@@ -30,6 +32,15 @@ export interface CreateTranslationModelOptions extends TokenOptions {
   name?: string;
 }
 
+const OPTIONS: OptionNames<CreateTranslationModelOptions> = {
+  ...TOKEN_OPTIONS,
+  sourceVocabularySize: true,
+  targetVocabularySize: true,
+  decoderDepth: true,
+  tieEmbeddings: true,
+  name: true,
+};
+
 /**
  * Builds a translation model as a `tf.LayersModel`: an encoder of isotropic reversible columns over
  * the source's tokens (paper section 4.4), trained without stored activations, whose last column's
@@ -44,6 +55,7 @@ export interface CreateTranslationModelOptions extends TokenOptions {
  */
 export function createTranslationModel(options: CreateTranslationModelOptions): tfl.LayersModel {
   const owner = 'createTranslationModel';
+  requireOptions(owner, options, OPTIONS);
   const initializerRange = smallInit(widthOf(options));
   // All layers check their arguments before any of them makes weights.
   const encoder = tokenColumns(owner, options, {

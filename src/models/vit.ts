@@ -2,6 +2,7 @@
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireInteger, show } from '../common/arguments';
+import { type OptionNames, requireOptions } from '../common/options';
 import { requireLevels } from '../layers/columns/column_arguments';
 import { RevColHead } from '../layers/columns/head';
 import { RevColBackbone, type RevColBackboneArgs } from '../layers/columns/rev_col_backbone';
@@ -29,6 +30,21 @@ export interface CreateVitModelOptions extends Pick<
   /** Channels per level, all equal. Default: the size's width. */
   channels?: number[];
 }
+
+/** Their names. */
+export const VIT_OPTIONS: OptionNames<CreateVitModelOptions> = {
+  columns: true,
+  depths: true,
+  patchSize: true,
+  pixelMean: true,
+  pixelStd: true,
+  dropPathRate: true,
+  backprop: true,
+  anchorEvery: true,
+  inputShape: true,
+  numClasses: true,
+  channels: true,
+};
 
 function sizeOf(name: string): VitSize {
   if (isVitSizeName(name)) return VIT_SIZES[name];
@@ -62,6 +78,7 @@ export function createVitModel(
   name: VitSizeName,
   options: CreateVitModelOptions = {},
 ): tfl.LayersModel {
+  requireOptions('createVitModel', options, VIT_OPTIONS);
   const size = sizeOf(name);
   const { numHeads } = size;
   const depths = [...(options.depths ?? size.depths)];

@@ -2,8 +2,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { requireSides } from '../common/arguments';
+import { type OptionNames, requireOptions } from '../common/options';
 import { noteNormalized } from '../common/pixel_statistics';
 import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
+import type { PretrainedWeights } from '../registry/pretrained';
 import { type PixelImage, type RgbImage, toRgb } from './image';
 import { resizeBicubic, resizeRegion } from './resize_bicubic';
 
@@ -23,6 +25,31 @@ export interface PreprocessOptions {
   std?: readonly [number, number, number];
 }
 
+/** The names of its options, and of what else a record holds. */
+const OPTIONS: OptionNames<PreprocessOptions & Omit<PretrainedWeights, keyof PreprocessOptions>> = {
+  inputSize: true,
+  crop: true,
+  mean: true,
+  std: true,
+  name: true,
+  size: true,
+  fileName: true,
+  sources: true,
+  approximateBytes: true,
+  interpolation: true,
+  numClasses: true,
+  pretrainedOn: true,
+  fineTunedOn: true,
+  top1: true,
+  checkpointKey: true,
+  intermediateSupervision: true,
+  headPrefix: true,
+  dropPathRate: true,
+  license: true,
+  paper: true,
+  origin: true,
+};
+
 /** Python's `round`: halves go to the even neighbour. */
 function roundHalfToEven(x: number): number {
   const rounded = Math.round(x);
@@ -36,6 +63,7 @@ function roundHalfToEven(x: number): number {
  * @throws {Error} when the image is malformed, or `'center'` is to make an input that is not square
  */
 export function fitImage(image: PixelImage, options: PreprocessOptions = {}): RgbImage {
+  requireOptions('fitImage', options, OPTIONS);
   const [height, width] = requireSides('fitImage', 'inputSize', options.inputSize ?? [224, 224]);
   const mode = options.crop ?? (Math.max(height, width) > 224 ? 'squash' : 'center');
   const rgb = toRgb(image);
@@ -68,6 +96,7 @@ export function preprocess(
   images: PixelImage | readonly PixelImage[],
   options: PreprocessOptions = {},
 ): tf.Tensor4D {
+  requireOptions('preprocess', options, OPTIONS);
   const list: readonly PixelImage[] = Array.isArray(images)
     ? (images as readonly PixelImage[])
     : [images as PixelImage];

@@ -1,5 +1,6 @@
 /** Records of what can be built: sizes and published weight sets. */
 import { matchesGlob } from '../common/glob';
+import { type OptionNames, requireOptions } from '../common/options';
 import { countMultiplyAdds, countParameters } from './describe';
 import { MODEL_NAMES, type ModelName, type Named, parseName } from './names';
 import type { PretrainedWeights } from './pretrained';
@@ -30,6 +31,11 @@ export interface ListModelsOptions {
   /** Glob over names, `*` for any text and `?` for one character, e.g. `'*_ft_in1k_*'`. */
   filter?: string;
 }
+
+const OPTIONS: OptionNames<ListModelsOptions> = {
+  pretrained: true,
+  filter: true,
+};
 
 function sizeRecord(name: Named['size']): ModelSize | VitSize {
   return name in VIT_SIZES
@@ -76,7 +82,9 @@ export function modelRecord(owner: string, name: string): ModelRecord {
  * @example
  * listModels({ pretrained: true, filter: 'revcol_base*' }).map((record) => record.name);
  */
-export function listModels({ pretrained, filter }: ListModelsOptions = {}): ModelRecord[] {
+export function listModels(options: ListModelsOptions = {}): ModelRecord[] {
+  requireOptions('listModels', options, OPTIONS);
+  const { pretrained, filter } = options;
   return MODEL_NAMES.filter((name) => filter === undefined || matchesGlob(name, filter))
     .map((name) => modelRecord('listModels', name))
     .filter(({ weights }) => pretrained === undefined || pretrained === (weights !== undefined));

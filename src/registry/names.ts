@@ -1,4 +1,5 @@
 /** What a model's name stands for: a size, or a published weight set of one. */
+import { byNearness } from '../common/options';
 import {
   isModelSizeName,
   isVitSizeName,
@@ -58,7 +59,7 @@ export function parseName(owner: string, name: string): Named {
     );
   }
   throw new Error(
-    `${owner}: unknown model '${name}'; nearest names: ${nearestNames(name).join(', ')}; ` +
+    `${owner}: unknown model '${name}'; nearest names: ${byNearness(name, MODEL_NAMES).slice(0, 3).join(', ')}; ` +
       'listModels() gives all of them',
   );
 }
@@ -82,28 +83,4 @@ export function weightsOf(owner: string, name: string): PretrainedWeights {
       ? `${owner}: '${name}' names an architecture; say which weights: ${published.join(', ')}`
       : `${owner}: no weights of ${name} were published; load your own checkpoint`,
   );
-}
-
-function nearestNames(name: string): string[] {
-  return MODEL_NAMES.map((candidate) => ({
-    candidate,
-    distance: editDistance(name.toLowerCase(), candidate),
-  }))
-    .sort((a, b) => a.distance - b.distance)
-    .slice(0, 3)
-    .map(({ candidate }) => candidate);
-}
-
-/** Levenshtein distance: the fewest insertions, deletions and substitutions. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substituted = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substituted, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] as number;
 }

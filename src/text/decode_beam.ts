@@ -1,7 +1,8 @@
 /** Beam search. */
 import { requireInteger } from '../common/arguments';
+import { type OptionNames, requireOptions } from '../common/options';
 import { checkDecoding, type Stepper, withStepper } from './decode_steps';
-import type { Decoded, DecodeOptions, StepModel } from './step_model';
+import { DECODE_OPTIONS, type Decoded, type DecodeOptions, type StepModel } from './step_model';
 
 /** Options of `beamSearch`. */
 export interface BeamOptions extends DecodeOptions {
@@ -19,6 +20,14 @@ export interface BeamOptions extends DecodeOptions {
    */
   earlyStop?: boolean;
 }
+
+/** Their names. */
+export const BEAM_OPTIONS: OptionNames<BeamOptions> = {
+  ...DECODE_OPTIONS,
+  beams: true,
+  lengthPenalty: true,
+  earlyStop: true,
+};
 
 /** A sequence found by beam search. */
 export interface Hypothesis extends Decoded {
@@ -56,10 +65,11 @@ export async function beamSearch(
   prompts: readonly (readonly number[])[],
   options: BeamOptions,
 ): Promise<Hypothesis[][]> {
+  requireOptions('beamSearch', options, BEAM_OPTIONS);
   return decodeBeams('beamSearch', model, prompts, options);
 }
 
-/** `beamSearch` in the name of another function. */
+/** `beamSearch` in the name of another function, which has checked the names of the options. */
 export async function decodeBeams(
   owner: string,
   model: StepModel,

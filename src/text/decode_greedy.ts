@@ -1,6 +1,7 @@
 /** Greedy decoding, and the loop of everything that follows one sequence per prompt. */
+import { type OptionNames, requireOptions } from '../common/options';
 import { checkDecoding, type Stepper, withStepper } from './decode_steps';
-import type { Decoded, DecodeOptions, StepModel } from './step_model';
+import { DECODE_OPTIONS, type Decoded, type DecodeOptions, type StepModel } from './step_model';
 
 /** Options of decoding one sequence per prompt. */
 export interface SequentialOptions extends DecodeOptions {
@@ -10,6 +11,12 @@ export interface SequentialOptions extends DecodeOptions {
    */
   onToken?: (ids: readonly (number | null)[]) => void;
 }
+
+/** Their names. */
+export const SEQUENTIAL_OPTIONS: OptionNames<SequentialOptions> = {
+  ...DECODE_OPTIONS,
+  onToken: true,
+};
 
 /** Chooses the next token, given log-probabilities. */
 export type Chooser = (logProbs: Float64Array) => number;
@@ -27,10 +34,11 @@ export function greedySearch(
   prompts: readonly (readonly number[])[],
   options: SequentialOptions,
 ): Promise<Decoded[]> {
+  requireOptions('greedySearch', options, SEQUENTIAL_OPTIONS);
   return decodeGreedily('greedySearch', model, prompts, options);
 }
 
-/** `greedySearch` in the name of another function. */
+/** `greedySearch` in the name of another function, which has checked the names of the options. */
 export function decodeGreedily(
   owner: string,
   model: StepModel,

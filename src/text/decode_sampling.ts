@@ -1,7 +1,8 @@
 /** Drawing tokens at random: temperature, top-k, top-p. */
 import { requireInteger } from '../common/arguments';
+import { type OptionNames, requireOptions } from '../common/options';
 import { seededRandom } from '../ops/engine/random';
-import { decodeSequentially, type SequentialOptions } from './decode_greedy';
+import { decodeSequentially, SEQUENTIAL_OPTIONS, type SequentialOptions } from './decode_greedy';
 import { checkDecoding } from './decode_steps';
 import type { Decoded, StepModel } from './step_model';
 
@@ -20,6 +21,15 @@ export interface SamplingOptions extends SequentialOptions {
   seed?: number;
 }
 
+/** Their names. */
+export const SAMPLING_OPTIONS: OptionNames<SamplingOptions> = {
+  ...SEQUENTIAL_OPTIONS,
+  temperature: true,
+  topK: true,
+  topP: true,
+  seed: true,
+};
+
 /**
  * Draws every token at random by its probability. All prompts of a call share the random numbers: with
  * a seed the draws repeat for the same prompts in the same order, not for each prompt alone.
@@ -33,10 +43,11 @@ export function sampleTokens(
   prompts: readonly (readonly number[])[],
   options: SamplingOptions,
 ): Promise<Decoded[]> {
+  requireOptions('sampleTokens', options, SAMPLING_OPTIONS);
   return decodeBySampling('sampleTokens', model, prompts, options);
 }
 
-/** `sampleTokens` in the name of another function. */
+/** `sampleTokens` in the name of another function, which has checked the names of the options. */
 export function decodeBySampling(
   owner: string,
   model: StepModel,

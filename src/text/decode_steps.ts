@@ -25,7 +25,6 @@ export function checkDecoding(
   lengths: PromptLengths,
 ): void {
   requirePrompts(owner, prompts, lengths);
-  requireOptions(owner, options, '{ maxNewTokens: 20 }');
   const { maxNewTokens, endId, suppressIds = [] } = options;
   requireInteger(owner, 'maxNewTokens', maxNewTokens, 1);
   if (endId != null) requireInteger(owner, 'endId', endId, 0);
@@ -33,16 +32,6 @@ export function checkDecoding(
   if (endId != null && suppressIds.includes(endId)) {
     throw new Error(`${owner}: endId ${endId} is among suppressIds, so no sequence could end`);
   }
-}
-
-/**
- * Asserts that there are options at all.
- *
- * @param example what the least of them look like
- */
-export function requireOptions(owner: string, options: unknown, example: string): void {
-  if (typeof options === 'object' && options != null) return;
-  throw new Error(`${owner}: options are ${String(options)}; expected such as ${example}`);
 }
 
 function requirePrompts(owner: string, prompts: unknown, lengths: PromptLengths): void {

@@ -1,6 +1,7 @@
 /** What all decoding works on: a network that says what may follow some tokens. */
 import type * as tf from '@tensorflow/tfjs-core';
 
+import type { OptionNames } from '../common/options';
 import type { KeyValueCache } from '../ops/attention/cache';
 
 /** A network that says what may follow some tokens: what all decoding in this room works on. */
@@ -25,6 +26,13 @@ export interface DecodeOptions {
   /** Tokens never to be generated, such as padding. Default none. */
   suppressIds?: readonly number[];
 }
+
+/** Their names. */
+export const DECODE_OPTIONS: OptionNames<DecodeOptions> = {
+  maxNewTokens: true,
+  endId: true,
+  suppressIds: true,
+};
 
 /** A generated sequence. */
 export interface Decoded {

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { show } from '../common/arguments';
+import { type OptionNames, requireOptions } from '../common/options';
 import { requireFullPrecision } from '../ops/engine/precision';
 import {
   type CompiledGroup,
@@ -30,6 +31,15 @@ export interface AdamWArgs {
   /** Exceptions by name; the first that fits a variable counts. Default none. */
   groups?: ParameterGroup[];
 }
+
+const ADAMW_OPTIONS: OptionNames<AdamWArgs> = {
+  learningRate: true,
+  beta1: true,
+  beta2: true,
+  epsilon: true,
+  weightDecay: true,
+  groups: true,
+};
 
 /** A gradient, of a variable that has one. */
 interface Update {
@@ -69,6 +79,11 @@ export class AdamW extends tf.Optimizer {
 
   constructor(args: AdamWArgs = {}) {
     super();
+    // A subclass may have options of its own.
+    if (new.target === AdamW) {
+      // tfjs adds the last when it reads a saved model.
+      requireOptions('AdamW', args, { ...ADAMW_OPTIONS, customObjects: true });
+    }
     this.args = {
       learningRate: args.learningRate ?? 1e-3,
       beta1: args.beta1 ?? 0.9,

@@ -1,6 +1,7 @@
 /** Learning rates that fall from layer to layer, as parameter groups of a RevCol model. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
+import { type OptionNames, requireOptions } from '../common/options';
 import { modelWeights } from '../weights/names/model_weights';
 import type { ParameterGroup } from './parameter_groups';
 
@@ -11,6 +12,11 @@ export interface LayerDecayOptions {
   /** Weight decay of kernels and alphas; biases, norms and layer scales have none. Default 0.05. */
   weightDecay?: number;
 }
+
+const OPTIONS: OptionNames<LayerDecayOptions> = {
+  layerDecay: true,
+  weightDecay: true,
+};
 
 /**
  * Learning rates that fall from the classifier down to the stem, as the published fine-tuning has
@@ -23,8 +29,10 @@ export interface LayerDecayOptions {
  */
 export function layerDecayGroups(
   model: tfl.LayersModel,
-  { layerDecay = 0.9, weightDecay = 0.05 }: LayerDecayOptions = {},
+  options: LayerDecayOptions = {},
 ): ParameterGroup[] {
+  requireOptions('layerDecayGroups', options, OPTIONS);
+  const { layerDecay = 0.9, weightDecay = 0.05 } = options;
   if (!(layerDecay > 0 && layerDecay <= 1)) {
     throw new Error(`layerDecayGroups: layerDecay is ${layerDecay}; expected a number in (0, 1]`);
   }

@@ -1,6 +1,7 @@
 /** Parameter groups: weights that an optimizer treats otherwise, found by their names. */
 import type * as tf from '@tensorflow/tfjs-core';
 
+import { type OptionNames, requireOptions } from '../common/options';
 import { unnumbered } from './weight_names';
 
 /** What an optimizer does otherwise for some weights. */
@@ -16,6 +17,12 @@ export interface ParameterGroup {
   weightDecay?: number;
 }
 
+const GROUP_OPTIONS: OptionNames<ParameterGroup> = {
+  names: true,
+  learningRateScale: true,
+  weightDecay: true,
+};
+
 /** A group with its expression ready. */
 export interface CompiledGroup extends ParameterGroup {
   fits: RegExp;
@@ -30,6 +37,7 @@ export interface WeightSettings {
 /** @throws {Error} when a group's numbers are out of range or its `names` is no regular expression */
 export function toGroups(groups: readonly ParameterGroup[]): CompiledGroup[] {
   return groups.map((group, i) => {
+    requireOptions(`groups[${i}]`, group, GROUP_OPTIONS);
     for (const key of ['learningRateScale', 'weightDecay'] as const) {
       const value = group[key];
       if (value != null && !(value >= 0 && Number.isFinite(value))) {

@@ -1,5 +1,6 @@
 /** Learning rates that change from step to step. */
 import { requireInteger } from '../common/arguments';
+import { type OptionNames, requireOptions } from '../common/options';
 
 /** Learning rate of a step; steps count from 1. */
 export type Schedule = (step: number) => number;
@@ -12,6 +13,11 @@ export interface InverseSquareRootOptions {
   warmupSteps: number;
 }
 
+const OPTIONS: OptionNames<InverseSquareRootOptions> = {
+  peak: true,
+  warmupSteps: true,
+};
+
 /**
  * Rises linearly to `peak` over `warmupSteps`, then falls with the inverse square root of the step
  * (Vaswani et al. 2017, arXiv 1706.03762, section 5.3, whose own peak is
@@ -19,10 +25,9 @@ export interface InverseSquareRootOptions {
  *
  * @throws {Error} when an option is out of range, or a step is below 1
  */
-export function inverseSquareRootSchedule({
-  peak,
-  warmupSteps,
-}: InverseSquareRootOptions): Schedule {
+export function inverseSquareRootSchedule(options: InverseSquareRootOptions): Schedule {
+  requireOptions('inverseSquareRootSchedule', options, OPTIONS);
+  const { peak, warmupSteps } = options;
   if (!(peak > 0 && Number.isFinite(peak))) {
     throw new Error(`inverseSquareRootSchedule: peak is ${peak}; expected a number above 0`);
   }

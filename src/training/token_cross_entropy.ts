@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { show } from '../common/arguments';
+import { type OptionNames, requireOptions } from '../common/options';
 import { defineOp } from '../ops/engine/define_op';
 import { disposingTapeOnError } from '../ops/engine/engine';
 import { toMatrix } from '../ops/mat_mul';
@@ -19,6 +20,8 @@ export interface TokenCrossEntropyOptions {
    */
   ignoreId?: number | null;
 }
+
+const OPTIONS: OptionNames<TokenCrossEntropyOptions> = { labelSmoothing: true, ignoreId: true };
 
 interface Attrs {
   smoothing: number;
@@ -154,8 +157,12 @@ function checkArguments(
 export function tokenCrossEntropy(
   targets: tf.Tensor,
   logits: tf.Tensor,
-  { labelSmoothing = 0, ignoreId = 0 }: TokenCrossEntropyOptions = {},
+  options: TokenCrossEntropyOptions = {},
 ): tf.Scalar {
+  const { labelSmoothing = 0, ignoreId = 0 } = disposingTapeOnError(() => {
+    requireOptions('tokenCrossEntropy', options, OPTIONS);
+    return options;
+  });
   disposingTapeOnError(() => checkArguments(targets, logits, labelSmoothing, ignoreId));
   return tf.tidy(() => {
     const ids = tf.cast(tf.reshape(targets, [-1]), 'int32');

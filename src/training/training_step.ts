@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { show } from '../common/arguments';
+import { type OptionNames, requireOptions } from '../common/options';
 import { disposingTapeOnError } from '../ops/engine/engine';
 import { requireBackend } from '../ops/engine/lost_backend';
 
@@ -24,6 +25,10 @@ export interface TrainingStepOptions {
   clipNorm?: number;
 }
 
+const OPTIONS: OptionNames<TrainingStepOptions> = {
+  clipNorm: true,
+};
+
 /**
  * One step of training where `model.fit` does not fit: losses of ids, whose shape is not that of
  * the model's output. Takes gradients of the loss in training mode, with the penalties of the
@@ -41,8 +46,10 @@ export function trainingStep(
   optimizer: tf.Optimizer,
   inputs: tf.Tensor | tf.Tensor[],
   loss: (outputs: Outputs) => tf.Scalar,
-  { clipNorm }: TrainingStepOptions = {},
+  options: TrainingStepOptions = {},
 ): tf.Scalar {
+  requireOptions('trainingStep', options, OPTIONS);
+  const { clipNorm } = options;
   const variables = model.trainableWeights.map((w) => w.read() as tf.Variable);
   if (variables.length === 0) {
     throw new Error(`trainingStep: ${model.name} has no trainable weight; set trainable = true`);

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { messageOf } from '../common/messages';
+import { type OptionNames, requireOptions } from '../common/options';
 import type { CheckpointSource } from './bytes/source';
 import type { Checkpoint } from './checkpoint';
 import { CheckpointError } from './errors';
@@ -21,7 +22,7 @@ import {
   withoutPrefix,
   withoutSupervision,
 } from './names/published_names';
-import { openCheckpoint, type OpenOptions } from './open_checkpoint';
+import { OPEN_OPTIONS, openAny, type OpenOptions } from './open_checkpoint';
 
 /** Options of {@link loadCheckpoint}. */
 export interface LoadOptions extends OpenOptions {
@@ -58,6 +59,17 @@ export interface LoadOptions extends OpenOptions {
   onProgress?: (fraction: number) => void;
 }
 
+const OPTIONS: OptionNames<LoadOptions> = {
+  ...OPEN_OPTIONS,
+  prefix: true,
+  strict: true,
+  head: true,
+  supervision: true,
+  inputChannels: true,
+  layers: true,
+  onProgress: true,
+};
+
 /** What {@link loadCheckpoint} did, in published names without prefix. */
 export interface LoadReport {
   /** Tensors now in the model. */
@@ -87,8 +99,9 @@ export async function loadCheckpoint(
   source: CheckpointSource,
   options: LoadOptions = {},
 ): Promise<LoadReport> {
+  requireOptions('loadCheckpoint', options, OPTIONS);
   const { mapped, unmapped } = modelWeights(model, options.layers);
-  const opened = await openCheckpoint(source, options);
+  const opened = await openAny(source, options);
   try {
     const names = [...opened.entries.keys()];
     const published = withoutPrefix(names, options.prefix ?? findPrefix(names));

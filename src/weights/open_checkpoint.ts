@@ -1,5 +1,6 @@
 /** Opening a checkpoint of any format, told apart by its content. */
 
+import { type OptionNames, requireOptions } from '../common/options';
 import type { ByteSource } from './bytes/byte_source';
 import { type CheckpointSource, openSource, type SourceOptions } from './bytes/source';
 import type { Checkpoint } from './checkpoint';
@@ -19,6 +20,15 @@ import {
 /** Options of {@link openCheckpoint}. */
 export interface OpenOptions extends SourceOptions, PyTorchOptions {}
 
+/** Their names. */
+export const OPEN_OPTIONS: OptionNames<OpenOptions> = {
+  key: true,
+  fetch: true,
+  signal: true,
+  retries: true,
+  retryDelayMs: true,
+};
+
 const SNIFF_BYTES = 512;
 
 /**
@@ -37,6 +47,12 @@ export async function openCheckpoint(
   source: CheckpointSource,
   options: OpenOptions = {},
 ): Promise<Checkpoint> {
+  requireOptions('openCheckpoint', options, OPEN_OPTIONS);
+  return openAny(source, options);
+}
+
+/** `openCheckpoint` in the name of another function, which has looked at the options. */
+export async function openAny(source: CheckpointSource, options: OpenOptions): Promise<Checkpoint> {
   const bytes = await openSource(source, options);
   let index: ShardIndex | undefined;
   try {

@@ -1,5 +1,6 @@
 /** Saving a model so that PyTorch can load it. */
 
+import { type OptionNames, requireOptions } from '../common/options';
 import { readTensor } from '../ops/engine/lost_backend';
 import { CheckpointError } from './errors';
 import { type LayerRoles, type ModelLike, modelWeights } from './names/model_weights';
@@ -17,6 +18,14 @@ export interface SaveOptions extends Omit<WriteOptions, 'onProgress'> {
   /** Called with the fraction written so far, from 0 to 1. */
   onProgress?: (fraction: number) => void;
 }
+
+const OPTIONS: OptionNames<SaveOptions> = {
+  metadata: true,
+  signal: true,
+  layers: true,
+  others: true,
+  onProgress: true,
+};
 
 /**
  * Saves a model's weights as safetensors, under the published names, in PyTorch's layout, float32:
@@ -46,6 +55,7 @@ export async function saveCheckpoint(
   path?: string,
   options: SaveOptions = {},
 ): Promise<Blob | void> {
+  requireOptions('saveCheckpoint', options, OPTIONS);
   const { layers, others = 'throw', onProgress, ...writing } = options;
   const { mapped, unmapped } = modelWeights(model, layers);
   if (unmapped.length > 0 && others === 'throw') {

@@ -3,10 +3,45 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { shown } from '../../common/arguments';
+import { type OptionNames, requireOptions } from '../../common/options';
 import { disposingTapeOnError } from '../../ops/engine/engine';
 import { type Axes, requireInput, specOf } from './input_axes';
 import { type Shapes, type Tensors, toShapes, toTensors } from './inputs';
 import { kindOf } from './own_classes';
+
+/** Arguments of every layer. */
+export type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0] & {
+  /**
+   * Parts that are not trained, by path: `'stem'`, `'column-0'`, `'column-2/level-0/block-1'`, down
+   * to a layer of a nested model, or to a single weight. A saved model holds what was frozen by
+   * setting `trainable` here as well. Default: none.
+   */
+  frozen?: string[];
+  /**
+   * Parts that are trained although their template is frozen, by path. A saved model holds what was
+   * unfrozen here. Default: none.
+   */
+  unfrozen?: string[];
+};
+
+/** The names of the options of a layer class. */
+export type LayerOptionNames<Args extends LayerArgs> = OptionNames<Omit<Args, keyof LayerArgs>>;
+
+const LAYER_OPTIONS: OptionNames<LayerArgs> & Record<string, true> = {
+  name: true,
+  trainable: true,
+  frozen: true,
+  unfrozen: true,
+  inputShape: true,
+  batchInputShape: true,
+  batchSize: true,
+  dtype: true,
+  inputDType: true,
+  weights: true,
+  // What configurations hold that other versions of tfjs have written.
+  customObjects: true,
+  updatable: true,
+};
 
 /** What a layer may be applied to. */
 export type AppliedTo = tf.Tensor | tf.Tensor[] | tfl.SymbolicTensor | tfl.SymbolicTensor[];
@@ -31,8 +66,23 @@ interface TakenInputs {
  * the same messages, before anything is computed.
  */
 export abstract class CheckedLayer extends tfl.layers.Layer {
+  /**
+   * Names of the options of the class itself, beside `LayerArgs`. What a subclass takes is not looked
+   * at, unless it has a list of its own.
+   */
+  static readonly optionNames?: object;
+
   private taken: TakenInputs = { axes: [] };
   private builtFor: readonly tfl.Shape[] | null = null;
+
+  constructor(args: LayerArgs = {}) {
+    // What is no object is refused below, with a message.
+    super(args ?? {});
+    const { constructor: cls } = this;
+    if (!Object.hasOwn(cls, 'optionNames')) return;
+    const { optionNames } = cls as typeof CheckedLayer;
+    requireOptions(kindOf(this), args, { ...optionNames, ...LAYER_OPTIONS });
+  }
 
   /** Axes of the inputs that it takes. */
   get inputAxes(): readonly Axes[] {

@@ -2,7 +2,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
-import { CheckedLayer } from './checked_layer';
+import { CheckedLayer, type LayerArgs } from './checked_layer';
 import { requireOwnSymbols } from './copies';
 import {
   applyPaths,
@@ -19,21 +19,6 @@ import type { WeightSpec } from './weight_specs';
 
 type Layer = tfl.layers.Layer;
 type Kwargs = Parameters<Layer['apply']>[1];
-
-/** Arguments of every layer. */
-export type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0] & {
-  /**
-   * Parts that are not trained, by path: `'stem'`, `'column-0'`, `'column-2/level-0/block-1'`, down
-   * to a layer of a nested model, or to a single weight. A saved model holds what was frozen by
-   * setting `trainable` here as well. Default: none.
-   */
-  frozen?: string[];
-  /**
-   * Parts that are trained although their template is frozen, by path. A saved model holds what was
-   * unfrozen here. Default: none.
-   */
-  unfrozen?: string[];
-};
 
 /**
  * A layer with weights from specs and with sublayers. tfjs does not look for the weights of

@@ -1,7 +1,8 @@
 /** The base of layers that take masks: they pass the mask of their first input on unless they say otherwise. */
 import type * as tf from '@tensorflow/tfjs-core';
 
-import { CompositeLayer, type LayerArgs } from './composite_layer';
+import type { LayerArgs } from './checked_layer';
+import { CompositeLayer } from './composite_layer';
 import { firstMask, withoutMaskMetadata } from './masks';
 
 /** A layer of sequences `[batch, time, ...]`, whose masks are `[batch, time]`. */

@@ -3,11 +3,11 @@ import type * as tf from '@tensorflow/tfjs-core';
 
 import { requireInteger } from '../../common/arguments';
 import type { AnchorSpacing } from '../../ops/reversible/anchors';
-import type { LayerArgs } from '../base/composite_layer';
+import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
 import type { LayerOrConfig } from '../base/template';
 import { type BackboneOutput, requireOutput, requireOutputLevels } from './backbone_output';
 import { requireSpacing } from './column_arguments';
-import type { ColumnOptions } from './column_options';
+import { COLUMN_OPTIONS, type ColumnOptions } from './column_options';
 import { type PixelOptions, requirePixels, serializePixels } from './pixels';
 
 /** Arguments of `RevColBackbone`. */
@@ -39,6 +39,19 @@ export type RevColBackboneArgs = LayerArgs &
      */
     anchorEvery?: AnchorSpacing;
   };
+
+/** The names of the options. */
+export const BACKBONE_OPTIONS = {
+  ...COLUMN_OPTIONS,
+  columns: true,
+  patchSize: true,
+  stem: true,
+  output: true,
+  levels: true,
+  anchorEvery: true,
+  pixelMean: true,
+  pixelStd: true,
+} satisfies LayerOptionNames<RevColBackboneArgs>;
 
 /** Options with their defaults filled in; those of the columns and the stem apart. */
 export type BackboneOptions = PixelOptions &

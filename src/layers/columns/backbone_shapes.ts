@@ -2,26 +2,23 @@
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { show } from '../../common/arguments';
-import { CheckedLayer } from '../base/checked_layer';
+import { type AppliedTo, CheckedLayer } from '../base/checked_layer';
 import { type Axes, FEATURES, IMAGE, requireInput, specOf } from '../base/input_axes';
+import type { ResolvedOptions } from './column_options';
 import { levelShapes, sameShape } from './level_shapes';
 
 type Layer = tfl.layers.Layer;
 
 /** What decides the shapes in a backbone. */
-export interface BackboneLayout {
+export interface BackboneLayout extends Pick<ResolvedOptions, 'block' | 'channels' | 'isotropic'> {
   stem: Layer;
   /** Whether the stem is a user's. */
   ownStem: boolean;
-  /** Whether the blocks are a user's. */
-  ownBlock: boolean;
   patchSize: number;
-  channels: readonly number[];
-  isotropic?: boolean;
 }
 
 /** The axes of what a backbone takes: those of its stem's input. */
-export function backboneAxes({ stem, ownStem }: Pick<BackboneLayout, 'stem' | 'ownStem'>): Axes {
+export function backboneAxes(stem: Layer, ownStem: boolean): Axes {
   if (!ownStem) return FEATURES;
   return (stem instanceof CheckedLayer ? stem.inputAxes[0] : undefined) ?? ['batch', '...'];
 }
@@ -35,10 +32,10 @@ export function backboneAxes({ stem, ownStem }: Pick<BackboneLayout, 'stem' | 'o
 export function backboneShapes(
   owner: string,
   inputShape: tfl.Shape,
-  { stem, ownStem, ownBlock, patchSize, channels, isotropic }: BackboneLayout,
+  { stem, ownStem, block, patchSize, channels, isotropic }: BackboneLayout,
 ): { stem: tfl.Shape; levels: tfl.Shape[] } {
   const given = `inputShape ${show(inputShape.slice(1))}`;
-  if (!ownStem && !ownBlock && inputShape.length !== 4) {
+  if (!ownStem && block == null && inputShape.length !== 4) {
     // A size is known of a tensor's first axis: it may lack the batch.
     if (inputShape[0] != null) requireInput(owner, inputShape, IMAGE, specOf(IMAGE));
     throw new Error(
@@ -71,7 +68,8 @@ export function backboneShapes(
  *
  * @throws {Error} when it does not
  */
-export function requireStemTakes(owner: string, stem: Layer, input: tfl.SymbolicTensor): void {
+export function requireStemTakes(owner: string, stem: Layer, input: AppliedTo): void {
+  if (!(input instanceof tfl.SymbolicTensor)) return;
   if (!(stem instanceof tfl.LayersModel)) {
     (
       stem as unknown as { assertInputCompatibility: (x: unknown) => void }

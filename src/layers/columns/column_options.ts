@@ -2,6 +2,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { requireInteger, requireOneOf, requireRate } from '../../common/arguments';
+import type { OptionNames } from '../../common/options';
 import { serializeTemplate, type TemplateArg } from '../base/template';
 import { requireLevels } from './column_arguments';
 
@@ -33,6 +34,19 @@ export interface ColumnOptions {
   /** `'reversible'` (default) trains without stored activations, `'stored'` with the plain tape. */
   backprop?: 'reversible' | 'stored';
 }
+
+/** Their names. */
+export const COLUMN_OPTIONS: OptionNames<ColumnOptions> = {
+  channels: true,
+  depths: true,
+  kernelSize: true,
+  dropPathRate: true,
+  topFusion: true,
+  isotropic: true,
+  block: true,
+  fusion: true,
+  backprop: true,
+};
 
 /** Options with their defaults filled in. */
 export type ResolvedOptions = Required<Omit<ColumnOptions, 'block' | 'fusion' | 'isotropic'>> &

@@ -6,7 +6,8 @@ import { requireInteger, requireRate } from '../../common/arguments';
 import { ConvNextFunction, type ConvNextWeights } from '../../ops/blocks/convnext';
 import { drawSeed } from '../../ops/engine/random';
 import type { LevelFunction } from '../../ops/reversible/level_function';
-import { CompositeLayer, type LayerArgs, variablesOf } from '../base/composite_layer';
+import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
+import { CompositeLayer, variablesOf } from '../base/composite_layer';
 import { IMAGE } from '../base/input_axes';
 import type { DifferentiatedLayer } from '../base/level_function_of';
 import { blockSpecs, EXPANSION, LAYER_SCALE_INIT } from '../base/weight_specs';
@@ -36,6 +37,12 @@ export type ConvNextBlockArgs = LayerArgs & {
  */
 export class ConvNextBlock extends CompositeLayer implements DifferentiatedLayer {
   static className = 'ConvNextBlock';
+  static override readonly optionNames: object = {
+    kernelSize: true,
+    expansion: true,
+    dropRate: true,
+    layerScaleInit: true,
+  } satisfies LayerOptionNames<ConvNextBlockArgs>;
 
   private readonly kernelSize: number;
   private readonly expansion: number;

@@ -6,7 +6,8 @@ import { requireInteger } from '../../common/arguments';
 import { layerNorm } from '../../ops/layer_norm';
 import { linear } from '../../ops/linear';
 import { maskedMean } from '../../ops/sequence_pooling';
-import { type FourVariables, type LayerArgs, variablesOf } from '../base/composite_layer';
+import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
+import { type FourVariables, variablesOf } from '../base/composite_layer';
 import { FEATURES } from '../base/input_axes';
 import { firstMask, fittingMask } from '../base/masks';
 import { type SequenceKwargs } from '../base/sequence_call';
@@ -29,10 +30,13 @@ export type RevColHeadArgs = LayerArgs & {
  */
 export class RevColHead extends SequenceLayer {
   static className = 'RevColHead';
+  static override readonly optionNames: object = {
+    units: true,
+  } satisfies LayerOptionNames<RevColHeadArgs>;
 
   private readonly units: number;
 
-  constructor(args: RevColHeadArgs) {
+  constructor(args = {} as RevColHeadArgs) {
     super(args);
     this.takes({ axes: [FEATURES] });
     this.units = args.units;

@@ -8,12 +8,8 @@ import { layerNorm } from '../../ops/layer_norm';
 import { linear } from '../../ops/linear';
 import { unpatch } from '../../ops/patch_conv';
 import { resizeBilinear } from '../../ops/resize_bilinear';
-import {
-  CompositeLayer,
-  type FourVariables,
-  type LayerArgs,
-  variablesOf,
-} from '../base/composite_layer';
+import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
+import { CompositeLayer, type FourVariables, variablesOf } from '../base/composite_layer';
 import { IMAGE } from '../base/input_axes';
 import type { Shapes } from '../base/inputs';
 import { decoderNormSpecs, pixelSpecs, projectionSpecs } from '../base/weight_specs';
@@ -45,13 +41,19 @@ export type RevColImageDecoderArgs = LayerArgs & {
  */
 export class RevColImageDecoder extends CompositeLayer {
   static className = 'RevColImageDecoder';
+  static override readonly optionNames: object = {
+    channels: true,
+    kind: true,
+    patchSize: true,
+    imageChannels: true,
+  } satisfies LayerOptionNames<RevColImageDecoderArgs>;
 
   private readonly channels: number[];
   private readonly kind: 'progressive' | 'simple';
   private readonly patchSize: number;
   private readonly imageChannels: number;
 
-  constructor(args: RevColImageDecoderArgs) {
+  constructor(args = {} as RevColImageDecoderArgs) {
     super(args);
     this.takes({ axes: [IMAGE] });
     this.channels = args.channels;

@@ -6,7 +6,8 @@ import { requireInteger, show } from '../../common/arguments';
 import { FusionFunction, type PathWeights } from '../../ops/blocks/fusion';
 import { drawSeed } from '../../ops/engine/random';
 import type { LevelFunction } from '../../ops/reversible/level_function';
-import { CompositeLayer, type LayerArgs, variablesOf } from '../base/composite_layer';
+import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
+import { CompositeLayer, variablesOf } from '../base/composite_layer';
 import { FEATURES } from '../base/input_axes';
 import { type Shapes, toShapes } from '../base/inputs';
 import type { DifferentiatedLayer } from '../base/level_function_of';
@@ -45,6 +46,11 @@ const DOWN = 2;
  */
 export class LevelFusion extends CompositeLayer implements DifferentiatedLayer {
   static className = 'LevelFusion';
+  static override readonly optionNames: object = {
+    filters: true,
+    level: true,
+    isotropic: true,
+  } satisfies LayerOptionNames<LevelFusionArgs>;
 
   private readonly level: number;
   private readonly filters: number | null;

@@ -1,6 +1,6 @@
 /** The backbone: a stem and reversible columns, one node of tfjs's tape. */
 import * as tf from '@tensorflow/tfjs-core';
-import * as tfl from '@tensorflow/tfjs-layers';
+import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { disposingTapeOnError } from '../../ops/engine/engine';
 import { undoingWrites } from '../../ops/engine/writes';
@@ -23,6 +23,7 @@ import { SequenceLayer } from '../base/sequence_layer';
 import { instantiate, type LayerOrConfig, serializeTemplate } from '../base/template';
 import { type FeatureInfo, featuresOf } from './backbone_features';
 import {
+  BACKBONE_OPTIONS,
   type BackboneOptions,
   resolveBackbone,
   type RevColBackboneArgs,
@@ -64,6 +65,7 @@ export type { RevColBackboneArgs } from './backbone_options';
  */
 export class RevColBackbone extends SequenceLayer {
   static className = 'RevColBackbone';
+  static override readonly optionNames: object = BACKBONE_OPTIONS;
 
   private readonly options: ResolvedOptions;
   /** What the columns do not share, with defaults filled in. */
@@ -79,9 +81,8 @@ export class RevColBackbone extends SequenceLayer {
     this.own = resolveBackbone(OWNER, args, this.options.channels);
     this.stemTemplate = args.stem ?? undefined;
     this.stemLayer = this.makeStem();
-    const stem = { stem: this.stemLayer, ownStem: this.stemTemplate != null };
     const form = 'one tensor. For the columns alone use ReversibleColumn';
-    this.takes({ axes: [backboneAxes(stem)], form });
+    this.takes({ axes: [backboneAxes(this.stemLayer, this.stemTemplate != null)], form });
   }
 
   /** Where the outputs are taken from, in their order. */
@@ -133,19 +134,16 @@ export class RevColBackbone extends SequenceLayer {
 
   protected override assertInputCompatibility(inputs: AppliedTo): void {
     super.assertInputCompatibility(inputs);
-    if (!this.built || !(inputs instanceof tfl.SymbolicTensor)) return;
-    requireStemTakes(OWNER, this.stemLayer, inputs);
+    if (this.built) requireStemTakes(OWNER, this.stemLayer, inputs);
   }
 
   private shapesOf(inputShape: tfl.Shape | tfl.Shape[]): { stem: tfl.Shape; levels: tfl.Shape[] } {
     const shape = toShapes(inputShape)[0];
     const shapes = backboneShapes(OWNER, shape, {
+      ...this.options,
       stem: this.stemLayer,
       ownStem: this.stemTemplate != null,
-      ownBlock: this.options.block != null,
       patchSize: this.own.patchSize,
-      channels: this.options.channels,
-      isotropic: this.options.isotropic,
     });
     pixelStatistics(OWNER, this.own, shape);
     return shapes;

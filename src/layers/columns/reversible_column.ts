@@ -8,7 +8,8 @@ import { clampAlphas, namedAlphas } from '../../ops/reversible/alpha';
 import { runColumns, type RunOptions } from '../../ops/reversible/backbone';
 import { type Column, columnInverse, operands } from '../../ops/reversible/column';
 import type { Level } from '../../ops/reversible/level';
-import { type LayerArgs, renameBelow, variablesOf } from '../base/composite_layer';
+import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
+import { renameBelow, variablesOf } from '../base/composite_layer';
 import { FEATURES } from '../base/input_axes';
 import { oneOrAll, type Shapes, toShapes } from '../base/inputs';
 import { levelFunctionOf } from '../base/level_function_of';
@@ -19,6 +20,7 @@ import { SequenceLayer } from '../base/sequence_layer';
 import { instantiate, templateOf } from '../base/template';
 import { alphaSpec } from '../base/weight_specs';
 import {
+  COLUMN_OPTIONS,
   type ColumnOptions,
   dropRates,
   type ResolvedOptions,
@@ -54,6 +56,10 @@ export type ReversibleColumnArgs = LayerArgs &
  */
 export class ReversibleColumn extends SequenceLayer {
   static className = 'ReversibleColumn';
+  static override readonly optionNames: object = {
+    ...COLUMN_OPTIONS,
+    output: true,
+  } satisfies LayerOptionNames<ReversibleColumnArgs>;
 
   private readonly options: ResolvedOptions;
   private readonly outputMode: 'pyramid' | 'last';
@@ -71,26 +77,22 @@ export class ReversibleColumn extends SequenceLayer {
       axes: Array.from({ length: levels + 1 }, () => FEATURES),
       counts: [1, levels + 1],
       fixed: true,
-      form:
-        `the stem's output alone (first column), or it and the previous column's ` +
-        `${levels} levels`,
+      form: `the stem's output alone (first column), or it and the previous column's ${levels} levels`,
     });
   }
 
   protected override checkInputs(shapes: Shapes): void {
     super.checkInputs(shapes);
-    const [stem, ...previous] = shapes;
-    requirePrevious(OWNER, previous, this.shapesOf(stem));
+    requirePrevious(OWNER, shapes.slice(1), this.shapesOf(shapes[0]));
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
     const shapes = this.checkedShapes(inputShape);
-    const { channels, topFusion } = this.options;
-    const levels = channels.length;
+    const { topFusion } = this.options;
     this.isFirst = shapes.length === 1;
     const expected = this.shapesOf(shapes[0]);
     const operandShape = (l: number): tfl.Shape[] =>
-      operands(l, levels, this.isFirst, topFusion).map((o) =>
+      operands(l, expected.length, this.isFirst, topFusion).map((o) =>
         o.from === 'stem' ? shapes[0] : (expected[o.level] as tfl.Shape),
       );
     this.buildOrUndo(inputShape, () => this.buildLevels(expected, operandShape));

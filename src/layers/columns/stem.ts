@@ -7,12 +7,8 @@ import { isTapeOn } from '../../ops/engine/engine';
 import { layerNorm } from '../../ops/layer_norm';
 import { linear } from '../../ops/linear';
 import { patchConv } from '../../ops/patch_conv';
-import {
-  CompositeLayer,
-  type FourVariables,
-  type LayerArgs,
-  variablesOf,
-} from '../base/composite_layer';
+import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
+import { CompositeLayer, type FourVariables, variablesOf } from '../base/composite_layer';
 import { FEATURES } from '../base/input_axes';
 import type { Shapes } from '../base/inputs';
 import { stemSpecs } from '../base/weight_specs';
@@ -41,11 +37,15 @@ export type RevColStemArgs = LayerArgs & {
  */
 export class RevColStem extends CompositeLayer {
   static className = 'RevColStem';
+  static override readonly optionNames: object = {
+    filters: true,
+    patchSize: true,
+  } satisfies LayerOptionNames<RevColStemArgs>;
 
   private readonly filters: number;
   private readonly patchSize: number;
 
-  constructor(args: RevColStemArgs) {
+  constructor(args = {} as RevColStemArgs) {
     super(args);
     this.takes({ axes: [FEATURES] });
     this.filters = args.filters;

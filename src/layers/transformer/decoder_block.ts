@@ -5,13 +5,15 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { show } from '../../common/arguments';
 import { decoderBlock, type DecoderParts } from '../../ops/blocks/decoder';
 import { drawSeed } from '../../ops/engine/random';
-import { type LayerArgs, variablesOf } from '../base/composite_layer';
+import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
+import { variablesOf } from '../base/composite_layer';
 import { SEQUENCE } from '../base/input_axes';
 import { type Shapes, toShapes } from '../base/inputs';
 import { firstMask, fittingMask, secondMask } from '../base/masks';
 import { checkCache, type SequenceKwargs } from '../base/sequence_call';
 import { SequenceLayer } from '../base/sequence_layer';
 import {
+  BLOCK_OPTIONS,
   blockAttention,
   blockAttentionConfig,
   resolveBlockOptions,
@@ -48,12 +50,15 @@ export type TransformerDecoderBlockArgs = LayerArgs & TransformerBlockOptions;
  */
 export class TransformerDecoderBlock extends SequenceLayer {
   static className = 'RevColTransformerDecoderBlock';
+  static override readonly optionNames: object = {
+    ...BLOCK_OPTIONS,
+  } satisfies LayerOptionNames<TransformerDecoderBlockArgs>;
 
   private readonly options: ResolvedBlockOptions;
   private layout: AttentionLayout | null = null;
   private hasMemory = false;
 
-  constructor(args: TransformerDecoderBlockArgs) {
+  constructor(args = {} as TransformerDecoderBlockArgs) {
     super(args);
     this.takes({
       axes: [SEQUENCE, ['batch', 's', 'width'], ['batch', 's']],

@@ -9,13 +9,15 @@ import { ResidualFunction } from '../../ops/blocks/residual';
 import { SelfAttentionFunction } from '../../ops/blocks/self_attention';
 import { drawSeed } from '../../ops/engine/random';
 import type { LevelFunction } from '../../ops/reversible/level_function';
-import { type LayerArgs, variablesOf } from '../base/composite_layer';
+import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
+import { variablesOf } from '../base/composite_layer';
 import { SEQUENCE } from '../base/input_axes';
 import type { DifferentiatedLayer } from '../base/level_function_of';
 import { firstMask, fittingMask } from '../base/masks';
 import { checkCache, type SequenceKwargs } from '../base/sequence_call';
 import { SequenceLayer } from '../base/sequence_layer';
 import {
+  BLOCK_OPTIONS,
   blockAttention,
   blockAttentionConfig,
   resolveBlockOptions,
@@ -53,12 +55,16 @@ export type TransformerEncoderBlockArgs = LayerArgs &
  */
 export class TransformerEncoderBlock extends SequenceLayer implements DifferentiatedLayer {
   static className = 'RevColTransformerEncoderBlock';
+  static override readonly optionNames: object = {
+    ...BLOCK_OPTIONS,
+    dropRate: true,
+  } satisfies LayerOptionNames<TransformerEncoderBlockArgs>;
 
   private readonly options: ResolvedBlockOptions;
   private readonly dropRate: number;
   private layout: AttentionLayout | null = null;
 
-  constructor(args: TransformerEncoderBlockArgs) {
+  constructor(args = {} as TransformerEncoderBlockArgs) {
     super(args);
     this.takes({ axes: [SEQUENCE] });
     this.options = resolveBlockOptions(OWNER, args, false);

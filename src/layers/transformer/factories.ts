@@ -1,4 +1,5 @@
 /** Factories of the layers of transformers, in the manner of `tf.layers.*`. */
+import type { LayerArgs } from '../base/checked_layer';
 import { TransformerDecoderBlock, type TransformerDecoderBlockArgs } from './decoder_block';
 import { TransformerEncoderBlock, type TransformerEncoderBlockArgs } from './encoder_block';
 import { RevColLanguageModel, type RevColLanguageModelArgs } from './language_model';
@@ -164,8 +165,8 @@ export function patchEmbedding(args: PatchEmbeddingArgs): PatchEmbedding {
  * @example
  * const memoryMask = layers.paddingMask().apply(sourceIds);
  */
-export function paddingMask(): PaddingMask {
-  return new PaddingMask();
+export function paddingMask(args?: LayerArgs): PaddingMask {
+  return new PaddingMask(args);
 }
 
 /**

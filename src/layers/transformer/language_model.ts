@@ -6,7 +6,8 @@ import { show } from '../../common/arguments';
 import { layerNorm } from '../../ops/layer_norm';
 import { rowProducts } from '../../ops/row_products';
 import { lastToken } from '../../ops/sequence_pooling';
-import { hasLostWeights, type LayerArgs, variablesOf } from '../base/composite_layer';
+import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
+import { hasLostWeights, variablesOf } from '../base/composite_layer';
 import { IDS } from '../base/input_axes';
 import { kindOf } from '../base/own_classes';
 import { type SequenceKwargs } from '../base/sequence_call';
@@ -46,13 +47,17 @@ export type RevColLanguageModelArgs = LayerArgs & {
  */
 export class RevColLanguageModel extends SequenceLayer {
   static className = 'RevColLanguageModel';
+  static override readonly optionNames: object = {
+    backbone: true,
+    tieEmbeddings: true,
+  } satisfies LayerOptionNames<RevColLanguageModelArgs>;
 
   private readonly template: LayerOrConfig;
   private readonly tied: boolean;
   private backbone: RevColBackbone;
   private head: TokenHead | null = null;
 
-  constructor(args: RevColLanguageModelArgs) {
+  constructor(args = {} as RevColLanguageModelArgs) {
     super(args);
     this.takes({ axes: [IDS] });
     this.template = args.backbone;

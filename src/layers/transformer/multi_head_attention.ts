@@ -5,7 +5,8 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { requireInteger, requireOneOf, requireRate, show } from '../../common/arguments';
 import { attend, type AttentionConfig } from '../../ops/attention/multi_head';
 import { drawSeed } from '../../ops/engine/random';
-import { type LayerArgs, variablesOf } from '../base/composite_layer';
+import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
+import { variablesOf } from '../base/composite_layer';
 import { SEQUENCE } from '../base/input_axes';
 import { type Shapes, toShapes } from '../base/inputs';
 import { firstMask, fittingMask, secondMask } from '../base/masks';
@@ -73,11 +74,21 @@ export function checkAttentionArgs(
  */
 export class MultiHeadAttention extends SequenceLayer {
   static className = 'RevColMultiHeadAttention';
+  static override readonly optionNames: object = {
+    numHeads: true,
+    keyDim: true,
+    valueDim: true,
+    dropout: true,
+    useCausalMask: true,
+    attention: true,
+    chunkSize: true,
+    initializerRange: true,
+  } satisfies LayerOptionNames<MultiHeadAttentionArgs>;
 
   private readonly config: AttentionConfig & { valueDim: number; cosine: boolean };
   private readonly initializerRange: number;
 
-  constructor(args: MultiHeadAttentionArgs) {
+  constructor(args = {} as MultiHeadAttentionArgs) {
     super(args);
     this.takes({
       axes: [SEQUENCE, SEQUENCE, SEQUENCE, ['batch', 'keys']],

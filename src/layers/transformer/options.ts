@@ -1,5 +1,6 @@
 /** The options that transformer blocks share: defaults and checks. */
 import { requireInteger, requireOneOf, requireRate } from '../../common/arguments';
+import type { OptionNames } from '../../common/options';
 import type { AttentionConfig } from '../../ops/attention/multi_head';
 import { checkAttentionArgs, type MultiHeadAttentionArgs } from './multi_head_attention';
 import type { AttentionLayout } from './specs';
@@ -25,6 +26,21 @@ export type TransformerBlockOptions = Pick<
   attentionDropout?: number;
   /** Epsilon of the LayerNorms. Default 1e-6. */
   layerNormEpsilon?: number;
+};
+
+/** Their names. */
+export const BLOCK_OPTIONS: OptionNames<TransformerBlockOptions> = {
+  numHeads: true,
+  keyDim: true,
+  intermediateDim: true,
+  useCausalMask: true,
+  attention: true,
+  chunkSize: true,
+  initializerRange: true,
+  norm: true,
+  dropout: true,
+  attentionDropout: true,
+  layerNormEpsilon: true,
 };
 
 /** Options with their defaults filled in; null where the default depends on the width. */

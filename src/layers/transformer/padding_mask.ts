@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
+import type { LayerArgs } from '../base/checked_layer';
 import { CheckedLayer } from '../base/checked_layer';
-import type { LayerArgs } from '../base/composite_layer';
 
 /**
  * Which tokens are real: 1 where an id is not 0. For layers that take the mask of a further input as
@@ -13,6 +13,7 @@ import type { LayerArgs } from '../base/composite_layer';
  */
 export class PaddingMask extends CheckedLayer {
   static className = 'RevColPaddingMask';
+  static override readonly optionNames: object = {};
 
   constructor(args: LayerArgs = {}) {
     super(args);

@@ -5,7 +5,8 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { requireInteger, show } from '../../common/arguments';
 import { addPositions } from '../../ops/embedding';
 import { patchConv } from '../../ops/patch_conv';
-import { CompositeLayer, type LayerArgs, variablesOf } from '../base/composite_layer';
+import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
+import { CompositeLayer, variablesOf } from '../base/composite_layer';
 import { IMAGE } from '../base/input_axes';
 import type { Shapes } from '../base/inputs';
 import { withoutMaskMetadata } from '../base/masks';
@@ -33,11 +34,15 @@ export type PatchEmbeddingArgs = LayerArgs & {
  */
 export class PatchEmbedding extends CompositeLayer {
   static className = 'RevColPatchEmbedding';
+  static override readonly optionNames: object = {
+    filters: true,
+    patchSize: true,
+  } satisfies LayerOptionNames<PatchEmbeddingArgs>;
 
   private readonly filters: number;
   private readonly patchSize: number;
 
-  constructor(args: PatchEmbeddingArgs) {
+  constructor(args = {} as PatchEmbeddingArgs) {
     super(args);
     this.takes({ axes: [IMAGE] });
     this.filters = args.filters;

@@ -4,7 +4,8 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireInteger, show } from '../../common/arguments';
 import { addPositions, sinusoidalPositions } from '../../ops/embedding';
-import { type LayerArgs, variablesOf } from '../base/composite_layer';
+import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
+import { variablesOf } from '../base/composite_layer';
 import { SEQUENCE } from '../base/input_axes';
 import type { Shapes } from '../base/inputs';
 import { SequenceLayer } from '../base/sequence_layer';
@@ -51,11 +52,15 @@ export function requirePositions(owner: string, start: number, time: number, row
  */
 export class LearnedPositions extends SequenceLayer {
   static className = 'RevColLearnedPositions';
+  static override readonly optionNames: object = {
+    sequenceLength: true,
+    initializerRange: true,
+  } satisfies LayerOptionNames<LearnedPositionsArgs>;
 
   private readonly sequenceLength: number;
   private readonly initializerRange: number;
 
-  constructor(args: LearnedPositionsArgs) {
+  constructor(args = {} as LearnedPositionsArgs) {
     super(args);
     this.takes({ axes: [SEQUENCE] });
     this.sequenceLength = args.sequenceLength;
@@ -101,6 +106,9 @@ export class LearnedPositions extends SequenceLayer {
  */
 export class SinusoidalPositions extends SequenceLayer {
   static className = 'RevColSinusoidalPositions';
+  static override readonly optionNames: object = {
+    maxWavelength: true,
+  } satisfies LayerOptionNames<SinusoidalPositionsArgs>;
 
   private readonly maxWavelength: number;
 

@@ -6,7 +6,8 @@ import { requireInteger, requireOneOf, requireRate } from '../../common/argument
 import { dropout } from '../../ops/dropout';
 import { addPositions, embed, sinusoidalPositions } from '../../ops/embedding';
 import { drawSeed } from '../../ops/engine/random';
-import { type LayerArgs, variablesOf } from '../base/composite_layer';
+import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
+import { variablesOf } from '../base/composite_layer';
 import { IDS } from '../base/input_axes';
 import { type Shapes, toTensors } from '../base/inputs';
 import { firstMask } from '../base/masks';
@@ -56,10 +57,20 @@ interface TokenEmbeddingOptions {
  */
 export class TokenEmbedding extends SequenceLayer {
   static className = 'RevColTokenEmbedding';
+  static override readonly optionNames: object = {
+    inputDim: true,
+    outputDim: true,
+    maskZero: true,
+    positions: true,
+    sequenceLength: true,
+    scale: true,
+    dropout: true,
+    initializerRange: true,
+  } satisfies LayerOptionNames<TokenEmbeddingArgs>;
 
   private readonly options: Required<TokenEmbeddingOptions>;
 
-  constructor(args: TokenEmbeddingArgs) {
+  constructor(args = {} as TokenEmbeddingArgs) {
     super(args);
     this.takes({ axes: [IDS] });
     const positions = args.positions ?? 'none';

@@ -5,7 +5,8 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { requireInteger } from '../../common/arguments';
 import { layerNorm } from '../../ops/layer_norm';
 import { linear } from '../../ops/linear';
-import { type FourVariables, type LayerArgs, variablesOf } from '../base/composite_layer';
+import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
+import { type FourVariables, variablesOf } from '../base/composite_layer';
 import { SEQUENCE } from '../base/input_axes';
 import { SequenceLayer } from '../base/sequence_layer';
 import { headSpecs } from '../base/weight_specs';
@@ -28,10 +29,13 @@ export type TokenHeadArgs = LayerArgs & {
  */
 export class TokenHead extends SequenceLayer {
   static className = 'RevColTokenHead';
+  static override readonly optionNames: object = {
+    units: true,
+  } satisfies LayerOptionNames<TokenHeadArgs>;
 
   private readonly units: number;
 
-  constructor(args: TokenHeadArgs) {
+  constructor(args = {} as TokenHeadArgs) {
     super(args);
     this.takes({ axes: [SEQUENCE] });
     this.units = args.units;

@@ -6,12 +6,8 @@ import { requireInteger } from '../../common/arguments';
 import { layerNorm } from '../../ops/layer_norm';
 import { rowProducts } from '../../ops/row_products';
 import { lastToken } from '../../ops/sequence_pooling';
-import {
-  type FourVariables,
-  hasLostWeights,
-  type LayerArgs,
-  variablesOf,
-} from '../base/composite_layer';
+import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
+import { type FourVariables, hasLostWeights, variablesOf } from '../base/composite_layer';
 import { IDS } from '../base/input_axes';
 import { toShapes } from '../base/inputs';
 import { kindOf } from '../base/own_classes';
@@ -55,12 +51,18 @@ interface TranslationDecoderOptions {
  */
 export class TranslationDecoder extends SequenceLayer {
   static className = 'RevColTranslationDecoder';
+  static override readonly optionNames: object = {
+    embedding: true,
+    block: true,
+    depth: true,
+    tieEmbeddings: true,
+  } satisfies LayerOptionNames<TranslationDecoderArgs>;
 
   private readonly args: Required<TranslationDecoderOptions>;
   private embedding: TokenEmbedding;
   private head: TokenHead | null = null;
 
-  constructor(args: TranslationDecoderArgs) {
+  constructor(args = {} as TranslationDecoderArgs) {
     super(args);
     this.takes({
       axes: [IDS, ['batch', 's', 'width'], ['batch', 's']],
