@@ -128,12 +128,16 @@ async function fromCheckpoint(
     // Every shape is compared with the others before a model of such shapes is allocated.
     return planOf(checkpoint).classifier;
   })().finally(() => checkpoint.close());
-  const { inputChannels, numClasses, channels, depths, ...rest } = classifier;
+  const { inputChannels, numClasses, channels, depths } = classifier;
+  const { columns, kernelSize, patchSize, topFusion } = classifier;
   requireRgb(shownSource(source), inputChannels);
   checkClasses(numClasses);
   const side = inputSize ?? record?.inputSize[0] ?? 224;
   const model = createModel('revcol_tiny', {
-    ...rest,
+    columns,
+    kernelSize,
+    patchSize,
+    topFusion,
     numClasses,
     channels: [...channels],
     depths: [...depths],

@@ -1,8 +1,9 @@
 /** What `--weights` and `convert` take: a file, a URL, or the name of published weights. */
 import { stat } from 'node:fs/promises';
 
+import { pickOptions } from '../common/options';
 import { isUrlText } from '../common/url';
-import { fetchPretrained } from '../download/fetch_pretrained';
+import { FETCH_OPTIONS, fetchPretrained } from '../download/fetch_pretrained';
 import { pretrainedWeights } from '../registry/names';
 import { PRETRAINED_WEIGHTS, type PretrainedWeights } from '../registry/pretrained';
 import { type Terminal, withProgress } from './terminal';
@@ -46,7 +47,7 @@ export async function findWeights(
   const named = pretrainedWeights(given);
   const path = await withProgress(terminal, named.fileName, bytesText, (report) =>
     fetchPretrained(named, {
-      ...options,
+      ...pickOptions(options, FETCH_OPTIONS),
       onProgress: ({ loaded, total }) => report(loaded, total ?? named.approximateBytes),
     }),
   );

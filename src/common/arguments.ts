@@ -31,6 +31,34 @@ function textOf(value: object): string {
   }
 }
 
+/** Asserts what an argument is, where what comes of another would be no sentence. */
+export function requireArgument(
+  owner: string,
+  name: string,
+  value: unknown,
+  fits: boolean,
+  expected: string,
+): void {
+  if (!fits) throw new Error(`${owner}: ${name} is ${shown(value)}; expected ${expected}`);
+}
+
+/** Asserts a model of layers. */
+export function requireModel(owner: string, model: unknown): void {
+  const { weights, layers } = (model ?? {}) as { weights?: unknown; layers?: unknown };
+  const fits = Array.isArray(weights) && (layers === undefined || Array.isArray(layers));
+  requireArgument(owner, 'model', model, fits, 'a tf.LayersModel, such as createModel gives');
+}
+
+/** Asserts a function. */
+export function requireFunction(owner: string, name: string, value: unknown): void {
+  requireArgument(owner, name, value, typeof value === 'function', 'a function');
+}
+
+/** Asserts a list. */
+export function requireList(owner: string, name: string, value: unknown, of: string): void {
+  requireArgument(owner, name, value, Array.isArray(value), `a list of ${of}`);
+}
+
 /** Asserts a whole number of at least `least`. */
 export function requireInteger(owner: string, name: string, value: unknown, least: number): void {
   if (Number.isInteger(value) && (value as number) >= least) return;

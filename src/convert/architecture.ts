@@ -1,4 +1,5 @@
 /** Which RevCol a checkpoint holds, read off its names and shapes. */
+import { requireArgument } from '../common/arguments';
 import {
   type ConvNextArchitecture,
   type ModelSizeName,
@@ -37,6 +38,8 @@ function countOf(shapes: Shapes, nameOf: (index: number) => string): number {
  * @throws {CheckpointError} 'mismatch' when the tensors are not those of one RevCol
  */
 export function architectureOf(entries: ReadonlyMap<string, CheckpointEntry>): Architecture {
+  const fits = typeof entries?.keys === 'function' && typeof entries.get === 'function';
+  requireArgument('architectureOf', 'entries', entries, fits, 'the entries of an open checkpoint');
   const names = [...entries.keys()];
   const prefix = findPrefix(names);
   const shapes = new Map<string, readonly number[]>();

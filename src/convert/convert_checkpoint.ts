@@ -1,8 +1,7 @@
 /** Converting a checkpoint to a tfjs layers-model, one weight at a time. */
 import type * as tf from '@tensorflow/tfjs-core';
 
-import { requireSides } from '../common/arguments';
-import { requireOneOf } from '../common/arguments';
+import { requireArgument, requireOneOf, requireSides } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { type ConvNextClassifier, describeWeights } from '../registry/describe';
 import type { Checkpoint } from '../weights/checkpoint';
@@ -74,6 +73,8 @@ export async function convertCheckpoint<Result>(
   sink: ModelSink<Result>,
   options: ConvertOptions = {},
 ): Promise<ConvertReport<Result>> {
+  const isSink = typeof sink?.abort === 'function';
+  requireArgument('convertCheckpoint', 'sink', sink, isSink, 'folderSink(path) or filesSink()');
   try {
     requireOptions('convertCheckpoint', options, OPTIONS);
     const { dtype = 'float32', shardBytes = DEFAULT_SHARD_BYTES } = options;
@@ -83,6 +84,9 @@ export async function convertCheckpoint<Result>(
       );
     }
     requireOneOf('convertCheckpoint', 'dtype', dtype, WEIGHT_DTYPES);
+    const isOpen = typeof checkpoint?.entries?.get === 'function';
+    const expected = 'what openCheckpoint gives';
+    requireArgument('convertCheckpoint', 'checkpoint', checkpoint, isOpen, expected);
     const plan = planOf(checkpoint);
     const { classifier, weights } = plan;
     const topology = modelTopology(

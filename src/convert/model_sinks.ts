@@ -1,4 +1,5 @@
 /** Places for the files of a converted model. */
+import { requireArgument } from '../common/arguments';
 import { messageOf } from '../common/messages';
 import { nodeBuiltin } from '../common/node';
 import { type FileSystem, makeFolder, renameDurably, syncFolder } from '../weights/bytes/durable';
@@ -18,6 +19,8 @@ import type { ModelSink } from './shard_writer';
  * 'unsupported' when this is not Node, or `path` is an address
  */
 export async function folderSink(path: string): Promise<ModelSink<string>> {
+  const fits = typeof path === 'string' && path !== '';
+  requireArgument('folderSink', 'path', path, fits, 'the path of a folder');
   requirePath(path);
   const fs = await nodeFileSystem();
   const { dirname } = await nodeBuiltin('path');

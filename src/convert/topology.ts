@@ -23,12 +23,16 @@ export function modelTopology(
   classifier: ConvNextClassifier,
   [height, width]: readonly [number, number],
 ): object {
+  const { inputChannels, columns, kernelSize, patchSize, topFusion } = classifier;
   const twin = createModel('revcol_tiny', {
-    ...classifier,
+    columns,
+    kernelSize,
+    patchSize,
+    topFusion,
     channels: classifier.channels.map(() => 1),
     depths: [...classifier.depths],
     numClasses: 1,
-    inputShape: [height, width, classifier.inputChannels],
+    inputShape: [height, width, inputChannels],
   });
   let json: ModelJson;
   try {

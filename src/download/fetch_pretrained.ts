@@ -1,4 +1,5 @@
 /** Published weights from the net, kept in a cache. */
+import { requireArgument } from '../common/arguments';
 import { runsInNode } from '../common/node';
 import { type OptionNames, requireOptions } from '../common/options';
 import { openBrowserStore } from './browser_store';
@@ -88,6 +89,7 @@ export async function fetchPretrained(
   options: FetchPretrainedOptions = {},
 ): Promise<string | Blob> {
   requireOptions('fetchPretrained', options, FETCH_OPTIONS);
+  requireRecord('fetchPretrained', record);
   return runsInNode()
     ? fetchInto(await openNodeStore(options.cacheDir), record, options)
     : fetchInto(openBrowserStore(), record, options);
@@ -106,10 +108,16 @@ export async function removePretrained(
 ): Promise<void> {
   requireOptions('removePretrained', options, { cacheDir: true });
   const { cacheDir } = options;
+  requireRecord('removePretrained', record);
   const store = runsInNode() ? await openNodeStore(cacheDir) : openBrowserStore();
   await store.withLock(record.fileName, new AbortController().signal, (session) =>
     session.remove(),
   );
+}
+
+function requireRecord(owner: string, record: Downloadable): void {
+  const fits = typeof record?.fileName === 'string' && Array.isArray(record.sources);
+  requireArgument(owner, 'record', record, fits, 'what pretrainedWeights(name) gives');
 }
 
 /** `fetchPretrained` into a given store. */

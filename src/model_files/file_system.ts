@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type * as tf from '@tensorflow/tfjs-core';
 
-import { requireInteger } from '../common/arguments';
+import { requireArgument, requireInteger } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { isUrlText, shownUrl } from '../common/url';
 import { readModel } from './read_model';
@@ -48,6 +48,14 @@ export function fileSystem(
   requireOptions('fileSystem', options, OPTIONS);
   const { shardBytes = DEFAULT_SHARD_BYTES } = options;
   requireInteger('fileSystem', 'shardBytes', shardBytes, 1);
+  const isPlace = typeof location === 'string' || location instanceof URL;
+  requireArgument(
+    'fileSystem',
+    'location',
+    location,
+    isPlace,
+    'the path of a folder, or a file: URL',
+  );
   if (location === '') throw new Error(`fileSystem: the path is empty; give a folder or a file`);
   if (typeof location === 'string' && isUrlText(location)) {
     throw new Error(

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
+import { requireModel } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { kindOf } from '../layers/base/own_classes';
 import { RevColLanguageModel } from '../layers/transformer/language_model';
@@ -34,6 +35,7 @@ export function languageModelSteps(model: tfl.LayersModel): StepModel {
 
 /** @param owner function that the caller called, for the message */
 function stepsOf(owner: string, model: tfl.LayersModel): StepModel {
+  requireModel(owner, model);
   const layer = model.outputs[0]?.sourceLayer;
   if (!(layer instanceof RevColLanguageModel) || model.outputs.length !== 1) {
     throw new Error(

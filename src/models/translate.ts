@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger } from '../common/arguments';
+import { requireInteger, requireModel } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { TranslationDecoder } from '../layers/transformer/translation_decoder';
 import { BEAM_OPTIONS, type BeamOptions, decodeBeams, type Hypothesis } from '../text/decode_beam';
@@ -36,6 +36,7 @@ function partsOf(
   encoder: tfl.LayersModel;
   decoder: TranslationDecoder;
 } {
+  requireModel(owner, model);
   const decoder = model.layers.find((layer) => layer instanceof TranslationDecoder);
   const [source] = model.inputs;
   if (!(decoder instanceof TranslationDecoder) || !source || model.inputs.length !== 2) {

@@ -1,5 +1,7 @@
 /** Images as plain pixel arrays. */
 
+import { shown } from '../common/arguments';
+
 /** Pixels row by row from the top left, 3 (RGB) or 4 (RGBA) bytes each. `ImageData` is one. */
 export interface PixelImage {
   readonly width: number;
@@ -17,7 +19,14 @@ export interface RgbImage extends PixelImage {
  *
  * @throws {Error} when the length of `data` fits neither RGB nor RGBA
  */
-export function toRgb({ width, height, data }: PixelImage): RgbImage {
+export function toRgb(image: PixelImage): RgbImage {
+  if (!ArrayBuffer.isView(image?.data)) {
+    throw new Error(
+      `image: ${shown(image)} given; expected { width, height, data } with 3 or 4 bytes per pixel, such ` +
+        `as ImageData or readPixels(image) gives`,
+    );
+  }
+  const { width, height, data } = image;
   const pixels = width * height;
   if (!Number.isInteger(width) || !Number.isInteger(height) || pixels <= 0) {
     throw new Error(`image: width and height must be positive integers, got ${width} x ${height}`);

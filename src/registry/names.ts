@@ -1,4 +1,5 @@
 /** What a model's name stands for: a size, or a published weight set of one. */
+import { requireArgument } from '../common/arguments';
 import { byNearness } from '../common/options';
 import {
   isModelSizeName,
@@ -43,6 +44,9 @@ export interface Named {
  * @throws {Error} for an unknown name, with the names that come nearest
  */
 export function parseName(owner: string, name: string): Named {
+  const fits = typeof name === 'string';
+  const expected = "a model's name such as 'revcol_tiny'; listModels() gives all of them";
+  requireArgument(owner, 'name', name, fits, expected);
   if (isModelSizeName(name) || isVitSizeName(name)) return { name, size: name };
   if (Object.hasOwn(PRETRAINED_WEIGHTS, name)) {
     const weights = PRETRAINED_WEIGHTS[name as PretrainedName];

@@ -1,5 +1,7 @@
 /** Corpus BLEU: how close translations come to references. */
 
+import { requireList } from '../common/arguments';
+
 /** Corpus BLEU and what it is made of. */
 export interface BleuScore {
   /** 0 to 100. */
@@ -29,6 +31,8 @@ export function corpusBleu(
   translations: readonly string[],
   references: readonly string[],
 ): BleuScore {
+  requireList('corpusBleu', 'translations', translations, 'texts');
+  requireList('corpusBleu', 'references', references, 'texts');
   if (translations.length === 0 || translations.length !== references.length) {
     throw new Error(
       `corpusBleu: ${translations.length} translations and ${references.length} references; ` +

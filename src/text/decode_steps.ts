@@ -1,7 +1,7 @@
 /** What all ways of decoding share: checks, running a step, and log-probabilities. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { requireInteger } from '../common/arguments';
+import { requireFunction, requireInteger, requireList } from '../common/arguments';
 import { KeyValueCache } from '../ops/attention/cache';
 import { readTensor } from '../ops/engine/lost_backend';
 import type { DecodeOptions, StepModel } from './step_model';
@@ -26,6 +26,7 @@ export function checkDecoding(
 ): void {
   requirePrompts(owner, prompts, lengths);
   const { maxNewTokens, endId, suppressIds = [] } = options;
+  requireList(owner, 'suppressIds', suppressIds, 'ids');
   requireInteger(owner, 'maxNewTokens', maxNewTokens, 1);
   if (endId != null) requireInteger(owner, 'endId', endId, 0);
   for (const id of suppressIds) requireInteger(owner, 'a suppressed id', id, 0);
@@ -69,6 +70,7 @@ export async function withStepper<T>(
   options: DecodeOptions,
   fn: (stepper: Stepper) => Promise<T>,
 ): Promise<T> {
+  requireFunction('StepModel', 'step', model?.step);
   const stepper = new Stepper(owner, model, options);
   try {
     return await fn(stepper);

@@ -1,6 +1,7 @@
 /** Learning rates that fall from layer to layer, as parameter groups of a RevCol model. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
+import { requireModel } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { modelWeights } from '../weights/names/model_weights';
 import type { ParameterGroup } from './parameter_groups';
@@ -39,6 +40,7 @@ export function layerDecayGroups(
   if (!(weightDecay >= 0)) {
     throw new Error(`layerDecayGroups: weightDecay is ${weightDecay}; expected a number from 0`);
   }
+  requireModel('layerDecayGroups', model);
   const { mapped } = modelWeights(model);
   const places = [...mapped.keys()].map(placeOf);
   const columns = 1 + Math.max(...places.map((p) => p?.column ?? -1));

@@ -1,7 +1,7 @@
 /** Cross entropy of token ids as one operation. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { show } from '../common/arguments';
+import { requireArgument, show } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { defineOp } from '../ops/engine/define_op';
 import { disposingTapeOnError } from '../ops/engine/engine';
@@ -161,6 +161,15 @@ export function tokenCrossEntropy(
 ): tf.Scalar {
   const { labelSmoothing = 0, ignoreId = 0 } = disposingTapeOnError(() => {
     requireOptions('tokenCrossEntropy', options, OPTIONS);
+    for (const [name, x] of Object.entries({ targets, logits })) {
+      requireArgument(
+        'tokenCrossEntropy',
+        name,
+        x,
+        (x as unknown) instanceof tf.Tensor,
+        'a tensor',
+      );
+    }
     return options;
   });
   disposingTapeOnError(() => checkArguments(targets, logits, labelSmoothing, ignoreId));

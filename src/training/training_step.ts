@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { show } from '../common/arguments';
+import { requireArgument, requireModel, show } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { disposingTapeOnError } from '../ops/engine/engine';
 import { requireBackend } from '../ops/engine/lost_backend';
@@ -50,6 +50,22 @@ export function trainingStep(
 ): tf.Scalar {
   requireOptions('trainingStep', options, OPTIONS);
   const { clipNorm } = options;
+  requireModel('trainingStep', model);
+  const isOptimizer = typeof optimizer?.computeGradients === 'function';
+  requireArgument(
+    'trainingStep',
+    'optimizer',
+    optimizer,
+    isOptimizer,
+    'one such as tf.train.sgd(0.1)',
+  );
+  requireArgument(
+    'trainingStep',
+    'loss',
+    loss,
+    typeof loss === 'function',
+    'a function of the outputs, such as (y) => tf.losses.meanSquaredError(labels, y)',
+  );
   const variables = model.trainableWeights.map((w) => w.read() as tf.Variable);
   if (variables.length === 0) {
     throw new Error(`trainingStep: ${model.name} has no trainable weight; set trainable = true`);

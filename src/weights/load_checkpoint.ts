@@ -1,6 +1,7 @@
 /** Loading a checkpoint into a model: everything is checked and read before the first weight changes. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { requireModel } from '../common/arguments';
 import { messageOf } from '../common/messages';
 import { type OptionNames, requireOptions } from '../common/options';
 import type { CheckpointSource } from './bytes/source';
@@ -100,6 +101,7 @@ export async function loadCheckpoint(
   options: LoadOptions = {},
 ): Promise<LoadReport> {
   requireOptions('loadCheckpoint', options, OPTIONS);
+  requireModel('loadCheckpoint', model);
   const { mapped, unmapped } = modelWeights(model, options.layers);
   const opened = await openAny(source, options);
   try {

@@ -1,5 +1,6 @@
 /** Saving a model so that PyTorch can load it. */
 
+import { requireModel } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { readTensor } from '../ops/engine/lost_backend';
 import { CheckpointError } from './errors';
@@ -57,6 +58,7 @@ export async function saveCheckpoint(
 ): Promise<Blob | void> {
   requireOptions('saveCheckpoint', options, OPTIONS);
   const { layers, others = 'throw', onProgress, ...writing } = options;
+  requireModel('saveCheckpoint', model);
   const { mapped, unmapped } = modelWeights(model, layers);
   if (unmapped.length > 0 && others === 'throw') {
     throw new CheckpointError(

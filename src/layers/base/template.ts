@@ -2,6 +2,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
+import { shown } from '../../common/arguments';
 import { requireOwnLayer } from './copies';
 import { rememberTrainable } from './frozen_parts';
 import { classOf, isRegistered, type LayerClass, nameClass, type SavedClass } from './own_classes';
@@ -31,6 +32,10 @@ export function serializeLayer(layer: Layer): SerializedLayer {
 export function instantiate(owner: string, template: LayerOrConfig, name: string): Layer {
   requireOwnLayer(owner, template);
   const given = template instanceof tfl.layers.Layer ? template : null;
+  if (!given && typeof (template as Partial<SerializedLayer> | null)?.className !== 'string') {
+    throw new Error(`${owner}: the template of ${name} is ${shown(template)}; expected a layer`);
+  }
+  if (given) requireClassName(owner, given);
   const { className, registered, config } = given
     ? serializeLayer(given)
     : (template as SerializedLayer);
@@ -53,6 +58,19 @@ export function instantiate(owner: string, template: LayerOrConfig, name: string
   if (layer instanceof tfl.LayersModel) finishModel(layer);
   rememberTrainable(layer);
   return layer;
+}
+
+/** @throws {Error} when the class of a layer has no name by which a saved model could find it */
+function requireClassName(owner: string, layer: Layer): void {
+  const cls = layer.constructor as LayerClass;
+  if (typeof cls.className === 'string' && (Object.hasOwn(cls, 'className') || isRegistered(cls))) {
+    return;
+  }
+  throw new Error(
+    `${owner}: class ${cls.name} of a template has no className of its own, by which saved models ` +
+      `find it; write static className = '${cls.name}' and call ` +
+      `tf.serialization.registerClass(${cls.name})`,
+  );
 }
 
 /** A copy in depth: tfjs takes the configurations of models in models apart as it reads them. */

@@ -1,6 +1,7 @@
 /** Measures how much memory tensors take at most while something runs. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { requireFunction } from '../../common/arguments';
 import { watchBytes } from './engine';
 import { requireBackend } from './lost_backend';
 
@@ -26,6 +27,7 @@ export interface MemoryPeak<T> {
  * const { peakBytes } = await memoryPeak(() => model.trainOnBatch(x, y));
  */
 export async function memoryPeak<T>(fn: () => T | Promise<T>): Promise<MemoryPeak<T>> {
+  requireFunction('memoryPeak', 'fn', fn);
   requireBackend();
   let peakBytes = tf.memory().numBytes;
   const stop = watchBytes((bytes) => {
