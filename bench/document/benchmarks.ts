@@ -19,18 +19,37 @@ export interface Generated {
 
 const CHART = 'docs/assets/growth.svg';
 
+/** Versions of all that computed, each once. */
+function versionsOf({ contests, starts = [] }: ResultFile): string {
+  const measured = contests.flatMap(({ outcomes }) =>
+    outcomes.flatMap((outcome) => (outcome.state === 'measured' ? [outcome.versions] : [])),
+  );
+  const started = starts.flatMap((start) => ('rounds' in start ? [start.versions] : []));
+  const all = Object.assign({}, ...measured, ...started) as Record<string, string>;
+  return Object.entries(all)
+    .map(([name, version]) => `${name} ${version.replace(/^v/, '')}`)
+    .join(', ');
+}
+
 /** When, on what and by which command a result was measured. */
-function provenance({ date, machine, command, source, ...rest }: ResultFile): string {
-  const others = disturbance({ date, machine, command, source, ...rest });
+function provenance(result: ResultFile): string {
+  const { date, machine, command, source } = result;
+  const others = disturbance(result);
+  const share = `others used ${(100 * (others ?? 0)).toFixed(0)} % of the machine`;
   const busy =
     others === null
       ? ''
       : others > QUIET
-        ? `; **others used ${(100 * others).toFixed(0)} % of the machine: these times are a trial**`
-        : `; others used ${(100 * others).toFixed(0)} % of the machine`;
+        ? `; **${share}: these times are a trial**`
+        : `; ${share}`;
+  const vectors = machine.instructionSets.some((set) => set.startsWith('avx512'))
+    ? ' with AVX-512'
+    : machine.instructionSets.includes('avx2')
+      ? ' with AVX2'
+      : '';
   return (
-    `${date.slice(0, 10)}, ${machine.cores} cores of ${article(machine.processor)}, Node ` +
-    `${machine.node.slice(1)}, commit ${source.commit}${busy}.\n\n\`\`\`sh\n${command}\n\`\`\``
+    `${date.slice(0, 10)}, ${machine.cores} cores of ${article(machine.processor)}${vectors}, ` +
+    `${versionsOf(result)}; commit ${source.commit}${busy}.\n\n\`\`\`sh\n${command}\n\`\`\``
   );
 }
 

@@ -5,7 +5,7 @@ import { summarize } from '../suite/statistics';
 import type { Panel } from './chart';
 import { fitLine, fitPower, type Point } from './fit';
 import { along, type Axis, type Row, rowsOf } from './measured';
-import { weightBytes } from './theory';
+import { featureBytes, weightBytes } from './theory';
 
 /** One series of networks that differ in one thing. */
 export interface Series {
@@ -67,17 +67,25 @@ function fitted(points: readonly Point[], power: number): string[] {
 
 const POWERS = { 1: 'linear', 2: 'quadratic' } as const;
 
+/** The slope itself, where theory gives it: reversible mode keeps the features of every second column. */
+function slopeOf(rows: readonly Row[], axis: Axis, mode: Mode, unit: 'MB' | 'ms'): string[] {
+  const [first] = rows;
+  if (!first || axis !== 'columns' || mode !== 'reversible' || unit !== 'MB') return [];
+  return [(featureBytes(first.workload) / 2e6).toPrecision(3)];
+}
+
 /** A row for each series and mode: how `points` grow, beside theory. */
 function fitTable(
   results: readonly (readonly [Series, ResultFile])[],
-  unit: string,
+  unit: 'MB' | 'ms',
   points: (rows: readonly Row[], axis: Axis, mode: Mode) => Point[],
 ): string {
   const rows = results.flatMap(([{ axis, title, power }, result]) =>
     MODES.map((mode) => {
       const found = ofMode(result, mode, axis);
       const values = found.map(({ workload }) => along(axis, workload)).join(', ');
-      return [title, values, mode, POWERS[power], ...fitted(points(found, axis, mode), power)];
+      const theory = [POWERS[power], ...slopeOf(found, axis, mode, unit)].join(', ');
+      return [title, values, mode, theory, ...fitted(points(found, axis, mode), power)];
     }),
   );
   const headings = ['varied', 'values', 'mode', 'theory', 'exponent'];

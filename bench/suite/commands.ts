@@ -37,7 +37,7 @@ interface OperationOptions {
 }
 
 /** Everything of a file of results but the figures. */
-function frame(args: readonly string[]): Omit<ResultFile, 'contests'> {
+function frame(args: readonly string[]): Omit<ResultFile, 'contests' | 'complete'> {
   return {
     schema: SCHEMA,
     command: ['npm run bench --', ...args].join(' '),
@@ -71,7 +71,8 @@ async function holdAll(
     out(`${contestTable(contest)}\n\n`);
     // After every contest, so that one that is cut off has what it had.
     if (options.json) {
-      writeResult(path.resolve(options.json), { ...frame(withoutJson(args)), contests });
+      const complete = contests.length === workloads.length;
+      writeResult(path.resolve(options.json), { ...frame(withoutJson(args)), complete, contests });
     }
   }
   const failed = contests.flatMap(({ outcomes }) =>
@@ -166,7 +167,7 @@ function startupCommand(args: readonly string[], { out, progress }: Output): Com
       const starts = await timeStarts(options.contestants, options.rounds, progress);
       out(`${startTable(starts)}\n\n`);
       if (options.json) {
-        const result = { ...frame(withoutJson(args)), contests: [], starts };
+        const result = { ...frame(withoutJson(args)), complete: true, contests: [], starts };
         writeResult(path.resolve(options.json), result);
       }
       const failed = starts.find((start) => 'state' in start && start.state === 'failed');

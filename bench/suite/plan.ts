@@ -144,9 +144,15 @@ export function disturbance({ contests, starts = [] }: ResultFile): number | nul
 }
 
 /** Why an entry has to be measured (again); null where its result stands. */
-export function whyMeasure({ name, timed, args }: PlanEntry): string | null {
-  const kept = keptResult(name);
+export function whyMeasure(
+  { name, timed, args }: PlanEntry,
+  kept: ResultFile | null = keptResult(name),
+): string | null {
   if (!kept) return 'never measured';
+  if (!kept.complete) return 'was cut off';
+  const gaps = [...kept.contests.flatMap(({ outcomes }) => outcomes), ...(kept.starts ?? [])];
+  const gap = gaps.find((outcome) => 'state' in outcome && outcome.state !== 'measured');
+  if (gap) return `has no figures of ${gap.name}`;
   if (kept.command !== `npm run bench -- ${args}`) return 'the command is another';
   if (kept.source.src !== describeSource(ROOT).src) return 'src has changed';
   if (!timed) return null;

@@ -62,6 +62,8 @@ export interface ResultFile {
   date: string;
   machine: Machine;
   source: Source;
+  /** False while contests are still to come: one that is cut off stays like that. */
+  complete: boolean;
   contests: Contest[];
   /** Of `startup`. */
   starts?: (Start | Exclude<Outcome, { state: 'measured' }>)[];

@@ -3,8 +3,10 @@ import * as fs from 'node:fs';
 
 import { generate, outdated } from '../../bench/document/benchmarks';
 import { anchorCount, columnGain, featureBytes } from '../../bench/document/theory';
-import { PLAN, RESULTS_FOLDER } from '../../bench/suite/plan';
-import { type Outcome, type ResultFile, SCHEMA } from '../../bench/suite/results';
+import { ROOT } from '../../bench/suite/contestants';
+import { describeMachine, describeSource } from '../../bench/suite/machine';
+import { PLAN, RESULTS_FOLDER, whyMeasure } from '../../bench/suite/plan';
+import { type Contest, type Outcome, type ResultFile, SCHEMA } from '../../bench/suite/results';
 import { imageNetwork, type NetworkWorkload } from '../../bench/suite/workload';
 
 const workload = (columns: number, batch = 1): NetworkWorkload => ({
@@ -19,7 +21,7 @@ function outcome(name: string, times: number[], peakBytes: number): Outcome {
     name,
     state: 'measured',
     threads: 2,
-    versions: {},
+    versions: { torch: '9.9' },
     parameters: 1000,
     deviation: 1e-6,
     residentAtStart: 1e8,
@@ -42,11 +44,12 @@ const RESULT: ResultFile = {
     processor: 'Abacus',
     cores: 2,
     memoryBytes: 1e9,
-    instructionSets: [],
+    instructionSets: ['avx', 'avx2'],
     system: '',
     node: 'v20.0.0',
   },
   source: { commit: 'abc', src: 'def' },
+  complete: true,
   contests: [
     {
       workload: workload(4),
@@ -80,6 +83,23 @@ test('every result in the repository is part of the plan', () => {
   expect(PLAN.map(({ name }) => name)).toEqual(expect.arrayContaining(names));
 });
 
+test('a result that was cut off or has gaps is measured again', () => {
+  const entry = { name: 'made-up', timed: true, args: 'train --made-up' };
+  expect(whyMeasure(entry, null)).toBe('never measured');
+  expect(whyMeasure(entry, { ...RESULT, complete: false })).toBe('was cut off');
+  expect(whyMeasure(entry, RESULT)).toBe('has no figures of stored on wasm');
+  const [contest] = RESULT.contests;
+  const outcomes = contest?.outcomes.filter(({ state }) => state === 'measured') ?? [];
+  const whole = { ...RESULT, contests: [{ ...(contest as Contest), outcomes }] };
+  expect(whyMeasure({ ...entry, args: 'train' }, whole)).toBe('the command is another');
+  expect(whyMeasure(entry, whole)).toBe('src has changed');
+  const same = { ...whole, source: describeSource(ROOT) };
+  expect(whyMeasure(entry, same)).toBe('the machine is another');
+  expect(whyMeasure({ ...entry, timed: false }, same)).toBeNull();
+  const here = { ...same, machine: describeMachine() };
+  expect(whyMeasure(entry, here)).toBe('others used 50 % of the machine');
+});
+
 describe('a section', () => {
   const text = page('train-2', RESULT);
 
@@ -106,7 +126,7 @@ describe('a section', () => {
   });
 
   test('says when, on what, by which command, and that the machine was busy', () => {
-    expect(text).toContain('2026-01-02, 2 cores of an Abacus, Node 20.0.0, commit abc');
+    expect(text).toContain('2026-01-02, 2 cores of an Abacus with AVX2, torch 9.9; commit abc');
     expect(text).toContain('others used 50 % of the machine: these times are a trial');
     expect(text).toContain('npm run bench -- train --made-up');
   });
