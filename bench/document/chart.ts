@@ -72,6 +72,15 @@ export function growthChart(title: string, panels: readonly Panel[]): string {
   });
   const svg = chart.renderToSVGString();
   chart.dispose();
-  // Its names count the charts of the process: the same results make the same file.
-  return svg.replace(/\bzr\d+-/g, 'zr-');
+  return renumbered(svg);
+}
+
+/** Names of classes and clips count all charts of the process: the same results shall make the same file. */
+function renumbered(svg: string): string {
+  const names = new Map<string, string>();
+  return svg.replace(/\bzr\d+-[a-z]+-?\d+/g, (name) => {
+    const known = names.get(name) ?? `zr-${names.size}`;
+    names.set(name, known);
+    return known;
+  });
 }
