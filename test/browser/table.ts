@@ -82,11 +82,14 @@ const ON_WEBGPU = [
   'training/training_step',
 ];
 
+/** Its networks are chosen to break with too few anchors, by the rounding of SIMD. */
+const ROUNDED = 'ops/reversible/anchors';
+
 /** `npm run test:browser -- --all`. */
 const ALL: readonly Row[] = [
   { environment: wasm, files: FILES },
   { environment: { ...wasm, threads: 2 }, files: FILES },
-  { environment: { ...wasm, simd: false }, files: FILES },
+  { environment: { ...wasm, simd: false }, files: FILES.filter((file) => file !== ROUNDED) },
   ...WORKERS.map((where) => ({ environment: { ...wasm, where }, files: FILES })),
   { environment: webgl, files: FILES },
   ...WORKERS.map((where) => ({ environment: { ...webgl, where }, files: IN_WORKERS })),
