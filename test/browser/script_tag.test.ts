@@ -32,7 +32,7 @@ globalThis.result = (async () => {
     revcol.layers.revColHead({ units: 2 }),
   ] });
   model.compile({ optimizer: new revcol.AdamW({ learningRate: 0.01 }), loss: 'meanSquaredError' });
-  const { history } = await model.fit(tf.ones([4, 8, 8, 3]), tf.ones([4, 2]), { epochs: 3, verbose: 0 });
+  const { history } = await model.fit(tf.randomNormal([4, 8, 8, 3], 0, 1, "float32", 1), tf.ones([4, 2]), { epochs: 3, verbose: 0 });
   const copy = await tf.loadLayersModel(tf.io.fromMemory(await new Promise((resolve) =>
     model.save(tf.io.withSaveHandler(async (artifacts) => (resolve(artifacts), {}))))));
   return {
