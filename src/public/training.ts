@@ -1,5 +1,9 @@
 /** What tfjs-revcol/training exports: optimizers, losses, schedules, and memory. */
 export { AdamW, type AdamWArgs } from '../training/adamw';
+export { FusedStepError } from '../training/fused_step';
+export { Adafactor, type AdafactorArgs } from '../training/adafactor';
+export { Lion, type LionArgs } from '../training/lion';
+export { SGD, type SGDArgs } from '../training/sgd';
 export type { ParameterGroup } from '../training/parameter_groups';
 export { layerDecayGroups, type LayerDecayOptions } from '../training/layer_decay';
 export {

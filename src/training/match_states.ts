@@ -16,6 +16,8 @@ type Weight = Pick<tf.Variable, 'id' | 'name' | 'shape' | 'trainable'>;
 
 /** Where to look, and what to believe. */
 export interface MatchOptions<V> {
+  /** The optimizer, for messages. */
+  owner: string;
   /** Variables that are there but not being trained now: state may wait for one of these. */
   others: readonly V[];
   /**
@@ -45,7 +47,7 @@ export interface Match<S, V> {
 export function matchStates<S extends NamedState, V extends Weight>(
   states: readonly S[],
   weights: readonly V[],
-  { others, fromModel }: MatchOptions<V>,
+  { owner, others, fromModel }: MatchOptions<V>,
 ): Match<S, V> {
   const { pairs, unclear } = matchNames(states, weights, others);
   const left = states.filter((s) => !pairs.has(s) && !unclear.includes(s));
@@ -64,10 +66,10 @@ export function matchStates<S extends NamedState, V extends Weight>(
   const namesWork = misfits.length === 0 && unclear.length === 0;
   if (inPlace && !(namesWork && (fromModel || left.length === 0))) {
     // The others of these names may be of another model, or the very ones that are meant.
-    if (namesWork) throw new Error(ambiguous(left));
+    if (namesWork) throw new Error(ambiguous(owner, left));
     return { pairs: places, byPosition: true, misfits: [] };
   }
-  if (unclear.length > 0) throw new Error(ambiguous(unclear));
+  if (unclear.length > 0) throw new Error(ambiguous(owner, unclear));
   return { pairs, byPosition: false, misfits };
 }
 
@@ -112,19 +114,23 @@ export function matchNames<S extends NamedState, V extends Weight>(
 }
 
 /** What to do about states that fit nothing. */
-export function misfitMessage(misfits: readonly NamedState[], count: number): string {
+export function misfitMessage(
+  owner: string,
+  misfits: readonly NamedState[],
+  count: number,
+): string {
   return (
-    `AdamW: ${misfits.length} of ${count} saved states fit no weight: ${list(misfits)}. Expected ` +
+    `${owner}: ${misfits.length} of ${count} saved states fit no weight: ${list(misfits)}. Expected ` +
     `state of the weights that are trained; train the model that it was saved with, or begin anew ` +
-    `with model.compile({optimizer: new AdamW(...), ...})`
+    `with model.compile({optimizer: new ${owner}(...), ...})`
   );
 }
 
-function ambiguous(states: readonly NamedState[]): string {
+function ambiguous(owner: string, states: readonly NamedState[]): string {
   return (
-    `AdamW: which weights have the saved states of ${list(states)} is not clear from their names ` +
+    `${owner}: which weights have the saved states of ${list(states)} is not clear from their names ` +
     `and order. Train the weights that were trained when it was saved for one step first, or give ` +
-    `the layers names, or begin anew with model.compile({optimizer: new AdamW(...), ...})`
+    `the layers names, or begin anew with model.compile({optimizer: new ${owner}(...), ...})`
   );
 }
 

@@ -37,9 +37,10 @@ const OPTIONS: OptionNames<TrainingStepOptions> = {
  * @param inputs the model's inputs; they stay the caller's
  * @param loss the loss of the model's output, or of the list of its outputs, a scalar
  * @returns the loss before the step, penalties included, a scalar that is the caller's
- * @throws {Error} when the model has no trainable weight, `clipNorm` is out of range, or the loss is no
- *   scalar that depends on a weight
+ * @throws {Error} when the model has no trainable weight, `clipNorm` is out of range or given with a
+ *   fused optimizer, or the loss is no scalar that depends on a weight
  * @throws {BackendLostError} when the backend has lost its device; weights are as good as gone then
+ * @throws {FusedStepError} when the step of a fused optimizer fails in the middle
  */
 export function trainingStep(
   model: tfl.LayersModel,
@@ -66,6 +67,7 @@ export function trainingStep(
     typeof loss === 'function',
     'a function of the outputs, such as (y) => tf.losses.meanSquaredError(labels, y)',
   );
+  requireBackend();
   const variables = model.trainableWeights.map((w) => w.read() as tf.Variable);
   if (variables.length === 0) {
     throw new Error(`trainingStep: ${model.name} has no trainable weight; set trainable = true`);
@@ -73,23 +75,35 @@ export function trainingStep(
   if (clipNorm != null && !(clipNorm > 0)) {
     throw new Error(`trainingStep: clipNorm is ${clipNorm}; expected a number above 0`);
   }
-  requireBackend();
+  const total = () =>
+    disposingTapeOnError(() => {
+      const value = loss(model.apply(inputs, { training: true }) as Outputs);
+      requireScalar(value);
+      return model.calculateLosses().reduce((sum, penalty) => tf.add(sum, penalty), value);
+    });
+  if (isFused(optimizer)) {
+    if (clipNorm != null) {
+      throw new Error(
+        `trainingStep: clipNorm is ${clipNorm}, the norm of all gradients together, which with fused ` +
+          `are never there at once; give the optimizer clipWeightNorm, for each weight by itself, or ` +
+          `clipPreviousNorm, which goes by the norm of the step before, or set fused: false`,
+      );
+    }
+    return tf.tidy(() => optimizer.minimize(total, true, variables) as tf.Scalar);
+  }
   return tf.tidy(() => {
-    const { value, grads } = optimizer.computeGradients(
-      () =>
-        disposingTapeOnError(() => {
-          const value = loss(model.apply(inputs, { training: true }) as Outputs);
-          requireScalar(value);
-          return model.calculateLosses().reduce((sum, penalty) => tf.add(sum, penalty), value);
-        }),
-      variables,
-    );
+    const { value, grads } = optimizer.computeGradients(total, variables);
     // tfjs's optimizers find their moments by position, so every variable is in the list.
     const gradients = variables.map(({ name }) => ({ name, tensor: grads[name] ?? null }));
     const applied = clipNorm == null ? gradients : clipped(gradients, clipNorm);
     optimizer.applyGradients(applied as { name: string; tensor: tf.Tensor }[]);
     return value;
   });
+}
+
+/** Whether it is one of this package's optimizers that updates weights in the backward pass. */
+function isFused(optimizer: tf.Optimizer): boolean {
+  return Boolean((optimizer as { fused?: unknown }).fused);
 }
 
 function requireScalar(loss: unknown): void {

@@ -1,13 +1,10 @@
-/** The moments and step counts that an optimizer keeps for weights, in the order of their model. */
+/** The tensors and step counts that an optimizer keeps for weights, in the order of their model. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { matchNames, matchStates, misfitMessage } from './match_states';
 
-/** Means of a weight's gradients and of their squares. */
-export interface Moments {
-  first: tf.Variable;
-  second: tf.Variable;
-}
+/** Tensors that are kept for one weight, such as its moments, by what their saved names end with. */
+export type Slots<T extends tf.Tensor = tf.Variable> = Readonly<Record<string, T>>;
 
 /** State of one weight, or state that waits for its weight. */
 export interface WeightState {
@@ -16,7 +13,9 @@ export interface WeightState {
   /** Not there while the state waits. */
   variable?: tf.Variable;
   /** Not there before the first update. */
-  moments?: Moments;
+  slots?: Slots;
+  /** The weight's shape. */
+  shape: readonly number[];
   /** Updates so far. */
   steps: number;
 }
@@ -24,15 +23,16 @@ export interface WeightState {
 /** State as it was saved. */
 export interface SavedState {
   name: string;
-  first: tf.Tensor;
-  second: tf.Tensor;
+  slots: Slots<tf.Tensor>;
+  /** The weight's shape. */
+  shape: readonly number[];
   steps: number;
 }
 
 /** A waiting state, in the form that is matched. */
 interface Waiting {
   name: string;
-  shape: number[];
+  shape: readonly number[];
   bereft: boolean;
   state: WeightState;
 }
@@ -50,9 +50,12 @@ export class WeightStates {
   /** Waiting states whose weights are gone; they go on with the next ones that fit, or are freed. */
   private readonly orphans = new Set<WeightState>();
 
+  /** @param owner the optimizer, for messages */
+  constructor(private readonly owner: string) {}
+
   /** What there is to save, in order. */
-  get saved(): (WeightState & { moments: Moments })[] {
-    return this.states.filter((s): s is WeightState & { moments: Moments } => s.moments != null);
+  get saved(): (WeightState & { slots: Slots })[] {
+    return this.states.filter((s): s is WeightState & { slots: Slots } => s.slots != null);
   }
 
   /** Names that states were saved under. */
@@ -86,19 +89,18 @@ export class WeightStates {
    */
   restore(saved: readonly SavedState[], fromModel: boolean): void {
     const known = new Map(this.states.map((s) => [s.name, s]));
-    const shapeOf = (s: WeightState | undefined) =>
-      (s?.moments?.first ?? s?.variable)?.shape.join();
-    const own = saved.every(({ name, first }) => shapeOf(known.get(name)) === first.shape.join());
-    const old = this.states.flatMap(({ moments }) => (moments ? [moments] : []));
+    const own = saved.every(({ name, shape }) => known.get(name)?.shape.join() === shape.join());
+    const old = this.states;
     const copies = copiesOf(saved);
-    const restored = saved.map(({ name, steps }, i): WeightState => {
-      const moments = copies[i] as Moments;
-      return own ? { ...known.get(name), name, steps, moments } : { name, steps, moments };
+    const restored = saved.map(({ name, shape, steps }, i): WeightState => {
+      const state = { name, shape, steps, slots: copies[i] as Slots };
+      return own ? { ...known.get(name), ...state } : state;
     });
     if (own) {
       const given = new Map(restored.map((s) => [s.name, s]));
       this.states = this.states.flatMap(({ name, variable }) => {
-        const state = given.get(name) ?? (variable && { name, variable, steps: 0 });
+        const fresh = variable && { name, variable, shape: variable.shape, steps: 0 };
+        const state = given.get(name) ?? fresh;
         return state ? [state] : [];
       });
     } else {
@@ -111,12 +113,12 @@ export class WeightStates {
     for (const s of this.states) if (own && orphans.has(s.name)) this.orphans.add(s);
     this.byVariable.clear();
     for (const s of this.states) if (s.variable) this.byVariable.set(s.variable, s);
-    for (const { first, second } of old) tf.dispose([first, second]);
+    old.forEach(freeSlots);
   }
 
-  /** Frees the moments and forgets all weights. */
+  /** Frees all tensors and forgets all weights. */
   dispose(): void {
-    for (const { moments } of this.states) if (moments) tf.dispose([moments.first, moments.second]);
+    this.states.forEach(freeSlots);
     this.states = [];
     this.byVariable.clear();
     this.orphans.clear();
@@ -128,7 +130,7 @@ export class WeightStates {
       if (!variable.isDisposed) continue;
       this.byVariable.delete(variable);
       delete state.variable;
-      if (state.moments) this.orphans.add(state);
+      if (state.slots) this.orphans.add(state);
       else this.states = this.states.filter((s) => s !== state);
     }
   }
@@ -136,9 +138,9 @@ export class WeightStates {
   /** Gives waiting states to the variables that they belong to. */
   private assign(strangers: readonly tf.Variable[]): void {
     const waiting = this.states.flatMap((state): Waiting[] => {
-      const { name, moments, variable } = state;
-      if (variable || !moments) return [];
-      return [{ name, shape: moments.first.shape, bereft: this.orphans.has(state), state }];
+      const { name, shape, slots, variable } = state;
+      if (variable || !slots) return [];
+      return [{ name, shape, bereft: this.orphans.has(state), state }];
     });
     if (waiting.length === 0) return;
     if (!this.unproven && this.orphans.size === 0) {
@@ -151,9 +153,10 @@ export class WeightStates {
     const others = Object.values(tf.engine().registeredVariables).filter(
       (v) => !this.byVariable.has(v) && !strangers.includes(v),
     );
-    const match = matchStates(waiting, strangers, { others, fromModel: this.fromModel });
+    const { owner, fromModel } = this;
+    const match = matchStates(waiting, strangers, { owner, others, fromModel });
     const misfits = match.misfits.filter(({ bereft }) => !bereft);
-    if (misfits.length > 0) throw new Error(misfitMessage(misfits, waiting.length));
+    if (misfits.length > 0) throw new Error(misfitMessage(owner, misfits, waiting.length));
     for (const { state } of match.misfits) this.free(state);
     // A name that was given by position belongs to another weight.
     if (match.byPosition) for (const { state } of match.pairs.keys()) state.name = '';
@@ -171,7 +174,7 @@ export class WeightStates {
   }
 
   private free(state: WeightState): void {
-    if (state.moments) tf.dispose([state.moments.first, state.moments.second]);
+    freeSlots(state);
     this.states = this.states.filter((s) => s !== state);
   }
 
@@ -182,7 +185,7 @@ export class WeightStates {
     variables: readonly tf.Variable[],
     i: number,
   ): WeightState {
-    const state = { name: this.freeName(variable), variable, steps: 0 };
+    const state = { name: this.freeName(variable), variable, shape: variable.shape, steps: 0 };
     const next = variables.slice(i + 1).find((v) => this.byVariable.has(v));
     const place = before
       ? this.states.indexOf(before) + 1
@@ -203,8 +206,12 @@ export class WeightStates {
   }
 }
 
+function freeSlots({ slots }: WeightState): void {
+  tf.dispose(Object.values(slots ?? {}));
+}
+
 /** Copies that live on; none where one fails. */
-function copiesOf(saved: readonly SavedState[]): Moments[] {
+function copiesOf(saved: readonly SavedState[]): Slots[] {
   const made: tf.Variable[] = [];
   const copy = (t: tf.Tensor) => {
     const variable = tf.tidy(() => tf.variable(tf.clone(t), false));
@@ -212,7 +219,9 @@ function copiesOf(saved: readonly SavedState[]): Moments[] {
     return variable;
   };
   try {
-    return saved.map(({ first, second }) => ({ first: copy(first), second: copy(second) }));
+    return saved.map(({ slots }) =>
+      Object.fromEntries(Object.entries(slots).map(([suffix, t]) => [suffix, copy(t)])),
+    );
   } catch (error) {
     tf.dispose(made);
     throw error;

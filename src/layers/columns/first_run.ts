@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { disposingTapeOnError, isTapeOn, withFreshTape } from '../../ops/engine/engine';
+import { withoutNotes } from '../../ops/engine/reads';
 import { undoingWrites } from '../../ops/engine/writes';
 import type { RunOptions } from '../../ops/reversible/backbone';
 import { runsByAutodiff } from '../base/level_function_of';
@@ -30,7 +31,9 @@ export function runFirst(
   // Without a tape there is nothing to be differentiated, with a plain one nothing is run again.
   if (!isTapeOn() || backprop !== 'reversible') return false;
   try {
-    disposingTapeOnError(() => undoingWrites(() => withFreshTape(() => tf.tidy(run))));
+    disposingTapeOnError(() =>
+      withoutNotes(() => undoingWrites(() => withFreshTape(() => tf.tidy(run)))),
+    );
   } catch (error) {
     for (const layer of fresh) haveRun.delete(layer);
     throw error;

@@ -1,5 +1,10 @@
-/** The one place that touches the insides of tfjs's engine: its tape, its counters, its tensors. */
+/**
+ * The one place that touches the insides of tfjs's engine: its tape, its counters, its tensors. (Its
+ * count of bytes is watched in `watch_bytes.ts`.)
+ */
 import * as tf from '@tensorflow/tfjs-core';
+
+import { withWeightTaker } from './weight_taker';
 
 type EngineState = ReturnType<typeof tf.engine>['state'];
 type Tape = NonNullable<EngineState['activeTape']>;
@@ -7,6 +12,7 @@ type Tape = NonNullable<EngineState['activeTape']>;
 /** Methods of the engine that its types hide. */
 interface HiddenEngine {
   endScope: (result?: unknown) => void;
+  startTape: () => void;
   endTape: () => void;
   nextTensorId: () => number;
 }
@@ -27,6 +33,11 @@ function state(): EngineState {
 /** True while a gradient is being recorded, so that what runs now may be differentiated later. */
 export function isTapeOn(): boolean {
   return tf.engine().isTapeOn();
+}
+
+/** True while a gradient is being recorded, also within kernels, which are not differentiated themselves. */
+export function isInGradient(): boolean {
+  return state().gradientDepth > 0;
 }
 
 /**
@@ -59,7 +70,7 @@ export function withFreshTape<T>(fn: () => T): T {
   s.gradientDepth = 0;
   s.kernelDepth = 0;
   try {
-    return fn();
+    return withWeightTaker(null, fn);
   } catch (error) {
     disposeSaved(s.activeTape);
     throw error;
@@ -227,6 +238,38 @@ export function reviving<T>(
   }
 }
 
+/**
+ * Runs `use` with a new tape, and frees what the tape has saved afterwards.
+ *
+ * @param use gets the tape and a function that runs another one while the tape records, to be called once
+ */
+export function startingTape<T>(
+  use: (tape: Tape, forward: (f: () => tf.Tensor) => tf.Tensor) => T,
+): T {
+  hidden().startTape();
+  const tape = state().activeTape;
+  // Copies that are being saved by an operation that fails are on no node's list of what it has saved.
+  const copies: tf.Tensor[] = [];
+  tape.push = (...nodes) => {
+    if (state().kernelDepth > 0) copies.push(...nodes.flatMap(({ outputs }) => outputs));
+    return Array.prototype.push.apply(tape, nodes);
+  };
+  const forward = (f: () => tf.Tensor) => {
+    try {
+      return tf.tidy('forward', f);
+    } finally {
+      hidden().endTape();
+    }
+  };
+  try {
+    return use(tape, forward);
+  } finally {
+    disposeSaved(tape);
+    tf.dispose(copies.filter(({ kept }) => kept));
+    (state() as { activeTape: Tape | null }).activeTape = null;
+  }
+}
+
 /** Value and gradients of `f` with respect to `xs`, given the gradient of its output. */
 export function valueAndGradients(
   f: () => tf.Tensor,
@@ -236,39 +279,3 @@ export function valueAndGradients(
   const { value, grads } = withFreshTape(() => tf.engine().gradients(f, xs, dy, true));
   return { value, gradients: grads.map((g) => (g as tf.Tensor | undefined) ?? null) };
 }
-
-/**
- * Calls `onChange(bytes)` whenever the number of bytes in live tensors changes, until the returned
- * function is called. tfjs keeps that number in a plain field, which becomes an accessor meanwhile.
- */
-export function watchBytes(onChange: (bytes: number) => void): () => void {
-  const s = state();
-  let bytes = s.numBytes;
-  const watchers = watching.get(s) ?? new Set();
-  if (watchers.size === 0) {
-    watching.set(s, watchers);
-    Object.defineProperty(s, 'numBytes', {
-      configurable: true,
-      enumerable: true,
-      get: () => bytes,
-      set: (value: number) => {
-        bytes = value;
-        for (const watcher of watchers) watcher(value);
-      },
-    });
-  }
-  watchers.add(onChange);
-  return () => {
-    watchers.delete(onChange);
-    if (watchers.size === 0) {
-      Object.defineProperty(s, 'numBytes', {
-        configurable: true,
-        enumerable: true,
-        writable: true,
-        value: s.numBytes,
-      });
-    }
-  };
-}
-
-const watching = new WeakMap<EngineState, Set<(bytes: number) => void>>();

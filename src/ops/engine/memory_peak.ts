@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { requireFunction } from '../../common/arguments';
-import { watchBytes } from './engine';
 import { requireBackend } from './lost_backend';
+import { watchBytes } from './watch_bytes';
 
 /** What `memoryPeak` resolves to. */
 export interface MemoryPeak<T> {

@@ -9,13 +9,26 @@ export function watchingWrites<T>(onWrite: (variable: tf.Variable) => void, fn: 
   const assign = Object.getOwnPropertyDescriptor(prototype, 'assign') as PropertyDescriptor;
   const original = assign.value as (this: tf.Variable, value: tf.Tensor) => void;
   prototype.assign = function (this: tf.Variable, value) {
-    onWrite(this);
+    if (!forGood) onWrite(this);
     original.call(this, value);
   };
   try {
     return fn();
   } finally {
     Object.defineProperty(prototype, 'assign', assign);
+  }
+}
+
+let forGood = false;
+
+/** Runs `fn`, whose assignments to variables nobody watches, and so nobody undoes. */
+export function writingForGood<T>(fn: () => T): T {
+  const outer = forGood;
+  forGood = true;
+  try {
+    return fn();
+  } finally {
+    forGood = outer;
   }
 }
 

@@ -2,8 +2,11 @@
  * The contract between operations and backends: every fused kernel that a backend may have, with its
  * name, inputs, attributes and outputs. An operation runs one of these where the backend in use has
  * it, and does the same with tfjs's own operations where it has not (`fused.ts`); the folders beside
- * this file hold the kernels of single backends. All tensors are float32.
+ * this file hold the kernels of single backends. All tensors are float32, but where a contract says
+ * otherwise.
  */
+
+import type * as tf from '@tensorflow/tfjs-core';
 
 /** What a kernel is called, what it takes and what it gives. */
 export interface KernelContract {
@@ -17,6 +20,8 @@ export interface KernelContract {
   readonly attributes: Readonly<Record<string, 'number' | 'boolean'>>;
   /** Tensors that it gives. */
   readonly outputs: readonly [string, ...string[]];
+  /** Dtypes of inputs that are not float32. */
+  readonly dtypes?: Readonly<Record<string, tf.DataType>>;
 }
 
 /**
@@ -92,4 +97,26 @@ export const GELU_GRAD = {
   optionalInputs: [],
   attributes: {},
   outputs: ['dx'],
+} as const satisfies KernelContract;
+
+/**
+ * One step of AdamW with moments of eight bits (Dettmers et al. 2021, arXiv 2110.02861): reads weight and
+ * gradient and gives the updated weight; m, mScale, v and vScale are read and overwritten. weight and gradient are of one shape; m and
+ * v, the codes of `dynamic_codes.ts` in bytes, of that shape, too; the scales have one number per 256 of
+ * them, the largest magnitude there. Gives `kept * weight - size * m / (sqrt(v) + epsilon)` with the
+ * moments as they are before they are rounded. A mean of squares above 0 is never rounded to 0.
+ */
+export const ADAMW_8BIT = {
+  name: 'RevColAdamW8bit',
+  inputs: ['weight', 'gradient', 'm', 'mScale', 'v', 'vScale'],
+  optionalInputs: [],
+  attributes: {
+    beta1: 'number',
+    beta2: 'number',
+    kept: 'number',
+    size: 'number',
+    epsilon: 'number',
+  },
+  outputs: ['updated'],
+  dtypes: { m: 'bool', v: 'bool' },
 } as const satisfies KernelContract;

@@ -83,8 +83,10 @@ export function implementKernel<K extends KernelContract, Backend extends object
   const { name, outputs } = contract;
   const owner = `${name} (${backendName})`;
   // Kernels are run thousands of times a second, so that nothing is made anew for each.
-  const required = contract.inputs.map((input): InputType => [input, 'float32']);
-  const optional = contract.optionalInputs.map((input): InputType => [input, 'float32']);
+  const { dtypes = {} }: KernelContract = contract;
+  const typed = (input: string): InputType => [input, dtypes[input] ?? 'float32'];
+  const required = contract.inputs.map(typed);
+  const optional = contract.optionalInputs.map(typed);
   const attributes = Object.entries(contract.attributes);
   return {
     kernelName: name,

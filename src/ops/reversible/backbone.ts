@@ -5,15 +5,17 @@ import { assertFirstOrder, disposingTapeOnError, isTapeOn } from '../engine/engi
 import { ensureGradient, ensureKernel, runKernelOutputs } from '../engine/kernel';
 import { requireFullPrecision } from '../engine/precision';
 import { drawSeed } from '../engine/random';
+import { atPlace, passesVariablesOn } from '../engine/reads';
 import { free, tidyAll } from '../engine/tensors';
 import { clampAlphas, type NamedAlpha, namedAlphas } from './alpha';
 import { anchorColumns, type AnchorSpacing } from './anchors';
 import { type Column, columnForward, type Features, listedState } from './column';
 import { type LevelContext } from './level_function';
-import { type FunctionRunner, recordState, runPlainly, type StateLog } from './state';
+import { type FunctionRunner, keyOf, recordState, runPlainly, type StateLog } from './state';
 import { ReversibleWalk, type SavedRun, weightSlots } from './walk';
 
 const KERNEL = 'RevColBackbone';
+passesVariablesOn(KERNEL);
 
 /** How to run a stack of columns. */
 export interface RunOptions {
@@ -169,7 +171,7 @@ function forwardKernel(plan: Plan, inputs: tf.NamedTensorMap): tf.Tensor[] {
     if (!plan.taped) return forwardColumns(plan, inputs, runPlainly).used;
     const mask = inputs.mask ? [tf.clone(inputs.mask)] : [];
     const { result, log, values } = recordState(listedState(plan.columns), (run) =>
-      forwardColumns(plan, inputs, run),
+      forwardColumns(plan, inputs, (place, body) => run(place, () => atPlace(keyOf(place), body))),
     );
     plan.stateLog = log;
     return [...result.used, ...mask, ...result.anchors, ...values];

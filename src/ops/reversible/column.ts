@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { deriveSeed } from '../engine/random';
+import { atPlace } from '../engine/reads';
 import { free, tidyAll } from '../engine/tensors';
 import { undoingWrites } from '../engine/writes';
 import { type Level, levelForward, type LevelRunner } from './level';
@@ -74,6 +75,9 @@ export function levelRunner(run: FunctionRunner, column: number, level: number):
   return (fn, body) => run([column, level, fn], body);
 }
 
+/** Where in the network an alpha is read. */
+export const alphaPlace = (column: number, level: number) => `${column}/${level}/alpha`;
+
 /**
  * One column forward: `c[l] = alpha[l] * previous[l] + F_l(...)` (paper equation 2).
  *
@@ -98,7 +102,10 @@ export function columnForward(
         levelRunner(run, index, l),
       );
       if (previous == null) return f;
-      return tf.add(f, tf.mul(previous[l] as tf.Tensor, column.alphas[l] as tf.Tensor));
+      const scaled = atPlace(alphaPlace(index, l), () =>
+        tf.mul(previous[l] as tf.Tensor, column.alphas[l] as tf.Tensor),
+      );
+      return tf.add(f, scaled);
     });
   });
   return features;

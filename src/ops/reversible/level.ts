@@ -37,12 +37,31 @@ export function levelForward(
 }
 
 /**
- * Recomputes a level once and differentiates it: the output serves to undo the column, the
- * activations give the gradients. Goes function by function and frees each tensor after its last use.
+ * Takes gradients of a function's weights, by the function's number, as soon as they are there and the
+ * weights are needed no more.
+ *
+ * @returns those that it did not take; null in place of the others
+ */
+export type TakeGradients = (fn: number, gradients: readonly tf.Tensor[]) => (tf.Tensor | null)[];
+
+/** Gradients of a level. */
+export interface LevelGradients {
+  /** In input order. */
+  dInputs: tf.Tensor[];
+  /** Of all functions' weights, in their order; null for those that were taken. */
+  dWeights: (tf.Tensor | null)[];
+}
+
+/**
+ * Recomputes a level once and differentiates it: the output serves to undo the column, as soon as it is
+ * there, the activations give the gradients. Goes function by function and frees each tensor after its last use.
  *
  * @param inputs operands of the fusion; stay the caller's
  * @param runFunction gives every run of a function the state that its forward pass found
  * @param dOutput gradient of the output; stays the caller's
+ * @param recover gets the output, which becomes its own, before anything that was recomputed is freed;
+ *   what it returns is among the results
+ * @param take is called for each function once it has been differentiated, last to first
  */
 export function levelBackward(
   level: Level,
@@ -50,29 +69,31 @@ export function levelBackward(
   context: LevelContext,
   runFunction: LevelRunner,
   dOutput: tf.Tensor,
-): { output: tf.Tensor } & FunctionGradients {
+  recover: (output: tf.Tensor) => tf.Tensor | null,
+  take: TakeGradients,
+): { recovered: tf.Tensor | null } & LevelGradients {
   return tidyAll(() => {
     const last = level.functions.length - 1;
     const pullbacks: ((d: tf.Tensor) => FunctionGradients)[] = [];
-    const weightGradients: tf.Tensor[][] = [];
+    const weightGradients: (tf.Tensor | null)[][] = [];
     let current: readonly tf.Tensor[] = inputs;
-    let output: tf.Tensor | null = null;
+    let recovered: tf.Tensor | null = null;
     let gradient: tf.Tensor[] = [];
     level.functions.forEach((fn, s) => {
       const at = functionContext(context, s);
       if (s === last && fn.vjp) {
         const vjp = fn.vjp.bind(fn);
         const result = runFunction(s, () => vjp(current, at, dOutput));
-        output = result.output;
+        recovered = recover(result.output);
         gradient = result.dInputs;
-        weightGradients[s] = result.dWeights;
+        weightGradients[s] = take(s, result.dWeights);
         return;
       }
       const linearized = runFunction(s, () => fn.linearize(current, at));
       pullbacks[s] = linearized.pullback;
       if (s > 0) free(...current);
       current = [linearized.output];
-      if (s === last) output = linearized.output;
+      if (s === last) recovered = recover(linearized.output);
     });
     for (let s = last; s >= 0; s--) {
       const pullback = pullbacks[s];
@@ -81,10 +102,10 @@ export function levelBackward(
       const { dInputs, dWeights } = runFunction(s, () => pullback(dFunction));
       free(...gradient);
       gradient = dInputs;
-      weightGradients[s] = dWeights;
+      weightGradients[s] = take(s, dWeights);
     }
     return {
-      output: output as unknown as tf.Tensor,
+      recovered,
       dInputs: gradient,
       dWeights: weightGradients.flat(),
     };

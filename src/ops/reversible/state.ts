@@ -35,7 +35,8 @@ export interface StateLog {
   order: Map<string, number>;
 }
 
-const keyOf = (place: Place) => place.join('/');
+/** A place as text, which tells it apart from all others. */
+export const keyOf = (place: Place) => place.join('/');
 
 /** Values of state that a forward pass kept. */
 export interface RecordedState {

@@ -2,7 +2,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { accumulate, free } from '../engine/tensors';
+import { weightTaker } from '../engine/weight_taker';
 import {
+  alphaPlace,
   type Column,
   type Features,
   levelContext,
@@ -11,11 +13,14 @@ import {
   operandTensors,
   undoLevel,
 } from './column';
-import { levelBackward } from './level';
+import { type Level, levelBackward, type TakeGradients } from './level';
 import { type LevelContext } from './level_function';
-import { type StateLog, StateReplay } from './state';
+import { keyOf, type StateLog, StateReplay } from './state';
 
-/** Tensors that a run has saved for its gradient, by role. All belong to the engine's tape. */
+/**
+ * Tensors that a run has saved for its gradient, by role. All belong to the engine's tape, which frees
+ * them when all of its gradients are there; the walk frees features that it has used up before that.
+ */
 export interface SavedRun {
   stem: tf.Tensor;
   /** Features of the last column. */
@@ -86,6 +91,8 @@ export class ReversibleWalk {
   private readonly weightGradients = new Map<string, tf.Tensor>();
   private readonly context: LevelContext;
   private readonly state: StateReplay;
+  /** Whoever takes gradients as soon as they are there. The others are kept until they are asked for. */
+  private readonly taker = weightTaker();
 
   constructor(
     private readonly plan: WalkPlan,
@@ -93,7 +100,7 @@ export class ReversibleWalk {
   ) {
     this.context = { ...plan.context, mask: saved.mask };
     this.column = plan.columns.length - 1;
-    this.features = saved.last.map((c) => tf.clone(c));
+    this.features = [...saved.last];
     this.dFeatures = saved.dLast.map((d) => (d ? tf.clone(d) : null));
     this.state = new StateReplay(plan.stateLog, saved.states);
   }
@@ -158,8 +165,8 @@ export class ReversibleWalk {
     const top = this.saved.last.length - 1;
     const tapped = this.saved.tapped.get(index);
     return this.saved.last.map((_, l) => {
-      const exact = anchor?.[l] ?? (l === top ? tapped : undefined);
-      return exact ? tf.clone(exact) : null;
+      if (anchor) return anchor[l] as tf.Tensor;
+      return l === top && tapped ? tf.clone(tapped) : null;
     });
   }
 
@@ -174,23 +181,34 @@ export class ReversibleWalk {
     const list = operands(l, column.levels.length, isFirst, column.topFusion);
     const c = this.features[l] as tf.Tensor;
     const dc = this.dFeatures[l] ?? tf.zerosLike(c);
-    const { output, dInputs, dWeights } = levelBackward(
-      column.levels[l] as Column['levels'][number],
+    const alpha = column.alphas[l] as tf.Variable;
+    // Where there is nothing to undo, or it is known already, the features have done their work.
+    const known = isFirst ? null : previous[l];
+    if (isFirst || known) free(c);
+    const recover = (output: tf.Tensor) => {
+      const exact = known ?? (isFirst ? null : undoLevel(c, output, alpha));
+      free(output, c);
+      return exact;
+    };
+    const level = column.levels[l] as Level;
+    const { recovered, dInputs, dWeights } = levelBackward(
+      level,
       operandTensors(list, this.saved.stem, this.features, previous),
       levelContext(this.context, index, l),
       levelRunner(this.state.run, index, l),
       dc,
+      recover,
+      this.takeFrom(level, index, l),
     );
-    if (!isFirst) {
-      const alpha = column.alphas[l] as tf.Tensor;
-      previous[l] ??= undoLevel(c, output, alpha);
-      const exact = previous[l] as tf.Tensor;
-      if (column.alphaTrainable) {
-        this.weightGradients.set(alphaName(index, l), alphaGradient(dc, exact));
-      }
+    if (recovered) {
+      previous[l] = recovered;
       accumulate(dPrevious, l, tf.mul(dc, alpha));
+      if (column.alphaTrainable) {
+        const gradient = this.take(alpha, alphaGradient(dc, recovered), alphaPlace(index, l));
+        if (gradient) this.weightGradients.set(alphaName(index, l), gradient);
+      }
     }
-    free(output, dc, c);
+    free(dc);
     this.features[l] = null;
     this.dFeatures[l] = null;
     list.forEach((o, i) => {
@@ -198,7 +216,24 @@ export class ReversibleWalk {
       if (o.from === 'stem') accumulate(this.dStem, 0, d);
       else accumulate(o.from === 'lower' ? this.dFeatures : dPrevious, o.level, d);
     });
-    dWeights.forEach((d, w) => this.weightGradients.set(weightName(index, l, w), d));
+    dWeights.forEach((d, w) => {
+      if (d) this.weightGradients.set(weightName(index, l, w), d);
+    });
+  }
+
+  /** The gradient, unless it has been taken. */
+  private take(variable: tf.Variable, gradient: tf.Tensor, place: string): tf.Tensor | null {
+    return this.taker?.take(variable, gradient, place) ? null : gradient;
+  }
+
+  private takeFrom(level: Level, index: number, l: number): TakeGradients {
+    return (fn, gradients) => {
+      const weights = level.functions[fn]?.weights ?? [];
+      const place = keyOf([index, l, fn]);
+      // A function may give one tensor for several weights.
+      const own = gradients.map((d, w) => (gradients.indexOf(d) < w ? tf.clone(d) : d));
+      return own.map((d, w) => this.take(weights[w] as tf.Variable, d, place));
+    };
   }
 }
 

@@ -1,6 +1,7 @@
 /** All kernels of backend 'wasm' that the package brings, and when tfjs is told of them. */
 import type * as tf from '@tensorflow/tfjs-core';
 
+import { adamw8bit } from './adamw_8bit';
 import { avgPool3dGrad, avgPoolGrad } from './avg_pool_grad';
 import { batchMatMul } from './batch_mat_mul';
 import { columnSum } from './column_sum';
@@ -30,6 +31,7 @@ const FUSED: readonly tf.KernelConfig[] = [
   columnSum,
   matMul,
   batchMatMul,
+  adamw8bit,
 ];
 
 /** Kernels of tfjs's own that tfjs-backend-wasm 4.22 lacks. */

@@ -12,6 +12,7 @@ export const SIMD_FLAG = 'REVCOL_WASM_SIMD';
  * elements. Their sources say what each one means.
  */
 export interface SimdKernels {
+  adamw8bit(...addressesCountRatesAndScratch: number[]): void;
   gelu(x: number, y: number, count: number): void;
   geluGrad(x: number, dy: number, dx: number, count: number): void;
   layerNorm(
@@ -56,7 +57,7 @@ const instances = new WeakMap<WasmBackend['wasm'], SimdKernels | null>();
 /**
  * The SIMD kernels working on the memory of `backend`, or null where WebAssembly SIMD is missing,
  * the memory cannot be reached, or the flag `REVCOL_WASM_SIMD` is off. Compiled synchronously at
- * the first call (8 KB), fused multiply-add where the engine has it.
+ * the first call (9 KB), fused multiply-add where the engine has it.
  */
 export function simdKernels(backend: WasmBackend): SimdKernels | null {
   if (!tf.env().getBool(SIMD_FLAG)) return null;

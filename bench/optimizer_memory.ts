@@ -1,0 +1,116 @@
+/**
+ * Memory of training steps with each optimizer, fused or not: the most that tensors take in a step, by
+ * `memoryPeak`, and resident memory. Each case runs in a process of its own.
+ *
+ *   npx tsx bench/optimizer_memory.ts --model revcol_tiny --batch 8 --backend tensorflow
+ *   npx tsx bench/optimizer_memory.ts --model revcol_large --batch 1 --backend wasm --optimizers adamw8bit+fused
+ */
+import { parseArgs } from 'node:util';
+import * as tf from '@tensorflow/tfjs';
+
+import { createModel, memoryPeak, type ModelName } from 'tfjs-revcol';
+import { megabytes, median, residentBytes, runInProcess, useBackend } from './support';
+import { makeOptimizer } from './optimizers';
+
+interface Case {
+  model: string;
+  optimizer: string;
+  backend: string;
+  batch: number;
+  side: number;
+  steps: number;
+}
+
+interface Result {
+  parameters: number;
+  peakBytes: number;
+  /** What lives between steps: weights, moments, and the batch. */
+  restingBytes: number;
+  residentBytes: number;
+  seconds: number;
+  losses: number[];
+}
+
+async function measure(c: Case): Promise<Result> {
+  await useBackend(c.backend);
+  const inputShape: [number, number, number] = [c.side, c.side, 3];
+  const model = createModel(c.model as ModelName, { inputShape, numClasses: 1000 });
+  const x = tf.randomNormal([c.batch, ...inputShape], 0, 1, 'float32', 1);
+  const labels = Array.from({ length: c.batch }, (_, i) => i);
+  const y = tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), 1000));
+  const optimizer = makeOptimizer(c.optimizer);
+  const variables = model.trainableWeights.map((w) => w.read() as tf.Variable);
+  const losses: number[] = [];
+  const seconds: number[] = [];
+  const step = () => {
+    const start = performance.now();
+    const loss = optimizer.minimize(
+      () =>
+        tf.losses.softmaxCrossEntropy(
+          y,
+          model.apply(x, { training: true }) as tf.Tensor,
+        ) as tf.Scalar,
+      true,
+      variables,
+    ) as tf.Scalar;
+    losses.push(loss.dataSync()[0] as number);
+    loss.dispose();
+    seconds.push((performance.now() - start) / 1000);
+  };
+  // The first step makes the moments.
+  let peakBytes = 0;
+  for (let i = 0; i < c.steps; i++) {
+    peakBytes = Math.max(peakBytes, (await memoryPeak(step)).peakBytes);
+  }
+  return {
+    parameters: model.countParams(),
+    peakBytes,
+    restingBytes: tf.memory().numBytes,
+    residentBytes: residentBytes(),
+    seconds: median(seconds),
+    losses,
+  };
+}
+
+const { values } = parseArgs({
+  options: {
+    model: { type: 'string', default: 'revcol_tiny' },
+    optimizers: { type: 'string', default: 'adamw,adamw+fused' },
+    backend: { type: 'string', default: 'wasm' },
+    batch: { type: 'string', default: '1' },
+    side: { type: 'string', default: '224' },
+    steps: { type: 'string', default: '2' },
+    case: { type: 'string' },
+  },
+});
+
+function report(): void {
+  const { model, backend, batch, side, steps } = values;
+  console.log(`${model}, backend ${backend}, batch ${batch}, ${side} x ${side}\n`);
+  console.log(
+    '| optimizer | parameters | peak MB | between steps MB | resident MB | seconds | losses |',
+  );
+  console.log('|---|---|---|---|---|---|---|');
+  for (const optimizer of values.optimizers.split(',')) {
+    const result = runInProcess(import.meta.url, {
+      model,
+      optimizer,
+      backend,
+      batch: Number(batch),
+      side: Number(side),
+      steps: Number(steps),
+    }) as Result | string;
+    if (typeof result === 'string') {
+      console.log(`| ${optimizer} | ${result} | | | | | |`);
+      continue;
+    }
+    console.log(
+      `| ${optimizer} | ${(result.parameters / 1e6).toFixed(1)} M | ${megabytes(result.peakBytes)} | ` +
+        `${megabytes(result.restingBytes)} | ${megabytes(result.residentBytes)} | ` +
+        `${result.seconds.toFixed(2)} | ${result.losses.map((l) => l.toFixed(4)).join(' ')} |`,
+    );
+  }
+}
+
+if (values.case) console.log(JSON.stringify(await measure(JSON.parse(values.case) as Case)));
+else report();
