@@ -2,16 +2,16 @@
  * Loss curves of the digits example with float32 and with 8-bit moments of AdamW, on wasm, fused: three
  * seeds each, the same initial weights and batches for both.
  *
- *   npx tsx bench/digits_moments.ts --epochs 1
+ *   npx tsx bench/optimizers/digits_moments.ts --epochs 1
  */
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 
 import { AdamW } from 'tfjs-revcol';
-import { loadDigits, shiftedBatches, splitDigits } from '../examples/digits/data';
-import { digitsModel, learningRate, loss } from '../examples/digits/model';
-import { accuracy, predict } from '../examples/digits/training';
-import { seededRandom, seedEverything } from '../examples/shared/random';
+import { loadDigits, shiftedBatches, splitDigits } from '../../examples/digits/data';
+import { digitsModel, learningRate, loss } from '../../examples/digits/model';
+import { accuracy, predict } from '../../examples/digits/training';
+import { seededRandom, seedEverything } from '../../examples/shared/random';
 import { useBackend } from './support';
 
 const { values } = parseArgs({
@@ -60,7 +60,9 @@ async function run(seed: number, moments: 'float32' | '8bit') {
 }
 
 console.log(`${steps} steps of ${BATCH_SIZE}\n`);
-console.log('| seed | moments | their KB | mean losses of fifths of the training | test accuracy, % |');
+console.log(
+  '| seed | moments | their KB | mean losses of fifths of the training | test accuracy, % |',
+);
 console.log('|---|---|---|---|---|');
 for (const seed of values.seeds.split(',').map(Number)) {
   for (const moments of ['float32', '8bit'] as const) {

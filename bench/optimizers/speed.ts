@@ -2,13 +2,13 @@
  * Seconds of a training step with fused and unfused updates, taking turns in one process, so that
  * whatever else the machine does hits both alike.
  *
- *   npx tsx bench/fused_speed.ts --model revcol_tiny --backend wasm --optimizers adamw,adamw+fused
+ *   npx tsx bench/optimizers/speed.ts --model revcol_tiny --backend wasm --optimizers adamw,adamw+fused
  */
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 
 import { createModel, type ModelName } from 'tfjs-revcol';
-import { makeOptimizer } from './optimizers';
+import { makeOptimizer } from './by_name';
 import { median, useBackend } from './support';
 
 const { values } = parseArgs({

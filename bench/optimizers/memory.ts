@@ -2,15 +2,15 @@
  * Memory of training steps with each optimizer, fused or not: the most that tensors take in a step, by
  * `memoryPeak`, and resident memory. Each case runs in a process of its own.
  *
- *   npx tsx bench/optimizer_memory.ts --model revcol_tiny --batch 8 --backend tensorflow
- *   npx tsx bench/optimizer_memory.ts --model revcol_large --batch 1 --backend wasm --optimizers adamw8bit+fused
+ *   npx tsx bench/optimizers/memory.ts --model revcol_tiny --batch 8 --backend tensorflow
+ *   npx tsx bench/optimizers/memory.ts --model revcol_large --batch 1 --backend wasm --optimizers adamw8bit+fused
  */
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 
 import { createModel, memoryPeak, type ModelName } from 'tfjs-revcol';
-import { megabytes, median, residentBytes, runInProcess, useBackend } from './support';
-import { makeOptimizer } from './optimizers';
+import { makeOptimizer } from './by_name';
+import { median, megabytes, residentBytes, runInProcess, useBackend } from './support';
 
 interface Case {
   model: string;

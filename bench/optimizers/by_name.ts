@@ -5,7 +5,7 @@ import { Adafactor, AdamW, Lion, SGD } from 'tfjs-revcol';
 
 /** @param name such as `adamw`, or `adamw+fused` */
 export function makeOptimizer(name: string): tf.Optimizer {
-  const [kind, ...options] = name.split('+');
+  const [kind = '', ...options] = name.split('+');
   const fused = options.includes('fused');
   switch (kind) {
     case 'adamw':
