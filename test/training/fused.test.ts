@@ -76,7 +76,9 @@ describeBackends('fused updates', (backend) => {
       let losses: unknown;
       if (how === 'fit') {
         model.compile({ optimizer, loss: 'meanSquaredError', metrics: ['mae'] });
-        const { history } = await model.fit(x, y, { epochs: 2, batchSize: 2, shuffle: false });
+        const { history } = await model.fit(x, y, {
+          ...{ epochs: 2, batchSize: 2, shuffle: false, verbose: 0 as const },
+        });
         losses = history;
       } else {
         const loss = trainingStep(model, optimizer, x, (out) =>
@@ -109,7 +111,7 @@ describeBackends('fused updates', (backend) => {
       const model = tf.sequential({
         layers: [layers.revColBackbone(args), layers.revColHead({ units: 500 })],
       });
-      const x = tf.ones([1, ...inputShape]);
+      const x = normalTensor([1, ...inputShape], 1);
       const optimizer = new SGD({ learningRate: 1e-3, fused });
       const step = () =>
         optimizer.minimize(() =>
