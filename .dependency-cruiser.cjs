@@ -7,6 +7,7 @@ const rooms = [
   'ops',
   'layers',
   'weights',
+  'adapters',
   'model_files',
   'training',
   'text',

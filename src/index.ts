@@ -6,6 +6,7 @@
 import { registerLayers } from './registry/register_layers';
 import { registerOptimizers } from './registry/register_optimizers';
 
+export * from './public/adapters';
 export * from './public/convert';
 export * from './public/images';
 export * from './public/layers';

@@ -121,7 +121,7 @@ export abstract class CompositeLayer extends CheckedLayer implements LayerWithPa
   }
 
   /** Makes the variables' own flags say which of them are trained. */
-  protected setVariableFlags(): void {
+  setVariableFlags(): void {
     const trained = new Set(this.isTrainedWithin ? this.trainableWeights : []);
     for (const weight of this.weights) weight['val'].trainable = trained.has(weight);
   }

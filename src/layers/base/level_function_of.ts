@@ -4,6 +4,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { show } from '../../common/arguments';
 import { notingReads } from '../../ops/engine/engine';
+import { isFactor } from '../../ops/low_rank';
 import { AutodiffFunction } from '../../ops/reversible/autodiff_function';
 import type { LevelContext, LevelFunction } from '../../ops/reversible/level_function';
 import { survivalMask } from '../../ops/stochastic_depth';
@@ -71,7 +72,9 @@ export function levelFunctionOf(
 ): LevelFunction {
   const trained = trainable && layer.trainable ? layer.trainableWeights : [];
   if (isDifferentiated(layer)) {
-    const fn = layer.levelFunction(trained.length > 0, dropRate);
+    // Changes of kernels are trained by themselves: with them alone the layer's own weights are frozen.
+    const own = trained.some((weight) => !isFactor(weight['val']));
+    const fn = layer.levelFunction(own, dropRate);
     return isOwn(layer) ? fn : checkedFunction(layer, fn, trained);
   }
   const weights = variablesOf(trained);

@@ -3,13 +3,15 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireInteger, requireRate } from '../../common/arguments';
-import { ConvNextFunction, type ConvNextWeights } from '../../ops/blocks/convnext';
+import { ConvNextFunction } from '../../ops/blocks/convnext';
+import type { ConvNextWeights } from '../../ops/blocks/convnext_weights';
 import { drawSeed } from '../../ops/engine/random';
 import type { LevelFunction } from '../../ops/reversible/level_function';
 import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
 import { CompositeLayer, variablesOf } from '../base/composite_layer';
 import { IMAGE } from '../base/input_axes';
 import type { DifferentiatedLayer } from '../base/level_function_of';
+import type { ProjectingLayer } from '../base/projections';
 import { blockSpecs, EXPANSION, LAYER_SCALE_INIT } from '../base/weight_specs';
 
 const OWNER = 'ConvNextBlock';
@@ -35,7 +37,7 @@ export type ConvNextBlockArgs = LayerArgs & {
  * @throws {Error} when kernelSize or expansion is no whole number from 1, when dropRate is outside [0, 1),
  *   or when the input is not of rank 4 with a known number of channels
  */
-export class ConvNextBlock extends CompositeLayer implements DifferentiatedLayer {
+export class ConvNextBlock extends CompositeLayer implements DifferentiatedLayer, ProjectingLayer {
   static className = 'ConvNextBlock';
   static override readonly optionNames: object = {
     kernelSize: true,
@@ -44,6 +46,7 @@ export class ConvNextBlock extends CompositeLayer implements DifferentiatedLayer
     layerScaleInit: true,
   } satisfies LayerOptionNames<ConvNextBlockArgs>;
 
+  readonly projections = { expand: 'pointwise', project: 'pointwise' } as const;
   private readonly kernelSize: number;
   private readonly expansion: number;
   private readonly dropRate: number;

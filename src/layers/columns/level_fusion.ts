@@ -11,6 +11,7 @@ import { CompositeLayer, variablesOf } from '../base/composite_layer';
 import { FEATURES } from '../base/input_axes';
 import { type Shapes, toShapes } from '../base/inputs';
 import type { DifferentiatedLayer } from '../base/level_function_of';
+import type { ProjectingLayer } from '../base/projections';
 import { pathSpecs, type WeightSpec } from '../base/weight_specs';
 import { sameShape } from './level_shapes';
 
@@ -44,7 +45,7 @@ const DOWN = 2;
  * Input: lower, `[lower]`, `[lower, upper]` or `[lower, upper, top]`, each `[batch, height, width,
  * channels]`, or `[batch, ..., channels]` when isotropic. Output: `[batch, h, w, filters]`. float32.
  */
-export class LevelFusion extends CompositeLayer implements DifferentiatedLayer {
+export class LevelFusion extends CompositeLayer implements DifferentiatedLayer, ProjectingLayer {
   static className = 'LevelFusion';
   static override readonly optionNames: object = {
     filters: true,
@@ -52,6 +53,7 @@ export class LevelFusion extends CompositeLayer implements DifferentiatedLayer {
     isotropic: true,
   } satisfies LayerOptionNames<LevelFusionArgs>;
 
+  readonly projections = { down: 'fusion', up: 'fusion', top: 'fusion' } as const;
   private readonly level: number;
   private readonly filters: number | null;
   private readonly isotropic: boolean | null;

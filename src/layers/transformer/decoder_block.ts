@@ -10,6 +10,7 @@ import { variablesOf } from '../base/composite_layer';
 import { SEQUENCE } from '../base/input_axes';
 import { type Shapes, toShapes } from '../base/inputs';
 import { firstMask, fittingMask, secondMask } from '../base/masks';
+import type { ProjectingLayer } from '../base/projections';
 import { checkCache, type SequenceKwargs } from '../base/sequence_call';
 import { SequenceLayer } from '../base/sequence_layer';
 import {
@@ -22,7 +23,9 @@ import {
 } from './options';
 import {
   type AttentionLayout,
+  attentionProjections,
   attentionSpecs,
+  mlpProjections,
   mlpSpecs,
   normSpecs,
   toAttentionWeights,
@@ -48,12 +51,17 @@ export type TransformerDecoderBlockArgs = LayerArgs & TransformerBlockOptions;
  *   when the width does not divide by the heads and no keyDim is given, or when the number of inputs
  *   is not that of the first call
  */
-export class TransformerDecoderBlock extends SequenceLayer {
+export class TransformerDecoderBlock extends SequenceLayer implements ProjectingLayer {
   static className = 'RevColTransformerDecoderBlock';
   static override readonly optionNames: object = {
     ...BLOCK_OPTIONS,
   } satisfies LayerOptionNames<TransformerDecoderBlockArgs>;
 
+  readonly projections = {
+    ...attentionProjections('self_attention/'),
+    ...attentionProjections('cross_attention/'),
+    ...mlpProjections('feedforward/'),
+  };
   private readonly options: ResolvedBlockOptions;
   private layout: AttentionLayout | null = null;
   private hasMemory = false;

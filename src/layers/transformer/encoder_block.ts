@@ -14,6 +14,7 @@ import { variablesOf } from '../base/composite_layer';
 import { SEQUENCE } from '../base/input_axes';
 import type { DifferentiatedLayer } from '../base/level_function_of';
 import { firstMask, fittingMask } from '../base/masks';
+import type { ProjectingLayer } from '../base/projections';
 import { checkCache, type SequenceKwargs } from '../base/sequence_call';
 import { SequenceLayer } from '../base/sequence_layer';
 import {
@@ -26,7 +27,9 @@ import {
 } from './options';
 import {
   type AttentionLayout,
+  attentionProjections,
   encoderBlockSpecs,
+  mlpProjections,
   toAttentionWeights,
   toMlpWeights,
   toNormWeights,
@@ -53,13 +56,20 @@ export type TransformerEncoderBlockArgs = LayerArgs &
  * @throws {Error} when an argument is out of range, when the input is of another rank or of unknown width,
  *   or when the width does not divide by the heads and no keyDim is given
  */
-export class TransformerEncoderBlock extends SequenceLayer implements DifferentiatedLayer {
+export class TransformerEncoderBlock
+  extends SequenceLayer
+  implements DifferentiatedLayer, ProjectingLayer
+{
   static className = 'RevColTransformerEncoderBlock';
   static override readonly optionNames: object = {
     ...BLOCK_OPTIONS,
     dropRate: true,
   } satisfies LayerOptionNames<TransformerEncoderBlockArgs>;
 
+  readonly projections = {
+    ...attentionProjections('attention/'),
+    ...mlpProjections('feedforward/'),
+  };
   private readonly options: ResolvedBlockOptions;
   private readonly dropRate: number;
   private layout: AttentionLayout | null = null;

@@ -10,9 +10,10 @@ import { variablesOf } from '../base/composite_layer';
 import { SEQUENCE } from '../base/input_axes';
 import { type Shapes, toShapes } from '../base/inputs';
 import { firstMask, fittingMask, secondMask } from '../base/masks';
+import type { ProjectingLayer } from '../base/projections';
 import { checkCache, type SequenceKwargs } from '../base/sequence_call';
 import { SequenceLayer } from '../base/sequence_layer';
-import { attentionSpecs, toAttentionWeights } from './specs';
+import { attentionProjections, attentionSpecs, toAttentionWeights } from './specs';
 
 const OWNER = 'MultiHeadAttention';
 
@@ -72,7 +73,7 @@ export function checkAttentionArgs(
  *
  * @throws {Error} when an argument is out of range or an input has another rank or an unknown width
  */
-export class MultiHeadAttention extends SequenceLayer {
+export class MultiHeadAttention extends SequenceLayer implements ProjectingLayer {
   static className = 'RevColMultiHeadAttention';
   static override readonly optionNames: object = {
     numHeads: true,
@@ -85,6 +86,7 @@ export class MultiHeadAttention extends SequenceLayer {
     initializerRange: true,
   } satisfies LayerOptionNames<MultiHeadAttentionArgs>;
 
+  readonly projections = attentionProjections('');
   private readonly config: AttentionConfig & { valueDim: number; cosine: boolean };
   private readonly initializerRange: number;
 

@@ -4,6 +4,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import type { AttentionWeights } from '../../ops/attention/multi_head';
 import type { MlpWeights } from '../../ops/blocks/mlp';
 import type { NormWeights } from '../../ops/blocks/norm';
+import type { ProjectionKind } from '../base/projections';
 import type { WeightSpec } from '../base/weight_specs';
 
 /** What decides the weights of an attention. */
@@ -22,6 +23,17 @@ export interface AttentionLayout {
 
 /** Initial logarithm of the inverse temperature (Liu et al. 2022, arXiv 2111.09883). */
 export const LOGIT_SCALE_INIT = Math.log(10);
+
+/** The projections of an attention, by their names in `attentionSpecs`. */
+export function attentionProjections(prefix: string): Record<string, ProjectionKind> {
+  const names = ['query', 'key', 'value', 'attention_output'];
+  return Object.fromEntries(names.map((name) => [`${prefix}${name}`, 'attention']));
+}
+
+/** The projections of a feed-forward network, by their names in `mlpSpecs`. */
+export function mlpProjections(prefix: string): Record<string, ProjectionKind> {
+  return { [`${prefix}expand`]: 'pointwise', [`${prefix}project`]: 'pointwise' };
+}
 
 /** Weights of an attention, in the order of `AttentionWeights`; names as in Keras's layer. */
 export function attentionSpecs(prefix: string, layout: AttentionLayout): WeightSpec[] {

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { defineOp } from '../engine/define_op';
 import { linear, linearBackwardInput, linearBackwardKernel, linearForward } from '../linear';
+import { projectChanged } from '../low_rank';
 import type { MaskedSettings } from './attention';
 import type { CachedTokens, KeyValueCache } from './cache';
 import { scaleHeads, unitHeads } from './cosine';
@@ -86,7 +87,7 @@ export function settingsFor(
 }
 
 function project(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor): tf.Tensor {
-  return linear(x, inputMatrix(kernel), tf.reshape(bias, [-1]));
+  return projectChanged((u, w) => linear(u, inputMatrix(w), tf.reshape(bias, [-1])), x, kernel);
 }
 
 const unshiftedOp = defineOp({
@@ -106,7 +107,7 @@ const unshiftedOp = defineOp({
  * Adam would follow.
  */
 function projectDotKeys(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor): tf.Tensor {
-  return unshiftedOp({ x, weight: inputMatrix(kernel), bias });
+  return projectChanged((u, w) => unshiftedOp({ x: u, weight: inputMatrix(w), bias }), x, kernel);
 }
 
 /**
@@ -141,7 +142,11 @@ export function attend(
     const earlier = (key.shape[1] as number) - (x.shape[1] as number);
     const settings = settingsFor(w, config, { ...run, keyMask: mask }, run.cache ? earlier : 0);
     const output = attention({ query, key, value }, settings);
-    return linear(output, outputMatrix(w.outputKernel), w.outputBias);
+    return projectChanged(
+      (u, kernel) => linear(u, outputMatrix(kernel), w.outputBias),
+      output,
+      w.outputKernel,
+    );
   });
 }
 

@@ -5,9 +5,9 @@ import { columnSum } from '../column_sum';
 import { depthwiseBackwardInput, depthwiseBackwardKernel, depthwiseConv } from '../depthwise_conv';
 import { isTapeOn } from '../engine/engine';
 import { free, only, tidyAll } from '../engine/tensors';
-import { type FoldedGelu, foldedGelu, gelu } from '../gelu';
+import { gelu } from '../gelu';
 import type { CurvePoint } from '../gelu_curve';
-import { layerNorm, normalize, normalizeBackward } from '../layer_norm';
+import { affineForward, layerNorm, normalize, normalizeBackward } from '../layer_norm';
 import {
   linear,
   linearBackwardBias,
@@ -15,6 +15,7 @@ import {
   linearBackwardKernel,
   linearForward,
 } from '../linear';
+import { lowRankGradients, lowRankVariables, projectChanged } from '../low_rank';
 import { matMul2d, toMatrix } from '../mat_mul';
 import {
   type FunctionGradients,
@@ -23,64 +24,13 @@ import {
   type LinearizedFunction,
 } from '../reversible/level_function';
 import { survivalMask } from '../stochastic_depth';
-
-/** Weights of a ConvNeXt block with `c` channels and hidden width `m`, in gradient order. */
-export interface ConvNextWeights<T extends tf.Tensor = tf.Tensor> {
-  /** `[k, k, c, 1]` */
-  depthwiseKernel: T;
-  /** `[c]` */
-  depthwiseBias: T;
-  /** LayerNorm scale, `[c]` */
-  gamma: T;
-  /** LayerNorm shift, `[c]` */
-  beta: T;
-  /** `[c, m]` */
-  expandKernel: T;
-  /** `[m]` */
-  expandBias: T;
-  /** `[m, c]` */
-  projectKernel: T;
-  /** `[c]` */
-  projectBias: T;
-  /** `[c]` */
-  layerScale: T;
-}
-
-/**
- * LayerNorm's scale and shift folded into the expansion, and layer scale into the projection, so
- * that the big tensors see only normalise, product, GELU, product. `(x g + b) W + c = x (g W) +
- * (b W + c)`. GELU's own factors go the same way.
- */
-interface FoldedWeights {
-  w1: tf.Tensor2D;
-  b1: tf.Tensor;
-  w2: tf.Tensor2D;
-  b2: tf.Tensor;
-  gelu: FoldedGelu;
-}
-
-/** Multiplies small vectors by GELU's factor, where it has one. */
-function scaled(x: tf.Tensor, { scale }: FoldedGelu): tf.Tensor {
-  return scale === 1 ? x : tf.mul(x, scale);
-}
-
-function fold(w: ConvNextWeights): FoldedWeights {
-  return tidyAll(() => {
-    const g = foldedGelu();
-    const shift = tf.reshape(w.beta, [1, -1]) as tf.Tensor2D;
-    const bias = tf.add(
-      tf.reshape(tf.matMul(shift, w.expandKernel as tf.Tensor2D), [-1]),
-      w.expandBias,
-    );
-    return {
-      w1: tf.mul(tf.reshape(scaled(w.gamma, g), [-1, 1]), w.expandKernel) as tf.Tensor2D,
-      b1: scaled(bias, g),
-      w2: tf.mul(w.projectKernel, scaled(w.layerScale, g)) as tf.Tensor2D,
-      b2: tf.mul(w.projectBias, w.layerScale),
-      gelu: g,
-    };
-  });
-}
+import {
+  type ConvNextWeights,
+  fold,
+  type FoldedWeights,
+  kernelsOf,
+  scaled,
+} from './convnext_weights';
 
 /** Of the branch up to the expansion. */
 interface BranchStart {
@@ -140,14 +90,18 @@ export class ConvNextFunction implements LevelFunction {
   /**
    * @param w the block's variables
    * @param dropRate probability with which a sample skips the block in training, in [0, 1)
-   * @param trainable whether weight gradients are wanted
+   * @param trainable whether gradients of these are wanted; those of changes of kernels are where
+   *   their factors are trained
    */
   constructor(
     private readonly w: ConvNextWeights<tf.Variable>,
     private readonly dropRate: number,
     private readonly trainable: boolean,
   ) {
-    this.weights = trainable ? Object.values(w) : [];
+    this.weights = [
+      ...(trainable ? Object.values(w) : []),
+      ...lowRankVariables([w.expandKernel, w.projectKernel]),
+    ];
   }
 
   private mask(x: tf.Tensor, context: LevelContext): tf.Tensor | null {
@@ -167,8 +121,10 @@ export class ConvNextFunction implements LevelFunction {
         w.gamma,
         w.beta,
       );
-      const hidden = gelu(linear(normed, w.expandKernel, w.expandBias));
-      const y = tf.mul(linear(hidden, w.projectKernel, w.projectBias), w.layerScale);
+      const expand = (u: tf.Tensor, kernel: tf.Tensor) => linear(u, kernel, w.expandBias);
+      const project = (u: tf.Tensor, kernel: tf.Tensor) => linear(u, kernel, w.projectBias);
+      const hidden = gelu(projectChanged(expand, normed, w.expandKernel));
+      const y = tf.mul(projectChanged(project, hidden, w.projectKernel), w.layerScale);
       const mask = this.mask(x, context);
       return tf.add(x, mask ? tf.mul(y, mask) : y);
     });
@@ -212,10 +168,12 @@ export class ConvNextFunction implements LevelFunction {
     return tidyAll(() => {
       const dy = toMatrix(mask ? tf.mul(dOutput, mask) : dOutput);
       const second = trainable ? this.projectGradients(dy, activated.value(), f) : [];
+      const secondChange = this.projectChangeGradients(dy, activated, f);
       const dActivated = linearBackwardInput(dy, f.w2);
       const dHidden = activated.pullback(dActivated);
       free(dActivated, f.w2, f.b2);
       const first = trainable ? this.expandGradients(dHidden, xhat, f) : [];
+      const firstChange = this.expandChangeGradients(dHidden, xhat, f);
       const dXhat = linearBackwardInput(dHidden, f.w1);
       free(dHidden, f.w1, f.b1);
       const dNormInput = normalizeBackward(dXhat, { xhat, rstd });
@@ -230,8 +188,38 @@ export class ConvNextFunction implements LevelFunction {
           ]
         : [];
       const dBranch = depthwiseBackwardInput(du, w.depthwiseKernel, x.shape);
-      return { dInputs: [tf.add(dOutput, dBranch)], dWeights };
+      return {
+        dInputs: [tf.add(dOutput, dBranch)],
+        dWeights: [...dWeights, ...firstChange, ...secondChange],
+      };
     });
+  }
+
+  /** Gradients of what is added to projectKernel, from the gradient before the layer scale. */
+  private projectChangeGradients(
+    dy: tf.Tensor,
+    activated: CurvePoint,
+    { gelu: g }: FoldedWeights,
+  ): tf.Tensor[] {
+    const { projectKernel, layerScale } = this.w;
+    if (lowRankVariables([projectKernel]).length === 0) return [];
+    return tf.tidy(() =>
+      lowRankGradients(tf.mul(dy, scaled(layerScale, g)), () => activated.value(), projectKernel),
+    );
+  }
+
+  /** Gradients of what is added to expandKernel, whose input is normalised again from `xhat`. */
+  private expandChangeGradients(
+    dHidden: tf.Tensor,
+    xhat: tf.Tensor,
+    { gelu: g }: FoldedWeights,
+  ): tf.Tensor[] {
+    const { expandKernel, gamma, beta } = this.w;
+    return lowRankGradients(
+      dHidden,
+      () => affineForward(xhat, scaled(gamma, g), scaled(beta, g)),
+      expandKernel,
+    );
   }
 
   /** Gradients of projectKernel, projectBias, layerScale through their folded product. */
@@ -245,7 +233,7 @@ export class ConvNextFunction implements LevelFunction {
       const dW2 = linearBackwardKernel(dy, activated);
       free(activated);
       const db2 = linearBackwardBias(dy);
-      const throughKernel = scaled(columnSum(tf.mul(dW2, w.projectKernel)), g);
+      const throughKernel = scaled(columnSum(tf.mul(dW2, kernelsOf(w).project)), g);
       return [
         tf.mul(dW2, scaled(w.layerScale, g)),
         tf.mul(db2, w.layerScale),
@@ -264,8 +252,9 @@ export class ConvNextFunction implements LevelFunction {
     return tf.tidy(() => {
       const dW1 = linearBackwardKernel(dHidden, xhat);
       const db1 = scaled(linearBackwardBias(dHidden), g);
-      const dGamma = scaled(tf.sum(tf.mul(dW1, w.expandKernel), 1), g);
-      const dBeta = tf.reshape(matMul2d(w.expandKernel, tf.reshape(db1, [-1, 1])), [-1]);
+      const { expand } = kernelsOf(w);
+      const dGamma = scaled(tf.sum(tf.mul(dW1, expand), 1), g);
+      const dBeta = tf.reshape(matMul2d(expand, tf.reshape(db1, [-1, 1])), [-1]);
       const dKernel = tf.add(
         tf.mul(dW1, tf.reshape(scaled(w.gamma, g), [-1, 1])),
         tf.mul(tf.reshape(w.beta, [-1, 1]), tf.reshape(db1, [1, -1])),

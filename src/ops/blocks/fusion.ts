@@ -19,6 +19,13 @@ import {
   linearForward,
 } from '../linear';
 import {
+  lowRankGradients,
+  lowRankVariables,
+  projectChanged,
+  rowsFor,
+  withKernel,
+} from '../low_rank';
+import {
   patchConv,
   patchConvBackwardInput,
   patchConvBackwardKernel,
@@ -46,21 +53,24 @@ function isPatch(w: PathWeights): boolean {
 function pathForward(x: tf.Tensor, w: PathWeights): Normalized & { y: tf.Tensor } {
   return tidyAll(() => {
     const project = isPatch(w) ? patchConvForward : linearForward;
-    const projected = project(x, w.kernel, w.bias);
+    const projected = withKernel(w.kernel, (kernel) => project(x, kernel, w.bias));
     const { xhat, rstd } = normalize(projected);
     free(projected);
     return { xhat, rstd, y: affineForward(xhat, w.gamma, w.beta) };
   });
 }
 
-/** Gradients of a path; frees its activations. `dWeights` is empty when not `trainable`. */
+/**
+ * Gradients of a path; frees its activations. `dWeights` is empty when not `trainable`; `dChange` is of
+ * what is added to the kernel.
+ */
 function pathBackward(
   dy: tf.Tensor,
   x: tf.Tensor,
   w: PathWeights,
   normalized: Normalized,
   trainable: boolean,
-): { dx: tf.Tensor; dWeights: tf.Tensor[] } {
+): { dx: tf.Tensor; dWeights: tf.Tensor[]; dChange: tf.Tensor[] } {
   return tidyAll(() => {
     const norm = trainable ? affineGradients(dy, normalized) : [];
     const dProjected = affineBackwardInput(dy, w.gamma, normalized);
@@ -74,16 +84,20 @@ function pathBackward(
           ...norm,
         ]
       : [];
-    const dx = isPatch(w)
-      ? patchConvBackwardInput(dProjected, w.kernel, x.shape)
-      : linearBackwardInput(dProjected, w.kernel);
-    return { dx, dWeights };
+    const dChange = lowRankGradients(dProjected, () => rowsFor(x, w.kernel), w.kernel);
+    const dx = withKernel(w.kernel, (kernel) =>
+      isPatch(w)
+        ? patchConvBackwardInput(dProjected, kernel, x.shape)
+        : linearBackwardInput(dProjected, kernel),
+    );
+    return { dx, dWeights, dChange };
   });
 }
 
 function pathComposed(x: tf.Tensor, w: PathWeights): tf.Tensor {
-  const project = isPatch(w) ? patchConv : linear;
-  return layerNorm(project(x, w.kernel, w.bias), w.gamma, w.beta);
+  const op = isPatch(w) ? patchConv : linear;
+  const project = (u: tf.Tensor, kernel: tf.Tensor) => op(u, kernel, w.bias);
+  return layerNorm(projectChanged(project, x, w.kernel), w.gamma, w.beta);
 }
 
 /** Resizes an image to another's height and width; tensors of other ranks pass unchanged. */
@@ -106,15 +120,18 @@ export class FusionFunction implements LevelFunction {
   /**
    * @param paths one entry per input; null passes the input through, which only the first, the
    *   lower operand, may do
-   * @param trainable whether weight gradients are wanted
+   * @param trainable whether gradients of these are wanted; those of changes of kernels are where
+   *   their factors are trained
    */
   constructor(
     private readonly paths: readonly (PathWeights<tf.Variable> | null)[],
     private readonly trainable: boolean,
   ) {
-    this.weights = trainable
-      ? paths.flatMap((p) => (p ? [p.kernel, p.bias, p.gamma, p.beta] : []))
-      : [];
+    const known = paths.filter((p) => p != null);
+    this.weights = [
+      ...(trainable ? known.flatMap((p) => [p.kernel, p.bias, p.gamma, p.beta]) : []),
+      ...lowRankVariables(known.map((p) => p.kernel)),
+    ];
   }
 
   forward(inputs: readonly tf.Tensor[]): tf.Tensor {
@@ -149,7 +166,7 @@ export class FusionFunction implements LevelFunction {
       pullback: (dOutput) => {
         const parts = xs.map((x, i) => {
           const [path, run] = [this.paths[i], runs[i]];
-          if (!path || !run) return { dx: tf.clone(dOutput), dWeights: [] };
+          if (!path || !run) return { dx: tf.clone(dOutput), dWeights: [], dChange: [] };
           const shape = shapes[i] as number[];
           const dy = x.rank === 4 ? upsampleBackward(dOutput, shape) : tf.clone(dOutput);
           const part = pathBackward(dy, x, path, run, this.trainable);
@@ -159,7 +176,7 @@ export class FusionFunction implements LevelFunction {
         free(...xs);
         return {
           dInputs: parts.map((p) => p.dx),
-          dWeights: parts.flatMap((p) => p.dWeights),
+          dWeights: [...parts.flatMap((p) => p.dWeights), ...parts.flatMap((p) => p.dChange)],
         };
       },
     };

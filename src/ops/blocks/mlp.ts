@@ -10,6 +10,7 @@ import {
   linearBackwardKernel,
   linearForward,
 } from '../linear';
+import { lowRankGradients, lowRankVariables, projectChanged, withKernel } from '../low_rank';
 import { toMatrix } from '../mat_mul';
 import { type LevelFunction, type LinearizedFunction } from '../reversible/level_function';
 
@@ -34,15 +35,20 @@ export class MlpFunction implements LevelFunction {
     private readonly w: MlpWeights<tf.Variable>,
     private readonly trainable: boolean,
   ) {
-    this.weights = trainable ? [w.expandKernel, w.expandBias, w.projectKernel, w.projectBias] : [];
+    this.weights = [
+      ...(trainable ? [w.expandKernel, w.expandBias, w.projectKernel, w.projectBias] : []),
+      ...lowRankVariables([w.expandKernel, w.projectKernel]),
+    ];
   }
 
   forward(inputs: readonly tf.Tensor[]): tf.Tensor {
     const { w } = this;
     const x = only(inputs);
     return tf.tidy(() => {
-      const activated = tf.tidy(() => gelu(linear(x, w.expandKernel, w.expandBias)));
-      return linear(activated, w.projectKernel, w.projectBias);
+      const expand = (u: tf.Tensor, kernel: tf.Tensor) => linear(u, kernel, w.expandBias);
+      const project = (u: tf.Tensor, kernel: tf.Tensor) => linear(u, kernel, w.projectBias);
+      const activated = tf.tidy(() => gelu(projectChanged(expand, x, w.expandKernel)));
+      return projectChanged(project, activated, w.projectKernel);
     });
   }
 
@@ -51,9 +57,11 @@ export class MlpFunction implements LevelFunction {
     const { shape } = only(inputs);
     // Everything in between is a matrix, and its products need no views.
     const x = toMatrix(only(inputs));
-    const hidden = linearForward(x, w.expandKernel, w.expandBias);
+    const hidden = withKernel(w.expandKernel, (kernel) => linearForward(x, kernel, w.expandBias));
     const output = tf.tidy(() =>
-      tf.reshape(linearForward(geluForward(hidden), w.projectKernel, w.projectBias), shape),
+      withKernel(w.projectKernel, (kernel) =>
+        tf.reshape(linearForward(geluForward(hidden), kernel, w.projectBias), shape),
+      ),
     );
     return {
       output,
@@ -61,13 +69,22 @@ export class MlpFunction implements LevelFunction {
         tidyAll(() => {
           const dy = toMatrix(dOutput);
           const second = trainable ? tidyAll(() => linearGradients(dy, geluForward(hidden))) : [];
-          const dActivated = linearBackwardInput(dy, w.projectKernel);
+          const secondChange = lowRankGradients(dy, () => geluForward(hidden), w.projectKernel);
+          const dActivated = withKernel(w.projectKernel, (kernel) =>
+            linearBackwardInput(dy, kernel),
+          );
           const dHidden = geluBackward(dActivated, hidden);
           free(dActivated, hidden);
           const first = trainable ? linearGradients(dHidden, x) : [];
+          const firstChange = lowRankGradients(dHidden, () => x, w.expandKernel);
           free(x);
-          const dx = tf.reshape(linearBackwardInput(dHidden, w.expandKernel), shape);
-          return { dInputs: [dx], dWeights: [...first, ...second] };
+          const dx = withKernel(w.expandKernel, (kernel) =>
+            tf.reshape(linearBackwardInput(dHidden, kernel), shape),
+          );
+          return {
+            dInputs: [dx],
+            dWeights: [...first, ...second, ...firstChange, ...secondChange],
+          };
         }),
     };
   }

@@ -28,6 +28,7 @@ import {
   linearBackwardKernel,
   linearForward,
 } from '../linear';
+import { lowRankGradients, lowRankVariables, withKernel } from '../low_rank';
 import {
   type FunctionGradients,
   type LevelContext,
@@ -54,7 +55,10 @@ export class SelfAttentionFunction implements LevelFunction {
     private readonly config: AttentionConfig,
     private readonly trainable: boolean,
   ) {
-    this.weights = trainable ? Object.values(w).filter((v) => v != null) : [];
+    this.weights = [
+      ...(trainable ? Object.values(w).filter((v) => v != null) : []),
+      ...lowRankVariables([w.queryKernel, w.keyKernel, w.valueKernel, w.outputKernel]),
+    ];
   }
 
   private run({ training, seed, mask, caches }: LevelContext): AttentionRun {
@@ -78,7 +82,9 @@ export class SelfAttentionFunction implements LevelFunction {
     };
     const attended = tf.tidy(() => attentionForward(this.operands(raw), settings));
     const output = tf.tidy(() =>
-      linearForward(attended, outputMatrix(w.outputKernel), w.outputBias),
+      withKernel(w.outputKernel, (kernel) =>
+        linearForward(attended, outputMatrix(kernel), w.outputBias),
+      ),
     );
     return {
       output,
@@ -111,7 +117,10 @@ export class SelfAttentionFunction implements LevelFunction {
             linearBackwardBias(dOutput),
           ]
         : [];
-      const dAttended = linearBackwardInput(dOutput, outputMatrix(w.outputKernel));
+      const outputChange = lowRankGradients(dOutput, () => attended, w.outputKernel);
+      const dAttended = withKernel(w.outputKernel, (kernel) =>
+        linearBackwardInput(dOutput, outputMatrix(kernel)),
+      );
       const operands = this.operands(raw);
       const d = attentionBackward(dAttended, attended, operands, settings);
       free(dAttended, attended);
@@ -130,17 +139,26 @@ export class SelfAttentionFunction implements LevelFunction {
             ];
           })
         : [];
+      const inputChange = parts.flatMap(([dPart, kernel]) =>
+        lowRankGradients(dPart, () => x, kernel),
+      );
       free(x);
       const dx = parts
         .map(([dPart, kernel]) => {
-          const term = linearBackwardInput(dPart, inputMatrix(kernel));
+          const term = withKernel(kernel, (w) => linearBackwardInput(dPart, inputMatrix(w)));
           free(dPart);
           return term;
         })
         .reduce((a, b) => tf.add(a, b));
       return {
         dInputs: [dx],
-        dWeights: [...inputGradients, ...outputGradients, ...scaleGradient],
+        dWeights: [
+          ...inputGradients,
+          ...outputGradients,
+          ...scaleGradient,
+          ...inputChange,
+          ...outputChange,
+        ],
       };
     });
   }
@@ -171,5 +189,7 @@ export class SelfAttentionFunction implements LevelFunction {
 }
 
 function project(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | null): tf.Tensor {
-  return tf.tidy(() => linearForward(x, inputMatrix(kernel), bias && tf.reshape(bias, [-1])));
+  return tf.tidy(() =>
+    withKernel(kernel, (w) => linearForward(x, inputMatrix(w), bias && tf.reshape(bias, [-1]))),
+  );
 }

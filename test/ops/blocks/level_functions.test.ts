@@ -2,7 +2,8 @@
 import 'tfjs-revcol';
 import * as tf from '@tensorflow/tfjs';
 
-import { ConvNextFunction, type ConvNextWeights } from '../../../src/ops/blocks/convnext';
+import { ConvNextFunction } from '../../../src/ops/blocks/convnext';
+import type { ConvNextWeights } from '../../../src/ops/blocks/convnext_weights';
 import { FusionFunction, type PathWeights } from '../../../src/ops/blocks/fusion';
 import { AutodiffFunction } from '../../../src/ops/reversible/autodiff_function';
 import type { LevelContext, LevelFunction } from '../../../src/ops/reversible/level_function';

@@ -1,0 +1,84 @@
+/** Saving a model's adapters alone. */
+import type * as tfl from '@tensorflow/tfjs-layers';
+
+import { type TensorToWrite, writeSafetensors } from '../weights/safetensors/writer';
+import {
+  type BaseWeight,
+  baseWeights,
+  checksumOf,
+  DOWN,
+  FORMAT,
+  FORMAT_KEY,
+  stateIn,
+  UP,
+} from './adapter_file';
+import { requireAdapters, treeOf } from './adapter_set';
+
+/** Options of `saveAdapters`. */
+export interface SaveAdaptersOptions {
+  /** Further strings for the file's header. */
+  metadata?: Readonly<Record<string, string>>;
+  /** Stops before the next tensor; nothing is left behind. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Saves a model's adapters as safetensors, a few megabytes: two tensors for each projection, named by its
+ * path. What is trained beside them (a head whose `trainable` was set) and moving statistics are in the
+ * file as well; everything else is the base, of which the header has the model's name and a checksum.
+ *
+ * @param path file to write, in Node; it appears only when complete. Without it the answer is a `Blob`
+ * @throws {Error} when the model has no adapters, or they are merged
+ * @throws {CheckpointError} 'io' when the file cannot be written; 'unsupported' when a path is given outside
+ *   Node
+ * @throws `signal.reason` when stopped
+ */
+export async function saveAdapters(
+  model: tfl.LayersModel,
+  path: string,
+  options?: SaveAdaptersOptions,
+): Promise<void>;
+export async function saveAdapters(
+  model: tfl.LayersModel,
+  path?: undefined,
+  options?: SaveAdaptersOptions,
+): Promise<Blob>;
+export async function saveAdapters(
+  model: tfl.LayersModel,
+  path?: string,
+  { metadata = {}, signal }: SaveAdaptersOptions = {},
+): Promise<Blob | void> {
+  const set = requireAdapters('saveAdapters', model);
+  const tree = treeOf(model);
+  const state = stateIn(tree);
+  const all = baseWeights(tree, set);
+  const changing = ({ weight }: BaseWeight) => weight.trainable || state.has(weight);
+  const tensors = [
+    ...set.adapters.flatMap(({ projection, down, up }) => [
+      toWrite(`${projection.path}${DOWN}`, down),
+      toWrite(`${projection.path}${UP}`, up),
+    ]),
+    ...all.filter(changing).map(({ path: name, weight }) => toWrite(name, weight)),
+  ];
+  const checksum = await checksumOf(all.filter((weight) => !changing(weight)));
+  return writeSafetensors(tensors, path as undefined, {
+    signal,
+    metadata: {
+      format: 'pt',
+      ...metadata,
+      [FORMAT_KEY]: FORMAT,
+      base_model: model.name,
+      base_checksum: checksum,
+      rank: String(set.rank),
+      alpha: String(set.alpha),
+    },
+  });
+}
+
+function toWrite(name: string, weight: tfl.LayerVariable): TensorToWrite {
+  return {
+    name,
+    shape: weight.shape as number[],
+    read: async () => (await weight.read().data()) as Float32Array,
+  };
+}

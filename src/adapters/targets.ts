@@ -1,0 +1,68 @@
+/** Which projections of a model are to have adapters. */
+import { normalPaths } from '../layers/base/frozen_parts';
+import type { Projection } from '../layers/base/projections';
+
+const SHOWN = 12;
+
+/**
+ * Picks projections by kind, or by a part of their path.
+ *
+ * @param targets undefined: all of them
+ * @throws {Error} when a target is no kind and no part of any path, or there are no projections
+ */
+export function chosenProjections(
+  owner: string,
+  model: string,
+  all: readonly Projection[],
+  targets: readonly string[] | undefined,
+): Projection[] {
+  if (all.length === 0) {
+    throw new Error(
+      `${owner}: ${model} has nothing that an adapter could change; expected a RevCol backbone, a ` +
+        `dense layer or a 1x1 convolution that is built`,
+    );
+  }
+  if (targets === undefined) return [...all];
+  const given: unknown = targets;
+  if (
+    !Array.isArray(given) ||
+    given.length === 0 ||
+    !given.every((target) => typeof target === 'string' && target !== '')
+  ) {
+    throw new Error(
+      `${owner}: targets is ${JSON.stringify(given)}; expected a list of names, such as ['pointwise']`,
+    );
+  }
+  const chosen = new Set<Projection>();
+  for (const target of targets) {
+    const found = all.filter((projection) => matches(projection, target));
+    if (found.length === 0) throw unknownTarget(owner, model, all, target);
+    for (const projection of found) chosen.add(projection);
+  }
+  return all.filter((projection) => chosen.has(projection));
+}
+
+/** Whether a target is the kind of a projection, or whole segments of its path. */
+function matches({ kind, path }: Projection, target: string): boolean {
+  const [wanted] = normalPaths([target]);
+  return kind === wanted || `/${path}/`.includes(`/${wanted}/`);
+}
+
+function unknownTarget(
+  owner: string,
+  model: string,
+  all: readonly Projection[],
+  target: string,
+): Error {
+  const list = (names: Iterable<string>) => {
+    const unique = [...new Set(names)];
+    const shown = unique.slice(0, SHOWN).map((name) => `'${name}'`);
+    return shown.join(', ') + (unique.length > SHOWN ? ', ...' : '');
+  };
+  return new Error(
+    `${owner}: nothing in ${model} is called '${target}'. Kinds there: ` +
+      `${list(all.map(({ kind }) => kind))}; names: ` +
+      `${list(all.map(({ path }) => path.slice(path.lastIndexOf('/') + 1)))}; or part of a path, such as ` +
+      `'${(all[0] as Projection).path}'`,
+  );
+}

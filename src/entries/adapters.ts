@@ -1,0 +1,2 @@
+/** tfjs-revcol/adapters: low-rank adapters. Registers nothing. */
+export * from '../public/adapters';
