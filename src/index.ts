@@ -11,6 +11,7 @@ export * from './public/convert';
 export * from './public/images';
 export * from './public/layers';
 export * from './public/models';
+export * from './public/plan';
 export * from './public/text';
 export * from './public/training';
 export * from './public/weights';
