@@ -15,6 +15,7 @@ const rooms = [
   'download',
   'preprocessing',
   'models',
+  'plan',
   'convert',
   'cli',
 ];

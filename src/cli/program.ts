@@ -9,6 +9,7 @@ import { addClassifyCommand } from './classify_command';
 import { addConvertCommand } from './convert_command';
 import { addInspectCommand } from './inspect_command';
 import { addModelsCommand } from './models_command';
+import { addPlanCommand } from './plan_command';
 import { PROCESS_TERMINAL, type Terminal } from './terminal';
 import { harmless } from './text';
 
@@ -36,6 +37,7 @@ Examples:
     addConvertCommand,
     addClassifyCommand,
     addBenchCommand,
+    addPlanCommand,
   ]) {
     add(program, terminal);
   }

@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
-import { type AdapterOptions, addAdapters } from '../adapters/add_adapters';
 import { adaptersOf } from '../adapters/adapter_set';
+import { type AdapterOptions, addAdapters } from '../adapters/add_adapters';
 import { requireInteger } from '../common/arguments';
 import { createModel, type CreateModelOptions } from '../models/create_model';
 import type { ModelName } from '../registry/names';
@@ -116,7 +116,8 @@ function modelMaker(
     return () => cls.fromConfig(cls, config) as tfl.LayersModel;
   }
   const { name, ...given } = typeof model === 'string' ? { name: model } : model;
-  const inputShape = side == null ? {} : { inputShape: [side, side, 3] as [number, number, number] };
+  const inputShape =
+    side == null ? {} : { inputShape: [side, side, 3] as [number, number, number] };
   const mode = backprop == null ? {} : { backprop };
   return () => createModel(name, { ...inputShape, ...mode, ...(given as CreateModelOptions) });
 }

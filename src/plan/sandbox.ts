@@ -6,6 +6,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
+import { runKernel } from '../ops/engine/kernel';
+import { COMPOSED } from './composed';
 import { SHAPE_RULES, type Shaped } from './shapes';
 
 /** What every value is taken for that a program reads: an alpha as it begins. */
@@ -68,10 +70,18 @@ class ShapesBackend extends tf.KernelBackend {
   }
 }
 
-function ruleAsKernel(name: string): tf.KernelFunc {
+function ruleAsKernel(name: string, backendName: string): tf.KernelFunc {
+  const compose = COMPOSED[backendName]?.[name];
+  if (compose) {
+    return ({ inputs, attrs }) =>
+      tf.tidy(() => compose(inputs as tf.NamedTensorMap, (attrs ?? {}) as object as never));
+  }
   const rule = SHAPE_RULES[name] as (typeof SHAPE_RULES)[string];
   return ({ inputs, attrs, backend }) => {
-    const made = rule(inputs as unknown as Record<string, Shaped>, (attrs ?? {}) as object as never);
+    const made = rule(
+      inputs as unknown as Record<string, Shaped>,
+      (attrs ?? {}) as object as never,
+    );
     const info = ({ shape, dtype }: Shaped): tf.TensorInfo => ({
       shape,
       dtype,
@@ -87,7 +97,8 @@ function replaceKernels(backendName: string): () => void {
   for (const config of tf.getKernelsForBackend(backendName)) {
     const { kernelName, kernelFunc } = config;
     if (!(kernelName in SHAPE_RULES) && kernelName.startsWith('RevCol')) continue;
-    config.kernelFunc = kernelName in SHAPE_RULES ? ruleAsKernel(kernelName) : unknown(kernelName);
+    config.kernelFunc =
+      kernelName in SHAPE_RULES ? ruleAsKernel(kernelName, backendName) : unknown(kernelName);
     undo.push(() => {
       config.kernelFunc = kernelFunc;
     });
@@ -95,7 +106,11 @@ function replaceKernels(backendName: string): () => void {
   for (const kernelName of Object.keys(SHAPE_RULES)) {
     // What a backend lacks of ours an operation does in another way.
     if (kernelName.startsWith('RevCol') || tf.getKernel(kernelName, backendName)) continue;
-    tf.registerKernel({ kernelName, backendName, kernelFunc: ruleAsKernel(kernelName) });
+    tf.registerKernel({
+      kernelName,
+      backendName,
+      kernelFunc: ruleAsKernel(kernelName, backendName),
+    });
     undo.push(() => tf.unregisterKernel(kernelName, backendName));
   }
   return () => undo.forEach((one) => one());
@@ -112,7 +127,7 @@ function unknown(kernelName: string): tf.KernelFunc {
 
 /** A tensor of a shape and nothing else. Within `inSandbox`. */
 export function blank(shape: number[], dtype: tf.DataType = 'float32'): tf.Tensor {
-  return tf.engine().runKernel('Fill', {}, { shape, value: 0, dtype }) as tf.Tensor;
+  return runKernel('Fill', {}, { shape, value: 0, dtype });
 }
 
 /** Lets layers make weights without drawing values; returns what undoes it. */

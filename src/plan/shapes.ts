@@ -141,10 +141,16 @@ export const SHAPE_RULES: Readonly<Record<string, ShapeRule>> = {
       'Step Tan Tanh ZerosLike AddN',
     unary,
   ),
-  ...named('Add Sub Multiply RealDiv FloorDiv Maximum Minimum Pow SquaredDifference Mod Prelu EluGrad', pair),
+  ...named(
+    'Add Sub Multiply RealDiv FloorDiv Maximum Minimum Pow SquaredDifference Mod Prelu EluGrad',
+    pair,
+  ),
   ...named('Equal NotEqual Greater GreaterEqual Less LessEqual LogicalAnd LogicalOr', compared),
   ...named('Sum Mean Max Min Prod', reduced),
-  ...named('All Any', (inputs, attrs) => ({ ...(reduced(inputs, attrs) as Shaped), dtype: 'bool' })),
+  ...named('All Any', (inputs, attrs) => ({
+    ...(reduced(inputs, attrs) as Shaped),
+    dtype: 'bool',
+  })),
   ...named('ArgMax ArgMin', (inputs, attrs) => ({
     ...(reduced(inputs, attrs) as Shaped),
     dtype: 'int32',
@@ -193,7 +199,10 @@ export const SHAPE_RULES: Readonly<Record<string, ShapeRule>> = {
   PadV2: (inputs, { paddings }) => {
     const { shape, dtype } = first(inputs);
     const pads = paddings as [number, number][];
-    return { shape: shape.map((size, d) => size + (pads[d]?.[0] ?? 0) + (pads[d]?.[1] ?? 0)), dtype };
+    return {
+      shape: shape.map((size, d) => size + (pads[d]?.[0] ?? 0) + (pads[d]?.[1] ?? 0)),
+      dtype,
+    };
   },
   Tile: (inputs, { reps }) => {
     const { shape, dtype } = first(inputs);

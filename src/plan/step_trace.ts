@@ -97,7 +97,8 @@ function sorted(
       parts.gradients += bytesOf(tensor);
     } else parts.workspace += bytesOf(tensor);
   }
-  parts.anchors = Math.min(anchorBytes, parts.activations);
+  // What a tape has saved it keeps until the backward pass has ended: all of it, or nothing.
+  parts.anchors = anchorBytes <= parts.activations ? anchorBytes : 0;
   parts.activations -= parts.anchors;
   return parts;
 }

@@ -12,7 +12,7 @@ import { BACKENDS, expectNoLeak, useBackend } from '../support/backends';
 import { describeGoldens, GOLDENS_DIR, readGolden } from '../support/goldens';
 import { cli, cliError, cliOut } from './run';
 
-const COMMANDS = ['models', 'inspect', 'convert', 'classify', 'bench'];
+const COMMANDS = ['models', 'inspect', 'convert', 'classify', 'bench', 'plan'];
 const golden = (file: string) => path.join(GOLDENS_DIR, file);
 
 describe('help', () => {
@@ -218,6 +218,32 @@ describe('bench', () => {
 
   test('an unknown model', async () => {
     expect(await cliError('bench', 'revcol_tinny')).toContain('nearest names: revcol_tiny');
+  });
+});
+
+describe('plan', () => {
+  test('tells the parts, what fits, and what would', async () => {
+    const out = await expectNoLeak(() =>
+      cliOut('plan', 'revcol_large', '--columns', '4', '--backend', 'wasm', '--batch', '2'),
+    );
+    expect(out).toMatch(/^revcol_large, 1[34]\d\.\d M parameters, .*; batch 2, adamw, wasm\n/);
+    expect(out).toMatch(/^weights +5\d\d MB$/m);
+    expect(out).toMatch(/^together +2\.\d+ GB$/m);
+    expect(out).toMatch(/^fits the memory of WebAssembly, 4\.29 GB$/m);
+    expect(out).toMatch(/^adapters of rank 8 by adamw +\d+ MB +yes$/m);
+  });
+
+  test('as JSON, of adapters', async () => {
+    const args = ['plan', 'revcol_tiny', '--adapters', '2', '--columns', '2', '--input-size', '64'];
+    const plan = JSON.parse(await cliOut(...args, '--json')) as Record<string, number>;
+    expect(plan.trainedParameters).toBeLessThan((plan.parameters as number) / 20);
+    expect(plan.moments).toBe(8 * (plan.trainedParameters as number));
+  });
+
+  test('what does not fit, and an unknown model', async () => {
+    const out = await cliOut('plan', 'revcol_huge', '--columns', '2', '--optimizer', 'adamw');
+    expect(out).toMatch(/^does not fit the memory of WebAssembly, 4\.29 GB$/m);
+    expect(await cliError('plan', 'revcol_gigantic')).toMatch(/revcol_gigantic/);
   });
 });
 

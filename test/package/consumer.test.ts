@@ -96,6 +96,7 @@ const PARTS: Record<string, { registers: string[] }> = {
   models: { registers: ['RevColBackbone', 'RevColTokenHead'] },
   training: { registers: ['RevColAdamW'] },
   adapters: { registers: [] },
+  plan: { registers: ['RevColBackbone', 'RevColTokenHead'] },
   text: { registers: [] },
   weights: { registers: [] },
   images: { registers: [] },
@@ -104,12 +105,12 @@ const PARTS: Record<string, { registers: string[] }> = {
 
 /** Signs of what a page gets, and the entries that may bring it. */
 const SIGNS: Record<string, string[]> = {
-  RevColBackbone: ['layers', 'models', 'convert'],
-  RevColAdamW: ['training'],
-  'WebAssembly.Module': ['layers', 'models'],
-  lora_a: ['adapters'],
-  'huggingface.co': ['weights', 'models', 'convert'],
-  indexedDB: ['weights', 'models', 'convert'],
+  RevColBackbone: ['layers', 'models', 'convert', 'plan'],
+  RevColAdamW: ['training', 'plan'],
+  'WebAssembly.Module': ['layers', 'models', 'plan'],
+  lora_a: ['adapters', 'plan'],
+  'huggingface.co': ['weights', 'models', 'convert', 'plan'],
+  indexedDB: ['weights', 'models', 'convert', 'plan'],
   corpusBleu: ['text'],
   beamSearch: ['text', 'models'],
   'got no image': ['images'],

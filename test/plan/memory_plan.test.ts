@@ -2,25 +2,27 @@
 import * as tf from '@tensorflow/tfjs';
 
 import {
-  addAdapters,
   AdamW,
+  addAdapters,
   createLanguageModel,
   createModel,
   createVitModel,
   memoryPeak,
   memoryPlan,
+  type MemoryPlanOptions,
   type PlannedModel,
   trainingStep,
 } from 'tfjs-revcol';
-import { describeBackends, expectNoLeak } from '../support/backends';
+import { BACKENDS, describeBackends, expectNoLeak } from '../support/backends';
 
 const SMALL: PlannedModel = {
   name: 'revcol_tiny',
-  inputShape: [32, 32, 3],
-  numClasses: 10,
-  channels: [16, 24, 32],
-  depths: [1, 2, 1],
-  columns: 5,
+  inputShape: [16, 16, 3],
+  patchSize: 2,
+  numClasses: 5,
+  channels: [8, 12],
+  depths: [1, 1],
+  columns: 3,
 };
 
 const stockModel = () =>
@@ -50,13 +52,17 @@ const images = (side: number) => (batch: number) => tf.zeros([batch, side, side,
 const make = (more: Partial<PlannedModel>) => ({
   make: () => createModel('revcol_tiny', { ...SMALL, ...more } as object),
   planned: { ...SMALL, ...more } as PlannedModel,
-  input: images(32),
+  input: images(16),
 });
 
 const CASES: Record<string, Case> = {
   reversible: make({}),
   stored: make({ backprop: 'stored' }),
-  'with top fusion and supervision': make({ topFusion: true, columns: 4, intermediateSupervision: true }),
+  'with top fusion and supervision': make({
+    topFusion: true,
+    columns: 4,
+    intermediateSupervision: true,
+  }),
   'by plain descent': { ...make({}), optimizer: () => tf.train.sgd(0.1) },
   "by tfjs's Adam": { ...make({}), optimizer: () => tf.train.adam(0.1) },
   'with adapters': { ...make({}), rank: 4 },
@@ -64,18 +70,29 @@ const CASES: Record<string, Case> = {
     make: () =>
       createVitModel('revcol_vit_small', {
         inputShape: [32, 32, 3],
-        channels: [48, 48],
-        depths: [1, 1],
-        columns: 3,
+        channels: [24, 24],
+        depths: [1, 0],
+        columns: 2,
       }),
     input: images(32),
   },
   'of a language model': {
-    make: () => createLanguageModel({ vocabularySize: 50, width: 32, numHeads: 2, sequenceLength: 16 }),
+    make: () =>
+      createLanguageModel({
+        vocabularySize: 50,
+        width: 16,
+        numHeads: 2,
+        columns: 2,
+        depths: [1, 1],
+        sequenceLength: 16,
+      }),
     input: (batch) => tf.fill([batch, 16], 3, 'int32'),
   },
   'of stock layers': { make: stockModel, input: images(16) },
 };
+
+/** Of small networks, where what a kernel makes beside its result counts most. */
+const TOLERANCE = 0.02;
 
 const meanSquare = (outputs: tf.Tensor | tf.Tensor[]) =>
   tf.addN([outputs].flat().map((y) => tf.mean(tf.square(y)))) as tf.Scalar;
@@ -101,15 +118,93 @@ describeBackends('a plan is what memoryPeak measures', (backend) => {
       step();
       const { peakBytes } = await memoryPeak(step);
       const weights = 4 * model.countParams();
+      // What lived before is not the step's.
       const own = peakBytes - (before - weights - x.size * 4);
-      expect({ plan: plan.peakBytes / own > 0.999 && plan.peakBytes / own < 1.001 || [plan, own] }).toEqual({ plan: true });
+      expect(Math.abs(plan.peakBytes / own - 1)).toBeLessThan(TOLERANCE);
       expect(plan.weights).toBe(weights);
       const { gradients, anchors, activations, workspace, moments } = plan;
-      expect(weights + moments + gradients + anchors + activations + workspace).toBe(plan.peakBytes);
-      expect(Math.min(gradients, anchors, activations, workspace, moments)).toBeGreaterThanOrEqual(0);
+      expect(weights + moments + gradients + anchors + activations + workspace).toBe(
+        plan.peakBytes,
+      );
+      expect(Math.min(gradients, anchors, activations, workspace, moments)).toBeGreaterThanOrEqual(
+        0,
+      );
       model.dispose();
       optimizer.dispose();
       x.dispose();
     });
+  });
+});
+
+const failing = (): tf.Optimizer => {
+  throw new Error('no optimizer');
+};
+
+describe('planning', () => {
+  beforeAll(async () => {
+    await tf.setBackend(BACKENDS[0] as string);
+  });
+
+  test('makes no tensor and leaves the engine as it was, also when it fails', async () => {
+    const kernels = () => tf.getKernelsForBackend('webgpu').length;
+    const before = { bytes: tf.memory().numBytes, backend: tf.getBackend() };
+    memoryPlan('revcol_tiny', { backend: 'webgpu' });
+    const registered = kernels();
+    const { result, peakBytes } = await memoryPeak(() =>
+      expectNoLeak(() => memoryPlan('revcol_huge', { optimizer: 'sgd', backend: 'webgpu' })),
+    );
+    expect(peakBytes).toBe(before.bytes);
+    expect(result.parameters).toBeGreaterThan(2.1e9);
+    expect(result.weights).toBe(4 * result.parameters);
+    expect(result.peakBytes).toBeGreaterThan(2 * result.weights);
+    await expectNoLeak(() => {
+      expect(() => memoryPlan('revcol_tiny', { optimizer: failing })).toThrow('no optimizer');
+    });
+    expect(tf.getBackend()).toBe(before.backend);
+    // Operations of ours stay registered, tfjs's own do not.
+    expect(kernels()).toBe(registered);
+    expect(tf.getKernel('Add', 'webgpu')).toBeUndefined();
+    expect(tf.tidy(() => [...tf.add([1], [2]).dataSync()])).toEqual([3]);
+  });
+
+  test('knows what stands on either side of a choice', () => {
+    const plan = (more: object, options: MemoryPlanOptions = {}) =>
+      memoryPlan({ ...SMALL, columns: 12, ...more }, { backend: 'wasm', batch: 8, ...options });
+    const [reversible, stored] = [plan({}), plan({}, { backprop: 'stored' })];
+    expect(stored.activations).toBeGreaterThan(3 * reversible.activations);
+    expect(stored.weights).toBe(reversible.weights);
+    expect(plan({ anchorEvery: 2 }).anchors).toBeGreaterThan(plan({ anchorEvery: 4 }).anchors);
+    expect(stored.anchors).toBe(0);
+    expect(plan({}, { optimizer: 'sgd' }).moments).toBe(0);
+    expect(plan({}, { adapters: { rank: 1 } }).moments).toBeLessThan(reversible.moments / 4);
+  });
+
+  test.each<[string, MemoryPlanOptions, string]>([
+    ['revcol_tiny', { batch: 0 }, 'memoryPlan: batch is 0; expected an integer of at least 1'],
+    ['revcol_tiny', { side: 1.5 }, 'memoryPlan: side is 1.5'],
+    [
+      'revcol_tiny',
+      { backend: 'cuda' as 'cpu' },
+      `backend is "cuda"; expected one of 'cpu', 'wasm'`,
+    ],
+    [
+      'revcol_tiny',
+      { optimizer: 'adam8' as 'adam' },
+      `optimizer is "adam8"; expected one of 'sgd'`,
+    ],
+    ['revcol_tiny', { adapters: { rank: 0 } }, 'rank is 0'],
+    ['revcol_unknown', {}, 'revcol_unknown'],
+  ])('%s with %j is refused', (name, options, message) => {
+    expect(() => memoryPlan(name as 'revcol_tiny', { backend: 'cpu', ...options })).toThrow(
+      message,
+    );
+  });
+
+  test('a model with adapters on, or with a mode of its own to change, is refused', () => {
+    const model = createModel('revcol_tiny', SMALL as object);
+    expect(() => memoryPlan(model, { backprop: 'stored' })).toThrow('has a mode of its own');
+    addAdapters(model, { rank: 1 });
+    expect(() => memoryPlan(model)).toThrow('has adapters on');
+    model.dispose();
   });
 });
