@@ -4,6 +4,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { requireInteger } from '../common/arguments';
 import { type OptionNames, pickOptions, requireOptions } from '../common/options';
 import { FETCH_OPTIONS, type FetchPretrainedOptions } from '../download/fetch_pretrained';
+import { deferringValues } from '../layers/base/deferred_values';
 import { RevColHead } from '../layers/columns/head';
 import { RevColImageDecoder } from '../layers/columns/image_decoder';
 import { RevColBackbone, type RevColBackboneArgs } from '../layers/columns/rev_col_backbone';
@@ -123,7 +124,9 @@ async function createPretrained(
   const record = weightsOf(OWNER, name);
   options.signal?.throwIfAborted();
   // Built before the download: a wrong option should not cost gigabytes.
-  const model = createRandom(name, { ...options, pretrained: false });
+  const { result: model, drawRest } = deferringValues(() =>
+    createRandom(name, { ...options, pretrained: false }),
+  );
   try {
     const heads = {
       numClasses: options.numClasses ?? record.numClasses ?? DEFAULT_CLASSES,
@@ -131,6 +134,7 @@ async function createPretrained(
       imageChannels: options.inputShape?.[2] ?? record.inputSize[2],
     };
     await loadPretrained(model, record, heads, options);
+    drawRest();
   } catch (error) {
     model.dispose();
     throw error;

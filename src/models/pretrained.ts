@@ -8,7 +8,7 @@ import {
   type FetchPretrainedOptions,
 } from '../download/fetch_pretrained';
 import type { PretrainedWeights } from '../registry/pretrained';
-import { loadCheckpoint, type LoadOptions } from '../weights/load_checkpoint';
+import { loadFresh, type LoadOptions } from '../weights/load_checkpoint';
 
 /** What the model was asked to have beyond the backbone. */
 export interface ModelHeads {
@@ -19,13 +19,13 @@ export interface ModelHeads {
 }
 
 /**
- * Downloads the weight set, unless the cache has it, and fills the model with it. A classifier of
+ * Downloads the weight set, unless the cache has it, and fills the model with it, which nobody has seen yet. A classifier of
  * another number of classes than the set's, and supervision that the set was published without, keep
  * their random values, with a warning.
  *
  * @throws DownloadError; `signal.reason` when aborted; CheckpointError `'mismatch'` where the rest of
- * the model is not the set's, or takes other channels and `inputChannels` is not `'adapt'`. The model
- * is then unchanged.
+ * the model is not the set's, or takes other channels and `inputChannels` is not `'adapt'`. Some of the
+ * model's weights may be set then.
  */
 export async function loadPretrained(
   model: tfl.LayersModel,
@@ -39,7 +39,7 @@ export async function loadPretrained(
     numClasses === record.numClasses &&
     (!intermediateSupervision ||
       (record.intermediateSupervision && imageChannels === record.inputSize[2]));
-  await loadCheckpoint(model, source, {
+  await loadFresh(model, source, {
     key: record.checkpointKey,
     head: headFits ? 'load' : 'skip',
     supervision: intermediateSupervision ? 'load' : 'skip',

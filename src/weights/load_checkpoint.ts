@@ -1,8 +1,5 @@
 /** Loading a checkpoint into a model: everything is checked and read before the first weight changes. */
-import * as tf from '@tensorflow/tfjs-core';
-
 import { requireModel } from '../common/arguments';
-import { messageOf } from '../common/messages';
 import { type OptionNames, requireOptions } from '../common/options';
 import type { CheckpointSource } from './bytes/source';
 import type { Checkpoint } from './checkpoint';
@@ -14,7 +11,6 @@ import {
   type MappedWeight,
   type ModelLike,
   modelWeights,
-  shapeOf,
 } from './names/model_weights';
 import {
   findPrefix,
@@ -24,6 +20,7 @@ import {
   withoutSupervision,
 } from './names/published_names';
 import { OPEN_OPTIONS, openAny, type OpenOptions } from './open_checkpoint';
+import { readAndWrite, readThenWrite } from './transfer_weights';
 
 /** Options of {@link loadCheckpoint}. */
 export interface LoadOptions extends OpenOptions {
@@ -102,6 +99,27 @@ export async function loadCheckpoint(
 ): Promise<LoadReport> {
   requireOptions('loadCheckpoint', options, OPTIONS);
   requireModel('loadCheckpoint', model);
+  return load(model, source, options, readThenWrite);
+}
+
+/**
+ * As `loadCheckpoint`, into a model that nobody has seen yet: each weight is set as soon as it is read, so
+ * that memory is that of the weights and of the largest tensor. When it fails, some weights are set.
+ */
+export async function loadFresh(
+  model: ModelLike,
+  source: CheckpointSource,
+  options: LoadOptions = {},
+): Promise<LoadReport> {
+  return load(model, source, options, readAndWrite);
+}
+
+async function load(
+  model: ModelLike,
+  source: CheckpointSource,
+  options: LoadOptions,
+  transfer: typeof readThenWrite,
+): Promise<LoadReport> {
   const { mapped, unmapped } = modelWeights(model, options.layers);
   const opened = await openAny(source, options);
   try {
@@ -133,7 +151,7 @@ export async function loadCheckpoint(
       weight: mapped.get(name) as MappedWeight,
       inFile: inFile.get(name) as string,
     }));
-    await readThenWrite(checkpoint, targets, options.onProgress);
+    await transfer(checkpoint, targets, options.onProgress);
     return report;
   } finally {
     await opened.close();
@@ -151,67 +169,6 @@ function adaptedTo(
   // What is missing is told with all else that is.
   if (channels === undefined || kernel === undefined) return checkpoint;
   return withInputChannels(checkpoint, channels, kernel);
-}
-
-interface Target {
-  readonly weight: MappedWeight;
-  readonly inFile: string;
-}
-
-async function readThenWrite(
-  checkpoint: Checkpoint,
-  targets: readonly Target[],
-  onProgress: (fraction: number) => void = () => undefined,
-): Promise<void> {
-  const sizeOf = (target: Target): number => checkpoint.entries.get(target.inFile)?.bytes ?? 0;
-  const total = targets.reduce((sum, target) => sum + sizeOf(target), 0);
-  const staged: tf.Tensor[] = [];
-  try {
-    let done = 0;
-    for (const target of targets) {
-      const { layout, publishedShape, variable } = target.weight;
-      const data = layout.toOwn(await checkpoint.read(target.inFile), publishedShape);
-      staged.push(tf.tensor(data, shapeOf(variable), 'float32'));
-      done += sizeOf(target);
-      onProgress(done / total);
-    }
-    writeAll(
-      targets.map(({ weight }) => weight),
-      staged,
-    );
-  } finally {
-    tf.dispose(staged);
-  }
-}
-
-/** Sets all variables, or none: on failure those already set get their old values back. */
-function writeAll(weights: readonly MappedWeight[], values: readonly tf.Tensor[]): void {
-  // Clones share the old values' memory, which stays until the end.
-  const before: tf.Tensor[] = [];
-  try {
-    for (const { variable } of weights) before.push(tf.clone(variable.read()));
-    weights.forEach(({ variable }, i) => {
-      // A constraint on the weight leaves tensors behind.
-      tf.tidy(() => {
-        variable.write(values[i] as tf.Tensor);
-      });
-    });
-  } catch (error) {
-    before.forEach((old, i) => restore(weights[i] as MappedWeight, old));
-    throw new CheckpointError('mismatch', `The model cannot be written: ${messageOf(error)}`, {
-      cause: error,
-    });
-  } finally {
-    tf.dispose(before);
-  }
-}
-
-function restore({ variable }: MappedWeight, old: tf.Tensor): void {
-  try {
-    (variable.read() as tf.Variable).assign(old);
-  } catch {
-    // A weight that was disposed of meanwhile: the failure being reported.
-  }
 }
 
 /** What to do about shapes that differ, where only heads or the image's channels do. */

@@ -8,6 +8,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { DownloadError } from '../../src/download/errors';
 import { createModel } from '../../src/models/create_model';
+import { memoryPeak } from '../../src/ops/engine/memory_peak';
 import { FileServer } from '../download/file_server';
 import { expectClose, expectNoLeak } from '../support/backends';
 import { describeGoldens, GOLDENS_DIR, readGolden } from '../support/goldens';
@@ -84,6 +85,16 @@ describeGoldens('createModel with pretrained: true', () => {
       model.dispose();
     });
     expect(progress.at(-1)).toBe(1);
+    // A tensor at a time: the weights, and of the largest what is read and what it replaces.
+    await expectNoLeak(async () => {
+      const before = tf.memory().numBytes;
+      const { result: model, peakBytes } = await memoryPeak(() => createModel(UNCHECKED, asked));
+      const sizes = model.weights.map((w) => 4 * w.read().size);
+      const all = sizes.reduce((sum, size) => sum + size, 0);
+      expect(tf.memory().numBytes - before).toBe(all);
+      expect(peakBytes - before).toBeLessThanOrEqual(all + 2 * Math.max(...sizes));
+      model.dispose();
+    });
     expect(fs.readdirSync(cacheDir)).toEqual(['revcol_large_22k.pth', 'revcol_large_22k.pth.note']);
     await server.close();
     const model = await createModel(UNCHECKED, asked);

@@ -4,6 +4,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 
 import { CheckedLayer, type LayerArgs } from './checked_layer';
 import { requireOwnSymbols } from './copies';
+import { withInitialValues } from './deferred_values';
 import {
   applyPaths,
   changedPaths,
@@ -222,7 +223,9 @@ export abstract class CompositeLayer extends CheckedLayer implements LayerWithPa
         init === 'truncatedNormal'
           ? tfl.initializers.truncatedNormal({ stddev })
           : tfl.initializers.constant({ value: init });
-      const weight = this.addWeight(name, shape, 'float32', initializer, undefined, trainable);
+      const weight = withInitialValues(initializer, (initial) =>
+        this.addWeight(name, shape, 'float32', initial, undefined, trainable),
+      );
       this.specNames.set(weight, name);
       return weight;
     });
@@ -263,27 +266,3 @@ export function variablesOf(weights: readonly tfl.LayerVariable[]): tf.Variable[
 
 /** Four variables, of a projection and a LayerNorm, where so many are known to be. */
 export type FourVariables = [tf.Variable, tf.Variable, tf.Variable, tf.Variable];
-
-/**
- * Gives every weight of a user's layer the name `scope/path/...`, where its own name does not say so
- * already: nested models name their weights when they are made, the same in every copy.
- *
- * @param scope scoped name of the layer that holds it
- */
-export function renameBelow(
-  scope: string,
-  path: string,
-  weights: readonly tfl.LayerVariable[],
-): void {
-  const seen = new Set<string>();
-  for (const weight of weights) {
-    const enclosing = [`${scope}/${path}/`, `${scope}/`].find((prefix) =>
-      weight.originalName.startsWith(prefix),
-    );
-    const local = weight.originalName.slice(enclosing?.length ?? 0);
-    let name = `${scope}/${path}/${local}`;
-    for (let i = 1; seen.has(name); i++) name = `${scope}/${path}/${local}_${i}`;
-    seen.add(name);
-    (weight as { originalName: string }).originalName = name;
-  }
-}

@@ -29,3 +29,27 @@ class ScopeLayer extends tfl.layers.Layer {
     return inputShape;
   }
 }
+
+/**
+ * Gives every weight of a user's layer the name `scope/path/...`, where its own name does not say so
+ * already: nested models name their weights when they are made, the same in every copy.
+ *
+ * @param scope scoped name of the layer that holds it
+ */
+export function renameBelow(
+  scope: string,
+  path: string,
+  weights: readonly tfl.LayerVariable[],
+): void {
+  const seen = new Set<string>();
+  for (const weight of weights) {
+    const enclosing = [`${scope}/${path}/`, `${scope}/`].find((prefix) =>
+      weight.originalName.startsWith(prefix),
+    );
+    const local = weight.originalName.slice(enclosing?.length ?? 0);
+    let name = `${scope}/${path}/${local}`;
+    for (let i = 1; seen.has(name); i++) name = `${scope}/${path}/${local}_${i}`;
+    seen.add(name);
+    (weight as { originalName: string }).originalName = name;
+  }
+}

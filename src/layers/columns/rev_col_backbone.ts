@@ -13,11 +13,12 @@ import {
   type Reconstruction,
 } from '../../ops/reversible/reconstruction';
 import type { AppliedTo } from '../base/checked_layer';
-import { hasLostWeights, renameBelow } from '../base/composite_layer';
+import { hasLostWeights } from '../base/composite_layer';
 import { rememberTrainable } from '../base/frozen_parts';
 import { type Shapes, toShapes, toTensors } from '../base/inputs';
 import { isCausal } from '../base/level_function_of';
 import { firstMask, fittingMask } from '../base/masks';
+import { renameBelow } from '../base/name_scope';
 import { checkCache, type SequenceKwargs } from '../base/sequence_call';
 import { SequenceLayer } from '../base/sequence_layer';
 import { instantiate, type LayerOrConfig, serializeTemplate } from '../base/template';
