@@ -10,8 +10,8 @@ import { runKernel } from '../ops/engine/kernel';
 import { COMPOSED } from './composed';
 import { SHAPE_RULES, type Shaped } from './shapes';
 
-/** What every value is taken for that a program reads: an alpha as it begins. */
-const READ_VALUE = 0.5;
+/** The magnitude of every value that a program reads: that of an alpha as it begins. Signs alternate. */
+const READ_MAGNITUDE = 0.5;
 
 interface HiddenEngine {
   state: object;
@@ -32,7 +32,8 @@ class ShapesBackend extends tf.KernelBackend {
     this.held.set(dataId, { size: tf.util.sizeFromShape(shape), references: refs });
   }
   override readSync(dataId: object): Float32Array {
-    return new Float32Array(this.held.get(dataId)?.size ?? 0).fill(READ_VALUE);
+    const values = new Float32Array(this.held.get(dataId)?.size ?? 0);
+    return values.map((_, i) => (i % 2 === 0 ? READ_MAGNITUDE : -READ_MAGNITUDE));
   }
   override async read(dataId: object): Promise<Float32Array> {
     return this.readSync(dataId);
