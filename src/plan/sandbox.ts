@@ -17,6 +17,8 @@ interface HiddenEngine {
   state: object;
   backendName: string;
   backendInstance: tf.KernelBackend | null;
+  /** Set while a backend starts, which nothing may compute meanwhile. */
+  pendingBackendInit?: Promise<boolean> | null;
 }
 
 /** Holds the number of values behind each tensor. */
@@ -159,19 +161,21 @@ type AddWeight = (
  */
 export function inSandbox<T>(backendName: string, fn: () => T): T {
   const engine = tf.engine() as unknown as HiddenEngine;
-  const { state, backendName: before, backendInstance } = engine;
+  const { state, backendName: before, backendInstance, pendingBackendInit } = engine;
   const State = state.constructor as new () => object;
   const backend = new ShapesBackend();
   const undo = [replaceKernels(backendName), replaceInitializers()];
   engine.state = new State();
   engine.backendName = backendName;
   engine.backendInstance = backend;
+  engine.pendingBackendInit = null;
   try {
     return fn();
   } finally {
     engine.state = state;
     engine.backendName = before;
     engine.backendInstance = backendInstance;
+    engine.pendingBackendInit = pendingBackendInit;
     undo.forEach((one) => one());
     backend.dispose();
   }

@@ -222,6 +222,8 @@ describe('bench', () => {
 });
 
 describe('plan', () => {
+  beforeAll(() => useBackend(BACKENDS[0] as string));
+
   test('tells the parts, what fits, and what would', async () => {
     const out = await expectNoLeak(() =>
       cliOut('plan', 'revcol_large', '--columns', '4', '--backend', 'wasm', '--batch', '2'),
