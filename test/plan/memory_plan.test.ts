@@ -25,6 +25,10 @@ const SMALL: PlannedModel = {
   columns: 3,
 };
 
+/** The options beside the name. */
+const optionsOf = (planned: object): object =>
+  Object.fromEntries(Object.entries(planned).filter(([option]) => option !== 'name'));
+
 const stockModel = () =>
   tf.sequential({
     layers: [
@@ -50,7 +54,7 @@ interface Case {
 
 const images = (side: number) => (batch: number) => tf.zeros([batch, side, side, 3]);
 const make = (more: Partial<PlannedModel>) => ({
-  make: () => createModel('revcol_tiny', { ...SMALL, ...more } as object),
+  make: () => createModel('revcol_tiny', optionsOf({ ...SMALL, ...more })),
   planned: { ...SMALL, ...more } as PlannedModel,
   input: images(16),
 });
@@ -201,7 +205,7 @@ describe('planning', () => {
   });
 
   test('a model with adapters on, or with a mode of its own to change, is refused', () => {
-    const model = createModel('revcol_tiny', SMALL as object);
+    const model = createModel('revcol_tiny', optionsOf(SMALL));
     expect(() => memoryPlan(model, { backprop: 'stored' })).toThrow('has a mode of its own');
     addAdapters(model, { rank: 1 });
     expect(() => memoryPlan(model)).toThrow('has adapters on');

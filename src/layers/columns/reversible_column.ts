@@ -270,8 +270,6 @@ export class ReversibleColumn extends SequenceLayer {
     kwargs: Omit<SequenceKwargs, 'cache'> = {},
   ): tf.Tensor | tf.Tensor[] {
     const [stem, ...previous] = this.checkedTensors(inputs);
-    // Only sequences have masks; tfjs may hand an image the mask of another branch of the model.
-    const mask = stem.rank === 3 ? firstMask(kwargs.mask) : undefined;
     return tf.tidy(() => {
       const top = this.options.channels.length - 1;
       const options: RunOptions = {
@@ -279,7 +277,8 @@ export class ReversibleColumn extends SequenceLayer {
         training: kwargs.training ?? false,
         anchorEvery: 'auto',
         taps: [],
-        mask: fittingMask(OWNER, stem, mask),
+        // Only sequences have masks; tfjs may hand an image the mask of another branch of the model.
+        mask: fittingMask(OWNER, stem, stem.rank === 3 ? firstMask(kwargs.mask) : undefined),
         previous: this.isFirst ? undefined : previous,
         usesLevels: usedLevels(top, this.outputMode === 'last'),
       };
