@@ -1,7 +1,7 @@
 /** Follows the tensors of a training step, and tells at its peak what they are. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { watchBytes } from '../ops/engine/engine';
+import { watchBytes } from '../ops/engine/watch_bytes';
 
 /** What makes up the bytes at the peak of a step. */
 export interface PeakParts {
