@@ -105,6 +105,30 @@ export function nameClass(layer: Layer): SavedClass {
 }
 
 /**
+ * Names a class that a configuration holds at any depth, as the layers of a model do, so that
+ * `restoreClass` finds it again.
+ */
+export function markClass(saved: SavedClass): SavedClass {
+  const cls = saved.className.includes('_') ? classMap()[saved.className]?.[0] : undefined;
+  return saved.registered || !cls ? saved : { ...saved, registered: { name: registeredName(cls) } };
+}
+
+/**
+ * The name that a class of a saved configuration had: tfjs reads `My_Block` as `MyBlock`, and then knows
+ * no such class. Files of before 0.2.0 tell only what is left of the name.
+ */
+export function restoreClass(saved: SavedClass): SavedClass {
+  const { className, registered } = saved;
+  const known = registered ? classOf(saved, {})?.className : undefined;
+  if (known !== undefined || className in classMap()) {
+    return { ...saved, className: known ?? className };
+  }
+  const read = (name: string) => name.replace(/_+(\w|$)/g, (_, next: string) => next.toUpperCase());
+  const original = Object.keys(classMap()).find((name) => read(name) === className);
+  return { ...saved, className: original ?? className };
+}
+
+/**
  * The class that `nameClass` has named, or undefined when it is not registered.
  *
  * @param config configuration of the layer, which tells classes of one name apart in files of 0.1.0

@@ -5,7 +5,15 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { shown } from '../../common/arguments';
 import { requireOwnLayer } from './copies';
 import { rememberTrainable } from './frozen_parts';
-import { classOf, isRegistered, type LayerClass, nameClass, type SavedClass } from './own_classes';
+import {
+  classOf,
+  isRegistered,
+  type LayerClass,
+  markClass,
+  nameClass,
+  restoreClass,
+  type SavedClass,
+} from './own_classes';
 
 type Layer = tfl.layers.Layer;
 
@@ -37,8 +45,8 @@ export function instantiate(owner: string, template: LayerOrConfig, name: string
   }
   if (given) requireClassName(owner, given);
   const { className, registered, config } = given
-    ? serializeLayer(given)
-    : (template as SerializedLayer);
+    ? copyOf(serializeLayer(given))
+    : copyOf(template as SerializedLayer, restoreClass);
   // Of a layer itself the class is known; a name may mean another class by now.
   const cls = given
     ? (given.constructor as LayerClass)
@@ -50,11 +58,10 @@ export function instantiate(owner: string, template: LayerOrConfig, name: string
         `tf.serialization.registerClass(${className}) once before building or loading the model`,
     );
   }
-  const named = copyOf(config);
   // A nested model keeps its batch input shape; a plain layer must not fix one.
-  delete named.batchInputShape;
-  if (!Array.isArray(named.layers)) named.name = name;
-  const layer = cls.fromConfig(cls, named) as Layer;
+  delete config.batchInputShape;
+  if (!Array.isArray(config.layers)) config.name = name;
+  const layer = cls.fromConfig(cls, config) as Layer;
   if (layer instanceof tfl.LayersModel) finishModel(layer);
   rememberTrainable(layer);
   return layer;
@@ -73,11 +80,26 @@ function requireClassName(owner: string, layer: Layer): void {
   );
 }
 
-/** A copy in depth: tfjs takes the configurations of models in models apart as it reads them. */
-function copyOf<T>(value: T): T {
-  if (Array.isArray(value)) return value.map(copyOf) as T;
-  if (value == null || Object.getPrototypeOf(value) !== Object.prototype) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyOf(item)])) as T;
+/**
+ * A copy in depth: tfjs takes the configurations of models in models apart as it reads them.
+ *
+ * @param rename how to name the classes in it, of the layer itself and of whatever is in it
+ */
+function copyOf<T>(value: T, rename: (saved: SavedClass) => SavedClass = (saved) => saved): T {
+  if (Array.isArray(value)) return value.map((item) => copyOf(item as unknown, rename)) as T;
+  if (!isPlain(value)) return value;
+  const copy = Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, copyOf(item as unknown, rename)]),
+  ) as T & Partial<SavedClass>;
+  const { className } = copy;
+  return typeof className === 'string' ? { ...copy, ...rename({ ...copy, className }) } : copy;
+}
+
+/** Whether a value is an object of no class, from wherever it comes: another realm has an `Object` of its own. */
+function isPlain(value: unknown): value is object {
+  if (value == null || typeof value !== 'object') return false;
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** A sequential model knows its shapes only once it is built, for which it needs no input. */
@@ -103,8 +125,9 @@ export function templateOf(arg: TemplateArg | undefined, level: number): LayerOr
 export function serializeTemplate(arg: TemplateArg | undefined): tf.serialization.ConfigDictValue {
   if (arg == null) return null;
   const one = (t: LayerOrConfig) =>
-    (t instanceof tfl.layers.Layer
-      ? serializeLayer(t)
-      : t) as unknown as tf.serialization.ConfigDict;
+    copyOf(
+      t instanceof tfl.layers.Layer ? serializeLayer(t) : t,
+      markClass,
+    ) as unknown as tf.serialization.ConfigDict;
   return Array.isArray(arg) ? arg.map(one) : one(arg);
 }
