@@ -81,12 +81,14 @@ function requireClassName(owner: string, layer: Layer): void {
 }
 
 /**
- * A copy in depth: tfjs takes the configurations of models in models apart as it reads them.
+ * A copy in depth: tfjs takes the configurations of models in models apart as it reads them,
+ * and takes no array of another realm for one.
  *
  * @param rename how to name the classes in it, of the layer itself and of whatever is in it
  */
 function copyOf<T>(value: T, rename: (saved: SavedClass) => SavedClass = (saved) => saved): T {
-  if (Array.isArray(value)) return value.map((item) => copyOf(item as unknown, rename)) as T;
+  if (Array.isArray(value))
+    return Array.from(value, (item) => copyOf(item as unknown, rename)) as T;
   if (!isPlain(value)) return value;
   const copy = Object.fromEntries(
     Object.entries(value).map(([key, item]) => [key, copyOf(item as unknown, rename)]),
@@ -95,7 +97,7 @@ function copyOf<T>(value: T, rename: (saved: SavedClass) => SavedClass = (saved)
   return typeof className === 'string' ? { ...copy, ...rename({ ...copy, className }) } : copy;
 }
 
-/** Whether a value is an object of no class, from wherever it comes: another realm has an `Object` of its own. */
+/** Whether a value is an object of no class, also of another realm, whose `Object` is another. */
 function isPlain(value: unknown): value is object {
   if (value == null || typeof value !== 'object') return false;
   const prototype = Object.getPrototypeOf(value) as object | null;
