@@ -19,6 +19,7 @@ const ONLY_IN_NODE: Readonly<Record<string, string>> = {
   'models/create_pretrained': 'serves files over HTTP; browser.test.ts downloads in a page',
   'layers/failing_kernels': 'knows callers by the names of their files',
   'models/saving': 'saves to files',
+  'models/saving_nested': 'loads from files',
   'ops/reversible/failures': 'knows callers by the names of their files',
   'ops/structure': 'reads the sources',
   'training/adamw_saving': 'saves to files',

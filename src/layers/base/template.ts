@@ -87,8 +87,9 @@ function requireClassName(owner: string, layer: Layer): void {
  * @param rename how to name the classes in it, of the layer itself and of whatever is in it
  */
 function copyOf<T>(value: T, rename: (saved: SavedClass) => SavedClass = (saved) => saved): T {
-  if (Array.isArray(value))
-    return Array.from(value, (item) => copyOf(item as unknown, rename)) as T;
+  if (Array.isArray(value)) {
+    return Array.from(value as unknown[], (item) => copyOf(item, rename)) as T;
+  }
   if (!isPlain(value)) return value;
   const copy = Object.fromEntries(
     Object.entries(value).map(([key, item]) => [key, copyOf(item as unknown, rename)]),
