@@ -73,7 +73,8 @@ describe('loading while others save', () => {
     };
     const seen = new Set<number>();
     const loads = async () => {
-      for (let i = 0; i < 60; i++) {
+      // On a busy machine the writer comes seldom.
+      for (let i = 0; i < 60 || (seen.size <= 3 && i < 6000); i++) {
         const start = performance.now();
         const { weightData } = await fileSystem(folder).load();
         slowestLoad = Math.max(slowestLoad, performance.now() - start);

@@ -225,20 +225,27 @@ const MAKERS: Record<string, () => tf.Optimizer> = {
   'SGD, clipped': () => new SGD({ learningRate: 0.05, clipPreviousNorm: 0.1, fused: true }),
 };
 
-describeBackends('saved and loaded', () => {
-  afterEach(freeModels);
+describeBackends(
+  'saved and loaded',
+  () => {
+    afterEach(freeModels);
 
-  test.each(Object.keys(MAKERS))('%s goes on exactly', async (name) => {
-    const model = compile(dense(['a', 'b']), (MAKERS[name] as () => tf.Optimizer)());
-    await train(model, 3);
-    const loaded = await reloaded(model);
-    expect(loaded.optimizer.getConfig()).toEqual(model.optimizer.getConfig());
-    expect(loaded.optimizer.iterations).toBe(3);
-    expect(valuesOf(loaded)).toEqual(valuesOf(model));
-    expect(await train(loaded, 2)).toEqual(await train(model, 2));
-    free(loaded);
-  });
+    test.each(Object.keys(MAKERS))('%s goes on exactly', async (name) => {
+      const model = compile(dense(['a', 'b']), (MAKERS[name] as () => tf.Optimizer)());
+      await train(model, 3);
+      const loaded = await reloaded(model);
+      expect(loaded.optimizer.getConfig()).toEqual(model.optimizer.getConfig());
+      expect(loaded.optimizer.iterations).toBe(3);
+      expect(valuesOf(loaded)).toEqual(valuesOf(model));
+      expect(await train(loaded, 2)).toEqual(await train(model, 2));
+      free(loaded);
+    });
+  },
+  // In jest the arrays of tensorflow's addon are of another realm, which tfjs refuses to save.
+  { only: ['cpu', 'wasm'] },
+);
 
+describeBackends('the state of an optimizer', () => {
   test('what is kept: one number, or rows and columns, or nothing', async () => {
     const bytes = async (optimizer: tf.Optimizer) => {
       const w = tf.tidy(() => tf.variable(tf.ones([100, 50])));
