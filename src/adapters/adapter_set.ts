@@ -2,6 +2,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
+import { requireModel } from '../common/arguments';
 import { type PartTree, partTree } from '../layers/base/frozen_parts';
 import { kindOf } from '../layers/base/own_classes';
 import { changeProjection, type Projection, projectionsIn } from '../layers/base/projections';
@@ -48,6 +49,7 @@ export function adaptersOf(model: tfl.LayersModel): AdapterSet | undefined {
 
 /** Asserts that a model has adapters, and not merged ones. */
 export function requireAdapters(owner: string, model: tfl.LayersModel): AdapterSet {
+  requireModel(owner, model);
   const set = sets.get(model);
   if (!set) throw new Error(`${owner}: ${model.name} has no adapters; call addAdapters first`);
   if (!set.merged) return set;

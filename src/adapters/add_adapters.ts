@@ -2,7 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger } from '../common/arguments';
+import { requireInteger, requireModel } from '../common/arguments';
+import { type OptionNames, requireOptions } from '../common/options';
 import type { Projection } from '../layers/base/projections';
 import { freezeBut, setTrainedState, trainedState } from '../layers/base/trained_state';
 import {
@@ -34,6 +35,8 @@ export interface AdapterOptions {
   targets?: readonly string[];
 }
 
+const OPTIONS: OptionNames<AdapterOptions> = { rank: true, alpha: true, targets: true };
+
 const OWNER = 'addAdapters';
 
 /**
@@ -52,6 +55,8 @@ const OWNER = 'addAdapters';
  *   `alpha` is no number above 0, or a target is not there; nothing is changed then
  */
 export function addAdapters(model: tfl.LayersModel, options: AdapterOptions = {}): void {
+  requireOptions(OWNER, options, OPTIONS);
+  requireModel(OWNER, model);
   const { rank = 8, alpha = rank, targets } = options;
   requireNone(model);
   requireInteger(OWNER, 'rank', rank, 1);

@@ -2,7 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { show } from '../common/arguments';
+import { requireModel, show } from '../common/arguments';
+import { type OptionNames, requireOptions } from '../common/options';
 import type { Projection } from '../layers/base/projections';
 import { changeProjection } from '../layers/base/projections';
 import type { CheckpointSource } from '../weights/bytes/source';
@@ -22,6 +23,8 @@ export interface LoadAdaptersOptions {
   checkBase?: boolean;
 }
 
+const OPTIONS: OptionNames<LoadAdaptersOptions> = { checkBase: true };
+
 const OWNER = 'loadAdapters';
 
 /**
@@ -38,8 +41,11 @@ const OWNER = 'loadAdapters';
 export async function loadAdapters(
   model: tfl.LayersModel,
   source: CheckpointSource,
-  { checkBase = true }: LoadAdaptersOptions = {},
+  options: LoadAdaptersOptions = {},
 ): Promise<void> {
+  requireOptions(OWNER, options, OPTIONS);
+  requireModel(OWNER, model);
+  const { checkBase = true } = options;
   if (adaptersOf(model)) requireAdapters(OWNER, model);
   const file = await readFile(model, source);
   const tree = treeOf(model);

@@ -2,6 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
+import { requireModel } from '../common/arguments';
+import { type OptionNames, requireOptions } from '../common/options';
 import { setTrainedState, trainedState } from '../layers/base/trained_state';
 import { keptValue } from '../ops/engine/writes';
 import { changedKernel } from '../ops/low_rank';
@@ -27,6 +29,8 @@ export interface MergeOptions {
   keep?: boolean;
 }
 
+const OPTIONS: OptionNames<MergeOptions> = { keep: true };
+
 /**
  * Merges a model's adapters into its weights: every kernel becomes `W + alpha / rank * A B`. The model is
  * then one without adapters, as fast as before them, with the parts trained that were before
@@ -39,7 +43,9 @@ export interface MergeOptions {
  * @throws {Error} when the model has no adapters, or they are merged already; whatever a backend throws
  *   that runs out of memory, and the model is unchanged then
  */
-export function mergeAdapters(model: tfl.LayersModel, { keep = true }: MergeOptions = {}): void {
+export function mergeAdapters(model: tfl.LayersModel, options: MergeOptions = {}): void {
+  requireOptions('mergeAdapters', options, OPTIONS);
+  const { keep = true } = options;
   const before = adaptersOf(model);
   if (before?.merged && !keep) {
     forget(model, before, before.merged.originals);
@@ -98,6 +104,7 @@ function factorsOf({ adapters, alpha, rank }: AdapterSet, index: number) {
  *   merged, by training or by loading: that would be lost
  */
 export function unmergeAdapters(model: tfl.LayersModel): void {
+  requireModel('unmergeAdapters', model);
   const set = adaptersOf(model);
   if (!set?.merged) {
     throw new Error(

@@ -1,6 +1,7 @@
 /** Saving a model's adapters alone. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
+import { type OptionNames, requireOptions } from '../common/options';
 import { type TensorToWrite, writeSafetensors } from '../weights/safetensors/writer';
 import {
   type BaseWeight,
@@ -21,6 +22,8 @@ export interface SaveAdaptersOptions {
   /** Stops before the next tensor; nothing is left behind. */
   signal?: AbortSignal;
 }
+
+const OPTIONS: OptionNames<SaveAdaptersOptions> = { metadata: true, signal: true };
 
 /**
  * Saves a model's adapters as safetensors, a few megabytes: two tensors for each projection, named by its
@@ -46,8 +49,10 @@ export async function saveAdapters(
 export async function saveAdapters(
   model: tfl.LayersModel,
   path?: string,
-  { metadata = {}, signal }: SaveAdaptersOptions = {},
+  options: SaveAdaptersOptions = {},
 ): Promise<Blob | void> {
+  requireOptions('saveAdapters', options, OPTIONS);
+  const { metadata = {}, signal } = options;
   const set = requireAdapters('saveAdapters', model);
   const tree = treeOf(model);
   const state = stateIn(tree);

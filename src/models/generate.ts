@@ -72,8 +72,8 @@ export async function generate(
   options: GenerateOptions,
 ): Promise<Decoded[]> {
   const owner = 'generate';
-  const steps = stepsOf(owner, model);
   requireOptions(owner, options, OPTIONS);
+  const steps = stepsOf(owner, model);
   const vocabulary = model.outputs[0]?.shape[2] as number;
   const unknown = [prompts].flat(2).find((id) => typeof id === 'number' && id >= vocabulary);
   if (unknown != null) {

@@ -4,7 +4,8 @@ import * as tfl from '@tensorflow/tfjs-layers';
 
 import { adaptersOf } from '../adapters/adapter_set';
 import { type AdapterOptions, addAdapters } from '../adapters/add_adapters';
-import { requireInteger } from '../common/arguments';
+import { requireArgument, requireInteger } from '../common/arguments';
+import { type OptionNames, requireOptions } from '../common/options';
 import { createModel, type CreateModelOptions } from '../models/create_model';
 import type { ModelName } from '../registry/names';
 import { trainingStep } from '../training/training_step';
@@ -33,6 +34,16 @@ export interface MemoryPlanOptions {
   adapters?: AdapterOptions;
 }
 
+const OPTIONS: OptionNames<MemoryPlanOptions> = {
+  optimizer: true,
+  batch: true,
+  backend: true,
+  backprop: true,
+  side: true,
+  length: true,
+  adapters: true,
+};
+
 /** What a step takes at its peak, in bytes; the parts add up to `peakBytes`. */
 export interface MemoryPlan extends PeakParts {
   backend: string;
@@ -49,6 +60,8 @@ export interface MemoryPlan extends PeakParts {
 }
 
 const OWNER = 'memoryPlan';
+const EXPECTED_MODEL =
+  "a tf.LayersModel, a name such as 'revcol_tiny', or { name, ...options of createModel }";
 const BACKENDS = ['cpu', 'wasm', 'webgl', 'webgpu', 'tensorflow'];
 
 /**
@@ -74,6 +87,7 @@ export function memoryPlan(
   model: tfl.LayersModel | ModelName | PlannedModel,
   options: MemoryPlanOptions = {},
 ): MemoryPlan {
+  requireOptions(OWNER, options, OPTIONS);
   const { batch = 1, backend = tf.getBackend(), optimizer = 'adamw' } = options;
   requireInteger(OWNER, 'batch', batch, 1);
   for (const name of ['side', 'length'] as const) {
@@ -115,6 +129,8 @@ function modelMaker(
     const cls = model.constructor as tf.serialization.SerializableConstructor<tfl.LayersModel>;
     return () => cls.fromConfig(cls, config) as tfl.LayersModel;
   }
+  const named = typeof model === 'string' || typeof (model as PlannedModel | null)?.name === 'string';
+  requireArgument(OWNER, 'model', model, named, EXPECTED_MODEL);
   const { name, ...given } = typeof model === 'string' ? { name: model } : model;
   const inputShape =
     side == null ? {} : { inputShape: [side, side, 3] as [number, number, number] };

@@ -2,7 +2,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger } from '../common/arguments';
+import {
+  requireArgument,
+  requireFunction,
+  requireInteger,
+  requireList,
+  requireModel,
+} from '../common/arguments';
+import { type OptionNames, requireOptions } from '../common/options';
 import {
   BackendLostError,
   isBackendLost,
@@ -32,6 +39,15 @@ export interface RecoverableTrainingOptions {
    */
   onRecovery?: (nextStep: number, error: BackendLostError) => void | Promise<void>;
 }
+
+const OPTIONS: OptionNames<RecoverableTrainingOptions> = {
+  steps: true,
+  firstStep: true,
+  keepEvery: true,
+  maxRecoveries: true,
+  variables: true,
+  onRecovery: true,
+};
 
 /** Values on the CPU. */
 interface Kept {
@@ -72,7 +88,15 @@ export async function recoverableTraining(
   step: (step: number) => void | Promise<void>,
   options: RecoverableTrainingOptions,
 ): Promise<void> {
-  const { steps, firstStep = 0, keepEvery = 100, maxRecoveries = 10 } = options;
+  requireOptions(OWNER, options, OPTIONS);
+  requireModel(OWNER, model);
+  const { getWeights } = (optimizer ?? {}) as Partial<tf.Optimizer>;
+  const saves = typeof getWeights === 'function';
+  requireArgument(OWNER, 'optimizer', optimizer, saves, 'a tf.Optimizer, such as AdamW');
+  requireFunction(OWNER, 'step', step);
+  const { steps, firstStep = 0, keepEvery = 100, maxRecoveries = 10, onRecovery } = options;
+  if (options.variables != null) requireList(OWNER, 'variables', options.variables, 'variables');
+  if (onRecovery != null) requireFunction(OWNER, 'onRecovery', onRecovery);
   requireInteger(OWNER, 'steps', steps, 1);
   requireInteger(OWNER, 'firstStep', firstStep, 0);
   requireInteger(OWNER, 'keepEvery', keepEvery, 1);
@@ -110,7 +134,7 @@ export async function recoverableTraining(
       await restartBackend();
       await restore(kept, variables, optimizer);
       next = kept.nextStep;
-      await options.onRecovery?.(next, loss);
+      await onRecovery?.(next, loss);
     }
   }
 }

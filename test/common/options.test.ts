@@ -84,6 +84,19 @@ const CALLS: Record<
   listModels: [revcol.listModels, 'filters', 'filter'],
   preprocess: [(o) => revcol.preprocess([], o), 'input_size', 'inputSize'],
   fitImage: [(o) => revcol.fitImage(none, o), 'corp', 'crop'],
+  addAdapters: [(o) => revcol.addAdapters(model, o), 'ranks', 'rank'],
+  saveAdapters: [(o) => revcol.saveAdapters(model, undefined, o), 'meta_data', 'metadata'],
+  loadAdapters: [(o) => revcol.loadAdapters(model, none, o), 'check_base', 'checkBase'],
+  mergeAdapters: [(o) => revcol.mergeAdapters(model, o), 'kepe', 'keep'],
+  memoryPlan: [(o) => revcol.memoryPlan('revcol_tiny', o), 'optimiser', 'optimizer'],
+  recoverableTraining: [
+    (o) => revcol.recoverableTraining(none, none, none, o),
+    'keep_every',
+    'keepEvery',
+  ],
+  SGD: [(o) => new revcol.SGD(o), 'momentun', 'momentum'],
+  Lion: [(o) => new revcol.Lion(o), 'beta_1', 'beta1'],
+  Adafactor: [(o) => new revcol.Adafactor(o), 'weight_decay', 'weightDecay'],
   fileSystem: [(o) => fileSystem('x', o), 'shardbytes', 'shardBytes'],
 };
 

@@ -118,7 +118,7 @@ test('wrong calls are refused', async () => {
     [
       [[3]],
       undefined,
-      /^translate: options are undefined; expected such as { startId: 1, endId: 2 }/,
+      /^translate: options are undefined; expected an object such as { maxNewTokens: ... }/,
     ],
     [
       [[3]],
