@@ -129,7 +129,8 @@ function modelMaker(
     const cls = model.constructor as tf.serialization.SerializableConstructor<tfl.LayersModel>;
     return () => cls.fromConfig(cls, config) as tfl.LayersModel;
   }
-  const named = typeof model === 'string' || typeof (model as PlannedModel | null)?.name === 'string';
+  const named =
+    typeof model === 'string' || typeof (model as PlannedModel | null)?.name === 'string';
   requireArgument(OWNER, 'model', model, named, EXPECTED_MODEL);
   const { name, ...given } = typeof model === 'string' ? { name: model } : model;
   const inputShape =

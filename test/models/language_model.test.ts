@@ -294,7 +294,11 @@ describe('what a language model refuses', () => {
   });
 
   test.each<[unknown, unknown, RegExp]>([
-    [[[1]], undefined, /^generate: options are undefined; expected an object such as { maxNewTokens: ... }/],
+    [
+      [[1]],
+      undefined,
+      /^generate: options are undefined; expected an object such as { maxNewTokens: ... }/,
+    ],
     [[[1]], {}, /^generate: maxNewTokens is undefined/],
     [[[1]], { maxNewTokens: 2, temperature: -1 }, /^generate: temperature is -1.*\(0 always takes/],
     [[[1]], { maxNewTokens: 2, topK: 0 }, /^generate: topK is 0/],
