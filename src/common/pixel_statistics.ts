@@ -1,4 +1,36 @@
-/** By what `preprocess` has normalised images, for those who must not do it again. */
+/** Means and deviations of pixels: what they can be, and by which `preprocess` has normalised images. */
+import { shown } from './arguments';
+
+/**
+ * Asserts a mean or a deviation of pixels.
+ *
+ * @param isDeviation whether the values must be above 0
+ * @param count how many there must be, in a list. Default: a number, or a list of any length from 1
+ * @param such what they are one of, for the message
+ * @throws {Error} when a value is not finite or a deviation not above 0, or they are of another number
+ */
+export function requireStatistic(
+  owner: string,
+  name: string,
+  given: unknown,
+  isDeviation: boolean,
+  such: string,
+  count?: number,
+): void {
+  const values: unknown[] = Array.isArray(given) ? given : [given];
+  const least = isDeviation ? 0 : -Infinity;
+  const fit = (v: unknown) => typeof v === 'number' && Number.isFinite(v) && v > least;
+  const fits = count == null ? values.length > 0 : Array.isArray(given) && values.length === count;
+  if (fits && values.every(fit)) return;
+  const what = isDeviation ? 'numbers above 0' : 'finite numbers';
+  throw new Error(`${owner}: ${name} is ${asText(given)}; expected ${what}, ${such}`);
+}
+
+/** What was given, also where JSON has no word for it. */
+function asText(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(asText).join(', ')}]`;
+  return typeof value === 'string' ? `'${value}'` : shown(value);
+}
 
 /** Mean and deviation of each channel, of pixels in 0..1. */
 interface Statistics {

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { requireSides } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
-import { noteNormalized } from '../common/pixel_statistics';
+import { noteNormalized, requireStatistic } from '../common/pixel_statistics';
 import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
 import type { PretrainedWeights } from '../registry/pretrained';
 import { type PixelImage, type RgbImage, toRgb } from './image';
@@ -90,7 +90,7 @@ export function fitImage(image: PixelImage, options: PreprocessOptions = {}): Rg
  *
  * @param images RGB or RGBA pixels, of any sizes; `ImageData` will do
  * @returns float32 `[images, height, width, 3]`; the caller disposes it
- * @throws {Error} when there is no image, and as `fitImage`
+ * @throws {Error} when there is no image, `mean` or `std` is out of range, and as `fitImage`
  */
 export function preprocess(
   images: PixelImage | readonly PixelImage[],
@@ -103,6 +103,15 @@ export function preprocess(
   if (list.length === 0) throw new Error('preprocess: got no image; expected at least one');
   const [height, width] = requireSides('preprocess', 'inputSize', options.inputSize ?? [224, 224]);
   const { mean = IMAGENET_MEAN, std = IMAGENET_STD } = options;
+  const such = '[R, G, B], of pixels in 0..1';
+  requireStatistic('preprocess', 'mean', mean, false, such, 3);
+  requireStatistic('preprocess', 'std', std, true, such, 3);
+  if (mean.some((value) => Math.abs(value) > 1)) {
+    throw new Error(
+      `preprocess: mean is [${mean.join(', ')}]; expected that of pixels in 0..1. Divide mean and std of ` +
+        'pixels in 0..255 by 255',
+    );
+  }
   const table = normalizationTable(mean, std);
   noteNormalized(mean, std);
   const values = new Float32Array(list.length * height * width * 3);

@@ -1,5 +1,5 @@
 /** Bicubic resize that gives the very bytes that Pillow gives. */
-import type { RgbImage } from './image';
+import { type RgbImage, requireBytes } from './image';
 
 /** Pillow's bicubic parameter; many other libraries use -0.75. */
 const A = -0.5;
@@ -84,7 +84,7 @@ function resampleRow(row: Uint8Array, taps: readonly Taps[]): Uint8Array {
  * `image.resize((width, height), Image.BICUBIC)`: first along rows, then along columns, each
  * rounded to bytes.
  *
- * @throws {Error} when a side is not a positive integer
+ * @throws {Error} when a side is not a positive integer, or the image has no bytes
  */
 export function resizeBicubic(image: RgbImage, width: number, height: number): RgbImage {
   return resizeRegion(image, width, height, { left: 0, top: 0, width, height });
@@ -109,6 +109,7 @@ export function resizeRegion(
     }
   }
   requireInside(region, width, height);
+  requireBytes(image.data);
   const { left, top } = region;
   const stride = 3 * region.width;
   const data = new Uint8Array(stride * region.height);

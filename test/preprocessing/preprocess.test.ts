@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs';
 
 import { readPixels } from '../../src/preprocessing/canvas';
@@ -173,6 +174,65 @@ describe('preprocess', () => {
     expect(sha256(resizeBicubic(toRgb(view), 5, 4).data)).toBe(
       sha256(resizeBicubic(image, 5, 4).data),
     );
+  });
+});
+
+describe('pixels that are no bytes', () => {
+  const PIXELS = 4 * 4 * 3;
+  const KINDS: [string, unknown, RegExp][] = [
+    ['Float32Array', new Float32Array(PIXELS).fill(0.5), /\(v\) => 255 \* v\)$/],
+    ['Float64Array', new Float64Array(PIXELS), /\(v\) => 255 \* v\)$/],
+    ['Uint16Array', new Uint16Array(PIXELS), /\(v\) => v \/ 257\)$/],
+    ['Int32Array', new Int32Array(PIXELS), /Uint8ClampedArray\.from\(data\)$/],
+    ['Int8Array', new Int8Array(PIXELS), /Uint8ClampedArray\.from\(data\)$/],
+    ['BigInt64Array', new BigInt64Array(PIXELS), /Uint8ClampedArray or Buffer$/],
+    ['DataView', new DataView(new ArrayBuffer(PIXELS)), /new Uint8Array\(buffer\)$/],
+    ['ArrayBuffer', new ArrayBuffer(PIXELS), /new Uint8Array\(buffer\)$/],
+    ['list', new Array<number>(PIXELS).fill(128), /Uint8ClampedArray\.from\(data\)$/],
+  ];
+
+  test.each(KINDS)('%s', (kind, data, advice) => {
+    const image = { width: 4, height: 4, data } as RgbImage;
+    const start = new RegExp(`^image: data is a ${kind}; expected bytes in 0\\.\\.255`);
+    for (const call of [
+      () => preprocess(image),
+      () => preprocess([synthetic(4, 4), image]),
+      () => fitImage(image),
+      () => resizeBicubic(image, 2, 2),
+      () => resizeBicubic(image, 4, 4),
+    ]) {
+      expect(call).toThrow(start);
+      expect(call).toThrow(advice);
+    }
+  });
+
+  test('bytes of every kind and realm are taken', () => {
+    const { width, height, data } = synthetic(5, 4);
+    const foreign = runInNewContext('Uint8ClampedArray.from(bytes)', { bytes: [...data] }) as never;
+    for (const same of [Uint8ClampedArray.from(data), Buffer.from(data), foreign]) {
+      const fitted = fitImage({ width, height, data: same }, { inputSize: [3, 3] });
+      expect(fitted.data).toEqual(fitImage({ width, height, data }, { inputSize: [3, 3] }).data);
+    }
+  });
+});
+
+describe('mean and std that are none', () => {
+  const OTHERS: [Record<string, unknown>, RegExp][] = [
+    [{ mean: [0.5] }, /^preprocess: mean is \[0\.5\]; expected finite numbers, \[R, G, B\]/],
+    [{ mean: 0.5 }, /mean is 0\.5/],
+    [{ mean: [0.5, 0.5, NaN] }, /mean is \[0\.5, 0\.5, NaN\]/],
+    [{ mean: [123.675, 116.28, 103.53] }, /mean is \[123.*that of pixels in 0\.\.1\. Divide/],
+    [{ mean: null }, /mean is null/],
+    [{ std: [1] }, /^preprocess: std is \[1\]; expected numbers above 0/],
+    [{ std: [0, 0, 0] }, /std is \[0, 0, 0\]/],
+    [{ std: [1, 1, -1] }, /std is \[1, 1, -1\]/],
+    [{ std: [1, 1, 1, 1] }, /std is \[1, 1, 1, 1\]/],
+    [{ std: ['1', 1, 1] }, /std is \['1', 1, 1\]/],
+  ];
+  test.each(OTHERS)('%j', (options, message) => {
+    const before = tf.memory().numTensors;
+    expect(() => preprocess(synthetic(4, 4), options)).toThrow(message);
+    expect(tf.memory().numTensors).toBe(before);
   });
 });
 

@@ -11,6 +11,9 @@ type Layer = tfl.layers.Layer;
 /** Layers that have looked at their images, or are about to. */
 const [lookedForSign, lookedForUnits] = [new WeakSet<Layer>(), new WeakSet<Layer>()];
 
+/** What is known of stems whose backbone normalises. */
+const normalizing = new WeakMap<Layer, { own: string; complained: boolean }>();
+
 /**
  * @param looked layers that need not look again
  * @param complaint what is to be said of the images, or null
@@ -50,6 +53,15 @@ export function warnOfOneSign(owner: string, layer: Layer, x: tf.Tensor): void {
     if (!(sample.least >= 0 && sample.most > 0) && !(sample.most <= 0 && sample.least < 0)) {
       return null;
     }
+    const by = normalizing.get(layer);
+    if (by?.complained) return null;
+    if (by) {
+      return (
+        `${owner}: ${by.own} leave the first images in training with ${range(sample)}, all of one sign. ` +
+        `The LayerNorm of the stem takes away how bright such images are, and training may stay at ` +
+        `chance. Give the mean of your pixels as pixelMean`
+      );
+    }
     const [mean, std] = sample.most > 1 ? [127.5, 64] : [0.5, 0.25];
     return (
       `${owner}: the first images in training hold ${range(sample)}, all of one sign. The ` +
@@ -68,35 +80,51 @@ const SLACK = 0.1;
  * means have: normalised already, or in 0..255 where the means are in 0..1.
  *
  * @param owner class name for the message
+ * @param stem what gets the normalised images; says no more of them when this has complained
  */
 export function warnOfUnits(
   owner: string,
   layer: Layer,
+  stem: Layer,
   x: tf.Tensor,
-  { mean, std }: PixelStatistics,
+  statistics: PixelStatistics,
 ): void {
+  const { mean, std } = statistics;
+  const own = `pixelMean [${mean.join(', ')}] and pixelStd [${std.join(', ')}]`;
+  if (!normalizing.has(stem)) normalizing.set(stem, { own, complained: false });
   lookOnce(lookedForUnits, layer, x, (sample) => {
-    const own = `pixelMean [${mean.join(', ')}] and pixelStd [${std.join(', ')}]`;
-    if (areNormalized(sample.values, mean.length)) {
-      return (
-        `${owner}: the first images were normalised by preprocess(), and the model normalises ` +
-        `them again, by ${own}. Give it pixels as they are (fitImage() fits them to the input size), ` +
-        `or leave pixelMean and pixelStd out`
-      );
-    }
-    // Means that are not above 0 are not those of pixels: nothing is known of the range then.
-    if (!mean.every((value) => value > 0 && value < 255)) return null;
-    const top = mean.every((value) => value < 1) ? 1 : 255;
-    const isBelow = sample.least < -SLACK * top;
-    const isAbove = sample.most > (1 + SLACK) * top;
-    const isDark = top === 255 && sample.least >= 0 && sample.most > 0 && sample.most <= 1;
-    if (!isBelow && !isAbove && !isDark) return null;
-    const hint = isBelow
-      ? 'pixels have none below 0: if something has normalised them already, leave out one of the two'
-      : 'give the images, pixelMean and pixelStd the same units';
-    return (
-      `${owner}: the first images hold ${range(sample)}, and the model normalises by ${own}, ` +
-      `as of pixels in 0..${top}; ${hint}`
-    );
+    const complaint = unitsComplaint(owner, own, sample, statistics);
+    if (complaint != null) normalizing.set(stem, { own, complained: true });
+    return complaint;
   });
+}
+
+/** What is to be said of the units of images, or null. */
+function unitsComplaint(
+  owner: string,
+  own: string,
+  sample: PixelSample,
+  { mean }: PixelStatistics,
+): string | null {
+  if (areNormalized(sample.values, mean.length)) {
+    return (
+      `${owner}: the first images were normalised by preprocess(), and the model normalises ` +
+      `them again, by ${own}. Give it pixels as they are (fitImage() fits them to the input size), ` +
+      `or leave pixelMean and pixelStd out`
+    );
+  }
+  // Means that are not above 0 are not those of pixels: nothing is known of the range then.
+  if (!mean.every((value) => value > 0 && value < 255)) return null;
+  const top = mean.every((value) => value < 1) ? 1 : 255;
+  const isBelow = sample.least < -SLACK * top;
+  const isAbove = sample.most > (1 + SLACK) * top;
+  const isDark = top === 255 && sample.least >= 0 && sample.most > 0 && sample.most <= 1;
+  if (!isBelow && !isAbove && !isDark) return null;
+  const hint = isBelow
+    ? 'pixels have none below 0: if something has normalised them already, leave out one of the two'
+    : 'give the images, pixelMean and pixelStd the same units';
+  return (
+    `${owner}: the first images hold ${range(sample)}, and the model normalises by ${own}, ` +
+    `as of pixels in 0..${top}; ${hint}`
+  );
 }

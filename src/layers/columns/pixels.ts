@@ -3,6 +3,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { show } from '../../common/arguments';
+import { requireStatistic } from '../../common/pixel_statistics';
 import type { PixelStatistics } from '../../ops/normalize_pixels';
 
 /** How a backbone normalises its input. */
@@ -31,15 +32,8 @@ export function requirePixels(owner: string, options: PixelOptions): void {
   for (const name of NAMES) {
     const given: unknown = options[name];
     if (given == null) continue;
-    const values: unknown[] = Array.isArray(given) ? given : [given];
-    const least = name === 'pixelStd' ? 0 : -Infinity;
-    const fit = (v: unknown) => typeof v === 'number' && Number.isFinite(v) && v > least;
-    if (values.length > 0 && values.every(fit)) continue;
-    const what = name === 'pixelStd' ? 'numbers above 0' : 'finite numbers';
-    throw new Error(
-      `${owner}: ${name} is ${asText(given)}; expected ${what}, one per channel of the input, or one ` +
-        `for all channels`,
-    );
+    const such = 'one per channel of the input, or one for all channels';
+    requireStatistic(owner, name, given, name === 'pixelStd', such);
   }
   const { pixelMean, pixelStd } = options;
   if (!Array.isArray(pixelMean) || !Array.isArray(pixelStd)) return;
@@ -48,12 +42,6 @@ export function requirePixels(owner: string, options: PixelOptions): void {
     `${owner}: pixelMean has ${pixelMean.length} values and pixelStd ${pixelStd.length}; give both ` +
       `one per channel of the input`,
   );
-}
-
-/** What was given, also where JSON has no word for it. */
-function asText(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(asText).join(', ')}]`;
-  return typeof value === 'string' ? `'${value}'` : String(value);
 }
 
 /**

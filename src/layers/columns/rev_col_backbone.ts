@@ -246,7 +246,7 @@ export class RevColBackbone extends SequenceLayer {
   private normalized(x: tf.Tensor): tf.Tensor {
     const statistics = pixelStatistics(OWNER, this.own, x.shape);
     if (statistics == null) return x;
-    warnOfUnits(OWNER, this, x, statistics);
+    warnOfUnits(OWNER, this, this.stemLayer, x, statistics);
     return normalizePixels(x, statistics);
   }
 

@@ -193,7 +193,7 @@ describeBackends('pixels that the model normalises', () => {
         'fit',
         async (model, x) => {
           const y = tf.zeros([x.shape[0] as number, 3]);
-          await model.fit(x, y, { epochs: 2, batchSize: 1 });
+          await model.fit(x, y, { epochs: 2, batchSize: 1, verbose: 0 });
           y.dispose();
         },
       ],
@@ -274,6 +274,13 @@ describeBackends('pixels that the model normalises', () => {
       ['below 0', 3, {}, (x) => tf.sub(x, 1), /all of one sign/],
       ['centred', 3, {}, (x) => tf.sub(x, 0.5), null],
       ['normalised by the model', 3, { pixelMean: 0.5, pixelStd: 0.25 }, (x) => x, null],
+      [
+        'divided by the model, but not centred',
+        3,
+        { pixelStd: 0.25 },
+        (x) => x,
+        /^RevColStem: pixelMean \[0, 0, 0\] and pixelStd \[0\.25.* all of one sign.*as pixelMean$/,
+      ],
       ['zeros', 3, {}, (x) => tf.zerosLike(x), null],
       ['features, no images', 5, {}, (x) => x, null],
     ];
@@ -296,6 +303,28 @@ describeBackends('pixels that the model normalises', () => {
         x.dispose();
       },
     );
+
+    test.each([
+      ['in training', true],
+      ['used before it is trained', false],
+    ])('wrong units, of which nothing more is said: %s', async (_, atOnce) => {
+      const model = pixelClassifier({
+        inputShape: [SIDE, SIDE, 3],
+        pixelMean: 127.5,
+        pixelStd: 64,
+      });
+      const x = pixels([2, SIDE, SIDE, 3], 9);
+      const optimizer = tf.train.sgd(0.1);
+      if (!atOnce) tf.tidy(() => void model.predict(x));
+      await warnings();
+      const step = () =>
+        tf.tidy(() => void trainingStep(model, optimizer, x, (y) => tf.mean(tf.square(y))));
+      for (let i = 0; i < 2; i++) step();
+      expect(await warnings()).toEqual([expect.stringMatching(/the same units$/)]);
+      model.dispose();
+      optimizer.dispose();
+      x.dispose();
+    });
 
     test('a loop that does not say that it trains, and a device that does not answer', async () => {
       const x = pixels([1, SIDE, SIDE, 1], 2);
