@@ -4,12 +4,21 @@ import { shown } from './arguments';
 /** The names of the options of `T`, all of them: a list that lacks one, or has another, does not compile. */
 export type OptionNames<T> = { readonly [Name in keyof T]-?: true };
 
+/** What other libraries and papers call an option. */
+const ALIASES: Readonly<Record<string, string>> = {
+  lr: 'learningRate',
+  wd: 'weightDecay',
+  eps: 'epsilon',
+  decay: 'weightDecay',
+};
+
 /**
  * Asserts that options are an object without names that nobody knows, which would have no effect.
  *
  * @param owner name of the function or class, for the message
  * @param names the names that there are
- * @throws {Error} when it is something else, or for the first unknown name, with the nearest one
+ * @throws {Error} when it is something else, or for the first unknown name, with the one
+ *   that is meant, or else all that there are
  */
 export function requireOptions(owner: string, options: unknown, names: object): void {
   const known = Object.keys(names);
@@ -26,13 +35,17 @@ export function requireOptions(owner: string, options: unknown, names: object): 
   const name = Object.keys(options).find((key) => !Object.hasOwn(names, key));
   if (name === undefined) return;
   const near = byNearness(name, known);
+  const alias = ALIASES[plain(name)] ?? '';
+  if (known.includes(alias)) {
+    throw new Error(`${owner}: there is no option '${name}'; did you mean '${alias}'?`);
+  }
   const nearest = near[0] ?? '';
   const [given, meant] = [plain(name), plain(nearest)];
   const isMeant =
     editDistance(given, meant) <= Math.max(1, name.length / 3) || letters(given) === letters(meant);
   throw new Error(
     `${owner}: there is no option '${name}'; ` +
-      (isMeant ? `did you mean '${nearest}'?` : `the nearest are ${near.slice(0, 3).join(', ')}`),
+      (isMeant ? `did you mean '${nearest}'?` : `there are ${[...known].sort().join(', ')}`),
   );
 }
 

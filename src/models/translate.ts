@@ -87,6 +87,7 @@ function stepsOf(
     );
   }
   for (const id of sources.flat()) requireInteger(owner, 'a source token', id, 0);
+  requireVocabulary(owner, model, sources);
   const [memory, memoryMask] = tf.tidy(() => {
     const time = Math.max(...sources.map((s) => s.length));
     const padded = sources.map((s) => [...s, ...new Array<number>(time - s.length).fill(0)]);
@@ -103,6 +104,30 @@ function stepsOf(
       }),
     dispose: () => tf.dispose([memory, memoryMask]),
   };
+}
+
+/** Asserts ids that the embedding of the sources has. */
+function requireVocabulary(
+  owner: string,
+  model: tfl.LayersModel,
+  sources: readonly (readonly number[])[],
+): void {
+  const [source] = model.inputs;
+  const takesSource = ({ inboundNodes }: tfl.layers.Layer) =>
+    inboundNodes.some(({ inputTensors }) => inputTensors.includes(source as tfl.SymbolicTensor));
+  // Of an embedding, or of a backbone whose stem is one.
+  const vocabulary = model.layers.filter(takesSource).flatMap((layer) => {
+    const { inputDim, stem } = layer.getConfig();
+    const { config } = (stem ?? {}) as { config?: tf.serialization.ConfigDict };
+    return [inputDim, config?.['inputDim']].filter((size) => typeof size === 'number');
+  })[0];
+  if (vocabulary === undefined) return;
+  const unknown = sources.flat().find((id) => id >= vocabulary);
+  if (unknown === undefined) return;
+  throw new Error(
+    `${owner}: a source token is ${unknown}; expected ids from 0 to ${vocabulary - 1}, of the model's ` +
+      `vocabulary of ${vocabulary}`,
+  );
 }
 
 /**

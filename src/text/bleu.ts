@@ -1,6 +1,6 @@
 /** Corpus BLEU: how close translations come to references. */
 
-import { requireList } from '../common/arguments';
+import { requireList, shown } from '../common/arguments';
 
 /** Corpus BLEU and what it is made of. */
 export interface BleuScore {
@@ -25,7 +25,7 @@ const ORDER = 4;
  *
  * @param translations a text each
  * @param references of the same number
- * @throws {Error} when there are none, or not as many references as translations
+ * @throws {Error} when there are none, something else than a text, or not as many references as translations
  */
 export function corpusBleu(
   translations: readonly string[],
@@ -33,6 +33,8 @@ export function corpusBleu(
 ): BleuScore {
   requireList('corpusBleu', 'translations', translations, 'texts');
   requireList('corpusBleu', 'references', references, 'texts');
+  requireTexts('translations', translations);
+  requireTexts('references', references);
   if (translations.length === 0 || translations.length !== references.length) {
     throw new Error(
       `corpusBleu: ${translations.length} translations and ${references.length} references; ` +
@@ -67,6 +69,20 @@ export function corpusBleu(
   };
 }
 
+/** Asserts texts, not the forms that other implementations take. */
+function requireTexts(name: string, texts: readonly unknown[]): void {
+  const at = texts.findIndex((text) => typeof text !== 'string');
+  if (at < 0) return;
+  const text = texts[at];
+  const isList = Array.isArray(text) && text.every((part) => typeof part === 'string');
+  throw new Error(
+    `corpusBleu: ${name}[${at}] is ${shown(text)}; expected a text for each translation` +
+      (isList
+        ? `. Of tokens give tokens.join(' '); of sacreBLEU's lists of references give one list, references[0]`
+        : ''),
+  );
+}
+
 /** In percent; each precision without a match is taken for half as much as the one before. */
 function smoothed(matches: readonly number[], totals: readonly number[]): number[] {
   let share = 1;
@@ -83,7 +99,8 @@ function smoothed(matches: readonly number[], totals: readonly number[]): number
 function geometricMean(precisions: readonly number[]): number {
   if (precisions.some((p) => p === 0)) return 0;
   const logs = precisions.map((p) => Math.log(p));
-  return Math.exp(logs.reduce((a, b) => a + b, 0) / precisions.length);
+  // Of 100 alone, what exp and log round adds up to more.
+  return Math.min(100, Math.exp(logs.reduce((a, b) => a + b, 0) / precisions.length));
 }
 
 function ngrams(tokens: readonly string[], n: number): Map<string, number> {

@@ -1,7 +1,7 @@
 /** Parameter groups: weights that an optimizer treats otherwise, found by their names. */
 import type * as tf from '@tensorflow/tfjs-core';
 
-import { type OptionNames, requireOptions } from '../common/options';
+import { byNearness, type OptionNames, requireOptions } from '../common/options';
 import { unnumbered } from './weight_names';
 
 /** What an optimizer does otherwise for some weights. */
@@ -60,6 +60,31 @@ function toExpression(names: string, i: number): RegExp {
   } catch (cause) {
     throw new Error(`groups[${i}]: names is '${names}'; expected a regular expression`, { cause });
   }
+}
+
+/**
+ * Asserts that every group fits some weight: one that fits none has no effect.
+ *
+ * @param weights names of all weights that there are
+ * @param saved names that weights had when their state was saved
+ * @throws {Error} when a group fits none, with the names that come nearest
+ */
+export function requireGroupsFit(
+  owner: string,
+  groups: readonly CompiledGroup[],
+  weights: readonly string[],
+  saved: readonly string[],
+): void {
+  const names = [...new Set([...weights, ...weights.map(unnumbered), ...saved])];
+  groups.forEach(({ fits, names: expression }, i) => {
+    if (names.some((name) => fits.test(name))) return;
+    const near = byNearness(expression, [...new Set(weights)]).slice(0, 3);
+    throw new Error(
+      `${owner}: the names of groups[${i}], '${expression}', fit no weight, so the group would have no ` +
+        `effect; weights are called such as ${near.map((name) => `'${name}'`).join(', ')}. Mend the ` +
+        'expression, or leave the group out',
+    );
+  });
 }
 
 /**

@@ -7,7 +7,13 @@ import { Clipping, LastNorm } from './clipping';
 import { fusedStep } from './fused_step';
 import { type GivenGradients, toUpdates } from './given_gradients';
 import { type CommonArgs, requireCommonArgs } from './optimizer_args';
-import { type CompiledGroup, settingsOf, toGroups, type WeightSettings } from './parameter_groups';
+import {
+  type CompiledGroup,
+  requireGroupsFit,
+  settingsOf,
+  toGroups,
+  type WeightSettings,
+} from './parameter_groups';
 import { assertGroupsFit, groupsFromConfig, groupsToConfig } from './saved_groups';
 import { CountTensors, type NamedTensor, readSaved } from './saved_states';
 import type { StateLayout } from './state_layout';
@@ -42,6 +48,8 @@ export abstract class WeightOptimizer extends tf.Optimizer {
   private readonly lastNorm = new LastNorm();
   /** Whether a saved model made it. */
   private loaded = false;
+  /** Whether each group is known to fit a weight, or a saved model brought them. */
+  private groupsFit = false;
   /** Groups whose expressions tfjs may have rewritten, until they are known to fit. */
   private rewritten: readonly number[] = [];
 
@@ -86,7 +94,7 @@ export abstract class WeightOptimizer extends tf.Optimizer {
    * Takes a step. Gradients of one model come in the order of its weights; null means none.
    *
    * @throws {Error} when a variable is unknown, a gradient does not fit it, `learningRate` is out of
-   * range, restored state fits no weight, webgl has 16-bit textures, or `fused` is set; then nothing has
+   * range, restored state or a group fits no weight, webgl has 16-bit textures, or `fused` is set; then nothing has
    * changed
    */
   override applyGradients(gradients: GivenGradients): void {
@@ -168,6 +176,7 @@ export abstract class WeightOptimizer extends tf.Optimizer {
       assertGroupsFit(this.groups, this.rewritten, [...names, ...names.map(unnumbered)]);
       this.rewritten = [];
     }
+    this.requireGroupsFit(variables);
     const found = this.states.of(variables);
     const states = new Map(variables.map((v, i) => [v, found[i] as WeightState]));
     const clipping = new Clipping(this.common, variables, this.lastNorm);
@@ -205,6 +214,15 @@ export abstract class WeightOptimizer extends tf.Optimizer {
       else assignAll(variable, state, this.updated(update));
       state.steps++;
     });
+  }
+
+  /** Asserts, once, that every group fits a weight, be it one that is not trained yet. */
+  private requireGroupsFit(variables: readonly tf.Variable[]): void {
+    if (this.groupsFit || variables.length === 0) return;
+    const all = Object.values(tf.engine().registeredVariables);
+    const weights = [...new Set([...variables, ...all])].map(({ name }) => name);
+    requireGroupsFit(this.layout.owner, this.groups, weights, this.states.names);
+    this.groupsFit = true;
   }
 
   private settingsFor(variable: tf.Variable, { name }: WeightState): WeightSettings {
@@ -267,6 +285,7 @@ export abstract class WeightOptimizer extends tf.Optimizer {
     const optimizer = new cls({ ...config, groups });
     const own = optimizer as unknown as WeightOptimizer;
     own.loaded = true;
+    own.groupsFit = true;
     own.rewritten = rewritten;
     return optimizer;
   }

@@ -133,9 +133,20 @@ test.each(Object.entries(CALLS))('%s', async (name, [call, misspelt, meant, opti
   expect(tf.memory().numTensors).toBe(before);
 });
 
-test('what is like nothing gets the nearest names', () => {
+test.each([
+  ['lr', 'learningRate'],
+  ['LR', 'learningRate'],
+  ['wd', 'weightDecay'],
+  ['eps', 'epsilon'],
+])('%s, as other libraries say', (alias, meant) => {
+  expect(() => new revcol.AdamW(asOptions({ [alias]: 1e-3 }))).toThrow(
+    `AdamW: there is no option '${alias}'; did you mean '${meant}'?`,
+  );
+});
+
+test('what is like nothing gets all names', () => {
   expect(() => layers.revColHead({ units: 2, temperature: 1 } as never)).toThrow(
-    /RevColHead: there is no option 'temperature'; the nearest are \w+, \w+, \w+$/,
+    /RevColHead: there is no option 'temperature'; there are .*\bname, .*\bunits\b/,
   );
 });
 

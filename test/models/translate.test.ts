@@ -128,6 +128,7 @@ test('wrong calls are refused', async () => {
     [[[3]], { startId: START }, /^translate: endId is undefined; .* ends every target/],
     [[3], options, /^translate: sources are no list of lists of ids/],
     [[[1.5]], options, /^translate: a source token is 1.5/],
+    [[[3], [3, 99]], options, /^translate: a source token is 99; expected ids from 0 to \d+, of/],
     [[[3]], { ...options, maxNewTokens: 0 }, /^translate: maxNewTokens is 0/],
     [[[3]], { ...options, suppressIds: [END] }, /^translate: endId 2 is among suppressIds/],
   ];

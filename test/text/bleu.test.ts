@@ -17,4 +17,23 @@ test.each(cases.map((c) => [c.name, c] as const))('%s: as sacreBLEU', (_, expect
 test('as many references as translations', () => {
   expect(() => corpusBleu(['a'], [])).toThrow('1 translations and 0 references');
   expect(() => corpusBleu([], [])).toThrow('0 translations');
+  const wrong: [unknown[], unknown[], RegExp][] = [
+    [
+      ['a', 'b'],
+      [['a', 'b']],
+      /references\[0\] is \["a", "b"\]; .* sacreBLEU's .* references\[0\]$/,
+    ],
+    [[['a', 'b']], ['a b'], /translations\[0\] is \["a", "b"\]; .*tokens\.join\(' '\)/],
+    [['a', 'b'], ['a', null], /references\[1\] is null; expected a text for each translation$/],
+    [[5], ['a'], /translations\[0\] is 5; expected a text/],
+  ];
+  for (const [translations, references, message] of wrong) {
+    expect(() => corpusBleu(translations as string[], references as string[])).toThrow(message);
+  }
+});
+
+test('at most 100', () => {
+  for (const text of ['a b c d', 'a b c d e', 'one two three four five six seven']) {
+    expect(corpusBleu([text], [text]).score).toBe(100);
+  }
 });
