@@ -54,8 +54,8 @@ export class RevColHead extends SequenceLayer {
   }
 
   /** None: the mean has taken the tokens together. */
-  override computeMask(): tf.Tensor {
-    return undefined as unknown as tf.Tensor;
+  protected override outputMask(): undefined {
+    return undefined;
   }
 
   /** @param kwargs.mask which tokens of a sequence `[batch, time, channels]` are real */

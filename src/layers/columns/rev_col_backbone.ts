@@ -180,7 +180,7 @@ export class RevColBackbone extends SequenceLayer {
    * Mask of the outputs, `[batch, time]`: the stem's, where it makes or knows masks (as
    * `TokenEmbedding` does with `maskZero`), else the input's.
    */
-  override computeMask(
+  protected override outputMask(
     inputs: tf.Tensor | tf.Tensor[],
     mask?: tf.Tensor | tf.Tensor[],
   ): tf.Tensor | tf.Tensor[] {

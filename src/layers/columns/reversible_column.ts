@@ -256,7 +256,7 @@ export class ReversibleColumn extends SequenceLayer {
   }
 
   /** The mask of the stem's output, for every output. */
-  override computeMask(
+  protected override outputMask(
     _: tf.Tensor | tf.Tensor[],
     mask?: tf.Tensor | tf.Tensor[],
   ): tf.Tensor | tf.Tensor[] {

@@ -116,8 +116,8 @@ export class RevColLanguageModel extends SequenceLayer {
     return [...this.featureShape(inputShape).slice(0, 2), this.embedding.vocabularySize];
   }
 
-  override computeMask(inputs: tf.Tensor | tf.Tensor[], mask?: tf.Tensor | tf.Tensor[]): tf.Tensor {
-    return this.backbone.computeMask(inputs, mask) as tf.Tensor;
+  protected override outputMask(inputs: tf.Tensor | tf.Tensor[], mask?: tf.Tensor | tf.Tensor[]) {
+    return this.backbone.computeMask(inputs, mask);
   }
 
   /**

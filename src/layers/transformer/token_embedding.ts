@@ -136,9 +136,9 @@ export class TokenEmbedding extends SequenceLayer {
   }
 
   /** With `maskZero` true where an id is not 0, `[batch, time]`; else the mask given, if any. */
-  override computeMask(inputs: tf.Tensor | tf.Tensor[], mask?: tf.Tensor | tf.Tensor[]): tf.Tensor {
+  protected override outputMask(inputs: tf.Tensor | tf.Tensor[], mask?: tf.Tensor | tf.Tensor[]) {
     const ids = toTensors(inputs)[0] as tf.Tensor;
-    return this.options.maskZero ? tf.notEqual(ids, 0) : (firstMask(mask) as tf.Tensor);
+    return this.options.maskZero ? tf.notEqual(ids, 0) : firstMask(mask);
   }
 
   override call(

@@ -117,7 +117,7 @@ export class TranslationDecoder extends SequenceLayer {
   }
 
   /** The embedding's: where ids are not 0, if it has `maskZero`. */
-  override computeMask(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+  protected override outputMask(inputs: tf.Tensor | tf.Tensor[]) {
     return this.embedding.computeMask((inputs as tf.Tensor[])[0] as tf.Tensor);
   }
 
@@ -140,7 +140,7 @@ export class TranslationDecoder extends SequenceLayer {
     return tf.tidy(() => {
       const weights = variablesOf(this._trainableWeights);
       const [memoryGamma, memoryBeta] = weights as [tf.Variable, tf.Variable];
-      const mask = this.embedding.computeMask(ids);
+      const mask = this.embedding.computeMask(ids) as tf.Tensor;
       // Cross-attention reads its memory once per cache.
       const normed = startIndex > 0 ? memory : layerNorm(memory, memoryGamma, memoryBeta);
       let x = this.embedding.apply(ids, { training, startIndex }) as tf.Tensor;

@@ -52,6 +52,70 @@ describeBackends('masks and causality of isotropic columns', () => {
     });
   });
 
+  test('no mask of tokens goes on behind a head', async () => {
+    const UNITS = 4;
+    const model = makeModel(backboneArgs());
+    const [ids] = model.inputs as [tf.SymbolicTensor];
+    const [features] = model.outputs as [tf.SymbolicTensor];
+    const logits = layers.revColHead({ units: UNITS }).apply(features) as tf.SymbolicTensor;
+    const dense = tf.layers.dense({ units: UNITS }).apply(logits) as tf.SymbolicTensor;
+    const softmax = (x: tf.SymbolicTensor) => tf.layers.softmax().apply(x) as tf.SymbolicTensor;
+    // An image in a later branch, whose own head has no mask either.
+    const image = tf.input({ shape: [4, 4, 3] });
+    const onImage = layers.revColHead({ units: UNITS }).apply(image) as tf.SymbolicTensor;
+    const outputs = [logits, softmax(logits), dense, softmax(dense), onImage, softmax(onImage)];
+    const full = tf.model({ inputs: [ids, image], outputs });
+    randomizeWeights(full.weights, 5);
+    const nested = tf.sequential({
+      layers: [tf.model({ inputs: ids, outputs: logits }), tf.layers.softmax()],
+    });
+    const inputs = tf.tidy(() => [
+      // As many tokens as classes, so that a mask would fit.
+      tf.tensor2d([[3, 1, 0, 0]], undefined, 'int32'),
+      normalTensor([1, 4, 4, 3], 1),
+    ]);
+    await expectNoLeak(() =>
+      tf.tidy(() => {
+        for (const run of [full.predict, full.apply]) {
+          const got = run.call(full, inputs as tf.Tensor[]) as tf.Tensor[];
+          for (const i of [0, 2, 4]) {
+            expectClose(got[i + 1] as tf.Tensor, tf.softmax(got[i] as tf.Tensor), 1e-5);
+          }
+          expectClose(
+            nested.predict(inputs[0] as tf.Tensor) as tf.Tensor,
+            got[1] as tf.Tensor,
+            1e-5,
+          );
+        }
+      }),
+    );
+    // Training goes the same way: two steps of what the probabilities say.
+    full.compile({ optimizer: tf.train.sgd(0), loss: 'categoricalCrossentropy' });
+    const labels = tf.tensor2d([[0, 0, 0, 1]]);
+    const losses = (await full.trainOnBatch(
+      inputs as tf.Tensor[],
+      outputs.map(() => labels),
+    )) as number[];
+    tf.tidy(() => {
+      const got = full.predict(inputs as tf.Tensor[]) as tf.Tensor[];
+      const expected = tf.neg(tf.log(tf.slice(got[1] as tf.Tensor, [0, 3], [1, 1])));
+      expectClose(tf.scalar(losses[2] as number), tf.reshape(expected, []), 1e-4);
+    });
+    tf.dispose([...inputs, labels]);
+    full.dispose();
+  });
+
+  test('a call by hand leaves its arguments as they are', () => {
+    tf.tidy(() => {
+      const head = layers.revColHead({ units: 3 });
+      const x = normalTensor([1, 4, WIDTH], 1);
+      const kwargs = { mask: tf.tensor2d([[1, 1, 0, 0]]) };
+      const first = head.apply(x, kwargs) as tf.Tensor;
+      expectClose(head.apply(x, kwargs) as tf.Tensor, first, 0);
+      expect(Object.keys(kwargs)).toEqual(['mask']);
+    });
+  });
+
   test('causal columns: no output depends on a later token', () => {
     tf.tidy(() => {
       const model = makeModel(backboneArgs({ useCausalMask: true }, { output: 'columns' }));
@@ -120,19 +184,36 @@ describeBackends('masks and causality of isotropic columns', () => {
     });
   });
 
-  test('the mask of another branch of the model is refused, not used', () => {
+  test('the mask of another branch of the model is not used', () => {
     tf.tidy(() => {
-      const embed = (maskZero: boolean) => {
+      const embed = (embedding: tf.layers.Layer) => {
         const ids = tf.input({ shape: [null], dtype: 'int32' });
-        const embedding = layers.tokenEmbedding({ inputDim: 9, outputDim: WIDTH, maskZero });
         const block = layers.transformerEncoderBlock({ numHeads: 2 });
-        return { ids, features: block.apply(embedding.apply(ids) as tf.SymbolicTensor) };
+        const features = block.apply(embedding.apply(ids) as tf.SymbolicTensor);
+        return { ids, features: features as tf.SymbolicTensor };
       };
-      const [first, second] = [embed(true), embed(false)];
-      const outputs = [first, second].map(({ features }) => features as tf.SymbolicTensor);
-      const model = tf.model({ inputs: [first.ids, second.ids], outputs });
-      const ids = [tf.ones([1, 3], 'int32'), tf.ones([1, 4], 'int32')];
-      expect(() => model.predict(ids)).toThrow('maskZero: true');
+      const own = (maskZero: boolean) =>
+        embed(layers.tokenEmbedding({ inputDim: 9, outputDim: WIDTH, maskZero }));
+      const first = own(true);
+      const join = (second: typeof first) =>
+        tf.model({
+          inputs: [first.ids, second.ids],
+          outputs: [first.features, second.features],
+        });
+      const second = own(false);
+      const model = join(second);
+      randomizeWeights(model.weights, 3);
+      const ids = [
+        [1, 2, 0, 0],
+        [3, 0, 5, 0],
+      ].map((row) => tf.tensor2d([row], [1, 4], 'int32'));
+      const [, got] = model.predict(ids) as tf.Tensor[];
+      const alone = tf.model({ inputs: second.ids, outputs: second.features });
+      expectClose(got as tf.Tensor, alone.predict(ids[1] as tf.Tensor) as tf.Tensor, 1e-6);
+      // Behind layers of tfjs it cannot be taken away, and is refused where it does not fit.
+      const stock = embed(tf.layers.embedding({ inputDim: 9, outputDim: WIDTH }));
+      const longer = tf.ones([1, 5], 'int32');
+      expect(() => join(stock).predict([ids[0] as tf.Tensor, longer])).toThrow('maskZero: true');
     });
   });
 
