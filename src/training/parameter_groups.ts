@@ -17,10 +17,12 @@ export interface ParameterGroup {
   weightDecay?: number;
 }
 
-const GROUP_OPTIONS: OptionNames<ParameterGroup> = {
+const GROUP_OPTIONS: OptionNames<ParameterGroup> & Record<string, true> = {
   names: true,
   learningRateScale: true,
   weightDecay: true,
+  // What `getConfig` writes beside `names`, so that its groups may be given to a new optimizer.
+  name: true,
 };
 
 /** A group with its expression ready. */
