@@ -15,7 +15,7 @@ import {
   type PlannedModel,
   trainingStep,
 } from 'tfjs-revcol';
-import { OPTIMIZERS } from '../src/plan/optimizers';
+import { optimizerMaker, type PlannedOptimizer } from '../src/plan/optimizers';
 import { startBackend } from './contestants/backend';
 
 interface Case {
@@ -23,7 +23,8 @@ interface Case {
   backend: string;
   batch: number;
   side: number;
-  optimizer: keyof typeof OPTIMIZERS;
+  optimizer: PlannedOptimizer;
+  fused?: boolean;
   backprop: 'reversible' | 'stored';
   rank?: number;
 }
@@ -41,7 +42,7 @@ async function measure({ model, rank, ...c }: Case): Promise<Result> {
   const made = createModel(name, { ...options, inputShape: [side, side, 3], backprop } as object);
   if (rank !== undefined) addAdapters(made, { rank });
   const x = tf.zeros([batch, side, side, 3]);
-  const optimizer = OPTIMIZERS[c.optimizer]();
+  const optimizer = optimizerMaker('bench', c.optimizer, c.fused)();
   const step = () => {
     trainingStep(made, optimizer, x, (y) => tf.mean(tf.square(y)) as tf.Scalar).dispose();
   };
@@ -61,9 +62,13 @@ const { values } = parseArgs({
 });
 
 const TINY: PlannedModel = { name: 'revcol_tiny' };
-const CASES: Pick<Case, 'model' | 'optimizer' | 'backprop' | 'rank' | 'side'>[] = [
+const CASES: Pick<Case, 'model' | 'optimizer' | 'fused' | 'backprop' | 'rank' | 'side'>[] = [
   { model: TINY, optimizer: 'adamw', backprop: 'reversible', side: 224 },
   { model: TINY, optimizer: 'sgd', backprop: 'reversible', side: 224 },
+  ...(['adamw', 'lion', 'momentum', 'adafactor', 'sgd', 'adamw8bit'] as const).map(
+    (optimizer) =>
+      ({ model: TINY, optimizer, fused: true, backprop: 'reversible', side: 224 }) as const,
+  ),
   { model: TINY, optimizer: 'adam', backprop: 'reversible', side: 160 },
   { model: { ...TINY, columns: 2 }, optimizer: 'sgd', backprop: 'stored', side: 128 },
   { model: TINY, optimizer: 'adamw', backprop: 'reversible', rank: 8, side: 224 },
@@ -84,13 +89,14 @@ for (const backend of values.backends.split(',')) {
   await startBackend(backend);
   for (const one of CASES) {
     const c: Case = { ...one, backend, batch: Number(values.batch) };
+    if (c.optimizer === 'adamw8bit' && backend !== 'wasm') continue;
     const { planned, measured } = await measure(c);
     const { name, columns } = c.model;
     const row = [
       backend,
       `${name}${columns === undefined ? '' : `, ${columns} columns`}`,
       c.rank === undefined ? c.backprop : `adapters of rank ${c.rank}`,
-      c.optimizer,
+      c.fused ? `${c.optimizer}, fused` : c.optimizer,
       c.side,
     ].join(' | ');
     const error = ((100 * (planned - measured)) / measured).toFixed(2);

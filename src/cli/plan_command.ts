@@ -3,20 +3,26 @@ import os from 'node:os';
 import { type Command, Option } from 'commander';
 
 import { type MemoryPlan, memoryPlan, type MemoryPlanOptions } from '../plan/memory_plan';
-import { OPTIMIZERS, type PlannedOptimizer } from '../plan/optimizers';
+import { FUSED_OPTIMIZERS, OPTIMIZERS, type PlannedOptimizer } from '../plan/optimizers';
 import type { ModelName } from '../registry/names';
 import { integer } from './options';
 import type { Terminal } from './terminal';
 import { bytesText, millionsText, table } from './text';
 
-interface PlanArguments {
-  batch: number;
+/** How weights are trained. */
+interface Way {
   optimizer: PlannedOptimizer;
+  fused?: boolean;
+  /** Rank of adapters; absent where all weights are trained. */
+  adapters?: number;
+}
+
+interface PlanArguments extends Way {
+  batch: number;
   backend: NonNullable<MemoryPlanOptions['backend']>;
   stored?: boolean;
   columns?: number;
   inputSize?: number;
-  adapters?: number;
   json?: boolean;
 }
 
@@ -33,9 +39,10 @@ export function addPlanCommand(program: Command, terminal: Terminal): void {
     .option('--batch <count>', 'images in a step', integer(1), 1)
     .addOption(
       new Option('-o, --optimizer <name>', 'optimizer')
-        .choices(Object.keys(OPTIMIZERS))
+        .choices(OPTIMIZERS)
         .default('adamw'),
     )
+    .option('--fused', 'update weights in the backward pass, as the optimizer does with fused: true')
     .addOption(
       new Option('-b, --backend <name>', 'tfjs backend, which need not be installed')
         .choices(BACKENDS)
@@ -54,11 +61,12 @@ export function addPlanCommand(program: Command, terminal: Terminal): void {
       'after',
       `
 Examples:
-  $ tfjs-revcol plan revcol_large --batch 4 --optimizer adamw --backend wasm
+  $ tfjs-revcol plan revcol_large --batch 4 --optimizer adamw8bit --fused --backend wasm
+  $ tfjs-revcol plan revcol_huge --optimizer adafactor --fused --backend tensorflow
   $ tfjs-revcol plan revcol_xlarge --adapters 8 --backend tensorflow`,
     )
     .action((name: ModelName, args: PlanArguments) => {
-      const plan = planOf(name, args, args.optimizer, args.adapters);
+      const plan = planOf(name, args, args);
       terminal.out(args.json ? `${JSON.stringify(plan, null, 2)}\n` : asText(name, args, plan));
     });
 }
@@ -66,18 +74,18 @@ Examples:
 function planOf(
   name: ModelName,
   { batch, backend, stored, columns, inputSize }: PlanArguments,
-  optimizer: PlannedOptimizer,
-  rank?: number,
+  { optimizer, fused, adapters }: Way,
 ): MemoryPlan {
   return memoryPlan(
     { name, ...(columns === undefined ? {} : { columns }) },
     {
       optimizer,
+      fused: fused === true,
       batch,
       backend,
       side: inputSize,
       backprop: stored ? 'stored' : 'reversible',
-      ...(rank === undefined ? {} : { adapters: { rank } }),
+      ...(adapters === undefined ? {} : { adapters: { rank: adapters } }),
     },
   );
 }
@@ -89,7 +97,7 @@ function asText(name: ModelName, args: PlanArguments, plan: MemoryPlan): string 
   const trained = millionsText(plan.trainedParameters);
   return [
     `${name}, ${millionsText(plan.parameters)} parameters, ${trained} of them trained; batch ${args.batch}, ` +
-      `${describe(args.optimizer, args.adapters)}, ${args.backend}`,
+      `${describe(args)}, ${args.backend}`,
     '',
     table(['at the peak of a step', ''], [...rows, ['together', bytesText(plan.peakBytes)]]),
     '',
@@ -103,8 +111,9 @@ function asText(name: ModelName, args: PlanArguments, plan: MemoryPlan): string 
   ].join('\n');
 }
 
-function describe(optimizer: PlannedOptimizer, rank: number | undefined): string {
-  return rank === undefined ? optimizer : `adapters of rank ${rank} by ${optimizer}`;
+function describe({ optimizer, fused, adapters }: Way): string {
+  const name = fused ? `${optimizer}, fused` : optimizer;
+  return adapters === undefined ? name : `adapters of rank ${adapters} by ${name}`;
 }
 
 /** What bounds a step, on a backend and here. */
@@ -114,12 +123,22 @@ function limits(backend: string): [what: string, bytes: number][] {
 }
 
 function otherWays(name: ModelName, args: PlanArguments): string[][] {
-  const ways: [PlannedOptimizer, number?][] = [['sgd'], ['momentum'], ['adamw'], ['adamw', 8]];
   const bound = Math.min(...limits(args.backend).map(([, bytes]) => bytes));
-  return ways
-    .filter(([optimizer, rank]) => optimizer !== args.optimizer || rank !== args.adapters)
-    .map(([optimizer, rank]) => {
-      const { peakBytes } = planOf(name, args, optimizer, rank);
-      return [describe(optimizer, rank), bytesText(peakBytes), peakBytes <= bound ? 'yes' : 'no'];
+  return waysOn(args.backend)
+    .filter((way) => describe(way) !== describe(args))
+    .map((way) => {
+      const { peakBytes } = planOf(name, args, way);
+      return [describe(way), bytesText(peakBytes), peakBytes <= bound ? 'yes' : 'no'];
     });
+}
+
+/** Ways to choose from; only wasm has a kernel for moments of eight bits. */
+function waysOn(backend: string): Way[] {
+  const hasBytes = backend === 'wasm';
+  const fused = FUSED_OPTIMIZERS.filter((optimizer) => optimizer !== 'adamw8bit' || hasBytes);
+  return [
+    { optimizer: 'adamw' },
+    { optimizer: 'adamw', adapters: 8 },
+    ...fused.map((optimizer) => ({ optimizer, fused: true })),
+  ];
 }

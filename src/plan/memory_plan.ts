@@ -11,7 +11,7 @@ import type { ModelName } from '../registry/names';
 import { trainingStep } from '../training/training_step';
 import { optimizerMaker, type PlannedOptimizer } from './optimizers';
 import { blank, inSandbox } from './sandbox';
-import { findPeak, partsAtPeak, type PeakParts } from './step_trace';
+import { findPeak, partsAtPeak, type PeakParts, type StepMarks } from './step_trace';
 
 /** A model to be made: its name and the options of `createModel`. */
 export type PlannedModel = { name: ModelName } & CreateModelOptions;
@@ -20,6 +20,8 @@ export type PlannedModel = { name: ModelName } & CreateModelOptions;
 export interface MemoryPlanOptions {
   /** An optimizer's name, or a function that makes one. Default `'adamw'`. */
   optimizer?: PlannedOptimizer | (() => tf.Optimizer);
+  /** Whether an optimizer given by name updates weights in the backward pass. Default false. */
+  fused?: boolean;
   /** Samples in a step. Default 1. */
   batch?: number;
   /** Backend that the step is to run on; need not be there. Default: the current one. */
@@ -36,6 +38,7 @@ export interface MemoryPlanOptions {
 
 const OPTIONS: OptionNames<MemoryPlanOptions> = {
   optimizer: true,
+  fused: true,
   batch: true,
   backend: true,
   backprop: true,
@@ -80,15 +83,16 @@ const BACKENDS = ['cpu', 'wasm', 'webgl', 'webgpu', 'tensorflow'];
  *
  * @param model a model, which stays as it is; a name such as `'revcol_large'`; or a name and options of
  *   `createModel`
- * @throws {Error} when the model, the optimizer or the backend is unknown, an option is out of range, the
- *   model has adapters on, or runs a kernel whose shapes are not known
+ * @throws {Error} when the model, the optimizer, the backend or an option is unknown, an option is out of
+ *   range, the optimizer cannot be fused or not on the backend, the model has adapters on, or a kernel is
+ *   run whose shapes are not known
  */
 export function memoryPlan(
   model: tfl.LayersModel | ModelName | PlannedModel,
   options: MemoryPlanOptions = {},
 ): MemoryPlan {
   requireOptions(OWNER, options, OPTIONS);
-  const { batch = 1, backend = tf.getBackend(), optimizer = 'adamw' } = options;
+  const { batch = 1, backend = tf.getBackend(), optimizer = 'adamw', fused } = options;
   requireInteger(OWNER, 'batch', batch, 1);
   for (const name of ['side', 'length'] as const) {
     if (options[name] != null) requireInteger(OWNER, name, options[name], 1);
@@ -97,7 +101,7 @@ export function memoryPlan(
     const names = BACKENDS.map((name) => `'${name}'`).join(', ');
     throw new Error(`${OWNER}: backend is ${JSON.stringify(backend)}; expected one of ${names}`);
   }
-  const makeOptimizer = optimizerMaker(OWNER, optimizer);
+  const makeOptimizer = optimizerMaker(OWNER, optimizer, fused);
   const make = modelMaker(model, options);
   return inSandbox(backend, () => {
     const planned = make();
@@ -151,10 +155,17 @@ function planStep(
   const weights = bytesIn(variables);
   const inputBytes = bytesIn(inputs);
   const start = tf.memory().numBytes;
-  const step = (forwardEnds: () => void = () => undefined) => {
+  let marks: StepMarks | undefined;
+  const apply = optimizer.applyGradients.bind(optimizer);
+  optimizer.applyGradients = (gradients) => {
+    marks?.backwardEnds();
+    apply(gradients);
+  };
+  const step = (given?: StepMarks) => {
+    marks = given;
     const loss = (outputs: tf.Tensor | tf.Tensor[]) => {
       const value = tf.addN([outputs].flat().map((y) => tf.mean(tf.square(y))));
-      forwardEnds();
+      marks?.forwardEnds();
       return value as tf.Scalar;
     };
     const x = inputs.length === 1 ? (inputs[0] as tf.Tensor) : inputs;

@@ -6,7 +6,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
-import { runKernel } from '../ops/engine/kernel';
+import { isComposed, runKernel } from '../ops/engine/kernel';
 import { COMPOSED } from './composed';
 import { SHAPE_RULES, type Shaped } from './shapes';
 
@@ -99,7 +99,8 @@ function replaceKernels(backendName: string): () => void {
   const undo: (() => void)[] = [];
   for (const config of tf.getKernelsForBackend(backendName)) {
     const { kernelName, kernelFunc } = config;
-    if (!(kernelName in SHAPE_RULES) && kernelName.startsWith('RevCol')) continue;
+    // Those run kernels that have rules.
+    if (isComposed(config)) continue;
     config.kernelFunc =
       kernelName in SHAPE_RULES ? ruleAsKernel(kernelName, backendName) : unknown(kernelName);
     undo.push(() => {

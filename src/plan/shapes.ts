@@ -236,4 +236,5 @@ export const SHAPE_RULES: Readonly<Record<string, ShapeRule>> = {
   },
   ...named('RevColLayerNormGrad', shapedLike('xhat')),
   ...named('RevColGelu RevColGeluGrad', shapedLike('x')),
+  RevColAdamW8bit: shapedLike('weight'),
 };

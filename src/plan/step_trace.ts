@@ -2,6 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { watchBytes } from '../ops/engine/watch_bytes';
+import { isWritingForGood } from '../ops/engine/writes';
+import { BACKBONE_KERNEL, type Plan, savedAnchors } from '../ops/reversible/backbone';
 
 /** What makes up the bytes at the peak of a step. */
 export interface PeakParts {
@@ -11,7 +13,18 @@ export interface PeakParts {
   workspace: number;
 }
 
+/** What a step calls in its course. */
+export interface StepMarks {
+  forwardEnds: () => void;
+  /** Called where all gradients are there; never, where weights are updated in the backward pass. */
+  backwardEnds: () => void;
+}
+
+/** When a tensor was made. */
+type Phase = 'forward' | 'backward' | 'update';
+
 interface HiddenEngine {
+  state: { activeTape: { saved?: tf.Tensor[] }[] | null };
   trackTensor: (tensor: tf.Tensor, backend?: unknown) => void;
   disposeTensor: (tensor: tf.Tensor) => void;
   runKernel: (name: string, inputs: object, attrs?: object) => tf.Tensor | tf.Tensor[];
@@ -43,32 +56,37 @@ export function findPeak(step: () => void): { peakBytes: number; at: number } {
 /**
  * Runs a step as `findPeak` did and sorts the tensors that live at its peak and did not before.
  *
- * @param step is given a function to call where the forward pass ends
+ * @param step is given what to call in its course
  * @param weights what has gradients
  */
 export function partsAtPeak(
-  step: (forwardEnds: () => void) => void,
+  step: (marks: StepMarks) => void,
   at: number,
   weights: readonly tf.Tensor[],
 ): PeakParts {
-  const live = new Map<tf.Tensor, 'forward' | 'backward'>();
-  let phase: 'forward' | 'backward' = 'forward';
-  let [made, anchorBytes] = [0, 0];
+  const live = new Map<tf.Tensor, Phase>();
+  const anchors = new Set<tf.Tensor>();
+  let phase: Phase = 'forward';
+  let made = 0;
   let parts: PeakParts | undefined;
   const undo = onTensors(
     (tensor) => {
-      live.set(tensor, phase);
+      // Variables were there before; what they are assigned takes the place of what they held.
+      if (!(tensor instanceof tf.Variable)) live.set(tensor, isWritingForGood() ? 'update' : phase);
       // The tensor at which the peak is becomes live after this.
-      if (++made === at) parts = sorted(live, weights, anchorBytes);
+      if (++made === at) parts = sorted(live, weights, anchors);
     },
     (tensor) => live.delete(tensor),
   );
-  const undoKernels = onAnchors((bytes) => {
-    anchorBytes += bytes;
-  });
+  const undoKernels = onAnchors((tensors) => tensors.forEach((tensor) => anchors.add(tensor)));
   try {
-    step(() => {
-      phase = 'backward';
+    step({
+      forwardEnds: () => {
+        phase = 'backward';
+      },
+      backwardEnds: () => {
+        phase = 'update';
+      },
     });
   } finally {
     undo();
@@ -78,9 +96,9 @@ export function partsAtPeak(
 }
 
 function sorted(
-  live: ReadonlyMap<tf.Tensor, 'forward' | 'backward'>,
+  live: ReadonlyMap<tf.Tensor, Phase>,
   weights: readonly tf.Tensor[],
-  anchorBytes: number,
+  anchors: ReadonlySet<tf.Tensor>,
 ): PeakParts {
   const wanted = new Map<string, number>();
   for (const { shape } of weights) {
@@ -91,15 +109,13 @@ function sorted(
   for (const [tensor, phase] of live) {
     const key = tensor.shape.join();
     const left = wanted.get(key) ?? 0;
-    if (phase === 'forward') parts.activations += bytesOf(tensor);
-    else if (left > 0) {
+    if (anchors.has(tensor)) parts.anchors += bytesOf(tensor);
+    else if (phase === 'forward') parts.activations += bytesOf(tensor);
+    else if (phase === 'backward' && left > 0) {
       wanted.set(key, left - 1);
       parts.gradients += bytesOf(tensor);
     } else parts.workspace += bytesOf(tensor);
   }
-  // What a tape has saved it keeps until the backward pass has ended: all of it, or nothing.
-  parts.anchors = anchorBytes <= parts.activations ? anchorBytes : 0;
-  parts.activations -= parts.anchors;
   return parts;
 }
 
@@ -124,17 +140,16 @@ function onTensors(
   };
 }
 
-/** Calls back with the bytes of the anchors that each run of a backbone keeps. */
-function onAnchors(onKept: (bytes: number) => void): () => void {
+/** Calls back with the tape's copies of the anchors that each run of a backbone keeps. */
+function onAnchors(onKept: (anchors: readonly tf.Tensor[]) => void): () => void {
   const engine = tf.engine() as unknown as Partial<HiddenEngine> & HiddenEngine;
   const run = engine.runKernel.bind(engine);
   engine.runKernel = (name, inputs, attrs) => {
     const outputs = run(name, inputs, attrs);
-    const anchors = (attrs as { anchors?: unknown } | undefined)?.anchors;
-    if (name === 'RevColBackbone' && anchors instanceof Set && Array.isArray(outputs)) {
-      const { columns } = attrs as { columns: { levels: unknown[] }[] };
-      const features = outputs.slice(0, columns[0]?.levels.length);
-      onKept(anchors.size * features.reduce((sum, tensor) => sum + bytesOf(tensor), 0));
+    if (name === BACKBONE_KERNEL && attrs) {
+      // No tape, no anchors.
+      const saved = engine.state.activeTape?.at(-1)?.saved ?? [];
+      onKept([...savedAnchors(attrs as Plan, saved).values()].flat());
     }
     return outputs;
   };

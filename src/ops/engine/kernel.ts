@@ -32,7 +32,23 @@ export function ensureKernel<Inputs, Attrs>(
 ): void {
   const backendName = tf.getBackend();
   if (tf.getKernel(kernelName, backendName) != null) return;
-  tf.registerKernel({ kernelName, backendName, kernelFunc: body as unknown as tf.KernelFunc });
+  const config: ComposedKernel = {
+    kernelName,
+    backendName,
+    kernelFunc: body as unknown as tf.KernelFunc,
+    composed: true,
+  };
+  tf.registerKernel(config);
+}
+
+/** A kernel that computes nothing itself, but runs other operations. */
+interface ComposedKernel extends tf.KernelConfig {
+  composed: true;
+}
+
+/** Whether `ensureKernel` has registered the kernel, here or in another copy of the package. */
+export function isComposed(kernel: tf.KernelConfig): boolean {
+  return (kernel as Partial<ComposedKernel>).composed === true;
 }
 
 /** Registers the gradient unless done before: the package may be loaded as ESM and as CJS at once. */

@@ -21,6 +21,11 @@ export function watchingWrites<T>(onWrite: (variable: tf.Variable) => void, fn: 
 
 let forGood = false;
 
+/** Whether something runs that `writingForGood` was given. */
+export function isWritingForGood(): boolean {
+  return forGood;
+}
+
 /** Runs `fn`, whose assignments to variables nobody watches, and so nobody undoes. */
 export function writingForGood<T>(fn: () => T): T {
   const outer = forGood;

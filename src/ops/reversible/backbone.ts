@@ -14,8 +14,9 @@ import { type LevelContext } from './level_function';
 import { type FunctionRunner, keyOf, recordState, runPlainly, type StateLog } from './state';
 import { ReversibleWalk, type SavedRun, weightSlots } from './walk';
 
-const KERNEL = 'RevColBackbone';
-passesVariablesOn(KERNEL);
+/** Name of the kernel that a stack of columns is on the tape. */
+export const BACKBONE_KERNEL = 'RevColBackbone';
+passesVariablesOn(BACKBONE_KERNEL);
 
 /** How to run a stack of columns. */
 export interface RunOptions {
@@ -50,7 +51,7 @@ export interface StackOutput {
 type GradientThunks = Record<string, () => tf.Tensor>;
 
 /** What one run of the kernel needs besides tensors; travels as the kernel's attributes. */
-interface Plan {
+export interface Plan {
   columns: readonly Column[];
   context: Omit<LevelContext, 'mask'>;
   taps: readonly number[];
@@ -143,7 +144,7 @@ function runStored(
 const previousName = (level: number) => `previous${level}`;
 
 function runNode(plan: Plan, stem: tf.Tensor, { mask, previous }: RunOptions): StackOutput {
-  ensureKernel<tf.NamedTensorMap, Plan>(KERNEL, ({ inputs, attrs }) =>
+  ensureKernel<tf.NamedTensorMap, Plan>(BACKBONE_KERNEL, ({ inputs, attrs }) =>
     forwardKernel(attrs, inputs),
   );
   const inputs: tf.NamedTensorMap = { stem };
@@ -154,7 +155,7 @@ function runNode(plan: Plan, stem: tf.Tensor, { mask, previous }: RunOptions): S
   for (const { name, variable } of weightSlots(plan.columns, plan.hasPrevious)) {
     inputs[name] = variable;
   }
-  const outputs = runKernelOutputs(KERNEL, inputs, plan);
+  const outputs = runKernelOutputs(BACKBONE_KERNEL, inputs, plan);
   const levels = (plan.columns[0] as Column).levels.length;
   const used = levels + plan.taps.length;
   // The tape keeps its own copies of the anchors and of the state.
@@ -208,7 +209,7 @@ function forwardColumns(
 const SAVE_ALL_OUTPUTS = new Proxy<boolean[]>([], { get: () => true });
 
 ensureGradient<tf.Tensor[], Plan>({
-  kernelName: KERNEL,
+  kernelName: BACKBONE_KERNEL,
   inputsToSave: ['stem'],
   outputsToSave: SAVE_ALL_OUTPUTS,
   gradFunc: (dys, saved, attrs) => {
@@ -241,6 +242,20 @@ function backwardNode(
   return gradients;
 }
 
+/** Of the tensors that the tape has saved for a run, the features of anchors, by column. */
+export function savedAnchors(plan: Plan, saved: readonly tf.Tensor[]): Map<number, Features> {
+  const levels = (plan.columns[0] as Column).levels.length;
+  // The stem's output comes first.
+  const start = 1 + levels + plan.taps.length + (plan.hasMask ? 1 : 0);
+  const anchored = [...plan.anchors].sort((a, b) => a - b);
+  return new Map(
+    anchored.map((column, a) => {
+      const at = start + a * levels;
+      return [column, saved.slice(at, at + levels)];
+    }),
+  );
+}
+
 /** Sorts saved tensors and output gradients by role; frees gradients known to be zero. */
 function splitSaved(plan: Plan, dys: readonly tf.Tensor[], saved: readonly tf.Tensor[]): SavedRun {
   const levels = (plan.columns[0] as Column).levels.length;
@@ -251,20 +266,14 @@ function splitSaved(plan: Plan, dys: readonly tf.Tensor[], saved: readonly tf.Te
   dys.forEach((dy, i) => {
     if (!isUsed(i)) free(dy);
   });
-  const anchorStart = tapEnd + (plan.hasMask ? 1 : 0);
-  const anchored = [...plan.anchors].sort((a, b) => a - b);
+  const anchorEnd = tapEnd + (plan.hasMask ? 1 : 0) + plan.anchors.size * levels;
   return {
     stem,
     last: outputs.slice(0, levels),
     tapped: new Map(plan.taps.map((column, t) => [column, outputs[levels + t] as tf.Tensor])),
     mask: plan.hasMask ? outputs[tapEnd] : undefined,
-    anchors: new Map(
-      anchored.map((column, a) => {
-        const start = anchorStart + a * levels;
-        return [column, outputs.slice(start, start + levels)] as const;
-      }),
-    ),
-    states: outputs.slice(anchorStart + anchored.length * levels),
+    anchors: savedAnchors(plan, saved),
+    states: outputs.slice(anchorEnd),
     dLast: dys.slice(0, levels).map((dy, l) => (isUsed(l) ? dy : null)),
     dTapped: new Map(plan.taps.map((column, t) => [column, dys[levels + t] as tf.Tensor])),
   };
