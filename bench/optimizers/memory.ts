@@ -4,11 +4,12 @@
  *
  *   npx tsx bench/optimizers/memory.ts --model revcol_tiny --batch 8 --backend tensorflow
  *   npx tsx bench/optimizers/memory.ts --model revcol_large --batch 1 --backend wasm --optimizers adamw8bit+fused
+ *   npx tsx bench/optimizers/memory.ts --model revcol_xlarge --adapters 8 --backend tensorflow --optimizers adamw
  */
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 
-import { createModel, memoryPeak, type ModelName } from 'tfjs-revcol';
+import { addAdapters, createModel, memoryPeak, type ModelName } from 'tfjs-revcol';
 import { makeOptimizer } from './by_name';
 import { median, megabytes, residentBytes, runInProcess, useBackend } from './support';
 
@@ -19,6 +20,8 @@ interface Case {
   batch: number;
   side: number;
   steps: number;
+  /** Rank of adapters, which alone are trained then. */
+  adapters?: number;
 }
 
 interface Result {
@@ -35,6 +38,7 @@ async function measure(c: Case): Promise<Result> {
   await useBackend(c.backend);
   const inputShape: [number, number, number] = [c.side, c.side, 3];
   const model = createModel(c.model as ModelName, { inputShape, numClasses: 1000 });
+  if (c.adapters !== undefined) addAdapters(model, { rank: c.adapters });
   const x = tf.randomNormal([c.batch, ...inputShape], 0, 1, 'float32', 1);
   const labels = Array.from({ length: c.batch }, (_, i) => i);
   const y = tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), 1000));
@@ -80,13 +84,16 @@ const { values } = parseArgs({
     batch: { type: 'string', default: '1' },
     side: { type: 'string', default: '224' },
     steps: { type: 'string', default: '2' },
+    adapters: { type: 'string' },
     case: { type: 'string' },
   },
 });
 
 function report(): void {
-  const { model, backend, batch, side, steps } = values;
-  console.log(`${model}, backend ${backend}, batch ${batch}, ${side} x ${side}\n`);
+  const { model, backend, batch, side, steps, adapters } = values;
+  const rank = adapters === undefined ? {} : { adapters: Number(adapters) };
+  const what = adapters === undefined ? model : `${model}, adapters of rank ${adapters}`;
+  console.log(`${what}, backend ${backend}, batch ${batch}, ${side} x ${side}\n`);
   console.log(
     '| optimizer | parameters | peak MB | between steps MB | resident MB | seconds | losses |',
   );
@@ -99,6 +106,7 @@ function report(): void {
       batch: Number(batch),
       side: Number(side),
       steps: Number(steps),
+      ...rank,
     }) as Result | string;
     if (typeof result === 'string') {
       console.log(`| ${optimizer} | ${result} | | | | | |`);

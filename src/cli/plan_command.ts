@@ -38,11 +38,12 @@ export function addPlanCommand(program: Command, terminal: Terminal): void {
     .argument('[model]', 'a name from tfjs-revcol models', 'revcol_tiny')
     .option('--batch <count>', 'images in a step', integer(1), 1)
     .addOption(
-      new Option('-o, --optimizer <name>', 'optimizer')
-        .choices(OPTIMIZERS)
-        .default('adamw'),
+      new Option('-o, --optimizer <name>', 'optimizer').choices(OPTIMIZERS).default('adamw'),
     )
-    .option('--fused', 'update weights in the backward pass, as the optimizer does with fused: true')
+    .option(
+      '--fused',
+      'update weights in the backward pass, as the optimizer does with fused: true',
+    )
     .addOption(
       new Option('-b, --backend <name>', 'tfjs backend, which need not be installed')
         .choices(BACKENDS)

@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { isComposed, runKernel } from '../ops/engine/kernel';
+import { assumingFullPrecision } from '../ops/engine/precision';
 import { COMPOSED } from './composed';
 import { SHAPE_RULES, type Shaped } from './shapes';
 
@@ -171,7 +172,7 @@ export function inSandbox<T>(backendName: string, fn: () => T): T {
   engine.backendInstance = backend;
   engine.pendingBackendInit = null;
   try {
-    return fn();
+    return assumingFullPrecision(fn);
   } finally {
     engine.state = state;
     engine.backendName = before;

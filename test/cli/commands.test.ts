@@ -233,6 +233,17 @@ describe('plan', () => {
     expect(out).toMatch(/^together +2\.\d+ GB$/m);
     expect(out).toMatch(/^fits the memory of WebAssembly, 4\.29 GB$/m);
     expect(out).toMatch(/^adapters of rank 8 by adamw +\d+ MB +yes$/m);
+    expect(out).toMatch(/^adafactor, fused +\d+ MB +yes$/m);
+    expect(out).toMatch(/^adamw8bit, fused +\d\.\d+ GB +yes$/m);
+  });
+
+  test('of a fused optimizer with small moments, where there is a kernel', async () => {
+    const args = ['plan', 'revcol_tiny', '--columns', '2', '--optimizer', 'adamw8bit', '--fused'];
+    const out = await cliOut(...args, '--backend', 'wasm');
+    expect(out).toMatch(/; batch 1, adamw8bit, fused, wasm\n/);
+    expect(out).not.toMatch(/^adamw8bit, fused /m);
+    expect(await cliError(...args, '--backend', 'tensorflow')).toMatch(/only wasm has/);
+    expect(await cliOut('plan', '--columns', '2', '--backend', 'cpu')).not.toMatch(/8bit/);
   });
 
   test('as JSON, of adapters', async () => {

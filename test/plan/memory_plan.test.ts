@@ -17,6 +17,8 @@ import {
   SGD,
   trainingStep,
 } from 'tfjs-revcol';
+import * as contracts from '../../src/ops/kernels/contract';
+import { SHAPE_RULES } from '../../src/plan/shapes';
 import { BACKENDS, describeBackends, expectNoLeak } from '../support/backends';
 
 const SMALL: PlannedModel = {
@@ -208,6 +210,13 @@ describe('planning', () => {
     expect(tf.tidy(() => [...tf.add([1], [2]).dataSync()])).toEqual([3]);
   });
 
+  test('asks no device, also not whether it has 32 bits', () => {
+    const [webgl, webgpu] = (['webgl', 'webgpu'] as const).map((backend) =>
+      memoryPlan(SMALL, { backend, fused: true }),
+    );
+    expect(webgl).toEqual({ ...webgpu, backend: 'webgl' });
+  });
+
   test('knows what stands on either side of a choice', () => {
     const plan = (more: object, options: MemoryPlanOptions = {}) =>
       memoryPlan({ ...SMALL, columns: 12, ...more }, { backend: 'wasm', batch: 8, ...options });
@@ -218,6 +227,60 @@ describe('planning', () => {
     expect(stored.anchors).toBe(0);
     expect(plan({}, { optimizer: 'sgd' }).moments).toBe(0);
     expect(plan({}, { adapters: { rank: 1 } }).moments).toBeLessThan(reversible.moments / 4);
+  });
+
+  test('tells anchors that live at the peak from other features', () => {
+    const plan = (anchorEvery: number) =>
+      memoryPlan(
+        { ...SMALL, columns: 13, anchorEvery },
+        { backend: 'wasm', batch: 8, optimizer: 'sgd', fused: true },
+      );
+    const features = 4 * 8 * (8 * 8 * 8 + 4 * 4 * 12);
+    for (const every of [2, 3, 6]) {
+      const { anchors } = plan(every);
+      expect(anchors % features).toBe(0);
+      expect(anchors / features).toBeLessThanOrEqual(Math.floor(12 / every));
+      expect(anchors).toBeGreaterThan(0);
+    }
+    expect(plan(2).anchors).toBeGreaterThan(plan(6).anchors);
+  });
+
+  test('gradients are few where weights are updated in the backward pass', () => {
+    const plan = (optimizer: PlannedOptimizer, fused: boolean) =>
+      memoryPlan({ name: 'revcol_tiny', columns: 2 }, { backend: 'wasm', optimizer, fused });
+    for (const name of ['sgd', 'momentum', 'lion', 'adafactor', 'adamw', 'adamw8bit'] as const) {
+      const [plain, fused] = [plan(name, false), plan(name, true)];
+      // The most is where the update of a weight begins, or just before the last gradients are there.
+      expect(plain.gradients / plain.trainedParameters).toBeGreaterThan(3.99);
+      expect(plain.gradients).toBeLessThanOrEqual(4 * plain.trainedParameters);
+      expect(fused.gradients).toBeLessThan(plain.gradients / 2);
+      expect(fused.peakBytes).toBeLessThan(plain.peakBytes);
+      expect(fused.moments).toBe(plain.moments);
+    }
+    const [float32, bytes] = [plan('adamw', true), plan('adamw8bit', true)];
+    expect(bytes.moments).toBeLessThan(0.27 * float32.moments);
+  });
+
+  test('every kernel that a backend of ours may have has a rule', () => {
+    const names = Object.values(contracts).map(({ name }) => name);
+    expect(names.filter((name) => !(name in SHAPE_RULES))).toEqual([]);
+    expect(names).toContain('RevColAdamW8bit');
+  });
+
+  test('a kernel of which nothing is known is refused and never run, whatever its name', () => {
+    const ran = jest.fn(() => tf.scalar(1));
+    for (const kernelName of ['RevColUnheardOf', 'UnheardOf']) {
+      tf.registerKernel({ kernelName, backendName: 'wasm', kernelFunc: ran });
+      const optimizer = () => {
+        tf.engine().runKernel(kernelName, {});
+        return tf.train.sgd(1);
+      };
+      expect(() => memoryPlan(SMALL, { backend: 'wasm', optimizer })).toThrow(
+        `nothing is known of the shapes that kernel ${kernelName} gives`,
+      );
+      tf.unregisterKernel(kernelName, 'wasm');
+    }
+    expect(ran).not.toHaveBeenCalled();
   });
 
   test.each<[string, MemoryPlanOptions, string]>([
@@ -234,6 +297,23 @@ describe('planning', () => {
       `optimizer is "adam8"; expected one of 'sgd'`,
     ],
     ['revcol_tiny', { adapters: { rank: 0 } }, 'rank is 0'],
+    ['revcol_tiny', { fuse: true } as object, `there is no option 'fuse'; did you mean 'fused'?`],
+    [
+      'revcol_tiny',
+      { fused: 'safe' as unknown as true },
+      'fused is "safe"; expected true or false',
+    ],
+    [
+      'revcol_tiny',
+      { optimizer: 'adam', fused: true },
+      `'adam' is tfjs's own and needs all gradients at once; expected one of 'sgd', 'momentum'`,
+    ],
+    [
+      'revcol_tiny',
+      { optimizer: () => new AdamW(), fused: true },
+      'fused is true, but optimizer is a function; give fused to the optimizer',
+    ],
+    ['revcol_tiny', { optimizer: 'adamw8bit' }, `moments '8bit' need a kernel that backend 'cpu'`],
     ['revcol_unknown', {}, 'revcol_unknown'],
   ])('%s with %j is refused', (name, options, message) => {
     expect(() => memoryPlan(name as 'revcol_tiny', { backend: 'cpu', ...options })).toThrow(

@@ -15,7 +15,7 @@ const HALF_FLAGS: Readonly<Record<string, boolean>> = {
  * @throws {Error} when webgl has 16-bit textures, by a flag or because the device has no others
  */
 export function requireFullPrecision(what: string): void {
-  if (tf.getBackend() !== 'webgl') return;
+  if (isAssumed || tf.getBackend() !== 'webgl') return;
   for (const [flag, half] of Object.entries(HALF_FLAGS)) {
     if (tf.env().getBool(flag) !== half) continue;
     throw new Error(
@@ -24,5 +24,18 @@ export function requireFullPrecision(what: string): void {
         `tf.setBackend('wasm'), or set the flag to ${!half} before webgl starts where the device can; ` +
         `inference works as it is`,
     );
+  }
+}
+
+let isAssumed = false;
+
+/** Runs the synchronous `fn`, which computes nothing, as if the device had 32 bits, and asks none. */
+export function assumingFullPrecision<T>(fn: () => T): T {
+  const outer = isAssumed;
+  isAssumed = true;
+  try {
+    return fn();
+  } finally {
+    isAssumed = outer;
   }
 }
