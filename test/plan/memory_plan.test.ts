@@ -211,10 +211,10 @@ describe('planning', () => {
   });
 
   test('asks no device, also not whether it has 32 bits', () => {
-    const [webgl, webgpu] = (['webgl', 'webgpu'] as const).map((backend) =>
-      memoryPlan(SMALL, { backend, fused: true }),
-    );
-    expect(webgl).toEqual({ ...webgpu, backend: 'webgl' });
+    const peak = (backend: 'webgl' | 'webgpu') =>
+      memoryPlan(SMALL, { backend, fused: true }).peakBytes;
+    // They keep what has been read of alphas for different times.
+    expect(Math.abs(peak('webgl') / peak('webgpu') - 1)).toBeLessThan(0.01);
   });
 
   test('knows what stands on either side of a choice', () => {
