@@ -4,6 +4,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 
 import { shown } from '../../common/arguments';
 import { requireOwnLayer } from './copies';
+import { freezeModels, frozenModels } from './frozen_models';
 import { rememberTrainable } from './frozen_parts';
 import {
   classOf,
@@ -20,6 +21,8 @@ type Layer = tfl.layers.Layer;
 /** A layer in its serialized form, as tfjs writes nested layers. */
 export interface SerializedLayer extends SavedClass {
   config: tf.serialization.ConfigDict;
+  /** Paths of the models in it that are frozen, where there are any. See `frozenModels`. */
+  frozenModels?: string[];
 }
 
 /** A layer, or what a saved model has of it. */
@@ -27,7 +30,12 @@ export type LayerOrConfig = Layer | SerializedLayer;
 
 /** Serializes a template layer. */
 export function serializeLayer(layer: Layer): SerializedLayer {
-  return { ...nameClass(layer), config: layer.getConfig() };
+  const frozen = frozenModels(layer);
+  return {
+    ...nameClass(layer),
+    config: layer.getConfig(),
+    ...(frozen.length > 0 ? { frozenModels: frozen } : {}),
+  };
 }
 
 /**
@@ -44,9 +52,10 @@ export function instantiate(owner: string, template: LayerOrConfig, name: string
     throw new Error(`${owner}: the template of ${name} is ${shown(template)}; expected a layer`);
   }
   if (given) requireClassName(owner, given);
-  const { className, registered, config } = given
+  const saved = given
     ? copyOf(serializeLayer(given))
     : copyOf(template as SerializedLayer, restoreClass);
+  const { className, registered, config } = saved;
   // Of a layer itself the class is known; a name may mean another class by now.
   const cls = given
     ? (given.constructor as LayerClass)
@@ -63,6 +72,7 @@ export function instantiate(owner: string, template: LayerOrConfig, name: string
   if (!Array.isArray(config.layers)) config.name = name;
   const layer = cls.fromConfig(cls, config) as Layer;
   if (layer instanceof tfl.LayersModel) finishModel(layer);
+  freezeModels(layer, saved.frozenModels ?? []);
   rememberTrainable(layer);
   return layer;
 }
