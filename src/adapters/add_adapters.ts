@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger, requireModel } from '../common/arguments';
+import { requireInteger, requireModel, shown } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import type { Projection } from '../layers/base/projections';
 import { freezeBut, setTrainedState, trainedState } from '../layers/base/trained_state';
@@ -81,7 +81,7 @@ function requireNone(model: tfl.LayersModel): void {
 /** Asserts a factor that a change can have. */
 export function requireAlpha(owner: string, alpha: unknown): void {
   if (typeof alpha === 'number' && alpha > 0 && alpha < Infinity) return;
-  throw new Error(`${owner}: alpha is ${String(alpha)}; expected a number above 0`);
+  throw new Error(`${owner}: alpha is ${shown(alpha)}; expected a number above 0`);
 }
 
 /** Asserts that a change of a kernel can have this rank. */

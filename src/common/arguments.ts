@@ -62,15 +62,13 @@ export function requireList(owner: string, name: string, value: unknown, of: str
 /** Asserts a whole number of at least `least`. */
 export function requireInteger(owner: string, name: string, value: unknown, least: number): void {
   if (Number.isInteger(value) && (value as number) >= least) return;
-  throw new Error(
-    `${owner}: ${name} is ${String(value)}; expected an integer of at least ${least}`,
-  );
+  throw new Error(`${owner}: ${name} is ${shown(value)}; expected an integer of at least ${least}`);
 }
 
 /** Asserts a rate in [0, 1). */
 export function requireRate(owner: string, name: string, value: unknown): void {
   if (typeof value === 'number' && value >= 0 && value < 1) return;
-  throw new Error(`${owner}: ${name} is ${String(value)}; expected a number in [0, 1)`);
+  throw new Error(`${owner}: ${name} is ${shown(value)}; expected a number in [0, 1)`);
 }
 
 /** Asserts one of a list of strings. */
@@ -83,6 +81,21 @@ export function requireOneOf(
   if (allowed.includes(value as string)) return;
   const list = allowed.map((a) => `'${a}'`).join(', ');
   throw new Error(`${owner}: ${name} is ${JSON.stringify(value)}; expected one of ${list}`);
+}
+
+/**
+ * Asserts the shape of images without a batch axis, `[height, width, channels]`; null for a size that is
+ * left open.
+ */
+export function requireImageShape(owner: string, name: string, value: unknown): void {
+  const sides: unknown[] = Array.isArray(value) ? Array.from(value as unknown[]) : [];
+  const isSide = (side: unknown) => side === null || (Number.isInteger(side) && Number(side) >= 1);
+  if (sides.length === 3 && sides.every(isSide)) return;
+  const hasBatch = sides.length === 4 && sides.every(isSide);
+  throw new Error(
+    `${owner}: ${name} is ${shown(value)}; expected [height, width, channels]` +
+      (hasBatch ? `; leave the batch axis out: ${show(sides.slice(1) as Shape)}` : ', in pixels'),
+  );
 }
 
 /** Asserts `[height, width]` of an image, or that with channels behind, and gives the two. */

@@ -1,7 +1,7 @@
 /** Image classifiers by name, with random or published weights. */
 import * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger } from '../common/arguments';
+import { requireImageShape, requireInteger } from '../common/arguments';
 import { type OptionNames, pickOptions, requireOptions } from '../common/options';
 import { FETCH_OPTIONS, type FetchPretrainedOptions } from '../download/fetch_pretrained';
 import { deferringValues } from '../layers/base/deferred_values';
@@ -146,6 +146,7 @@ function createRandom(name: ModelName, options: CreateModelOptions): tfl.LayersM
   const { size, weights } = modelRecord(OWNER, name);
   const numClasses = options.numClasses ?? weights?.numClasses ?? DEFAULT_CLASSES;
   requireInteger(OWNER, 'numClasses', numClasses, 1);
+  if (options.inputShape != null) requireImageShape(OWNER, 'inputShape', options.inputShape);
   const inputShape = options.inputShape ?? [
     ...(weights?.inputSize ?? ([size.imageSize, size.imageSize, 3] as const)),
   ];

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger, requireModel } from '../common/arguments';
+import { requireInteger, requireModel, shown } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { TranslationDecoder } from '../layers/transformer/translation_decoder';
 import { BEAM_OPTIONS, type BeamOptions, decodeBeams, type Hypothesis } from '../text/decode_beam';
@@ -169,7 +169,7 @@ export async function translate(
 function requireEdge(owner: string, name: string, id: unknown, does: string): void {
   if (Number.isInteger(id) && (id as number) >= 0) return;
   throw new Error(
-    `${owner}: ${name} is ${String(id)}; expected the id of the token that ${does} every target, a ` +
+    `${owner}: ${name} is ${shown(id)}; expected the id of the token that ${does} every target, a ` +
       `whole number from 0`,
   );
 }

@@ -1,7 +1,7 @@
 /** RevCol-ViT classifiers: reversible columns of transformer blocks over patches. */
 import * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger, show } from '../common/arguments';
+import { requireImageShape, requireInteger, show } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { requireLevels } from '../layers/columns/column_arguments';
 import { RevColHead } from '../layers/columns/head';
@@ -88,6 +88,9 @@ export function createVitModel(
   const units = options.numClasses ?? 1000;
   requireInteger('createVitModel', 'numClasses', units, 1);
   const patchSize = options.patchSize ?? size.patchSize;
+  if (options.inputShape != null) {
+    requireImageShape('createVitModel', 'inputShape', options.inputShape);
+  }
   const image = tfl.input({
     shape: options.inputShape ?? [size.imageSize, size.imageSize, 3],
     name: 'image',

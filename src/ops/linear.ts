@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { columnSum } from './column_sum';
 import { defineOp } from './engine/define_op';
-import { free } from './engine/tensors';
+import { free, onFloats } from './engine/tensors';
 import { MAT_MUL } from './kernels/contract';
 import { runFused } from './kernels/fused';
 import { matMul2d, toMatrix } from './mat_mul';
@@ -74,11 +74,11 @@ const linearOp = defineOp({
 /**
  * `x W + b` over the last axis, as one tape node that saves its input.
  *
- * @param x `[..., in]`, float32
+ * @param x `[..., in]`, float32, or what is cast to it
  * @param weight `[in, out]`
  * @param bias `[out]`
  * @returns `[..., out]`
  */
 export function linear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor {
-  return linearOp({ x, weight, bias });
+  return onFloats(x, (floats) => linearOp({ x: floats, weight, bias }));
 }

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineOp } from './engine/define_op';
+import { onFloats } from './engine/tensors';
 
 /** Mean and deviation of each channel. */
 export interface PixelStatistics {
@@ -36,7 +37,5 @@ const normalizePixelsOp = defineOp({
  * @returns the same shape, float32
  */
 export function normalizePixels(x: tf.Tensor, statistics: PixelStatistics): tf.Tensor {
-  // A cast is a node of tfjs's own, whose gradient is not there with tfjs-core alone.
-  if (x.dtype === 'float32') return normalizePixelsOp({ x }, { ...statistics });
-  return tf.tidy(() => normalizePixelsOp({ x: tf.cast(x, 'float32') }, { ...statistics }));
+  return onFloats(x, (floats) => normalizePixelsOp({ x: floats }, { ...statistics }));
 }

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineOp } from './engine/define_op';
+import { onFloats } from './engine/tensors';
 import {
   linearBackwardBias,
   linearBackwardInput,
@@ -110,13 +111,13 @@ const patchConvOp = defineOp({
  * Convolution whose stride equals its kernel's size, unpadded, as reshape + transpose + matmul: the
  * stem's patches and the fusion's 2x2 downsampling. Needs no convolution gradient kernel.
  *
- * @param x `[batch, height, width, in]`
+ * @param x `[batch, height, width, in]`, float32, or what is cast to it
  * @param kernel `[size, size, in, out]`
  * @param bias `[out]`
  * @returns `[batch, floor(height / size), floor(width / size), out]`
  */
 export function patchConv(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor): tf.Tensor {
-  return patchConvOp({ x, kernel, bias });
+  return onFloats(x, (floats) => patchConvOp({ x: floats, kernel, bias }));
 }
 
 const unpatchOp = defineOp({

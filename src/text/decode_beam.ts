@@ -1,5 +1,5 @@
 /** Beam search. */
-import { requireInteger } from '../common/arguments';
+import { requireInteger, shown } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { checkDecoding, type Stepper, withStepper } from './decode_steps';
 import { DECODE_OPTIONS, type Decoded, type DecodeOptions, type StepModel } from './step_model';
@@ -80,7 +80,7 @@ export async function decodeBeams(
   const { beams = 4, lengthPenalty = 0.6, earlyStop = true } = options;
   requireInteger(owner, 'beams', beams, 1);
   if (!Number.isFinite(lengthPenalty)) {
-    throw new Error(`${owner}: lengthPenalty is ${lengthPenalty}; expected a number`);
+    throw new Error(`${owner}: lengthPenalty is ${shown(lengthPenalty)}; expected a number`);
   }
   const settings = { ...options, beams, lengthPenalty, earlyStop };
   return withStepper(owner, model, options, (stepper) => run(stepper, prompts, settings));

@@ -1,5 +1,5 @@
 /** Drawing tokens at random: temperature, top-k, top-p. */
-import { requireInteger } from '../common/arguments';
+import { requireInteger, shown } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { seededRandom } from '../ops/engine/random';
 import { decodeSequentially, SEQUENTIAL_OPTIONS, type SequentialOptions } from './decode_greedy';
@@ -59,13 +59,13 @@ export function decodeBySampling(
   if (!(temperature > 0 && Number.isFinite(temperature))) {
     const greedy = owner === 'sampleTokens' ? 'greedySearch' : '0';
     throw new Error(
-      `${owner}: temperature is ${temperature}; expected a number above 0 (${greedy} always takes the ` +
+      `${owner}: temperature is ${shown(temperature)}; expected a number above 0 (${greedy} always takes the ` +
         `most probable token)`,
     );
   }
   if (topK != null) requireInteger(owner, 'topK', topK, 1);
   if (!(topP > 0 && topP <= 1)) {
-    throw new Error(`${owner}: topP is ${topP}; expected a number in (0, 1]`);
+    throw new Error(`${owner}: topP is ${shown(topP)}; expected a number in (0, 1]`);
   }
   if (seed != null) requireInteger(owner, 'seed', seed, 0);
   const random = seed == null ? Math.random : seededRandom(seed);

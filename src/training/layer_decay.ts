@@ -1,7 +1,7 @@
 /** Learning rates that fall from layer to layer, as parameter groups of a RevCol model. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireModel } from '../common/arguments';
+import { requireModel, shown } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { modelWeights } from '../weights/names/model_weights';
 import type { ParameterGroup } from './parameter_groups';
@@ -35,10 +35,14 @@ export function layerDecayGroups(
   requireOptions('layerDecayGroups', options, OPTIONS);
   const { layerDecay = 0.9, weightDecay = 0.05 } = options;
   if (!(layerDecay > 0 && layerDecay <= 1)) {
-    throw new Error(`layerDecayGroups: layerDecay is ${layerDecay}; expected a number in (0, 1]`);
+    throw new Error(
+      `layerDecayGroups: layerDecay is ${shown(layerDecay)}; expected a number in (0, 1]`,
+    );
   }
   if (!(weightDecay >= 0)) {
-    throw new Error(`layerDecayGroups: weightDecay is ${weightDecay}; expected a number from 0`);
+    throw new Error(
+      `layerDecayGroups: weightDecay is ${shown(weightDecay)}; expected a number from 0`,
+    );
   }
   requireModel('layerDecayGroups', model);
   const { mapped } = modelWeights(model);

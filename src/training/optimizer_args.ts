@@ -1,4 +1,5 @@
 /** What all optimizers of the package can be told. */
+import { shown } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import type { ParameterGroup } from './parameter_groups';
 
@@ -47,7 +48,7 @@ export type Range = readonly [name: string, value: number, fits: boolean, range:
 export function requireRanges(owner: string, ranges: readonly Range[]): void {
   for (const [name, value, fits, range] of ranges) {
     if (fits && Number.isFinite(value)) continue;
-    throw new Error(`${owner}: ${name} is ${value}; expected a number ${range}`);
+    throw new Error(`${owner}: ${name} is ${shown(value)}; expected a number ${range}`);
   }
 }
 

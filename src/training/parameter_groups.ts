@@ -1,6 +1,7 @@
 /** Parameter groups: weights that an optimizer treats otherwise, found by their names. */
 import type * as tf from '@tensorflow/tfjs-core';
 
+import { shown } from '../common/arguments';
 import { byNearness, type OptionNames, requireOptions } from '../common/options';
 import { unnumbered } from './weight_names';
 
@@ -43,12 +44,12 @@ export function toGroups(groups: readonly ParameterGroup[]): CompiledGroup[] {
     for (const key of ['learningRateScale', 'weightDecay'] as const) {
       const value = group[key];
       if (value != null && !(value >= 0 && Number.isFinite(value))) {
-        throw new Error(`groups[${i}]: ${key} is ${value}; expected a number from 0`);
+        throw new Error(`groups[${i}]: ${key} is ${shown(value)}; expected a number from 0`);
       }
     }
     if (typeof group.names !== 'string') {
       throw new Error(
-        `groups[${i}]: names is ${String(group.names)}; expected a regular expression as a string, ` +
+        `groups[${i}]: names is ${shown(group.names)}; expected a regular expression as a string, ` +
           `which can be saved`,
       );
     }

@@ -1,5 +1,5 @@
 /** Learning rates that change from step to step. */
-import { requireInteger } from '../common/arguments';
+import { requireInteger, shown } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 
 /** Learning rate of a step; steps count from 1. */
@@ -29,7 +29,7 @@ export function inverseSquareRootSchedule(options: InverseSquareRootOptions): Sc
   requireOptions('inverseSquareRootSchedule', options, OPTIONS);
   const { peak, warmupSteps } = options;
   if (!(peak > 0 && Number.isFinite(peak))) {
-    throw new Error(`inverseSquareRootSchedule: peak is ${peak}; expected a number above 0`);
+    throw new Error(`inverseSquareRootSchedule: peak is ${shown(peak)}; expected a number above 0`);
   }
   requireInteger('inverseSquareRootSchedule', 'warmupSteps', warmupSteps, 1);
   return (step) => {

@@ -1,7 +1,7 @@
 /** Cross entropy of token ids as one operation. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { requireArgument, show } from '../common/arguments';
+import { requireArgument, show, shown } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { defineOp } from '../ops/engine/define_op';
 import { disposingTapeOnError } from '../ops/engine/engine';
@@ -128,11 +128,13 @@ function checkArguments(
   }
   if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
     throw new Error(
-      `tokenCrossEntropy: labelSmoothing is ${labelSmoothing}; expected a number in [0, 1)`,
+      `tokenCrossEntropy: labelSmoothing is ${shown(labelSmoothing)}; expected a number in [0, 1)`,
     );
   }
   if (ignoreId != null && !Number.isInteger(ignoreId)) {
-    throw new Error(`tokenCrossEntropy: ignoreId is ${ignoreId}; expected an integer or null`);
+    throw new Error(
+      `tokenCrossEntropy: ignoreId is ${shown(ignoreId)}; expected an integer or null`,
+    );
   }
   requireIds(targets, logits.shape.at(-1) as number, ignoreId);
 }

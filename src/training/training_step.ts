@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireArgument, requireModel, show } from '../common/arguments';
+import { requireArgument, requireModel, show, shown } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { disposingTapeOnError } from '../ops/engine/engine';
 import { requireBackend } from '../ops/engine/lost_backend';
@@ -73,7 +73,7 @@ export function trainingStep(
     throw new Error(`trainingStep: ${model.name} has no trainable weight; set trainable = true`);
   }
   if (clipNorm != null && !(clipNorm > 0)) {
-    throw new Error(`trainingStep: clipNorm is ${clipNorm}; expected a number above 0`);
+    throw new Error(`trainingStep: clipNorm is ${shown(clipNorm)}; expected a number above 0`);
   }
   const total = () =>
     disposingTapeOnError(() => {

@@ -1,6 +1,7 @@
 /** What all optimizers of the package share: weights updated one by one, groups, and saved state. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { shown } from '../common/arguments';
 import { readTensor } from '../ops/engine/lost_backend';
 import { requireFullPrecision } from '../ops/engine/precision';
 import { Clipping, LastNorm } from './clipping';
@@ -168,7 +169,7 @@ export abstract class WeightOptimizer extends tf.Optimizer {
     this.requireBackend();
     if (!(this.learningRate >= 0 && Number.isFinite(this.learningRate))) {
       throw new Error(
-        `${owner}: learningRate is ${this.learningRate}; expected a number from 0, also when it is set`,
+        `${owner}: learningRate is ${shown(this.learningRate)}; expected a number from 0, also when it is set`,
       );
     }
     if (this.rewritten.length > 0 && variables.length > 0) {

@@ -1,7 +1,13 @@
 /** Bad input is refused with a message that says what to do, and changes nothing. */
 import * as tf from '@tensorflow/tfjs';
 
-import { createModel, layers, type RevColBackboneArgs } from 'tfjs-revcol';
+import {
+  createModel,
+  createVitModel,
+  layers,
+  RevColBackbone,
+  type RevColBackboneArgs,
+} from 'tfjs-revcol';
 import { BACKENDS, expectNoLeak, useBackend } from '../support/backends';
 import { normalTensor, randomizeWeights } from '../support/training_step';
 import { OwnBlock } from './own_layers';
@@ -52,15 +58,128 @@ for (const cls of [Scalar, GreedyFusion, Failing, Liar]) {
 
 const apply = (args: RevColBackboneArgs, shape: (number | null)[]) => () =>
   layers.revColBackbone({ ...SMALL, ...args }).apply(tf.input({ shape }));
+const applyTo = (args: RevColBackboneArgs, shape: number[]) => () =>
+  tf.tidy(() => void layers.revColBackbone({ ...SMALL, ...args }).apply(tf.zeros(shape)));
+/** Runs `fn` with residual models of width 4. */
+function withModels(count: number, fn: (models: tf.LayersModel[]) => unknown): () => void {
+  return () => {
+    const models = Array.from({ length: count }, residual);
+    try {
+      fn(models);
+    } finally {
+      for (const model of models) model.dispose();
+    }
+  };
+}
+function residual(): tf.LayersModel {
+  const x = tf.input({ shape: [null, null, 4] });
+  const y = tf.layers.dense({ units: 4 }).apply(x) as tf.SymbolicTensor;
+  return tf.model({ inputs: x, outputs: tf.layers.add().apply([x, y]) as tf.SymbolicTensor });
+}
 const construct = (args: object) => () =>
   layers.revColBackbone({ ...SMALL, ...args } as RevColBackboneArgs);
 
+const PER_LEVEL = (role: string) =>
+  `Where levels differ in shape, give one template per level: ${role}: [level 0, level 1, ...]`;
+
 /** What is done wrong, and the whole message. */
-const CASES: Record<string, [action: () => unknown, message: string]> = {
+const CASES: Record<string, [action: () => unknown, message: string | RegExp]> = {
   'an image too small': [
     apply({ channels: [4, 4, 4, 4], depths: [1, 1, 1, 1], patchSize: 4 }, [30, 30, 3]),
     'RevColBackbone: inputShape [30, 30, 3] with patchSize 4 and 4 levels leaves no pixel at the ' +
-      'top; give at least 32 x 32 or patchSize 2',
+      'top; give at least 32 x 32, or patchSize 3',
+  ],
+  'an image too small at any patch size': [
+    apply({ channels: [4, 4, 4], depths: [1, 1, 1], patchSize: 4 }, [3, 9, 3]),
+    'RevColBackbone: inputShape [3, 9, 3] with patchSize 4 and 3 levels leaves no pixel at the ' +
+      'top; give at least 16 x 16',
+  ],
+  'an image too small for levels of one size': [
+    apply({ isotropic: true, patchSize: 8 }, [6, 9, 3]),
+    'RevColBackbone: inputShape [6, 9, 3] with patchSize 8 and 2 levels leaves no pixel at the ' +
+      'top; give at least 8 x 8, or patchSize 6',
+  ],
+  'an image too small where sizes are open': [
+    applyTo({ patchSize: 4 }, [1, 3, 3, 3]),
+    'RevColBackbone: an image of 3 x 3 with patchSize 4 and 2 levels leaves no pixel at the top; ' +
+      'give at least 8 x 8, or patchSize 1',
+  ],
+  'an image with its channels first': [
+    apply({ patchSize: 2 }, [3, 64, 48]),
+    'RevColBackbone: inputShape [3, 64, 48] with patchSize 2 and 2 levels leaves no pixel at the ' +
+      'top; give at least 4 x 4, or patchSize 1. If [3, 64, 48] has its channels first, put them ' +
+      'last, [64, 48, 3]',
+  ],
+  'a tensor with its channels first': [
+    applyTo({ patchSize: 4 }, [1, 1, 28, 28]),
+    'RevColBackbone: an image of 1 x 28 with patchSize 4 and 2 levels leaves no pixel at the top; ' +
+      'give at least 8 x 8. If [1, 28, 28] has its channels first, put them last, [28, 28, 1], ' +
+      'with tf.transpose(x, [0, 2, 3, 1])',
+  ],
+  'an input shape with a batch axis': [
+    apply({}, [null, 64, 64, 3]),
+    'RevColBackbone: inputShape [null, 64, 64, 3] is not an image [height, width, channels], which ' +
+      "the built-in block needs; give a 'block' that keeps the shape of such inputs, or leave the " +
+      'batch axis out: [64, 64, 3]',
+  ],
+  'a number in quotes': [
+    construct({ columns: '4' }),
+    'RevColBackbone: columns is "4"; expected an integer of at least 1',
+  ],
+  'a rate in quotes': [
+    construct({ dropPathRate: '0.5' }),
+    'RevColBackbone: dropPathRate is "0.5"; expected a number in [0, 1)',
+  ],
+  'a spacing in quotes': [
+    construct({ anchorEvery: '2' }),
+    `RevColBackbone: anchorEvery is "2"; expected an integer of at least 1, Infinity or 'auto'`,
+  ],
+  'a class in place of a block': [
+    construct({ block: OwnBlock }),
+    'RevColBackbone: block is a function OwnBlock; expected a layer, new OwnBlock(...)',
+  ],
+  'a class of the package in place of a block': [
+    construct({ block: RevColBackbone }),
+    'RevColBackbone: block is a function RevColBackbone; expected a layer, new RevColBackbone(...)',
+  ],
+  'a class in place of a stem': [
+    construct({ stem: RevColBackbone }),
+    'RevColBackbone: stem is a function RevColBackbone; expected a layer, new RevColBackbone(...)',
+  ],
+  'a function that makes fusions': [
+    construct({ fusion: tf.layers.add }),
+    /^RevColBackbone: fusion is a function.*; expected a layer, which .*\(\.\.\.\) may give$/,
+  ],
+  'a class name without a configuration': [
+    construct({ block: { className: 'Dense' } }),
+    'RevColBackbone: block is {"className":"Dense"}; expected a layer',
+  ],
+  'a template that is undefined': [
+    construct({ block: [new OwnBlock(), undefined] }),
+    'RevColBackbone: block[1] is undefined; expected a layer',
+  ],
+  'a template that is left out': [
+    construct({ fusion: Object.assign(new Array<unknown>(2), { 1: new OwnBlock() }) }),
+    'RevColBackbone: fusion[0] is undefined; expected a layer',
+  ],
+  'a class among the templates': [
+    construct({ block: [new OwnBlock(), OwnBlock] }),
+    'RevColBackbone: block[1] is a function OwnBlock; expected a layer, new OwnBlock(...)',
+  ],
+  'a model for one width as the block of two': [
+    withModels(1, ([block]) => apply({ block }, IMAGE)()),
+    'ReversibleColumn: block Model at level_1/block_0 is a model for [[null, null, null, 4]], ' +
+      'but is given [[null, 2, 2, 6]]. ' +
+      PER_LEVEL('block'),
+  ],
+  'a model for another width in a list': [
+    withModels(2, (block) => apply({ block }, IMAGE)()),
+    'ReversibleColumn: block Model at level_1/block_0 is a model for [[null, null, null, 4]], ' +
+      'but is given [[null, 2, 2, 6]]. Give this level a template for its shape',
+  ],
+  'a sum of operands of unequal shape': [
+    apply({ fusion: tf.layers.add() }, IMAGE),
+    /^ReversibleColumn: fusion Add at level_0\/fusion does not take \[\[null, 4, 4, 4\], \[null, 2, 2, 6\]\]: .+\. Where levels differ in shape, give one template per level: fusion: /,
   ],
   'an image too small at the smallest patch size': [
     apply({}, [1, 9, 3]),
@@ -153,23 +272,27 @@ const CASES: Record<string, [action: () => unknown, message: string]> = {
   ],
   'a block that changes the shape': [
     apply({ block: tf.layers.conv2d({ filters: 5, kernelSize: 3, padding: 'same' }) }, IMAGE),
-    'ReversibleColumn: block Conv2D turns [[null, 4, 4, 4]] into [null, 4, 4, 5]; expected ' +
-      '[null, 4, 4, 4]. A block must give the shape of its level',
+    'ReversibleColumn: block Conv2D at level_0/block_0 turns [[null, 4, 4, 4]] into ' +
+      '[null, 4, 4, 5]; expected [null, 4, 4, 4]. A block must give the shape of its level. ' +
+      PER_LEVEL('block'),
   ],
   'a block that loses an axis': [
     apply({ block: new Scalar() }, IMAGE),
-    'ReversibleColumn: block ScalarOfTests turns [[null, 4, 4, 4]] into [null, 1]; expected ' +
-      '[null, 4, 4, 4]. A block must give the shape of its level',
+    'ReversibleColumn: block ScalarOfTests at level_0/block_0 turns [[null, 4, 4, 4]] into ' +
+      '[null, 1]; expected [null, 4, 4, 4]. A block must give the shape of its level. ' +
+      PER_LEVEL('block'),
   ],
   'a fusion that gives another shape': [
     apply({ fusion: tf.layers.concatenate({ axis: 3 }), channels: [4, 4], isotropic: true }, IMAGE),
-    'ReversibleColumn: fusion Concatenate turns [[null, 4, 4, 4], [null, 4, 4, 4]] into ' +
-      '[null, 4, 4, 8]; expected [null, 4, 4, 4]. A fusion must give the shape of its level',
+    'ReversibleColumn: fusion Concatenate at level_0/fusion turns ' +
+      '[[null, 4, 4, 4], [null, 4, 4, 4]] into [null, 4, 4, 8]; expected [null, 4, 4, 4]. ' +
+      'A fusion must give the shape of its level. ' +
+      PER_LEVEL('fusion'),
   ],
   'a fusion that reads what the walk cannot know': [
     apply({ fusion: new GreedyFusion() }, IMAGE),
-    'ReversibleColumn: fusion GreedyFusionOfTests declares 3 inputs, but the walk back knows 2 at ' +
-      'level 0: lower, of this column, and upper, of the previous one. The previous ' +
+    'ReversibleColumn: fusion GreedyFusionOfTests at level_0/fusion declares 3 inputs, but the walk ' +
+      'back knows 2 there: lower, of this column, and upper, of the previous one. The previous ' +
       "column's own level is what it recovers, so a fusion cannot read it; write one that takes " +
       '[lower, upper]',
   ],
@@ -259,10 +382,24 @@ const CASES: Record<string, [action: () => unknown, message: string]> = {
     () => createModel('revcol_tiny', { numClasses: 0 }),
     'createModel: numClasses is 0; expected an integer of at least 1',
   ],
+  'a model for images with a batch axis': [
+    () => createModel('revcol_tiny', { inputShape: [null, 64, 64, 3] as never }),
+    'createModel: inputShape is [null, 64, 64, 3]; expected [height, width, channels]; leave the ' +
+      'batch axis out: [64, 64, 3]',
+  ],
+  'a model for images without channels': [
+    () => createModel('revcol_vit_small', { inputShape: [64, 64] as never }),
+    'createModel: inputShape is [64, 64]; expected [height, width, channels], in pixels',
+  ],
+  'a ViT for images with a batch axis': [
+    () => createVitModel('revcol_vit_small', { inputShape: [1, 64, 64, 3] as never }),
+    'createVitModel: inputShape is [1, 64, 64, 3]; expected [height, width, channels]; leave the ' +
+      'batch axis out: [64, 64, 3]',
+  ],
   'a model for images too small': [
     () => createModel('revcol_tiny', { inputShape: [16, 16, 3] }),
     'RevColBackbone: inputShape [16, 16, 3] with patchSize 4 and 4 levels leaves no pixel at the ' +
-      'top; give at least 32 x 32 or patchSize 2',
+      'top; give at least 32 x 32, or patchSize 2',
   ],
 };
 
@@ -274,7 +411,9 @@ test.each(Object.entries(CASES))('%s', async (_, [action, message]) => {
     } catch (error) {
       thrown = error;
     }
-    expect((thrown as Error | undefined)?.message).toBe(message);
+    const got = (thrown as Error | undefined)?.message;
+    if (typeof message === 'string') expect(got).toBe(message);
+    else expect(got).toMatch(message);
   });
 });
 

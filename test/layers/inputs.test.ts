@@ -39,7 +39,7 @@ const CASES: Record<string, Case> = {
     built: [OPEN],
     good: [[[1, 4, 4, 3]], [[2, 5, 9, 3]]],
     bad: [
-      [[[1, 2, 2, 3]], /leaves no pixel at the top; give at least 4 x 4 or patchSize 1/],
+      [[[1, 2, 2, 3]], /leaves no pixel at the top; give at least 4 x 4, or patchSize 1/],
       [[[1, 9, 3, 3]], /at least 4 x 4/],
       [[[1, 1, 1, 3]], /at least 4 x 4/],
       [[[1, 0, 8, 3]], /no pixel/],

@@ -47,10 +47,8 @@ export function serializeLayer(layer: Layer): SerializedLayer {
  */
 export function instantiate(owner: string, template: LayerOrConfig, name: string): Layer {
   requireOwnLayer(owner, template);
+  requireTemplate(owner, `the template of ${name}`, template);
   const given = template instanceof tfl.layers.Layer ? template : null;
-  if (!given && typeof (template as Partial<SerializedLayer> | null)?.className !== 'string') {
-    throw new Error(`${owner}: the template of ${name} is ${shown(template)}; expected a layer`);
-  }
   if (given) requireClassName(owner, given);
   const saved = given
     ? copyOf(serializeLayer(given))
@@ -75,6 +73,41 @@ export function instantiate(owner: string, template: LayerOrConfig, name: string
   freezeModels(layer, saved.frozenModels ?? []);
   rememberTrainable(layer);
   return layer;
+}
+
+/**
+ * Asserts a template: a layer, or what a saved model has of one.
+ *
+ * @param name what it was given as, for the message
+ * @throws {Error} when it is something else, as a class
+ */
+export function requireTemplate(owner: string, name: string, template: unknown): void {
+  requireOwnLayer(owner, template);
+  if (template instanceof tfl.layers.Layer) return;
+  const isObject = typeof template === 'object' && template !== null;
+  const { className, config } = (isObject ? template : {}) as Partial<SerializedLayer>;
+  if (typeof className === 'string' && typeof config === 'object' && config !== null) return;
+  const isClass =
+    typeof template === 'function' && Object.hasOwn(template, 'className')
+      ? `, new ${template.name}(...)`
+      : typeof template === 'function'
+        ? `, which ${template.name || 'it'}(...) may give`
+        : '';
+  throw new Error(`${owner}: ${name} is ${shown(template)}; expected a layer${isClass}`);
+}
+
+/**
+ * Asserts one template for all levels, or one per level, of which null stands for the built-in one.
+ *
+ * @throws {Error} when one of them is something else
+ */
+export function requireTemplates(owner: string, name: string, arg: unknown): void {
+  if (arg == null) return;
+  const list = Array.isArray(arg) ? Array.from(arg as unknown[]) : [arg];
+  list.forEach((template, level) => {
+    if (template === null) return;
+    requireTemplate(owner, Array.isArray(arg) ? `${name}[${level}]` : name, template);
+  });
 }
 
 /** @throws {Error} when the class of a layer has no name by which a saved model could find it */

@@ -4,7 +4,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { requireInteger } from '../../common/arguments';
 import type { AnchorSpacing } from '../../ops/reversible/anchors';
 import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
-import type { LayerOrConfig } from '../base/template';
+import { type LayerOrConfig, requireTemplate } from '../base/template';
 import { type BackboneOutput, requireOutput, requireOutputLevels } from './backbone_output';
 import { requireSpacing } from './column_arguments';
 import { COLUMN_OPTIONS, type ColumnOptions } from './column_options';
@@ -82,6 +82,7 @@ export function resolveBackbone(
     pixelMean: args.pixelMean ?? undefined,
     pixelStd: args.pixelStd ?? undefined,
   };
+  if (args.stem != null) requireTemplate(owner, 'stem', args.stem);
   requireInteger(owner, 'columns', options.columns, 1);
   requireInteger(owner, 'patchSize', options.patchSize, 1);
   requireOutput(owner, options.output, options.columns);

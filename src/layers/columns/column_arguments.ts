@@ -1,5 +1,5 @@
 /** Checks of the arguments that columns take. Each throws and says what to do. */
-import { requireInteger } from '../../common/arguments';
+import { requireInteger, shown } from '../../common/arguments';
 
 /** Asserts a spacing of anchors. */
 export function requireSpacing(owner: string, value: unknown): void {
@@ -7,7 +7,7 @@ export function requireSpacing(owner: string, value: unknown): void {
     return;
   }
   throw new Error(
-    `${owner}: anchorEvery is ${String(value)}; expected an integer of at least 1, Infinity or 'auto'`,
+    `${owner}: anchorEvery is ${shown(value)}; expected an integer of at least 1, Infinity or 'auto'`,
   );
 }
 

@@ -3,7 +3,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 
 import { requireInteger, requireOneOf, requireRate } from '../../common/arguments';
 import type { OptionNames } from '../../common/options';
-import { serializeTemplate, type TemplateArg } from '../base/template';
+import { requireTemplates, serializeTemplate, type TemplateArg } from '../base/template';
 import { requireLevels } from './column_arguments';
 
 /** What all columns of a backbone share. */
@@ -113,5 +113,6 @@ function checkColumnOptions(owner: string, options: ResolvedOptions): void {
           `one for all, or one per level`,
       );
     }
+    requireTemplates(owner, name, arg);
   }
 }

@@ -78,5 +78,8 @@ export class RevColHead extends SequenceLayer {
 /** Mean over all axes but the first and the last, `[batch, channels]`. */
 function meanOverPlaces(x: tf.Tensor): tf.Tensor {
   if (x.rank === 2) return x;
-  return tf.mean(tf.reshape(x, [x.shape[0] as number, -1, x.shape[x.rank - 1] as number]), 1);
+  const [batch, channels] = [x.shape[0] as number, x.shape[x.rank - 1] as number];
+  // Not -1, which is unknown in an empty batch.
+  const positions = tf.util.sizeFromShape(x.shape.slice(1, -1));
+  return tf.mean(tf.reshape(x, [batch, positions, channels]), 1);
 }

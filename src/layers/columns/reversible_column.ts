@@ -15,10 +15,9 @@ import { oneOrAll, type Shapes, toShapes } from '../base/inputs';
 import { levelFunctionOf } from '../base/level_function_of';
 import { firstMask, fittingMask } from '../base/masks';
 import { renameBelow } from '../base/name_scope';
-import { kindOf } from '../base/own_classes';
 import { type SequenceKwargs } from '../base/sequence_call';
 import { SequenceLayer } from '../base/sequence_layer';
-import { instantiate, templateOf } from '../base/template';
+import { instantiate, type LayerOrConfig, templateOf } from '../base/template';
 import { alphaSpec } from '../base/weight_specs';
 import {
   COLUMN_OPTIONS,
@@ -32,7 +31,8 @@ import {
 import { ConvNextBlock } from './convnext_block';
 import { runFirst } from './first_run';
 import { LevelFusion } from './level_fusion';
-import { levelShapes, requirePrevious, sameShape, shapeAbove } from './level_shapes';
+import { levelShapes, requirePrevious, shapeAbove } from './level_shapes';
+import { buildFitting } from './template_fit';
 
 type Layer = tfl.layers.Layer;
 const OWNER = 'ReversibleColumn';
@@ -146,45 +146,32 @@ export class ReversibleColumn extends SequenceLayer {
       });
       return this.addSublayer(layer, path, oneOrAll(operandShapes));
     }
-    const layer = instantiate(OWNER, template, path);
-    const declared = layer.inputSpec?.length ?? operandShapes.length;
-    if (declared > operandShapes.length) {
-      throw new Error(
-        `${OWNER}: fusion ${kindOf(layer)} declares ${declared} inputs, but the walk ` +
-          `back knows ${operandShapes.length} at level ${level}: lower, of this column, and upper, ` +
-          `of the previous one. The previous column's own level is what it recovers, so a fusion ` +
-          `cannot read it; write one that takes [lower, upper]`,
-      );
-    }
-    return this.addUserLayer(layer, path, operandShapes, shape, 'fusion');
+    return this.addUserLayer(template, path, operandShapes, shape, 'fusion');
   }
 
   private buildBlock(level: number, index: number, shape: tfl.Shape, dropRate: number): Layer {
     const path = `level_${level}/block_${index}`;
     const template = templateOf(this.options.block, level);
     if (template != null) {
-      return this.addUserLayer(instantiate(OWNER, template, path), path, [shape], shape, 'block');
+      return this.addUserLayer(template, path, [shape], shape, 'block');
     }
     const layer = new ConvNextBlock({ name: path, kernelSize: this.options.kernelSize, dropRate });
     return this.addSublayer(layer, path, shape);
   }
 
   private addUserLayer(
-    layer: Layer,
+    template: LayerOrConfig,
     path: string,
     inputs: tfl.Shape[],
     expected: tfl.Shape,
-    role: string,
+    role: 'block' | 'fusion',
   ): Layer {
-    this.addSublayer(layer, path, oneOrAll(inputs));
-    renameBelow(this.scopedName, path, layer.weights);
-    const output = layer.computeOutputShape(oneOrAll(inputs));
-    if (Array.isArray(output[0]) || !sameShape(output as tfl.Shape, expected)) {
-      throw new Error(
-        `${OWNER}: ${role} ${kindOf(layer)} turns ${show(inputs)} into ` +
-          `${show(output)}; expected ${show(expected)}. A ${role} must give the shape of its level`,
-      );
-    }
+    const layer = instantiate(OWNER, template, path);
+    const place = { role, path, given: this.options[role], inputs, expected };
+    buildFitting(OWNER, layer, place, () => {
+      this.addSublayer(layer, path, oneOrAll(inputs));
+      renameBelow(this.scopedName, path, layer.weights);
+    });
     return layer;
   }
 

@@ -98,7 +98,8 @@ export class PatchEmbedding extends CompositeLayer {
     ];
     return tf.tidy(() => {
       const grid = patchConv(x, kernel, bias);
-      const tokens = tf.reshape(grid, [x.shape[0] as number, -1, this.filters]);
+      const [batch, rows, columns] = grid.shape as [number, number, number];
+      const tokens = tf.reshape(grid, [batch, rows * columns, this.filters]);
       return addPositions(tokens, positions, 0);
     });
   }

@@ -28,6 +28,15 @@ export function accumulate(slots: (tf.Tensor | null)[], i: number, term: tf.Tens
   free(old, term);
 }
 
+/**
+ * Gives `fn` a tensor as float32, which backend 'cpu' computes with anyway, and the kernels of the others
+ * insist on. A cast is a node of tfjs's own, whose gradient is not there with tfjs-core alone; so none is
+ * made that is not needed.
+ */
+export function onFloats(x: tf.Tensor, fn: (x: tf.Tensor) => tf.Tensor): tf.Tensor {
+  return x.dtype === 'float32' ? fn(x) : tf.tidy(() => fn(tf.cast(x, 'float32')));
+}
+
 /** `tf.tidy` for results of any shape that hold tensors in arrays and fields. */
 export function tidyAll<T>(fn: () => T): T {
   return tf.tidy(fn as () => tf.TensorContainer) as T;

@@ -96,6 +96,18 @@ export function withScratch<T>(backend: WasmBackend, bytes: number, fn: (address
   }
 }
 
+/** A float32 tensor of zeros: what a sum over nothing gives, or nothing at all. */
+export function zeros(backend: WasmBackend, shape: number[]): tf.TensorInfo {
+  const info = backend.makeOutput(shape, 'float32');
+  floats(backend, info).fill(0);
+  return info;
+}
+
+/** Whether one of several tensors has no element. */
+export function isAnyEmpty(...infos: readonly tf.TensorInfo[]): boolean {
+  return infos.some((info) => sizeOf(info) === 0);
+}
+
 /** Number of elements of `info`. */
 export function sizeOf(info: tf.TensorInfo): number {
   return tf.util.sizeFromShape(info.shape);

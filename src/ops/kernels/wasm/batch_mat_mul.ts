@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { show } from '../../../common/arguments';
 import { BATCH_MAT_MUL } from '../contract';
 import type { AttributesOf } from '../fused';
-import { pointer, type WasmBackend, wasmKernel, withScratch } from './backend';
+import { isAnyEmpty, pointer, type WasmBackend, wasmKernel, withScratch, zeros } from './backend';
 import { transpose } from './layout';
 import { simdKernels } from './simd_module';
 
@@ -24,14 +24,10 @@ interface Products {
 export const batchMatMul = wasmKernel(BATCH_MAT_MUL, (backend, { a, b }, attributes) => {
   const products = productsOf(a, b, attributes);
   const { batch, m, n, k, transposeA, transposeB } = products;
+  if (isAnyEmpty(a, b)) return zeros(backend, [batch, m, n]);
   const simd = simdKernels(backend);
   if (simd == null) return compose(backend, a, b, products);
   const c = backend.makeOutput([batch, m, n], 'float32');
-  if (batch * m * n === 0) return c;
-  if (k === 0) {
-    backend.typedArrayFromHeap(c).fill(0);
-    return c;
-  }
   withScratch(backend, simd.BLOCK_SCRATCH.value, (scratch) => {
     const [aAt, bAt, cAt] = [pointer(backend, a), pointer(backend, b), pointer(backend, c)];
     for (let i = 0; i < batch; i++) {

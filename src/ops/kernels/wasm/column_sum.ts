@@ -1,7 +1,7 @@
 /** The sum over the rows of a matrix, on wasm. */
 import { show } from '../../../common/arguments';
 import { COLUMN_SUM } from '../contract';
-import { floats, pointer, wasmKernel, withScratch } from './backend';
+import { floats, isAnyEmpty, pointer, wasmKernel, withScratch, zeros } from './backend';
 import { simdKernels } from './simd_module';
 
 /** Blocks of rows are summed in float32, the blocks in float64, so many rows cost no accuracy. */
@@ -12,6 +12,7 @@ export const columnSum = wasmKernel(COLUMN_SUM, (backend, { x }) => {
       `${COLUMN_SUM.name} (wasm): x has shape ${show(x.shape)}, a matrix is expected`,
     );
   }
+  if (isAnyEmpty(x)) return zeros(backend, [columns]);
   const y = backend.makeOutput([columns], 'float32');
   const simd = simdKernels(backend);
   if (simd != null) {

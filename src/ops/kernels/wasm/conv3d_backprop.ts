@@ -7,7 +7,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { show } from '../../../common/arguments';
-import { floats, pointer, tfjsKernel, type WasmBackend, withScratch } from './backend';
+import {
+  floats,
+  isAnyEmpty,
+  pointer,
+  tfjsKernel,
+  type WasmBackend,
+  withScratch,
+  zeros,
+} from './backend';
 import { filterGradientLoops } from './conv_backprop_filter';
 import { inputGradientLoops } from './conv_backprop_input';
 import type { ConvGeometry } from './conv_geometry';
@@ -39,8 +47,8 @@ export const conv3dBackpropInput = tfjsKernel({
   inputs: { dy: 'float32', filter: 'float32' },
   run(backend, { dy, filter }, attrs: tf.Conv3DBackpropInputV2Attrs, owner) {
     const g = volumeGeometry(owner, attrs.inputShape, filter.shape, dy.shape, attrs);
-    const dx = backend.makeOutput(g.inShape, 'float32');
-    floats(backend, dx).fill(0);
+    const dx = zeros(backend, g.inShape);
+    if (isAnyEmpty(dy, filter)) return dx;
     const simd = simdKernels(backend);
     if (simd == null) inputLoops(backend, dy, filter, dx, g);
     else if (g.planes.length > 0) inputSimd(backend, simd, dy, filter, dx, g);
@@ -58,6 +66,7 @@ export const conv3dBackpropFilter = tfjsKernel({
   run(backend, { x, dy }, attrs: tf.Conv3DBackpropFilterV2Attrs, owner) {
     const { filterShape } = attrs;
     const g = volumeGeometry(owner, x.shape, filterShape, dy.shape, attrs);
+    if (isAnyEmpty(x, dy)) return zeros(backend, filterShape);
     const dw = backend.makeOutput(filterShape, 'float32');
     const sums = new Float64Array(tf.util.sizeFromShape(filterShape));
     const simd = simdKernels(backend);

@@ -1,7 +1,15 @@
 /** `Conv2DBackpropFilter`, which tfjs lacks on wasm. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { floats, pointer, tfjsKernel, type WasmBackend, withScratch } from './backend';
+import {
+  floats,
+  isAnyEmpty,
+  pointer,
+  tfjsKernel,
+  type WasmBackend,
+  withScratch,
+  zeros,
+} from './backend';
 import { type ConvGeometry, convGeometry, forEachTap } from './conv_geometry';
 import { transpose } from './layout';
 import { simdKernels } from './simd_module';
@@ -17,6 +25,7 @@ export const convBackpropFilter = tfjsKernel({
   run(backend, { x, dy }, attrs: tf.Conv2DBackpropFilterAttrs, owner) {
     const { filterShape } = attrs;
     const geometry = convGeometry(owner, x.shape, filterShape, dy.shape, attrs, false);
+    if (isAnyEmpty(x, dy)) return zeros(backend, filterShape);
     const dw = backend.makeOutput(filterShape, 'float32');
     if (geometry.channelsLast) {
       filterGradient(backend, x, dy, dw, geometry);
@@ -41,7 +50,7 @@ function filterGradient(
   g: ConvGeometry,
 ): void {
   const simd = simdKernels(backend);
-  if (simd == null || g.batch * g.outHeight * g.outWidth === 0) {
+  if (simd == null) {
     filterGradientLoops(floats(backend, x), floats(backend, dy), floats(backend, dw), g);
     return;
   }

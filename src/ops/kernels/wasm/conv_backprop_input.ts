@@ -1,7 +1,15 @@
 /** `Conv2DBackpropInput`, which tfjs has on wasm, but slow. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { floats, pointer, tfjsKernel, type WasmBackend, withScratch } from './backend';
+import {
+  floats,
+  isAnyEmpty,
+  pointer,
+  tfjsKernel,
+  type WasmBackend,
+  withScratch,
+  zeros,
+} from './backend';
 import { type ConvGeometry, convGeometry, forEachTap } from './conv_geometry';
 import { transpose } from './layout';
 import { type SimdKernels, simdKernels } from './simd_module';
@@ -21,6 +29,7 @@ export const convBackpropInput = tfjsKernel({
   inputs: { dy: 'float32', filter: 'float32' },
   run(backend, { dy, filter }, attrs: tf.Conv2DBackpropInputAttrs, owner) {
     const g = convGeometry(owner, attrs.inputShape, filter.shape, dy.shape, attrs, false);
+    if (isAnyEmpty(dy, filter)) return zeros(backend, attrs.inputShape);
     if (g.channelsLast) return inputGradient(backend, dy, filter, g);
     const dyLast = transpose(backend, dy, [0, 2, 3, 1]);
     const dxLast = inputGradient(backend, dyLast, filter, g);
@@ -40,7 +49,7 @@ function inputGradient(
   const dx = backend.makeOutput([g.batch, g.height, g.width, g.channels], 'float32');
   const simd = simdKernels(backend);
   const pixels = g.batch * g.outHeight * g.outWidth;
-  if (simd == null || pixels === 0) {
+  if (simd == null) {
     inputGradientLoops(floats(backend, dy), floats(backend, filter), floats(backend, dx), g);
     return dx;
   }

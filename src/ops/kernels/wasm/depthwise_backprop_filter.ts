@@ -1,7 +1,7 @@
 /** `DepthwiseConv2dNativeBackpropFilter`, which tfjs lacks on wasm. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { floats, pointer, tfjsKernel, type WasmBackend } from './backend';
+import { floats, isAnyEmpty, pointer, tfjsKernel, type WasmBackend, zeros } from './backend';
 import { type ConvGeometry, convGeometry, forEachTap } from './conv_geometry';
 import { bytesPerImage, forEachImage, geometryArguments, heap, pixels } from './depthwise_images';
 import { simdKernels } from './simd_module';
@@ -18,6 +18,7 @@ export const depthwiseBackpropFilter = tfjsKernel({
   run(backend, { x, dy }, attrs: tf.DepthwiseConv2dNativeBackpropFilterAttrs, owner) {
     const { filterShape } = attrs;
     const g = convGeometry(owner, x.shape, filterShape, dy.shape, attrs, true);
+    if (isAnyEmpty(x, dy)) return zeros(backend, filterShape);
     const dw = backend.makeOutput(filterShape, 'float32');
     const simd = simdKernels(backend);
     if (simd == null) {

@@ -1,7 +1,7 @@
 /** `DepthwiseConv2dNativeBackpropInput`, which tfjs lacks on wasm. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { floats, pointer, tfjsKernel, type WasmBackend } from './backend';
+import { floats, isAnyEmpty, pointer, tfjsKernel, type WasmBackend, zeros } from './backend';
 import { type ConvGeometry, convGeometry, forEachTap } from './conv_geometry';
 import { bytesPerImage, forEachImage, geometryArguments, heap, pixels } from './depthwise_images';
 import { simdKernels } from './simd_module';
@@ -17,6 +17,7 @@ export const depthwiseBackpropInput = tfjsKernel({
   run(backend, { dy, filter }, attrs: tf.DepthwiseConv2dNativeBackpropInputAttrs, owner) {
     const { inputShape } = attrs;
     const g = convGeometry(owner, inputShape, filter.shape, dy.shape, attrs, true);
+    if (isAnyEmpty(dy, filter)) return zeros(backend, inputShape);
     const dx = backend.makeOutput(inputShape, 'float32');
     const simd = simdKernels(backend);
     if (simd == null) {

@@ -12,6 +12,7 @@ import { castToBool, gatherInBatches, oneHot } from './conversions';
 import { depthwiseBackpropFilter } from './depthwise_backprop_filter';
 import { depthwiseBackpropInput } from './depthwise_backprop_input';
 import { dilation2d, dilation2dBackpropFilter, dilation2dBackpropInput } from './dilation2d';
+import { emptyInputs } from './empty';
 import { gelu, geluGrad } from './gelu';
 import { layerNorm, layerNormGrad } from './layer_norm';
 import { matMul } from './mat_mul';
@@ -61,6 +62,7 @@ const REPAIRED: readonly (tf.KernelConfig | KernelRepair)[] = [
   oneHot,
   gatherInBatches,
   ...windows,
+  ...emptyInputs,
 ];
 
 /**

@@ -3,7 +3,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 
 import { show } from '../../../common/arguments';
 import { LAYER_NORM, LAYER_NORM_GRAD } from '../contract';
-import { floats, pointer, sizeOf, wasmKernel } from './backend';
+import { floats, isAnyEmpty, pointer, sizeOf, wasmKernel, zeros } from './backend';
 import { simdKernels } from './simd_module';
 
 export const layerNorm = wasmKernel(LAYER_NORM, (backend, { x }, { epsilon }) => {
@@ -11,9 +11,11 @@ export const layerNorm = wasmKernel(LAYER_NORM, (backend, { x }, { epsilon }) =>
     throw new Error(`${LAYER_NORM.name} (wasm): epsilon ${epsilon} is not a number >= 0`);
   }
   const columns = lastAxis(LAYER_NORM.name, x);
-  const rows = columns === 0 ? 0 : sizeOf(x) / columns;
+  const scaleShape = [...x.shape.slice(0, -1), 1];
+  if (isAnyEmpty(x)) return { xhat: zeros(backend, x.shape), rstd: zeros(backend, scaleShape) };
+  const rows = sizeOf(x) / columns;
   const xhat = backend.makeOutput(x.shape, 'float32');
-  const rstd = backend.makeOutput([...x.shape.slice(0, -1), 1], 'float32');
+  const rstd = backend.makeOutput(scaleShape, 'float32');
   const simd = simdKernels(backend);
   if (simd != null) {
     const [from, to] = [pointer(backend, x), pointer(backend, xhat)];
@@ -45,6 +47,7 @@ export const layerNormGrad = wasmKernel(LAYER_NORM_GRAD, (backend, { dy, xhat, r
         `${show(rstd.shape)}; xhat must be like dy, and rstd like dy with 1 as the last axis`,
     );
   }
+  if (isAnyEmpty(dy)) return zeros(backend, dy.shape);
   const dx = backend.makeOutput(dy.shape, 'float32');
   const simd = simdKernels(backend);
   if (simd != null) {

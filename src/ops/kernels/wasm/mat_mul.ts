@@ -4,7 +4,15 @@ import * as tf from '@tensorflow/tfjs-core';
 import { show } from '../../../common/arguments';
 import { MAT_MUL } from '../contract';
 import type { AttributesOf } from '../fused';
-import { floats, pointer, type WasmBackend, wasmKernel, withScratch } from './backend';
+import {
+  floats,
+  isAnyEmpty,
+  pointer,
+  type WasmBackend,
+  wasmKernel,
+  withScratch,
+  zeros,
+} from './backend';
 import { transpose } from './layout';
 import { simdKernels } from './simd_module';
 
@@ -20,15 +28,16 @@ interface Product {
 /** The transposed forms cost as much as the plain one, whereas tfjs's own are ten times slower. */
 export const matMul = wasmKernel(MAT_MUL, (backend, { a, b, bias }, attributes) => {
   const product = productOf(a, b, bias, attributes);
-  const simd = simdKernels(backend);
-  if (simd == null) return compose(backend, a, b, bias, product);
   const { m, n, k, transposeA, transposeB } = product;
-  const c = backend.makeOutput([m, n], 'float32');
-  if (k === 0) {
-    const rows = floats(backend, c).fill(0);
+  if (isAnyEmpty(a, b)) {
+    const c = zeros(backend, [m, n]);
+    const rows = floats(backend, c);
     if (bias != null) for (let i = 0; i < m; i++) rows.set(floats(backend, bias), i * n);
     return c;
   }
+  const simd = simdKernels(backend);
+  if (simd == null) return compose(backend, a, b, bias, product);
+  const c = backend.makeOutput([m, n], 'float32');
   withScratch(backend, simd.BLOCK_SCRATCH.value + 4 * n + 32, (scratch) => {
     const biasAt = bias == null ? 0 : pointer(backend, bias);
     const [aAt, bAt, cAt] = [pointer(backend, a), pointer(backend, b), pointer(backend, c)];

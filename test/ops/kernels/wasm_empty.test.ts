@@ -1,0 +1,137 @@
+/** Inputs without elements give what they give on backend 'cpu', forward and back. */
+import * as tf from '@tensorflow/tfjs';
+
+import { layers } from 'tfjs-revcol';
+import { columnSum } from '../../../src/ops/column_sum';
+import { gelu } from '../../../src/ops/gelu';
+import { SIMD_FLAG } from '../../../src/ops/kernels/wasm/simd_module';
+import { layerNorm } from '../../../src/ops/layer_norm';
+import { linear } from '../../../src/ops/linear';
+import { batchMatMul, matMul2d } from '../../../src/ops/mat_mul';
+import { describeBackends, expectNoLeak, useBackend } from '../../support/backends';
+
+type Program = [shapes: number[][], run: (...x: tf.Tensor[]) => tf.Tensor];
+
+const conv = (x: tf.Tensor, f: tf.Tensor) => tf.conv2d(x as tf.Tensor4D, f as tf.Tensor4D, 2, 'same'); // prettier-ignore
+const depthwise = (x: tf.Tensor, f: tf.Tensor) => tf.depthwiseConv2d(x as tf.Tensor4D, f as tf.Tensor4D, 1, 'same'); // prettier-ignore
+const volume = (x: tf.Tensor, f: tf.Tensor) => tf.conv3d(x as tf.Tensor5D, f as tf.Tensor5D, 1, 'same'); // prettier-ignore
+
+/** Programs, each with the shapes of its inputs. */
+const PROGRAMS: Record<string, Program> = {
+  'a linear layer': [[[0, 5, 4], [4, 3], [3]], (x, w, b) => linear(x, w, b)], // prettier-ignore
+  gelu: [[[0, 4]], gelu],
+  'layer norm': [[[0, 3, 4], [4], [4]], (x, g, b) => layerNorm(x, g, b)], // prettier-ignore
+  'a convolution': [[[0, 4, 4, 3], [3, 3, 3, 2]], conv], // prettier-ignore
+  'a depthwise convolution': [[[0, 4, 4, 3], [3, 3, 3, 1]], depthwise], // prettier-ignore
+  'one of more outputs': [[[0, 4, 4, 3], [3, 3, 3, 2]], depthwise], // prettier-ignore
+  'a volume': [[[0, 2, 4, 4, 3], [1, 3, 3, 3, 2]], volume], // prettier-ignore
+  'a maximum of windows': [[[0, 4, 4, 3]], (x) => tf.maxPool(x as tf.Tensor4D, 2, 2, 'same')],
+  'a mean of windows': [[[0, 4, 4, 3]], (x) => tf.avgPool(x as tf.Tensor4D, 2, 2, 'same')],
+  'a transpose': [[[2, 0, 3, 5]], (x) => tf.transpose(x, [0, 2, 1, 3])],
+  'a sum': [[[3, 0, 2]], (x) => tf.sum(x, 1)],
+  'a sum of none': [[[0, 5, 2]], (x) => tf.sum(x, 1, true)],
+  'a mean of none': [[[0, 5, 2]], (x) => tf.mean(x, 1)],
+};
+
+/** The same of what tfjs has no gradient for, or none for empty inputs. */
+const FORWARD: Record<string, Program> = {
+  'no rows times a matrix': [[[0, 4], [4, 3]], (a, b) => matMul2d(a, b)], // prettier-ignore
+  'rows times no columns': [[[2, 4], [4, 0]], (a, b) => matMul2d(a, b)], // prettier-ignore
+  'a product over nothing': [[[2, 0], [0, 3]], (a, b) => matMul2d(a, b)], // prettier-ignore
+  'a transposed product over nothing': [[[0, 2], [0, 3]], (a, b) => matMul2d(a, b, true)], // prettier-ignore
+  'no products': [[[0, 2, 4], [0, 4, 3]], (a, b) => batchMatMul(a, b)], // prettier-ignore
+  'products over nothing': [[[2, 3, 0], [2, 5, 0]], (a, b) => batchMatMul(a, b, false, true)], // prettier-ignore
+  'a sum of columns': [[[0, 4]], columnSum],
+  'a sum of no columns': [[[4, 0]], columnSum],
+  'a mean': [[[3, 0, 2]], (x) => tf.mean(x, [1])],
+  'a product of none': [[[0, 5, 2]], (x) => tf.prod(x, 1)],
+  'a maximum of none': [[[0, 5, 2]], (x) => tf.max(x, 1)],
+  'a minimum of none': [[[0, 5, 2]], (x) => tf.min(x, 1, true)],
+  'a maximum': [[[3, 0, 2]], (x) => tf.max(x, 1)],
+  'a minimum': [[[3, 0, 2]], (x) => tf.min(x, 1)],
+  'a product': [[[3, 0, 2]], (x) => tf.prod(x, 1)],
+};
+
+interface Result {
+  shape: number[];
+  dtype: string;
+  values: number[];
+}
+
+const resultOf = (t: tf.Tensor): Result => ({
+  shape: t.shape,
+  dtype: t.dtype,
+  values: [...t.dataSync()],
+});
+
+function results([shapes, run]: Program, back: boolean): Result[] {
+  return tf.tidy(() => {
+    const inputs = shapes.map((shape) => tf.ones(shape));
+    const y = run(...inputs);
+    const gradients = back ? tf.grads(run)(inputs, tf.ones(y.shape)) : [];
+    return [y, ...gradients].map(resultOf) as unknown as tf.TensorContainer;
+  }) as unknown as Result[];
+}
+
+describeBackends(
+  'inputs without elements',
+  () => {
+    afterEach(() => tf.env().set(SIMD_FLAG, true));
+
+    const all = [
+      ...Object.entries(PROGRAMS).map(([title, p]) => [title, p, true] as const),
+      ...Object.entries(FORWARD).map(([title, p]) => [title, p, false] as const),
+    ];
+    test.each(all)('%s', async (_, program, back) => {
+      await useBackend('cpu');
+      const expected = results(program, back);
+      await useBackend('wasm');
+      await expectNoLeak(() => {
+        expect(results(program, back)).toEqual(expected);
+        tf.env().set(SIMD_FLAG, false);
+        expect(results(program, back)).toEqual(expected);
+      });
+    });
+  },
+  { only: ['wasm'] },
+);
+
+describeBackends('an empty batch', () => {
+  const NETWORKS: Record<string, [make: () => tf.layers.Layer, shape: number[]]> = {
+    'of images': [
+      () => layers.revColBackbone({ columns: 2, patchSize: 2, channels: [4, 6], depths: [1, 1] }),
+      [9, 8, 3],
+    ],
+    'of sequences': [
+      () =>
+        layers.revColBackbone({
+          columns: 2,
+          channels: [4, 4],
+          depths: [1, 1],
+          block: layers.transformerEncoderBlock({ numHeads: 2 }),
+        }),
+      [5, 3],
+    ],
+    'of features to classify': [() => layers.revColHead({ units: 3 }), [4, 4, 6]],
+    'of images to cut': [() => layers.patchEmbedding({ filters: 4, patchSize: 2 }), [4, 4, 3]],
+  };
+  test.each(Object.entries(NETWORKS))('%s', (_, [make, shape]) =>
+    expectNoLeak(() => {
+      const layer = make();
+      tf.tidy(() => {
+        const full = layer.apply(tf.ones([2, ...shape])) as tf.Tensor;
+        const x = tf.zeros([0, ...shape]);
+        expect((layer.apply(x) as tf.Tensor).shape).toEqual([0, ...full.shape.slice(1)]);
+        const { grads } = tf.variableGrads(() =>
+          tf.sum(layer.apply(x, { training: true }) as tf.Tensor),
+        );
+        const trained = layer.trainableWeights.length;
+        expect(Object.keys(grads)).toHaveLength(trained);
+        for (const gradient of Object.values(grads)) {
+          expect(gradient.dataSync().every((value) => value === 0)).toBe(true);
+        }
+      });
+      layer.dispose();
+    }),
+  );
+});
