@@ -96,7 +96,9 @@ async function fromFolder(
       );
     }
     checkClasses(numClasses);
-    const { mean, std, crop } = (model.getUserDefinedMetadata() ?? {}) as PreprocessOptions;
+    const saved = (model.getUserDefinedMetadata() ?? {}) as PreprocessOptions;
+    const { crop } = saved;
+    const { mean, std } = ownUnits(file, model) ?? saved;
     return {
       model,
       preprocessing: { inputSize: sides, mean, std, crop },
@@ -107,6 +109,40 @@ async function fromFolder(
     model.dispose();
     throw error;
   }
+}
+
+/**
+ * How pixels get the units that a model which normalises them itself was made for; undefined where it
+ * does not.
+ *
+ * @throws {Error} when its means and deviations tell no units
+ */
+function ownUnits(file: string, model: tfl.LayersModel): PreprocessOptions | undefined {
+  const configs = layersIn(model).map((layer) => layer.getConfig());
+  const own = configs.find(({ pixelMean, pixelStd }) => pixelMean != null || pixelStd != null);
+  if (!own) return undefined;
+  const [mean, std] = [own['pixelMean'] ?? 0, own['pixelStd'] ?? 1].map(
+    (v) => [v].flat() as number[],
+  );
+  const most = (values: number[] = []) => Math.max(...values.map(Math.abs));
+  const isUnit = most(mean) <= 1 && most(std) <= 1;
+  const isByte = most(std) > 1 && (most(mean) > 1 || most(mean) === 0);
+  if (!isUnit && !isByte) {
+    throw new Error(
+      `${file} normalises its pixels by pixelMean [${mean?.join(', ')}] and pixelStd [${std?.join(', ')}], ` +
+        'which are neither of pixels in 0..1 nor of pixels in 0..255; use it in a program instead, with the ' +
+        'pixels that it was trained on',
+    );
+  }
+  const scale = isUnit ? 1 : 1 / 255;
+  return { mean: [0, 0, 0], std: [scale, scale, scale] };
+}
+
+/** The layers of a model and of the models in it. */
+function layersIn(model: tfl.LayersModel): tfl.layers.Layer[] {
+  return model.layers.flatMap((layer) =>
+    layer instanceof tfl.LayersModel ? layersIn(layer) : [layer],
+  );
 }
 
 function endsInSoftmax(model: tfl.LayersModel): boolean {

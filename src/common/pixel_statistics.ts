@@ -44,6 +44,8 @@ const MOST = 16;
 
 /** Notes by what images have been normalised. */
 export function noteNormalized(mean: readonly number[], std: readonly number[]): void {
+  // Pixels as they are, in 0..1 or 0..255.
+  if (mean.every((value) => value === 0) && std.every((value) => value === std[0])) return;
   if (used.length === MOST || used.some((s) => equal(s.mean, mean) && equal(s.std, std))) return;
   used.push({ mean: [...mean], std: [...std] });
 }

@@ -62,8 +62,15 @@ export function parseName(owner: string, name: string): Named {
             `published, so build it without a tag and load your own checkpoint`,
     );
   }
+  const plain = (text: string) => text.toLowerCase().replace(/[-_]/g, '');
+  const near = byNearness(name, MODEL_NAMES);
+  const [nearest] = near;
+  const isMeant = nearest !== undefined && plain(nearest) === plain(name);
   throw new Error(
-    `${owner}: unknown model '${name}'; nearest names: ${byNearness(name, MODEL_NAMES).slice(0, 3).join(', ')}; ` +
+    `${owner}: unknown model '${name}'; ` +
+      (isMeant
+        ? `did you mean '${nearest}'? `
+        : `nearest names: ${near.slice(0, 3).join(', ')}; `) +
       'listModels() gives all of them',
   );
 }

@@ -40,7 +40,8 @@ export interface WeightSettings {
 /** @throws {Error} when a group's numbers are out of range or its `names` is no regular expression */
 export function toGroups(groups: readonly ParameterGroup[]): CompiledGroup[] {
   return groups.map((group, i) => {
-    requireOptions(`groups[${i}]`, group, GROUP_OPTIONS);
+    // Optimizers' getConfig writes `name` as well.
+    requireOptions(`groups[${i}]`, group, { ...GROUP_OPTIONS, name: true });
     for (const key of ['learningRateScale', 'weightDecay'] as const) {
       const value = group[key];
       if (value != null && !(value >= 0 && Number.isFinite(value))) {
@@ -81,7 +82,7 @@ export function requireGroupsFit(
   const names = [...new Set([...weights, ...weights.map(unnumbered), ...saved])];
   groups.forEach(({ fits, names: expression }, i) => {
     if (names.some((name) => fits.test(name))) return;
-    const near = byNearness(expression, [...new Set(weights)]).slice(0, 3);
+    const near = byNearness(expression, [...new Set(weights.map(unnumbered))]).slice(0, 3);
     throw new Error(
       `${owner}: the names of groups[${i}], '${expression}', fit no weight, so the group would have no ` +
         `effect; weights are called such as ${near.map((name) => `'${name}'`).join(', ')}. Mend the ` +

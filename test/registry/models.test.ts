@@ -174,7 +174,7 @@ describe('modelRecord', () => {
 
   test('errors name what comes near', () => {
     expect(() => modelRecord('revcol_tinny')).toThrow(/'revcol_tinny'.*revcol_tiny/);
-    expect(() => modelRecord('RevCol_Large')).toThrow(/nearest names: revcol_large/);
+    expect(() => modelRecord('RevCol_Large')).toThrow(/did you mean 'revcol_large'\?/);
     expect(() => modelRecord('revcol_tiny.in22k')).toThrow('revcol_tiny has revcol_tiny.in1k');
     expect(() => modelRecord('revcol_xlarge.in22k')).toThrow('no weights of revcol_xlarge');
     expect(() => modelRecord('revcol_vit_smal')).toThrow(/nearest names: revcol_vit_small, /);

@@ -49,6 +49,8 @@ describeBackends('AdamW', () => {
         weightDecay: 0.1,
         groups: [{ names: 'own$', weightDecay: 0.4, learningRateScale: 0.5 }],
       });
+      // A group must fit some weight from the first step on.
+      tf.variable(tf.scalar(0), false, 'b/own');
       const after = (name: string, shape: number[]) => {
         const w = tf.variable(tf.fill(shape, 2), true, name);
         optimizer.applyGradients({ [name]: tf.zeros(shape) });

@@ -116,7 +116,7 @@ describe('files', () => {
       code: 'io',
       message: expect.stringContaining(absent) as string,
     });
-    await expect(openCheckpoint(folder)).rejects.toThrow('is not a file');
+    await expect(openCheckpoint(folder)).rejects.toThrow('is not a file but a folder; give');
   });
 
   test('a file that is written to while it is read ends in an error, a renamed one does not', async () => {

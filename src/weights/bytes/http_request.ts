@@ -1,6 +1,7 @@
 /** Requests to a server that may be busy, and connections that may be cut. */
 
 import { messageOf } from '../../common/messages';
+import { runsInNode } from '../../common/node';
 import { isTransientStatus, retryAfterMs, retryDelayMs, sleep } from '../../common/retry';
 import { harmlessCause, harmlessMessage, shownUrl } from '../../common/url';
 import { CheckpointError } from '../errors';
@@ -99,7 +100,10 @@ export async function requestOnce(
   }
   throw new CheckpointError(
     'io',
-    `${answer}; check the address, or download the file and give its path`,
+    `${answer}; check the address, or ` +
+      (runsInNode()
+        ? 'download the file and give its path'
+        : 'give the file itself, a Blob or ArrayBuffer'),
   );
 }
 

@@ -74,7 +74,11 @@ export async function fileSource(path: string): Promise<ByteSource> {
   });
   if (!stat.isFile()) {
     await handle.close();
-    throw new CheckpointError('io', `${path} is not a file`);
+    const advice = stat.isDirectory()
+      ? 'is not a file but a folder; give a checkpoint file. A saved tfjs model (model.json) is loaded by ' +
+        'tf.loadLayersModel(fileSystem(folder)) of tfjs-revcol/node'
+      : 'is not a file';
+    throw new CheckpointError('io', `${path} ${advice}`);
   }
   const source: ByteSource = {
     size: stat.size,
