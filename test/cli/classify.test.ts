@@ -52,6 +52,34 @@ async function classified(...args: string[]): Promise<{ values: number[]; names:
   };
 }
 
+const MEAN = [0.485, 0.456, 0.406];
+const STD = [0.229, 0.224, 0.225];
+test.each([
+  ['0..1', 1],
+  ['0..255', 255],
+])('a saved model that normalises pixels in %s itself gets them so', async (name, top) => {
+  const expected = (await classified('-w', weights, '--input-size', '32')).values;
+  const [pixelMean, pixelStd] = [MEAN, STD].map((values) => values.map((v) => v * top));
+  const model = smallModel(1, { inputShape: [32, 32, 3], pixelMean, pixelStd });
+  const saved = at(`own ${name}`);
+  await model.save(fileSystem(saved));
+  model.dispose();
+  const warn = jest.spyOn(console, 'warn').mockImplementation(() => undefined);
+  const { values } = await classified('-w', saved);
+  expectClose(values, expected, 1e-5);
+  expect(warn).not.toHaveBeenCalled();
+  warn.mockRestore();
+});
+
+test('a saved model whose means tell no units', async () => {
+  const model = smallModel(1, { inputShape: [32, 32, 3], pixelMean: 0.5, pixelStd: 64 });
+  await model.save(fileSystem(at('no units')));
+  model.dispose();
+  expect(await cliError('classify', image, '-w', at('no units'))).toMatch(
+    /normalises its pixels by pixelMean \[0\.5\] and pixelStd \[64\].*neither of pixels in 0\.\.1/,
+  );
+});
+
 test('the folder that convert makes classifies as its checkpoint does', async () => {
   const size = ['--input-size', '32'];
   const expected = (await classified('-w', weights, ...size)).values;
