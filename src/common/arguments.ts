@@ -17,6 +17,7 @@ export function shown(value: unknown): string {
   if (Array.isArray(shape) && dtype !== undefined) return `a tensor of shape ${show(shape)}`;
   const kind = Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null;
   const name = kind?.constructor?.name ?? 'Object';
+  if (name === 'RegExp') return String(value);
   if (name !== 'Object' && !Array.isArray(value)) return `a ${name}`;
   const text = textOf(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;

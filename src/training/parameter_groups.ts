@@ -67,13 +67,13 @@ function toExpression(names: string, i: number): RegExp {
 }
 
 /**
- * Asserts that every group fits some weight: one that fits none has no effect.
+ * Warns of groups that fit no weight, with the names that come nearest: they have no effect, unless
+ * their weights are made later.
  *
  * @param weights names of all weights that there are
  * @param saved names that weights had when their state was saved
- * @throws {Error} when a group fits none, with the names that come nearest
  */
-export function requireGroupsFit(
+export function warnOfIdleGroups(
   owner: string,
   groups: readonly CompiledGroup[],
   weights: readonly string[],
@@ -83,10 +83,9 @@ export function requireGroupsFit(
   groups.forEach(({ fits, names: expression }, i) => {
     if (names.some((name) => fits.test(name))) return;
     const near = byNearness(expression, [...new Set(weights.map(unnumbered))]).slice(0, 3);
-    throw new Error(
-      `${owner}: the names of groups[${i}], '${expression}', fit no weight, so the group would have no ` +
-        `effect; weights are called such as ${near.map((name) => `'${name}'`).join(', ')}. Mend the ` +
-        'expression, or leave the group out',
+    console.warn(
+      `${owner}: the names of groups[${i}], '${expression}', fit no weight, so the group has no effect; ` +
+        `weights are called such as ${near.map((name) => `'${name}'`).join(', ')}`,
     );
   });
 }

@@ -10,9 +10,9 @@ import { type GivenGradients, toUpdates } from './given_gradients';
 import { type CommonArgs, requireCommonArgs } from './optimizer_args';
 import {
   type CompiledGroup,
-  requireGroupsFit,
   settingsOf,
   toGroups,
+  warnOfIdleGroups,
   type WeightSettings,
 } from './parameter_groups';
 import { assertGroupsFit, groupsFromConfig, groupsToConfig } from './saved_groups';
@@ -177,7 +177,7 @@ export abstract class WeightOptimizer extends tf.Optimizer {
       assertGroupsFit(this.groups, this.rewritten, [...names, ...names.map(unnumbered)]);
       this.rewritten = [];
     }
-    this.requireGroupsFit(variables);
+    this.warnOfIdleGroups(variables);
     const found = this.states.of(variables);
     const states = new Map(variables.map((v, i) => [v, found[i] as WeightState]));
     const clipping = new Clipping(this.common, variables, this.lastNorm);
@@ -217,12 +217,12 @@ export abstract class WeightOptimizer extends tf.Optimizer {
     });
   }
 
-  /** Asserts, once, that every group fits a weight, be it one that is not trained yet. */
-  private requireGroupsFit(variables: readonly tf.Variable[]): void {
+  /** Warns once of groups that fit no weight, not even one that is not trained yet. */
+  private warnOfIdleGroups(variables: readonly tf.Variable[]): void {
     if (this.groupsFit || variables.length === 0) return;
     const all = Object.values(tf.engine().registeredVariables);
     const weights = [...new Set([...variables, ...all])].map(({ name }) => name);
-    requireGroupsFit(this.layout.owner, this.groups, weights, this.states.names);
+    warnOfIdleGroups(this.layout.owner, this.groups, weights, this.states.names);
     this.groupsFit = true;
   }
 

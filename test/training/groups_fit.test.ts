@@ -1,4 +1,4 @@
-/** A parameter group that fits no weight would have no effect: the first step refuses it. */
+/** A parameter group that fits no weight has no effect: the first step warns of it. */
 import * as tf from '@tensorflow/tfjs';
 
 import { Adafactor, AdamW, Lion, type ParameterGroup, SGD, trainingStep } from 'tfjs-revcol';
@@ -27,22 +27,28 @@ const step = (model: tf.LayersModel, optimizer: tf.Optimizer) =>
     trainingStep(model, optimizer, x, (y) => tf.mean(tf.square(y as tf.Tensor)) as tf.Scalar);
   });
 
+/** tfjs itself greets in Node, once. */
+const idleWarnings = (warn: jest.SpyInstance): unknown[] =>
+  warn.mock.calls.map(([text]) => text as unknown).filter((text) => /fit no/.test(String(text)));
+
 describeBackends('groups that fit no weight', () => {
+  let warn: jest.SpyInstance;
+  beforeEach(() => (warn = jest.spyOn(console, 'warn').mockImplementation(() => {})));
+  afterEach(() => warn.mockRestore());
+
   describe.each(Object.entries(OPTIMIZERS))('%s', (name, make) => {
     test.each([false, true])('fused: %s', async (fused) => {
       const model = makeModel();
       const optimizer = make({ groups: [{ names: 'final' }, { names: 'finals/kernel' }], fused });
-      const before = await model.getWeights()[2]?.data();
-      for (let i = 0; i < 2; i++) {
-        await expectNoLeak(() =>
-          expect(() => step(model, optimizer)).toThrow(
-            new RegExp(
-              `^${name}: the names of groups\\[1\\], 'finals/kernel', fit no weight.* such as 'final.*/kernel'`,
-            ),
+      for (let i = 0; i < 2; i++) step(model, optimizer);
+      await expectNoLeak(() => step(model, optimizer));
+      expect(idleWarnings(warn)).toEqual([
+        expect.stringMatching(
+          new RegExp(
+            `^${name}: the names of groups\\[1\\], 'finals/kernel', fit no weight.* such as 'final.*/kernel'`,
           ),
-        );
-      }
-      expect(await model.getWeights()[2]?.data()).toEqual(before);
+        ),
+      ]);
       model.dispose();
       optimizer.dispose();
     });
@@ -66,6 +72,7 @@ describeBackends('groups that fit no weight', () => {
       for (const o of [optimizer, loaded, rest, none]) o.dispose();
       first.dispose();
       model.dispose();
+      expect(idleWarnings(warn)).toEqual([]);
     });
   });
 });
