@@ -32,7 +32,9 @@ export function requireOptions(owner: string, options: unknown, names: object): 
       `${owner}: options are ${shown(options)}; expected an object such as { ${known[0]}: ... }`,
     );
   }
-  const name = Object.keys(options).find((key) => !Object.hasOwn(names, key));
+  const given = options as Record<string, unknown>;
+  // What is undefined is not given: wrappers hand on options that their callers left out.
+  const name = Object.keys(given).find((k) => given[k] !== undefined && !Object.hasOwn(names, k));
   if (name === undefined) return;
   const near = byNearness(name, known);
   const alias = ALIASES[plain(name)] ?? '';
@@ -40,9 +42,9 @@ export function requireOptions(owner: string, options: unknown, names: object): 
     throw new Error(`${owner}: there is no option '${name}'; did you mean '${alias}'?`);
   }
   const nearest = near[0] ?? '';
-  const [given, meant] = [plain(name), plain(nearest)];
+  const [typed, meant] = [plain(name), plain(nearest)];
   const isMeant =
-    editDistance(given, meant) <= Math.max(1, name.length / 3) || letters(given) === letters(meant);
+    editDistance(typed, meant) <= Math.max(1, name.length / 3) || letters(typed) === letters(meant);
   throw new Error(
     `${owner}: there is no option '${name}'; ` +
       (isMeant ? `did you mean '${nearest}'?` : `there are ${[...known].sort().join(', ')}`),

@@ -13,16 +13,16 @@ import { type OptionNames, requireOptions } from '../common/options';
 import {
   BackendLostError,
   isBackendLost,
-  readTensor,
   requireBackend,
   restartBackend,
 } from '../ops/engine/lost_backend';
+import { keepTraining, restoreTraining } from './kept_training';
 
 const OWNER = 'recoverableTraining';
 
 /** Options of `recoverableTraining`. */
 export interface RecoverableTrainingOptions {
-  /** Number of steps, from 1. */
+  /** Number of steps to take from `firstStep` on, from 1: the last is `firstStep + steps - 1`. */
   steps: number;
   /** Number of the first step, from 0. Default 0. */
   firstStep?: number;
@@ -49,15 +49,6 @@ const OPTIONS: OptionNames<RecoverableTrainingOptions> = {
   onRecovery: true,
 };
 
-/** Values on the CPU. */
-interface Kept {
-  nextStep: number;
-  /** Of the variables, in their order. */
-  values: tf.TypedArray[];
-  /** Of the optimizer. */
-  state: { name: string; shape: number[]; dtype: tf.DataType; values: tf.TypedArray }[];
-}
-
 /**
  * Takes steps of training, and goes on when the backend loses its device, as webgl and webgpu do when
  * a phone switches apps, a laptop sleeps or a driver crashes: it copies the model's weights and the
@@ -72,14 +63,19 @@ interface Kept {
  * @param step takes one step, by `trainingStep`, `model.trainOnBatch` or `model.fit`; gets its number
  * @throws {Error} when an option is out of range, the optimizer cannot be saved, or the device was lost
  *   more than `maxRecoveries` times or does not start again
- * @throws {unknown} what `step` throws otherwise
+ * @throws {unknown} what `step` throws otherwise; an error of its own in place of a `BackendLostError` of
+ *   another backend than the one in use
  *
  * @example
  * await recoverableTraining(model, optimizer, async (step) => {
  *   const [x, y] = batch(step); // from arrays
- *   const loss = trainingStep(model, optimizer, x, (out) => tf.losses.softmaxCrossEntropy(y, out));
- *   console.log((await loss.data())[0]);
- *   tf.dispose([x, y, loss]);
+ *   try {
+ *     const loss = trainingStep(model, optimizer, x, (out) => tf.losses.softmaxCrossEntropy(y, out));
+ *     console.log((await loss.data())[0]);
+ *     loss.dispose();
+ *   } finally {
+ *     tf.dispose([x, y]); // also those of a step that failed
+ *   }
  * }, { steps: 1000, keepEvery: 50 });
  */
 export async function recoverableTraining(
@@ -101,6 +97,7 @@ export async function recoverableTraining(
   requireInteger(OWNER, 'firstStep', firstStep, 0);
   requireInteger(OWNER, 'keepEvery', keepEvery, 1);
   requireInteger(OWNER, 'maxRecoveries', maxRecoveries, 0);
+  requireVariables(options.variables ?? []);
   const variables = [
     ...new Set([
       ...model.weights.map((w) => w.read() as tf.Variable),
@@ -108,22 +105,33 @@ export async function recoverableTraining(
     ]),
   ];
   const end = firstStep + steps;
-  let kept = await keep(firstStep, variables, optimizer);
+  let kept = await keepTraining(firstStep, variables, optimizer);
   let recoveries = 0;
   let next = firstStep;
+  let loss: BackendLostError | undefined;
   while (next < end) {
     try {
+      if (loss) {
+        // A device may be lost again while what was kept is put back.
+        await restartBackend();
+        // Watches the new device from here on.
+        requireBackend();
+        await restoreTraining(kept, variables, optimizer);
+        next = kept.nextStep;
+        await onRecovery?.(next, loss);
+        loss = undefined;
+      }
       await step(next);
       requireBackend();
       next++;
       if ((next - firstStep) % keepEvery === 0 && next < end) {
-        kept = await keep(next, variables, optimizer);
+        kept = await keepTraining(next, variables, optimizer);
       }
     } catch (error) {
       // Whatever a step made of it, a lost device is why. webgpu tells of it a little later.
       await new Promise((resolve) => setTimeout(resolve, 0));
-      if (!isBackendLost()) throw error;
-      const loss = new BackendLostError(tf.getBackend());
+      if (!isBackendLost()) throw notLost(error, next);
+      loss = new BackendLostError(tf.getBackend());
       if (++recoveries > maxRecoveries) {
         throw new Error(
           `${OWNER}: the device of backend '${tf.getBackend()}' was lost ${recoveries} times, more than ` +
@@ -131,57 +139,26 @@ export async function recoverableTraining(
           { cause: error },
         );
       }
-      await restartBackend();
-      await restore(kept, variables, optimizer);
-      next = kept.nextStep;
-      await onRecovery?.(next, loss);
     }
   }
 }
 
-/** Copies of everything, or none where the device is lost meanwhile. */
-async function keep(
-  nextStep: number,
-  variables: readonly tf.Variable[],
-  optimizer: tf.Optimizer,
-): Promise<Kept> {
-  requireBackend();
-  const saved = await optimizer.getWeights();
-  const copy = async (tensor: tf.Tensor) => (await readTensor(tensor)).slice() as tf.TypedArray;
-  return {
-    nextStep,
-    values: await Promise.all(variables.map(copy)),
-    state: await Promise.all(
-      saved.map(async ({ name, tensor }) => ({
-        name,
-        shape: tensor.shape,
-        dtype: tensor.dtype,
-        values: await copy(tensor),
-      })),
-    ),
-  };
+/** Asserts what a list of variables holds, before any step. */
+function requireVariables(variables: readonly unknown[]): void {
+  variables.forEach((variable, i) => {
+    const fits = variable instanceof tf.Variable && !variable.isDisposed;
+    const expected = 'a tf.Variable that is not disposed, such as tf.variable(...) makes';
+    requireArgument(OWNER, `variables[${i}]`, variable, fits, expected);
+  });
 }
 
-async function restore(
-  kept: Kept,
-  variables: readonly tf.Variable[],
-  optimizer: tf.Optimizer,
-): Promise<void> {
-  variables.forEach((variable, i) => {
-    tf.tidy(() => {
-      variable.assign(tf.tensor(kept.values[i] as tf.TypedArray, variable.shape, variable.dtype));
-    });
-  });
-  const state = kept.state.map(({ name, shape, dtype, values }) => ({
-    name,
-    tensor: tf.tensor(values, shape, dtype),
-  }));
-  const before = await optimizer.getWeights();
-  try {
-    await optimizer.setWeights(state);
-  } finally {
-    tf.dispose(state.map(({ tensor }) => tensor));
-  }
-  // tfjs's optimizers leave their former moments behind.
-  tf.dispose(before.map(({ tensor }) => tensor));
+/** What a step threw while the device in use lives, or what to say of it. */
+function notLost(error: unknown, step: number): unknown {
+  if (!(error instanceof BackendLostError)) return error;
+  return new Error(
+    `${OWNER}: step ${step} failed as if backend '${error.backendName}' had lost its device, but ` +
+      `'${tf.getBackend()}', the backend in use, has not; expected steps on one backend, whose tensors ` +
+      `are made in the step. A BackendLostError of one's own starts no recovery`,
+    { cause: error },
+  );
 }

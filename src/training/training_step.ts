@@ -67,6 +67,14 @@ export function trainingStep(
     typeof loss === 'function',
     'a function of the outputs, such as (y) => tf.losses.meanSquaredError(labels, y)',
   );
+  const isTensor = (x: unknown) => x instanceof tf.Tensor;
+  requireArgument(
+    'trainingStep',
+    'inputs',
+    inputs,
+    Array.isArray(inputs) ? inputs.length > 0 && inputs.every(isTensor) : isTensor(inputs),
+    "a tensor of the model's input, or a list of those of its inputs",
+  );
   requireBackend();
   const variables = model.trainableWeights.map((w) => w.read() as tf.Variable);
   if (variables.length === 0) {

@@ -114,6 +114,134 @@ describeBackends(
       [model, optimizer, mean].forEach((x) => x.dispose());
     });
 
+    test.each<[string, () => tf.Optimizer]>([
+      ['sgd', () => tf.train.sgd(0.1)],
+      ['momentum', () => tf.train.momentum(0.05, 0.9)],
+      ['Nesterov momentum', () => tf.train.momentum(0.05, 0.9, true)],
+      ['adagrad', () => tf.train.adagrad(0.1)],
+      ['adadelta', () => tf.train.adadelta(0.5)],
+      ['adam', () => tf.train.adam(0.01)],
+      ['rmsprop', () => tf.train.rmsprop(0.01, 0.9, 0.5)],
+    ])('goes on with %s of tfjs, and leaves nothing behind', async (_, make) => {
+      const losses = new Set<number>();
+      const taken: number[] = [];
+      const start = () => {
+        const dense = tf.layers.dense({ units: 2, inputShape: [4, 4, 2] });
+        const model = tf.sequential({ layers: [dense] });
+        randomizeWeights(model.weights, 1);
+        const optimizer = make() as tf.Optimizer & { setLearningRate?(rate: number): void };
+        const run = () =>
+          recoverableTraining(
+            model,
+            optimizer,
+            async (i) => {
+              // A schedule that says what is new: the steps before need what was.
+              if (i === 3) optimizer.setLearningRate?.(0.02);
+              if (losses.delete(i)) await loseDevice();
+              await step(model, optimizer, i);
+              taken.push(i);
+            },
+            { steps: 5, keepEvery: 2 },
+          );
+        return { model, run };
+      };
+      const straight = start();
+      await straight.run();
+      const expected = await valuesOf(straight.model);
+      straight.model.dispose();
+      taken.length = 0;
+
+      const { model, run } = start();
+      losses.add(1).add(3);
+      await run();
+      expect(taken).toEqual([0, 0, 1, 2, 2, 3, 4]);
+      (await valuesOf(model)).forEach((v, i) =>
+        expectClose(v, expected[i] as tf.TypedArray, 1e-6, model.weights[i]?.originalName),
+      );
+      const before = tf.memory().numTensors;
+      await run();
+      expect(tf.memory().numTensors).toBe(before);
+      losses.add(1).add(3);
+      await run();
+      expect(tf.memory().numTensors).toBe(before);
+      model.dispose();
+    });
+
+    test('counts a loss while what was kept is put back, and goes on', async () => {
+      const model = makeModel();
+      const optimizer = tf.train.momentum(0.1, 0.9);
+      const recovered: number[] = [];
+      // How often the device is lost in setWeights, and in onRecovery.
+      let [inSetting, inTelling] = [0, 0];
+      const setWeights = optimizer.setWeights.bind(optimizer);
+      optimizer.setWeights = async (values) => {
+        await setWeights(values);
+        if (inSetting-- <= 0) return;
+        await loseDevice();
+        throw new Error('no values');
+      };
+      const run = (maxRecoveries: number) =>
+        recoverableTraining(
+          model,
+          optimizer,
+          async (i) => {
+            if (i === 1 && recovered.length === 0) await loseDevice();
+            await step(model, optimizer, i);
+          },
+          {
+            ...{ steps: 3, maxRecoveries },
+            onRecovery: async (next) => {
+              if (inTelling-- > 0) {
+                await loseDevice();
+                throw new Error('no page');
+              }
+              recovered.push(next);
+            },
+          },
+        );
+      [inSetting, inTelling] = [2, 1];
+      await run(4);
+      expect(recovered).toEqual([0]);
+      expect((await valuesOf(model)).flatMap((v) => Array.from(v)).every(Number.isFinite)).toBe(
+        true,
+      );
+      recovered.length = 0;
+      [inSetting, inTelling] = [2, 1];
+      await expect(run(3)).rejects.toThrow('was lost 4 times, more than maxRecoveries 3');
+      await restartBackend();
+    });
+
+    test('a BackendLostError of one whose device lives is told as what it is', async () => {
+      const model = makeModel();
+      const own = () => Promise.reject(new BackendLostError('webgl'));
+      const run = recoverableTraining(model, tf.train.sgd(0.1), own, { steps: 2 });
+      await expect(run).rejects.toThrow("step 0 failed as if backend 'webgl' had lost its device");
+      await expect(run).rejects.toHaveProperty('cause', expect.any(BackendLostError));
+      model.dispose();
+    });
+
+    test.each([
+      ['a number', 1, 'variables[0] is 1; expected a tf.Variable'],
+      ['a tensor', () => tf.scalar(1), 'variables[0] is a tensor of shape []; expected'],
+      [
+        'a disposed variable',
+        () => {
+          const variable = tf.variable(tf.scalar(1));
+          variable.dispose();
+          return variable;
+        },
+        'that is not disposed',
+      ],
+    ])('refuses %s among the variables before any step', async (_, given, message) => {
+      const model = makeModel();
+      const variables = [typeof given === 'function' ? given() : given] as tf.Variable[];
+      const never = () => Promise.reject(new Error('a step'));
+      const options = { steps: 2, variables };
+      const run = recoverableTraining(model, tf.train.sgd(0.1), never, options);
+      await expect(run).rejects.toThrow(message);
+      model.dispose();
+    });
+
     test('passes other errors on, and gives up after maxRecoveries', async () => {
       const model = makeModel();
       const optimizer = new AdamW();

@@ -152,6 +152,15 @@ describeBackends('training step', () => {
         expect(() => trainingStep(model, sgd, x, constant)).toThrow(message);
       });
     }
+    const inputs: [unknown, string][] = [
+      [undefined, "inputs is undefined; expected a tensor of the model's input"],
+      [[[1, 2, 3, 4]], 'inputs is [[1, 2, 3, 4]]; expected a tensor'],
+      [[], 'inputs is []; expected a tensor'],
+    ];
+    for (const [given, message] of inputs) {
+      const step = () => trainingStep(model, sgd, given as tf.Tensor, loss);
+      await expectNoLeak(() => expect(step).toThrow(`trainingStep: ${message}`));
+    }
     expectClose(kernel(), before, 0);
     tf.dispose([before, ...bad.map(([value]) => value as tf.Tensor)]);
     await expectNoLeak(() => {

@@ -24,7 +24,7 @@ export class BackendLostError extends Error {
 
 /** What is used of tfjs's webgl and webgpu backends, which are optional peers. */
 interface DeviceBackend extends tf.KernelBackend {
-  gpgpu?: { gl: Pick<WebGL2RenderingContext, 'canvas' | 'isContextLost'> };
+  gpgpu?: { gl: Partial<Pick<WebGL2RenderingContext, 'canvas' | 'isContextLost'>> };
   device?: { lost: Promise<unknown> };
   /** Values by identity of the data: `values` where they are on the CPU. */
   texData?: { get(dataId: object): { values?: unknown } };
@@ -99,8 +99,11 @@ function startWatching(backend: DeviceBackend, name: string): Watch | null {
   let watch: Watch;
   if (gpgpu) {
     const { gl } = gpgpu;
-    gl.canvas.addEventListener('webglcontextlost', fail);
-    watch = { isLost: () => gl.isContextLost(), pending };
+    // Contexts outside of pages (expo-gl, headless-gl) have no canvas that tells of a loss, or cannot be
+    // lost: what asks finds out, and only reads under way do not.
+    const canvas = gl.canvas as Partial<EventTarget> | null | undefined;
+    canvas?.addEventListener?.('webglcontextlost', fail);
+    watch = { isLost: () => gl.isContextLost?.() ?? false, pending };
   } else if (device) {
     let lost = false;
     void device.lost.then(() => {
