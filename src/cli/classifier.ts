@@ -12,13 +12,16 @@ import type { PreprocessOptions } from '../preprocessing/preprocess';
 import { registerOptimizers } from '../registry/register_optimizers';
 import { loadCheckpoint } from '../weights/load_checkpoint';
 import { openCheckpoint } from '../weights/open_checkpoint';
+import { prefixIn, underPrefix } from '../weights/select_tensors';
 import { type Terminal, withProgress } from './terminal';
+import { few } from './text';
 import { type DownloadOptions, findWeights, type WeightsSource } from './weights_source';
 
 export interface ClassifierOptions extends DownloadOptions {
   weights: string;
   inputSize?: number;
   key?: string;
+  prefix?: string;
 }
 
 export interface Classifier {
@@ -62,9 +65,10 @@ async function modelFile(given: string): Promise<string | undefined> {
 
 async function fromFolder(
   file: string,
-  { key, inputSize }: ClassifierOptions,
+  { key, prefix, inputSize }: ClassifierOptions,
   checkClasses: (count: number) => void,
 ): Promise<Classifier> {
+  if (prefix !== undefined) throw new Error(`--prefix is for checkpoints; ${file} is a tfjs model`);
   if (key !== undefined) throw new Error(`--key is for checkpoints; ${file} is a tfjs model`);
   // What was compiled is saved with its optimizer.
   registerOptimizers();
@@ -153,17 +157,20 @@ function endsInSoftmax(model: tfl.LayersModel): boolean {
 /** Builds the model that the checkpoint holds, of whatever size, and fills it. */
 async function fromCheckpoint(
   { source, record }: WeightsSource,
-  { key, inputSize }: ClassifierOptions,
+  { key, prefix, inputSize }: ClassifierOptions,
   terminal: Terminal,
   checkClasses: (count: number) => void,
 ): Promise<Classifier> {
-  const checkpoint = await openCheckpoint(source, { key });
-  const classifier = await (async () => {
-    const { numClasses } = architectureOf(checkpoint.entries);
+  const opened = await openCheckpoint(source, { key });
+  const { classifier, start, others } = await (async () => {
+    const part = prefix === undefined ? opened : underPrefix(opened, prefix);
+    const { numClasses, prefix: within } = architectureOf(part.entries);
     if (numClasses === undefined) throw new Error(`${shownSource(source)} has no classifier`);
+    const start = `${prefix === undefined ? '' : prefixIn(opened, prefix)}${within}`;
     // Every shape is compared with the others before a model of such shapes is allocated.
-    return planOf(checkpoint).classifier;
-  })().finally(() => checkpoint.close());
+    const others = [...opened.entries.keys()].filter((name) => !name.startsWith(start));
+    return { classifier: planOf(part).classifier, start, others: new Set(others) };
+  })().finally(() => opened.close());
   const { inputChannels, numClasses, channels, depths } = classifier;
   const { columns, kernelSize, patchSize, topFusion } = classifier;
   requireRgb(shownSource(source), inputChannels);
@@ -180,13 +187,22 @@ async function fromCheckpoint(
     inputShape: [side, side, inputChannels],
   });
   try {
-    await withProgress(terminal, 'weights', percent, (report) =>
+    // The plan has found every weight of the model; what else there may be, `convert` leaves out too.
+    const { unexpected } = await withProgress(terminal, 'weights', percent, (report) =>
       loadCheckpoint(model, source, {
         key,
+        prefix: start,
+        strict: false,
         supervision: 'skip',
         onProgress: (fraction) => report(fraction, 1),
       }),
     );
+    const unused = unexpected.filter((name) => prefix === undefined || !others.has(name));
+    if (unused.length > 0) {
+      terminal.error(
+        `left out ${unused.length} tensors that inference does not use: ${few(unused)}\n`,
+      );
+    }
   } catch (error) {
     model.dispose();
     throw error;

@@ -8,7 +8,13 @@ import { activateBackend, type BackendName } from './backend';
 import { imagenetNames, readClassNames, requireNames } from './class_names';
 import { type Classifier, type ClassifierOptions, loadClassifier } from './classifier';
 import { checkImage, decodeImage } from './decode_image';
-import { addDownloadOptions, backendOption, inputSizeOption, integer } from './options';
+import {
+  addDownloadOptions,
+  addPartOptions,
+  backendOption,
+  inputSizeOption,
+  integer,
+} from './options';
 import type { Terminal } from './terminal';
 
 interface ClassifyOptions extends ClassifierOptions {
@@ -35,11 +41,10 @@ export function addClassifyCommand(program: Command, terminal: Terminal): void {
     )
     .option('-l, --labels <file>', 'names of the classes, one in each line, or JSON')
     .option('-t, --top <count>', 'classes to show for each image', integer(1), 5)
-    .option('-k, --key <key>', 'part of the checkpoint to take, e.g. state_dict_ema')
     .addOption(inputSizeOption())
     .addOption(backendOption())
     .option('--json', 'as JSON');
-  addDownloadOptions(command)
+  addDownloadOptions(addPartOptions(command))
     .addHelpText(
       'after',
       `
@@ -90,6 +95,12 @@ async function classify(
   });
   try {
     const values = await probabilities.data();
+    if (!values.every(Number.isFinite)) {
+      throw new Error(
+        'the model gives probabilities that are not numbers (NaN); expected finite weights and ' +
+          'outputs. Check what training has made of the weights',
+      );
+    }
     return Array.from(values, (probability, index) => ({
       class: index,
       name: names?.[index],

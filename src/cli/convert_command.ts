@@ -18,7 +18,7 @@ import { activateBackend } from './backend';
 import { interruptible } from './interrupt';
 import { addDownloadOptions, addPartOptions, inputSizeOption, integer } from './options';
 import { type Terminal, withProgress } from './terminal';
-import { bytesText } from './text';
+import { bytesText, few } from './text';
 import { type DownloadOptions, findWeights, type WeightsSource } from './weights_source';
 
 interface ConvertCommandOptions extends DownloadOptions {
@@ -177,8 +177,4 @@ async function toSafetensors(
 
 function percent(fraction: number): string {
   return `${Math.round(100 * fraction)}%`;
-}
-
-function few(names: readonly string[]): string {
-  return names.slice(0, 3).join(', ') + (names.length > 3 ? ', ...' : '');
 }

@@ -1,6 +1,7 @@
 /** Options that several commands share. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
+import { isUrlText } from '../common/url';
 import { BACKEND_NAMES } from './backend';
 
 /** Parser of whole numbers of at least `least`. */
@@ -14,9 +15,15 @@ export function integer(least: number): (text: string) => number {
   };
 }
 
+/** Parser of folders. */
+function folder(text: string): string {
+  if (text !== '' && !isUrlText(text)) return text;
+  throw new InvalidArgumentError('expected a folder of this machine.');
+}
+
 export function addDownloadOptions(command: Command): Command {
   return command
-    .option('--cache-dir <folder>', 'where downloads are kept; default: $TFJS_REVCOL_CACHE')
+    .option('--cache-dir <folder>', 'where downloads are kept; default: $TFJS_REVCOL_CACHE', folder)
     .option('--base-url <url>', 'mirror that has the published files under their own names');
 }
 

@@ -50,3 +50,8 @@ export function harmless(text: string): string {
     return isControl || turns ? `\\u${code.toString(16).padStart(4, '0')}` : character;
   }).join('');
 }
+
+/** The first of many names. */
+export function few(names: readonly string[]): string {
+  return names.slice(0, 3).join(', ') + (names.length > 3 ? ', ...' : '');
+}

@@ -75,6 +75,13 @@ function stepsOf(
   const { encoder, decoder } = partsOf(owner, model);
   const given: unknown = sources;
   if (!Array.isArray(given) || !given.every((s) => Array.isArray(s))) {
+    const typed = [given].flat().find((s) => ArrayBuffer.isView(s)) as object | undefined;
+    if (typed) {
+      throw new Error(
+        `${owner}: sources hold a ${typed.constructor.name}; expected lists of ids, which Array.from ` +
+          `makes of it`,
+      );
+    }
     throw new Error(
       `${owner}: sources are no list of lists of ids; expected such as [[17, 5, 301], [42]], one list ` +
         `for each source`,

@@ -37,6 +37,13 @@ export function checkDecoding(
 
 function requirePrompts(owner: string, prompts: unknown, lengths: PromptLengths): void {
   if (!Array.isArray(prompts) || !prompts.every(isList)) {
+    const typed = [prompts].flat().find((p) => ArrayBuffer.isView(p)) as object | undefined;
+    if (typed) {
+      throw new Error(
+        `${owner}: prompts hold a ${typed.constructor.name}; expected lists of ids, which Array.from makes ` +
+          `of it`,
+      );
+    }
     throw new Error(
       `${owner}: prompts are no list of lists of ids; expected such as [[5, 8, 13], [21]], one list ` +
         `for each text`,
@@ -100,6 +107,7 @@ export class Stepper {
             `sequences; expected [${shape[0]}, vocabulary]: those after the last token`,
         );
       }
+      this.requireEnd(scores.shape[1]);
       return scores;
     });
     try {
@@ -115,6 +123,16 @@ export class Stepper {
     } finally {
       logits.dispose();
     }
+  }
+
+  /** Asserts that sequences can end. */
+  private requireEnd(vocabulary: number): void {
+    const { endId } = this.options;
+    if (endId == null || endId < vocabulary) return;
+    throw new Error(
+      `${this.owner}: endId is ${endId}; expected an id from 0 to ${vocabulary - 1}, of the model's ` +
+        `vocabulary of ${vocabulary}, or none`,
+    );
   }
 
   /** Goes on with a choice of the sequences, by their rows in the last step. */

@@ -1,4 +1,5 @@
 /** Saving a model so that PyTorch can load it. */
+import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireModel } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
@@ -32,6 +33,9 @@ const OPTIONS: OptionNames<SaveOptions> = {
  * Saves a model's weights as safetensors, under the published names, in PyTorch's layout, float32:
  * what `safetensors.torch.load_file` reads and the official code's `load_state_dict` takes. Memory:
  * the largest tensor twice (and the whole file for a `Blob`, where the browser keeps it there).
+ *
+ * `pixelMean` and `pixelStd` of the backbone are no weights: they go into the file's metadata as
+ * `pixel_mean` and `pixel_std`, JSON lists, for whoever builds the model again. Nothing reads them back.
  *
  * @param path file to write, in Node; it appears only when complete. Without it the answer is a
  * `Blob`.
@@ -73,7 +77,11 @@ export async function saveCheckpoint(
       `saveCheckpoint: model ${model.name} has no RevCol weights`,
     );
   }
-  const metadata: Record<string, string> = { format: 'pt', ...writing.metadata };
+  const metadata: Record<string, string> = {
+    format: 'pt',
+    ...pixelMetadata(model as Partial<tfl.LayersModel>),
+    ...writing.metadata,
+  };
   for (const [key, value] of Object.entries(metadata) as [string, unknown][]) {
     if (typeof value === 'string') continue;
     throw new CheckpointError(
@@ -97,4 +105,23 @@ export async function saveCheckpoint(
     metadata,
     onProgress: progress,
   });
+}
+
+/** By what the model's backbone normalises pixels, which the weights alone do not tell. */
+function pixelMetadata({ layers = [] }: Partial<tfl.LayersModel>): Record<string, string> {
+  const options: [name: string, key: string][] = [
+    ['pixelMean', 'pixel_mean'],
+    ['pixelStd', 'pixel_std'],
+  ];
+  for (const layer of layers) {
+    const inner = (layer as Partial<tfl.LayersModel>).layers;
+    const found = inner ? pixelMetadata({ layers: inner }) : {};
+    // Only of a backbone: configurations of layers that users wrote may be costly, or throw.
+    const config = layer.getClassName() === 'RevColBackbone' ? layer.getConfig() : {};
+    for (const [name, key] of options) {
+      if (config[name] != null) found[key] = JSON.stringify([config[name]].flat());
+    }
+    if (Object.keys(found).length > 0) return found;
+  }
+  return {};
 }

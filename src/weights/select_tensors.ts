@@ -11,19 +11,8 @@ import { setPrefixes } from './names/published_names';
  * @throws {CheckpointError} 'mismatch' when no tensor has the prefix
  */
 export function underPrefix(checkpoint: Checkpoint, prefix: string): Checkpoint {
+  const start = prefixIn(checkpoint, prefix);
   const names = [...checkpoint.entries.keys()];
-  const starts = [prefix.replace(/\.?$/, '.'), prefix];
-  const start = prefix === '' ? '' : starts.find((s) => names.some((name) => name.startsWith(s)));
-  if (start === undefined) {
-    const sets = setPrefixes(names).map((set) => `'${set.slice(0, 80)}'`);
-    throw new CheckpointError(
-      'mismatch',
-      `No tensor's name begins with '${prefix}'; ` +
-        (sets.length > 0
-          ? `what stands before the published names is ${sets.slice(0, 5).join(', ')}`
-          : `the first name is ${names[0]?.slice(0, 80) ?? 'none'}`),
-    );
-  }
   const chosen = names.filter((name) => name.startsWith(start));
   const inFile = new Map(chosen.map((name) => [name.slice(start.length), name]));
   const entries = [...checkpoint.entries]
@@ -36,4 +25,24 @@ export function underPrefix(checkpoint: Checkpoint, prefix: string): Checkpoint 
     read: (name) => checkpoint.read(inFile.get(name) ?? start + name),
     close: () => checkpoint.close(),
   };
+}
+
+/**
+ * A prefix as it stands in the names of a file: with its dot, where it was given without.
+ *
+ * @throws {CheckpointError} 'mismatch' when no tensor has the prefix
+ */
+export function prefixIn({ entries }: Checkpoint, prefix: string): string {
+  const names = [...entries.keys()];
+  const starts = [prefix.replace(/\.?$/, '.'), prefix];
+  const start = prefix === '' ? '' : starts.find((s) => names.some((name) => name.startsWith(s)));
+  if (start !== undefined) return start;
+  const sets = setPrefixes(names).map((set) => `'${set.slice(0, 80)}'`);
+  throw new CheckpointError(
+    'mismatch',
+    `No tensor's name begins with '${prefix}'; ` +
+      (sets.length > 0
+        ? `what stands before the published names is ${sets.slice(0, 5).join(', ')}`
+        : `the first name is ${names[0]?.slice(0, 80) ?? 'none'}`),
+  );
 }

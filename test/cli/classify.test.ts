@@ -9,7 +9,13 @@ import { AdamW, saveCheckpoint } from 'tfjs-revcol';
 import { fileSystem } from 'tfjs-revcol/node';
 import { PRETRAINED_WEIGHTS } from '../../src/registry/pretrained';
 import { expectClose, expectNoLeak } from '../support/backends';
-import { smallModel } from '../weights/support/small_checkpoint';
+import {
+  type NamedTensor,
+  renamed,
+  safetensorsOf,
+  smallModel,
+  tensorsOf,
+} from '../weights/support/small_checkpoint';
 import kinds from './image_kinds.json';
 import images from './images.json';
 import { cli, cliError, cliOut } from './run';
@@ -129,6 +135,87 @@ test('a model that its user saved: compiled, with a softmax of its own', async (
   expectClose((await classified('-w', at('saved'))).values, expected, 1e-5);
   expectClose((await classified('-w', at('logits'))).values, expected, 1e-5);
   model.dispose();
+});
+
+describe('what a checkpoint holds besides', () => {
+  const size = ['--input-size', '32'];
+  const save = async (name: string, tensors: NamedTensor[]) => {
+    fs.writeFileSync(at(name), await bytesOfBlob(await safetensorsOf(tensors)));
+    return at(name);
+  };
+  const bytesOfBlob = async (blob: Blob) => Buffer.from(await blob.arrayBuffer());
+  const extra = { name: 'ema_decay', shape: [1], data: new Float32Array([0.9]) };
+  const small = async (seed: number) => {
+    const model = smallModel(seed, { inputShape: [32, 32, 3] });
+    const tensors = await tensorsOf(model);
+    model.dispose();
+    return tensors;
+  };
+
+  test('a tensor too many is left out, as in convert', async () => {
+    const given = await save('extra.safetensors', [...(await small(1)), extra]);
+    const ran = await cli('classify', image, '-w', given, ...size, '--top', '9', '--json');
+    expect(ran.status).toBe(0);
+    expect(ran.error).toBe('left out 1 tensors that inference does not use: ema_decay\n');
+    const expected = await cliOut(
+      'classify',
+      image,
+      '-w',
+      weights,
+      ...size,
+      '--top',
+      '9',
+      '--json',
+    );
+    expect(JSON.parse(ran.out)).toEqual(JSON.parse(expected));
+    const short = await save('short.safetensors', (await small(1)).slice(1));
+    expect(await cliError('classify', image, '-w', short, ...size)).toContain(
+      'stem.0.weight is missing',
+    );
+  });
+
+  test('one of several sets of weights is chosen by --prefix', async () => {
+    const [one, two] = [await small(1), await small(2)];
+    const sets = [
+      ...renamed(one, (name) => `model.teacher.${name}`),
+      ...renamed(two, (name) => `model.student.${name}`),
+    ];
+    const given = await save('sets.safetensors', sets);
+    expect(await cliError('classify', image, '-w', given, ...size)).toContain('2 sets of weights');
+    const expected = await classified('-w', weights, ...size);
+    for (const prefix of ['model.teacher', 'model.teacher.']) {
+      expect(await classified('-w', given, ...size, '--prefix', prefix)).toEqual(expected);
+    }
+    const other = await classified('-w', given, ...size, '-p', 'model.student.');
+    expect(() => expectClose(other.values, expected.values, 1e-3)).toThrow();
+    expect(await cliError('classify', image, '-w', given, '-p', 'none')).toContain("'none'");
+    await cliOut('convert', given, at('teacher'), ...size, '-p', 'model.teacher.');
+    expect(await cliError('classify', image, '-w', at('teacher'), '-p', 'a')).toContain(
+      '--prefix is for checkpoints',
+    );
+  });
+
+  test.each([NaN, Infinity])('weights that are %d are an error', async (value) => {
+    const tensors = await small(1);
+    const bias = tensors.find(({ name }) => name === 'cls.classifier.1.bias') as NamedTensor;
+    bias.data.fill(value);
+    const given = await save('broken.safetensors', tensors);
+    const error = await cliError('classify', image, '-w', given, ...size);
+    expect(error).toContain('probabilities that are not numbers (NaN)');
+  });
+
+  test('--cache-dir takes no address', async () => {
+    const { status, error } = await cli(
+      'classify',
+      image,
+      '-w',
+      'a',
+      '--cache-dir',
+      'https://a.b/c',
+    );
+    expect(status).not.toBe(0);
+    expect(error).toContain('expected a folder of this machine');
+  });
 });
 
 test('models that cannot classify RGB images', async () => {

@@ -144,6 +144,11 @@ test.each([
   );
 });
 
+test('options that are undefined are none', () => {
+  const head = layers.revColHead({ units: 2, temperature: undefined } as never);
+  expect(head.getConfig()).toMatchObject({ units: 2 });
+});
+
 test('what is like nothing gets all names', () => {
   expect(() => layers.revColHead({ units: 2, temperature: 1 } as never)).toThrow(
     /RevColHead: there is no option 'temperature'; there are .*\bname, .*\bunits\b/,

@@ -47,6 +47,16 @@ function make(
 const ids = (rows: number[][]) => tf.tensor2d(rows, undefined, 'int32');
 
 describeBackends('models of texts', () => {
+  test.each(KINDS)('%s: a text of no tokens is refused in words of texts', async (_, create) => {
+    const model = make(create);
+    await expectNoLeak(() => {
+      const empty = tf.zeros([2, 0], 'int32');
+      expect(() => model.predict(empty)).toThrow('expected at least one token in each text');
+      empty.dispose();
+    });
+    model.dispose();
+  });
+
   test.each(KINDS)('%s: padding changes no logits', async (_, create) => {
     await expectNoLeak(() => {
       tf.tidy(() => {

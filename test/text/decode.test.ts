@@ -265,6 +265,16 @@ test('wrong calls are refused, and a failing network leaves nothing behind', asy
   await expect(async () =>
     sampleTokens(model, [[1]], { ...limit, temperature: 0 }),
   ).rejects.toThrow('temperature is 0');
+  for (const search of [greedySearch, beamSearch, sampleTokens]) {
+    const beyond = (): Promise<unknown> => search(model, [[1]], { ...limit, endId: 3 });
+    await expect(expectNoLeak(beyond)).rejects.toThrow(
+      /\w+: endId is 3; expected an id from 0 to 2, of the model's vocabulary of 3/,
+    );
+    const typed = [Int32Array.of(1)] as unknown as number[][];
+    await expect(async () => search(model, typed, limit)).rejects.toThrow(
+      'prompts hold a Int32Array; expected lists of ids, which Array.from makes',
+    );
+  }
   let steps = 0;
   const failing = new TableModel(() => {
     if (++steps > 1) throw new Error('broken');

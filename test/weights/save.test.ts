@@ -111,6 +111,26 @@ describeBackends('saveCheckpoint', () => {
     expect(Object.fromEntries(read)).toEqual({ format: 'pt', epoch: '12' });
   });
 
+  test('notes by what the model normalises pixels, also in an inner model', async () => {
+    const mean = new Float32Array([0.5, 0.25, 0.125]);
+    const own = smallModel(1, { pixelMean: mean as unknown as number[], pixelStd: 2 });
+    for (const saved of [own, tf.sequential({ layers: [own] })]) {
+      const { metadata } = await openCheckpoint(await saveCheckpoint(saved));
+      expect(Object.fromEntries(metadata)).toEqual({
+        format: 'pt',
+        pixel_mean: '[0.5,0.25,0.125]',
+        pixel_std: '[2]',
+      });
+    }
+    const given = { metadata: { pixel_std: '[3]' } };
+    const { metadata } = await openCheckpoint(await saveCheckpoint(own, undefined, given));
+    expect(Object.fromEntries(metadata)).toMatchObject({
+      pixel_mean: '[0.5,0.25,0.125]',
+      pixel_std: '[3]',
+    });
+    own.dispose();
+  });
+
   test('metadata that is not text is refused before anything is written', async () => {
     const metadata = { epoch: 3 } as unknown as Record<string, string>;
     await expect(saveCheckpoint(model, at('numbers'), { metadata })).rejects.toMatchObject({

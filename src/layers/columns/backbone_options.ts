@@ -8,7 +8,7 @@ import { type LayerOrConfig, requireTemplate } from '../base/template';
 import { type BackboneOutput, requireOutput, requireOutputLevels } from './backbone_output';
 import { requireSpacing } from './column_arguments';
 import { COLUMN_OPTIONS, type ColumnOptions } from './column_options';
-import { type PixelOptions, requirePixels, serializePixels } from './pixels';
+import { plainNumbers, type PixelOptions, requirePixels, serializePixels } from './pixels';
 
 /** Arguments of `RevColBackbone`. */
 export type RevColBackboneArgs = LayerArgs &
@@ -79,8 +79,8 @@ export function resolveBackbone(
         ? Infinity
         : (args.anchorEvery ?? 'auto'),
     levels: args.levels ?? undefined,
-    pixelMean: args.pixelMean ?? undefined,
-    pixelStd: args.pixelStd ?? undefined,
+    pixelMean: plainNumbers(args.pixelMean),
+    pixelStd: plainNumbers(args.pixelStd),
   };
   if (args.stem != null) requireTemplate(owner, 'stem', args.stem);
   requireInteger(owner, 'columns', options.columns, 1);

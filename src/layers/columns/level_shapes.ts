@@ -13,7 +13,7 @@ export interface LevelLayout {
 /**
  * Shapes of all levels, bottom first, given that of the stem's output.
  *
- * @throws {Error} when a level of a pyramid would have no pixel, or the stem's channels are not level 0's
+ * @throws {Error} when a level of a pyramid would have no pixel, a sequence is empty, or the stem's channels are not level 0's
  */
 export function levelShapes(
   owner: string,
@@ -26,6 +26,13 @@ export function levelShapes(
     throw new Error(
       `${owner}: level 0 takes ${show(stemShape)} and channels[0] is ${channels[0]}; expected ` +
         `[batch, ..., ${channels[0]}]`,
+    );
+  }
+  // Images may be too small for what the stem or the levels make of them, which the advice is about.
+  if (stemShape.length !== 4 && stemShape.slice(1, -1).includes(0)) {
+    throw new Error(
+      `${owner}: level 0 takes ${show(stemShape)}, which holds nothing; expected at least one ` +
+        (stemShape.length === 3 ? 'token in each text' : 'place along every axis'),
     );
   }
   return channels.map((c, l) => {

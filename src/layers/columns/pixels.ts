@@ -44,6 +44,12 @@ export function requirePixels(owner: string, options: PixelOptions): void {
   );
 }
 
+/** Values as given, those of a typed array as a list, which a saved configuration can hold. */
+export function plainNumbers(given: PixelOptions['pixelMean']): PixelOptions['pixelMean'] {
+  const isTyped = ArrayBuffer.isView(given) && !(given instanceof DataView);
+  return isTyped ? Array.from(given as unknown as ArrayLike<number>) : (given ?? undefined);
+}
+
 /**
  * By what inputs of a shape are normalised; null where they are not.
  *
