@@ -8,7 +8,7 @@ import { type LayerOrConfig, requireTemplate } from '../base/template';
 import { type BackboneOutput, requireOutput, requireOutputLevels } from './backbone_output';
 import { requireSpacing } from './column_arguments';
 import { COLUMN_OPTIONS, type ColumnOptions } from './column_options';
-import { plainNumbers, type PixelOptions, requirePixels, serializePixels } from './pixels';
+import { type PixelOptions, plainNumbers, requirePixels, serializePixels } from './pixels';
 
 /** Arguments of `RevColBackbone`. */
 export type RevColBackboneArgs = LayerArgs &
