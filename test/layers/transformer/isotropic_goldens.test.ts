@@ -74,6 +74,7 @@ function tokens(golden: Golden, causal: boolean, backprop: Backprop): void {
         outputDim: WIDTH,
         positions: 'learned',
         sequenceLength: 12,
+        scale: 1,
       }),
       block: layers.transformerEncoderBlock({ numHeads: 4, useCausalMask: causal }),
       output: 'pyramid',
