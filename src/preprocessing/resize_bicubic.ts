@@ -1,5 +1,5 @@
 /** Bicubic resize that gives the very bytes that Pillow gives. */
-import { requireBytes,type RgbImage } from './image';
+import { requireBytes, type RgbImage } from './image';
 
 /** Pillow's bicubic parameter; many other libraries use -0.75. */
 const A = -0.5;
