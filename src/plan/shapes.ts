@@ -1,6 +1,8 @@
 /** The shapes of what tfjs's kernels give, for running a program without computing anything. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import * as contract from '../ops/kernels/contract';
+
 /** A tensor's shape and type. */
 export interface Shaped {
   readonly shape: number[];
@@ -229,12 +231,13 @@ export const SHAPE_RULES: Readonly<Record<string, ShapeRule>> = {
     shape: tf.backend_util.assertAndGetBroadcastShape(of(inputs, 't').shape, of(inputs, 'e').shape),
     dtype: of(inputs, 't').dtype,
   }),
-  RevColColumnSum: (inputs) => float([first(inputs).shape[1] as number]),
-  RevColLayerNorm: (inputs) => {
+  [contract.COLUMN_SUM.name]: (inputs) => float([first(inputs).shape[1] as number]),
+  [contract.LAYER_NORM.name]: (inputs) => {
     const { shape } = first(inputs);
     return [float(shape), float([...shape.slice(0, -1), 1])];
   },
-  ...named('RevColLayerNormGrad', shapedLike('xhat')),
-  ...named('RevColGelu RevColGeluGrad', shapedLike('x')),
-  RevColAdamW8bit: shapedLike('weight'),
+  [contract.LAYER_NORM_GRAD.name]: shapedLike('xhat'),
+  [contract.GELU.name]: shapedLike('x'),
+  [contract.GELU_GRAD.name]: shapedLike('x'),
+  [contract.ADAMW_8BIT.name]: shapedLike('weight'),
 };

@@ -18,7 +18,8 @@ function filesOf(folder: string): string[] {
 
 const read = (file: string) => fs.readFileSync(path.join(SOURCES, file), 'utf8');
 
-const OPERATIONS = filesOf('ops').filter((file) => !file.startsWith('ops/kernels/'));
+/** What may use kernels: operations, and optimizers. */
+const USERS = filesOf('.').filter((file) => !file.startsWith('ops/kernels/'));
 
 /** A folder for each backend that has kernels. */
 const BACKENDS = fs
@@ -36,9 +37,9 @@ const REGISTERED = BACKENDS.map((backend) => ({
 }));
 
 describe.each(Object.entries(contract))('the contract %s', (constant, { name }) => {
-  test('is used by an operation', () => {
+  test('is used by an operation or an optimizer', () => {
     const use = new RegExp(`\\b(runFused|hasKernel)\\(\\s*${constant}\\b`);
-    expect(OPERATIONS.filter((file) => use.test(read(file)))).not.toEqual([]);
+    expect(USERS.filter((file) => use.test(read(file)))).not.toEqual([]);
   });
 
   test('is fulfilled by a kernel of some backend', () => {
@@ -59,7 +60,7 @@ test('kernels have a contract, each its own name', () => {
 });
 
 test('an operation has another name than every kernel, or it would run itself', () => {
-  const names = OPERATIONS.flatMap((file) =>
+  const names = USERS.flatMap((file) =>
     [...read(file).matchAll(/defineOp\(\{\s*name: '(\w+)'/g)].map((match) => match[1]),
   );
   expect(names.length).toBeGreaterThan(10);

@@ -105,7 +105,7 @@ const PARTS: Record<string, { registers: string[] }> = {
 
 /** Signs of what a page gets, and the entries that may bring it. */
 const SIGNS: Record<string, string[]> = {
-  RevColBackbone: ['layers', 'models', 'convert', 'plan'],
+  'leaves no pixel at the top': ['layers', 'models', 'convert', 'plan'],
   clipPreviousNorm: ['training', 'plan'],
   'WebAssembly.Module': ['layers', 'models', 'plan'],
   lora_a: ['adapters', 'plan'],
