@@ -52,7 +52,7 @@ tf.registerKernel({
  * Runs `fn` with weights that have shapes, names and nothing else. Anything that computes fails: the
  * backend has no kernels.
  */
-export async function withShapesOnly<T>(fn: () => T): Promise<T> {
+export async function withShapesOnly<T>(fn: () => T | Promise<T>): Promise<T> {
   const before = tf.getBackend();
   // The values of kernels are drawn in JavaScript before any backend sees them.
   const normals = Object.getPrototypeOf(tf.initializers.truncatedNormal({})) as {
@@ -67,7 +67,7 @@ export async function withShapesOnly<T>(fn: () => T): Promise<T> {
   );
   await tf.setBackend(NAME);
   try {
-    return fn();
+    return await fn();
   } finally {
     draw.mockRestore();
     await tf.setBackend(before);
