@@ -22,7 +22,8 @@ export function makeOptimizer(name: string): tf.Optimizer {
       return new SGD({ learningRate: 1e-4, momentum: 0.9, fused });
     default:
       throw new Error(
-        `optimizer '${kind}'; expected adamw, sgd or momentum, with or without +fused`,
+        `optimizer '${kind}'; expected adamw, adamw8bit, lion, adafactor, sgd or momentum, with or ` +
+          'without +fused',
       );
   }
 }

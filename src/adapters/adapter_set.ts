@@ -8,6 +8,7 @@ import { kindOf } from '../layers/base/own_classes';
 import { changeProjection, type Projection, projectionsIn } from '../layers/base/projections';
 import { withStablePaths } from '../layers/base/stable_paths';
 import { keepFlags, releaseFlags, type TrainedState } from '../layers/base/trained_state';
+import type { LowRank } from '../ops/low_rank';
 
 /** The adapter of one projection. */
 export interface Adapter {
@@ -93,14 +94,22 @@ export function disposeFactors(adapters: readonly Adapter[]): void {
   for (const { down, up } of adapters) for (const weight of [down, up]) weight.dispose();
 }
 
+/** An adapter as the computation wants it. */
+export function factorsOf(
+  { alpha, rank }: Pick<AdapterSet, 'alpha' | 'rank'>,
+  { down, up }: Pick<Adapter, 'down' | 'up'>,
+): LowRank {
+  return { down: down['val'], up: up['val'], scale: alpha / rank };
+}
+
 /** Puts adapters on the layers: their weights count among a layer's own, last. */
-export function attach({ adapters, open, alpha, rank }: AdapterSet): void {
-  const scale = alpha / rank;
+export function attach(set: AdapterSet): void {
+  const { adapters, open } = set;
   keepFlags(open);
-  for (const { projection, down, up } of adapters) {
-    const { layer } = projection;
-    layer['_trainableWeights'].push(down, up);
-    changeProjection(projection, { down: down['val'], up: up['val'], scale });
+  for (const adapter of adapters) {
+    const { projection, down, up } = adapter;
+    projection.layer['_trainableWeights'].push(down, up);
+    changeProjection(projection, factorsOf(set, adapter));
   }
   // Each of them may be what is saved, or be asked for its configuration by another model.
   for (const layer of open) {

@@ -2,10 +2,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger, requireModel, shown } from '../common/arguments';
+import { requireInteger, requireModel, requireRanges } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import type { Projection } from '../layers/base/projections';
 import { freezeBut, setTrainedState, trainedState } from '../layers/base/trained_state';
+import { DOWN, UP } from './adapter_file';
 import {
   type Adapter,
   type AdapterSet,
@@ -60,7 +61,7 @@ export function addAdapters(model: tfl.LayersModel, options: AdapterOptions = {}
   const { rank = 8, alpha = rank, targets } = options;
   requireNone(model);
   requireInteger(OWNER, 'rank', rank, 1);
-  requireAlpha(OWNER, alpha);
+  requireRanges(OWNER, [['alpha', alpha, alpha > 0, 'above 0']]);
   const projections = chosenProjections(OWNER, model.name, projectionsOf(model), targets);
   for (const projection of projections) requireFits(OWNER, projection, rank);
   putOn(OWNER, model, projections, rank, alpha);
@@ -76,12 +77,6 @@ function requireNone(model: tfl.LayersModel): void {
         ? 'call unmergeAdapters and removeAdapters first'
         : 'call removeAdapters first, or loadAdapters to put others in their place'),
   );
-}
-
-/** Asserts a factor that a change can have. */
-export function requireAlpha(owner: string, alpha: unknown): void {
-  if (typeof alpha === 'number' && alpha > 0 && alpha < Infinity) return;
-  throw new Error(`${owner}: alpha is ${shown(alpha)}; expected a number above 0`);
 }
 
 /** Asserts that a change of a kernel can have this rank. */
@@ -130,14 +125,14 @@ function newAdapter(projection: Projection, rank: number): Adapter {
   const weight = (name: string, init: () => tf.Tensor) => {
     const value = init();
     try {
-      return new tfl.LayerVariable(value, 'float32', `${path}/${name}`);
+      return new tfl.LayerVariable(value, 'float32', `${path}${name}`);
     } finally {
       value.dispose();
     }
   };
-  const down = weight('lora_a', () => tf.randomNormal([inputs, rank], 0, 1 / Math.sqrt(inputs)));
+  const down = weight(DOWN, () => tf.randomNormal([inputs, rank], 0, 1 / Math.sqrt(inputs)));
   try {
-    return { projection, down, up: weight('lora_b', () => tf.zeros([rank, outputs])) };
+    return { projection, down, up: weight(UP, () => tf.zeros([rank, outputs])) };
   } catch (error) {
     down.dispose();
     throw error;

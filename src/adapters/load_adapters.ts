@@ -11,7 +11,15 @@ import type { Checkpoint } from '../weights/checkpoint';
 import { CheckpointError } from '../weights/errors';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { baseWeights, checksumOf, DOWN, FORMAT, FORMAT_KEY, UP } from './adapter_file';
-import { type AdapterSet, adaptersOf, projectionsOf, requireAdapters, treeOf } from './adapter_set';
+import {
+  type Adapter,
+  type AdapterSet,
+  adaptersOf,
+  factorsOf,
+  projectionsOf,
+  requireAdapters,
+  treeOf,
+} from './adapter_set';
 import { putOn, requireFits, takeOff } from './add_adapters';
 
 /** Options of `loadAdapters`. */
@@ -214,7 +222,7 @@ function write(
     const { adapters } = set as AdapterSet;
     projections.forEach(({ path }, i) => {
       const adapter = adapters.find(({ projection }) => projection.path === path);
-      const { down, up } = adapter as AdapterSet['adapters'][number];
+      const { down, up } = adapter as Adapter;
       stage(down, (factors[i] as { down: Float32Array }).down);
       stage(up, (factors[i] as { up: Float32Array }).up);
     });
@@ -223,8 +231,8 @@ function write(
     tf.dispose(values);
   }
   (set as AdapterSet).alpha = alpha;
-  for (const { projection, down, up } of (set as AdapterSet).adapters) {
-    changeProjection(projection, { down: down['val'], up: up['val'], scale: alpha / rank });
+  for (const adapter of (set as AdapterSet).adapters) {
+    changeProjection(adapter.projection, factorsOf(set as AdapterSet, adapter));
   }
 }
 

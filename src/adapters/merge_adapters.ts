@@ -8,12 +8,14 @@ import { setTrainedState, trainedState } from '../layers/base/trained_state';
 import { keptValue } from '../ops/engine/writes';
 import { changedKernel } from '../ops/low_rank';
 import {
+  type Adapter,
   type AdapterSet,
   adaptersOf,
   attach,
   collectTrainedWeights,
   detach,
   disposeFactors,
+  factorsOf,
   requireAdapters,
   setAdapters,
   treeOf,
@@ -56,7 +58,7 @@ export function mergeAdapters(model: tfl.LayersModel, options: MergeOptions = {}
   const originals: tf.Tensor[] = [];
   try {
     kernels.forEach((kernel, i) => {
-      const changed = changedKernel(kernel, factorsOf(set, i));
+      const changed = changedKernel(kernel, factorsOf(set, set.adapters[i] as Adapter));
       try {
         originals.push(keptValue(kernel));
         kernel.assign(changed);
@@ -89,11 +91,6 @@ function forget(model: tfl.LayersModel, set: AdapterSet, originals: readonly tf.
 
 function kernelsOf({ adapters }: AdapterSet): tf.Variable[] {
   return adapters.map(({ projection }) => projection.kernel['val']);
-}
-
-function factorsOf({ adapters, alpha, rank }: AdapterSet, index: number) {
-  const { down, up } = adapters[index] as AdapterSet['adapters'][number];
-  return { down: down['val'], up: up['val'], scale: alpha / rank };
 }
 
 /**

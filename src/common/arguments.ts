@@ -32,6 +32,21 @@ function textOf(value: object): string {
   }
 }
 
+/** A number with the range that it must be in. */
+export type Range = readonly [name: string, value: number, fits: boolean, range: string];
+
+/**
+ * Asserts that numbers are finite and in their ranges.
+ *
+ * @throws {Error} for the first that is not
+ */
+export function requireRanges(owner: string, ranges: readonly Range[]): void {
+  for (const [name, value, fits, range] of ranges) {
+    if (fits && Number.isFinite(value)) continue;
+    throw new Error(`${owner}: ${name} is ${shown(value)}; expected a number ${range}`);
+  }
+}
+
 /** Asserts what an argument is, where what comes of another would be no sentence. */
 export function requireArgument(
   owner: string,

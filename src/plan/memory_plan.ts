@@ -5,6 +5,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { adaptersOf } from '../adapters/adapter_set';
 import { type AdapterOptions, addAdapters } from '../adapters/add_adapters';
 import { requireArgument, requireInteger } from '../common/arguments';
+import { requireOneOf } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { createModel, type CreateModelOptions } from '../models/create_model';
 import type { ModelName } from '../registry/names';
@@ -12,6 +13,7 @@ import { trainingStep } from '../training/training_step';
 import { optimizerMaker, type PlannedOptimizer } from './optimizers';
 import { blank, inSandbox } from './sandbox';
 import { findPeak, partsAtPeak, type PeakParts, type StepMarks } from './step_trace';
+import { bytesOf } from './step_trace';
 
 /** A model to be made: its name and the options of `createModel`. */
 export type PlannedModel = { name: ModelName } & CreateModelOptions;
@@ -97,10 +99,7 @@ export function memoryPlan(
   for (const name of ['side', 'length'] as const) {
     if (options[name] != null) requireInteger(OWNER, name, options[name], 1);
   }
-  if (!BACKENDS.includes(backend)) {
-    const names = BACKENDS.map((name) => `'${name}'`).join(', ');
-    throw new Error(`${OWNER}: backend is ${JSON.stringify(backend)}; expected one of ${names}`);
-  }
+  requireOneOf(OWNER, 'backend', backend, BACKENDS);
   const makeOptimizer = optimizerMaker(OWNER, optimizer, fused);
   const make = modelMaker(model, options);
   return inSandbox(backend, () => {
@@ -190,7 +189,7 @@ function planStep(
 }
 
 function bytesIn(tensors: readonly tf.Tensor[]): number {
-  return tensors.reduce((sum, t) => sum + t.size * tf.util.bytesPerElement(t.dtype), 0);
+  return tensors.reduce((sum, t) => sum + bytesOf(t), 0);
 }
 
 const SIDE = 224;

@@ -30,7 +30,8 @@ interface HiddenEngine {
   runKernel: (name: string, inputs: object, attrs?: object) => tf.Tensor | tf.Tensor[];
 }
 
-const bytesOf = (tensor: tf.Tensor) => tensor.size * tf.util.bytesPerElement(tensor.dtype);
+/** What a tensor takes. */
+export const bytesOf = (tensor: tf.Tensor) => tensor.size * tf.util.bytesPerElement(tensor.dtype);
 
 /** Runs `step` and gives the largest number of bytes in live tensors, and at which tensor made it was. */
 export function findPeak(step: () => void): { peakBytes: number; at: number } {

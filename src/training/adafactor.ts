@@ -1,12 +1,13 @@
 /** Adafactor: squares of gradients remembered by rows and columns. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { type Range, requireRanges } from '../common/arguments';
 import type { OptionNames } from '../common/options';
-import { type CommonArgs, type Range, requireKnown, requireRanges } from './optimizer_args';
+import { type CommonArgs, requireKnown } from './optimizer_args';
 import { alikeForm, type StateForm } from './state_layout';
 import { WeightOptimizer } from './weight_optimizer';
 import type { Slots } from './weight_states';
-import type { UpdatedWeight, WeightUpdate } from './weight_update';
+import { decayed, type UpdatedWeight, type WeightUpdate } from './weight_update';
 
 /** Arguments of `Adafactor`. Symbols are those of the paper's algorithms 4 and 5. */
 export interface AdafactorArgs extends CommonArgs {
@@ -129,7 +130,7 @@ export class Adafactor extends WeightOptimizer {
       if (before) change = tf.add(tf.mul(before, beta1), change);
     }
     const kept = 1 - rate * decay;
-    const value = tf.sub(kept === 1 ? variable : tf.mul(variable, kept), change);
+    const value = tf.sub(decayed(variable, kept), change);
     return { value, slots: beta1 > 0 ? { ...squares, m: change } : squares };
   }
 
@@ -156,10 +157,6 @@ export class Adafactor extends WeightOptimizer {
     const direction = tf.mul(scaled, tf.expandDims(tf.rsqrt(vc), -2));
     scaled.dispose();
     return { direction, squares: { vr, vc } };
-  }
-
-  override getConfig(): tf.serialization.ConfigDict {
-    return { ...this.args, ...super.getConfig() };
   }
 }
 

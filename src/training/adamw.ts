@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { requireOneOf } from '../common/arguments';
+import { requireRanges } from '../common/arguments';
 import type { OptionNames } from '../common/options';
 import {
   MOMENTS_8BIT,
@@ -9,11 +10,11 @@ import {
   takesMoments8bit,
   updateMoments8bit,
 } from './moments_8bit';
-import { type CommonArgs, requireKnown, requireRanges } from './optimizer_args';
+import { type CommonArgs, requireKnown } from './optimizer_args';
 import { alikeForm } from './state_layout';
 import { WeightOptimizer } from './weight_optimizer';
 import type { Slots } from './weight_states';
-import type { UpdatedWeight, WeightUpdate } from './weight_update';
+import { decayed, type UpdatedWeight, type WeightUpdate } from './weight_update';
 
 /** Arguments of `AdamW`. */
 export interface AdamWArgs extends CommonArgs {
@@ -125,11 +126,7 @@ export class AdamW extends WeightOptimizer {
     // m / correction1 / (sqrt(v) / correction2 + epsilon), with the constants taken together.
     const root = tf.add(tf.sqrt(v), epsilon);
     const change = tf.mul(tf.div(m, root), size);
-    const value = tf.sub(kept === 1 ? variable : tf.mul(variable, kept), change);
+    const value = tf.sub(decayed(variable, kept), change);
     return { value, slots: { m, v } };
-  }
-
-  override getConfig(): tf.serialization.ConfigDict {
-    return { ...this.args, ...super.getConfig() };
   }
 }

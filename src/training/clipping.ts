@@ -70,6 +70,7 @@ export class Clipping {
   }
 }
 
-function shortening(norm: tf.Tensor, longest: number): tf.Tensor {
+/** The factor that shortens what has a norm to at most `longest`. */
+export function shortening(norm: tf.Tensor, longest: number): tf.Tensor {
   return tf.minimum(1, tf.div(longest, tf.maximum(norm, LEAST_NORM)));
 }

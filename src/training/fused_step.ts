@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { isInGradient } from '../ops/engine/engine';
+import { readAtOnce } from '../ops/engine/lost_backend';
 import { sweep, type SweepActions } from '../ops/engine/sweep';
 
 /**
@@ -87,7 +88,7 @@ export function fusedStep(
 }
 
 function requireFinite(owner: string, loss: tf.Tensor): void {
-  const value = readAtOnce(owner, loss);
+  const value = readLoss(owner, loss);
   if (Number.isFinite(value)) return;
   throw new Error(
     `${owner}: the loss is ${value}; no weight has been changed. Training has diverged or the batch ` +
@@ -95,11 +96,9 @@ function requireFinite(owner: string, loss: tf.Tensor): void {
   );
 }
 
-function readAtOnce(owner: string, loss: tf.Tensor): number {
+function readLoss(owner: string, loss: tf.Tensor): number {
   try {
-    // webgpu may give zeros instead of throwing.
-    if (tf.getBackend() !== 'webgpu') return loss.dataSync()[0] as number;
-    throw new Error('webgpu is not asked at once');
+    return readAtOnce(loss)[0] as number;
   } catch (cause) {
     throw new Error(
       `${owner}: fused: 'safe' reads the loss before the backward pass, which backend ` +

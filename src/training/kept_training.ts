@@ -1,6 +1,7 @@
 /** Copies on the CPU of what training changes, and putting them back after the loss of a device. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { nextTensorId } from '../ops/engine/engine';
 import { readTensor, requireBackend } from '../ops/engine/lost_backend';
 
 /** A tensor's values on the CPU. */
@@ -89,13 +90,12 @@ async function withSaved<T>(
   optimizer: tf.Optimizer,
   use: (saved: NamedTensor[]) => Promise<T>,
 ): Promise<T> {
-  const mark = tf.scalar(0);
-  mark.dispose();
+  const firstMade = nextTensorId();
   const saved = await optimizer.getWeights();
   try {
     return await use(saved);
   } finally {
-    const isMade = (t: tf.Tensor) => t.id > mark.id && !(t instanceof tf.Variable);
+    const isMade = (t: tf.Tensor) => t.id > firstMade && !(t instanceof tf.Variable);
     tf.dispose(saved.map(({ tensor }) => tensor).filter(isMade));
   }
 }

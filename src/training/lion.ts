@@ -1,11 +1,12 @@
 /** Lion: steps by the sign of an interpolated momentum, with one moment per weight. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { requireRanges } from '../common/arguments';
 import type { OptionNames } from '../common/options';
-import { type CommonArgs, requireKnown, requireRanges } from './optimizer_args';
+import { type CommonArgs, requireKnown } from './optimizer_args';
 import { alikeForm } from './state_layout';
 import { WeightOptimizer } from './weight_optimizer';
-import type { UpdatedWeight, WeightUpdate } from './weight_update';
+import { decayed, type UpdatedWeight, type WeightUpdate } from './weight_update';
 
 /** Arguments of `Lion`. */
 export interface LionArgs extends CommonArgs {
@@ -74,11 +75,7 @@ export class Lion extends WeightOptimizer {
     };
     const kept = 1 - rate * decay;
     const change = tf.tidy(() => tf.mul(tf.sign(mixed(beta1)), rate));
-    const value = tf.sub(kept === 1 ? variable : tf.mul(variable, kept), change);
+    const value = tf.sub(decayed(variable, kept), change);
     return { value, slots: { m: tf.tidy(() => mixed(beta2)) } };
-  }
-
-  override getConfig(): tf.serialization.ConfigDict {
-    return { ...this.args, ...super.getConfig() };
   }
 }

@@ -1,5 +1,5 @@
 /** What all optimizers of the package can be told. */
-import { shown } from '../common/arguments';
+import { requireRanges } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import type { ParameterGroup } from './parameter_groups';
 
@@ -39,17 +39,6 @@ export function requireKnown<Args extends CommonArgs>(
 ): void {
   // tfjs adds the last when it reads a saved model.
   requireOptions(owner, args, { ...own, ...COMMON_OPTIONS, customObjects: true });
-}
-
-/** A number with the range that it must be in. */
-export type Range = readonly [name: string, value: number, fits: boolean, range: string];
-
-/** @throws {Error} when a number is not in its range */
-export function requireRanges(owner: string, ranges: readonly Range[]): void {
-  for (const [name, value, fits, range] of ranges) {
-    if (fits && Number.isFinite(value)) continue;
-    throw new Error(`${owner}: ${name} is ${shown(value)}; expected a number ${range}`);
-  }
 }
 
 /** @throws {Error} when an argument is out of range */

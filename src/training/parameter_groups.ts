@@ -2,6 +2,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { shown } from '../common/arguments';
+import { requireRanges } from '../common/arguments';
 import { byNearness, type OptionNames, requireOptions } from '../common/options';
 import { unnumbered } from './weight_names';
 
@@ -40,13 +41,10 @@ export interface WeightSettings {
 /** @throws {Error} when a group's numbers are out of range or its `names` is no regular expression */
 export function toGroups(groups: readonly ParameterGroup[]): CompiledGroup[] {
   return groups.map((group, i) => {
-    // Optimizers' getConfig writes `name` as well.
-    requireOptions(`groups[${i}]`, group, { ...GROUP_OPTIONS, name: true });
+    requireOptions(`groups[${i}]`, group, GROUP_OPTIONS);
     for (const key of ['learningRateScale', 'weightDecay'] as const) {
       const value = group[key];
-      if (value != null && !(value >= 0 && Number.isFinite(value))) {
-        throw new Error(`groups[${i}]: ${key} is ${shown(value)}; expected a number from 0`);
-      }
+      if (value != null) requireRanges(`groups[${i}]`, [[key, value, value >= 0, 'from 0']]);
     }
     if (typeof group.names !== 'string') {
       throw new Error(

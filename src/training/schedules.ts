@@ -1,5 +1,5 @@
 /** Learning rates that change from step to step. */
-import { requireInteger, shown } from '../common/arguments';
+import { requireInteger, requireRanges } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 
 /** Learning rate of a step; steps count from 1. */
@@ -28,9 +28,7 @@ const OPTIONS: OptionNames<InverseSquareRootOptions> = {
 export function inverseSquareRootSchedule(options: InverseSquareRootOptions): Schedule {
   requireOptions('inverseSquareRootSchedule', options, OPTIONS);
   const { peak, warmupSteps } = options;
-  if (!(peak > 0 && Number.isFinite(peak))) {
-    throw new Error(`inverseSquareRootSchedule: peak is ${shown(peak)}; expected a number above 0`);
-  }
+  requireRanges('inverseSquareRootSchedule', [['peak', peak, peak > 0, 'above 0']]);
   requireInteger('inverseSquareRootSchedule', 'warmupSteps', warmupSteps, 1);
   return (step) => {
     if (!(step >= 1)) {

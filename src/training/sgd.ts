@@ -1,8 +1,9 @@
 /** Stochastic gradient descent with momentum and parameter groups. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { requireRanges } from '../common/arguments';
 import type { OptionNames } from '../common/options';
-import { type CommonArgs, requireKnown, requireRanges } from './optimizer_args';
+import { type CommonArgs, requireKnown } from './optimizer_args';
 import { alikeForm } from './state_layout';
 import { WeightOptimizer } from './weight_optimizer';
 import type { UpdatedWeight, WeightUpdate } from './weight_update';
@@ -70,9 +71,5 @@ export class SGD extends WeightOptimizer {
     const velocity = before ? tf.add(tf.mul(before, momentum), full) : tf.clone(full);
     const direction = nesterov ? tf.add(full, tf.mul(velocity, momentum)) : velocity;
     return { value: tf.sub(variable, tf.mul(direction, rate)), slots: { velocity } };
-  }
-
-  override getConfig(): tf.serialization.ConfigDict {
-    return { ...this.args, ...super.getConfig() };
   }
 }

@@ -2,10 +2,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireArgument, requireModel, show, shown } from '../common/arguments';
+import { requireArgument, requireModel, shown } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { disposingTapeOnError } from '../ops/engine/engine';
 import { requireBackend } from '../ops/engine/lost_backend';
+import { described } from '../ops/engine/sweep';
+import { shortening } from './clipping';
 
 interface NamedGradient {
   name: string;
@@ -116,8 +118,9 @@ function isFused(optimizer: tf.Optimizer): boolean {
 
 function requireScalar(loss: unknown): void {
   if (loss instanceof tf.Tensor && loss.rank === 0) return;
-  const given = loss instanceof tf.Tensor ? `a tensor of shape ${show(loss.shape)}` : String(loss);
-  throw new Error(`trainingStep: the loss is ${given}; expected a scalar tensor, such as a mean`);
+  throw new Error(
+    `trainingStep: the loss is ${described(loss)}; expected a scalar tensor, such as a mean`,
+  );
 }
 
 function clipped(gradients: NamedGradient[], clipNorm: number): NamedGradient[] {
@@ -125,6 +128,6 @@ function clipped(gradients: NamedGradient[], clipNorm: number): NamedGradient[] 
     tensor ? [tf.tidy(() => tf.sum(tf.square(tensor)))] : [],
   );
   const norm = tf.sqrt(tf.addN(squares));
-  const factor = tf.minimum(1, tf.div(clipNorm, tf.maximum(norm, 1e-12)));
+  const factor = shortening(norm, clipNorm);
   return gradients.map(({ name, tensor }) => ({ name, tensor: tensor && tf.mul(tensor, factor) }));
 }

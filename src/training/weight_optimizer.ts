@@ -57,19 +57,23 @@ export abstract class WeightOptimizer extends tf.Optimizer {
   /**
    * @param layout what it keeps for a weight
    * @param common arguments that all optimizers take, as they were given
-   * @param usual learning rate, and weight decay where no group says otherwise
+   * @param own the optimizer's own arguments with their defaults, as they are saved; among them the
+   *   learning rate, and the weight decay where no group says otherwise
    * @throws {Error} when an argument is out of range
    */
   protected constructor(
     private readonly layout: StateLayout,
     private readonly common: CommonArgs,
-    private readonly usual: { learningRate: number; weightDecay: number },
+    private readonly own: tf.serialization.ConfigDict & {
+      learningRate: number;
+      weightDecay: number;
+    },
   ) {
     super();
     requireCommonArgs(layout.owner, common);
     this.groups = toGroups(common.groups ?? []);
     this.fused = common.fused ?? false;
-    this.learningRate = usual.learningRate;
+    this.learningRate = own.learningRate;
     this.states = new WeightStates(layout.owner);
     this.counts = new CountTensors(layout.owner);
   }
@@ -95,8 +99,8 @@ export abstract class WeightOptimizer extends tf.Optimizer {
    * Takes a step. Gradients of one model come in the order of its weights; null means none.
    *
    * @throws {Error} when a variable is unknown, a gradient does not fit it, `learningRate` is out of
-   * range, restored state or a group fits no weight, webgl has 16-bit textures, or `fused` is set; then nothing has
-   * changed
+   * range, restored state fits no weight, webgl has 16-bit textures, or `fused` is set; then nothing
+   * has changed
    */
   override applyGradients(gradients: GivenGradients): void {
     if (this.fused) throw this.needsNoGradients('applyGradients');
@@ -229,7 +233,7 @@ export abstract class WeightOptimizer extends tf.Optimizer {
   private settingsFor(variable: tf.Variable, { name }: WeightState): WeightSettings {
     const known = this.settings.get(variable);
     if (known) return known;
-    const settings = settingsOf(this.groups, variable, name, this.usual.weightDecay);
+    const settings = settingsOf(this.groups, variable, name, this.own.weightDecay);
     this.settings.set(variable, settings);
     return settings;
   }
@@ -272,6 +276,7 @@ export abstract class WeightOptimizer extends tf.Optimizer {
     const { groups, fused, clipWeightNorm, clipPreviousNorm } = this.common;
     const given = { fused, clipWeightNorm, clipPreviousNorm };
     return {
+      ...this.own,
       ...Object.fromEntries(Object.entries(given).filter(([, value]) => value != null)),
       learningRate: this.learningRate,
       groups: groupsToConfig(groups ?? []),

@@ -27,6 +27,15 @@ export interface UpdatedWeight {
   slots: Slots<tf.Tensor>;
 }
 
+/**
+ * A weight after its decay.
+ *
+ * @param kept the factor that decay leaves of it
+ */
+export function decayed(variable: tf.Variable, kept: number): tf.Tensor {
+  return kept === 1 ? variable : tf.mul(variable, kept);
+}
+
 /** Writes a new weight and what is kept for it. What can fail has been done by now. */
 export function assignAll(
   variable: tf.Variable,

@@ -72,6 +72,17 @@ export async function readTensor(tensor: tf.Tensor): Promise<tf.TypedArray> {
   return tensor.data();
 }
 
+/**
+ * Values of a tensor without waiting for anything but the device.
+ *
+ * @throws {Error} on a backend that answers later, such as webgpu
+ */
+export function readAtOnce(tensor: tf.Tensor): tf.TypedArray {
+  // webgpu may give zeros instead of throwing.
+  if (tf.getBackend() === 'webgpu') throw new Error('webgpu is not asked at once');
+  return tensor.dataSync();
+}
+
 function current(): DeviceBackend | null {
   // Asking for the backend would start one.
   return tf.getBackend() ? (tf.backend() as DeviceBackend) : null;

@@ -11,6 +11,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { show } from '../../common/arguments';
 import { nextTensorId, startingTape } from './engine';
 import { ReadNotes, watchingReads } from './reads';
 import { GradientSums, inputGradient, type PathNode, pathNodes, type TapeNode } from './tape';
@@ -69,9 +70,9 @@ export function sweep(
   });
 }
 
-function described(loss: unknown): string {
-  if (!(loss instanceof tf.Tensor)) return String(loss);
-  return `a tensor of shape [${(loss as tf.Tensor).shape.join(', ')}]`;
+/** What was given as a loss, for messages. */
+export function described(loss: unknown): string {
+  return loss instanceof tf.Tensor ? `a tensor of shape ${show(loss.shape)}` : String(loss);
 }
 
 function freeSaved(nodes: readonly TapeNode[]): void {
@@ -83,8 +84,9 @@ class Sweep implements WeightTaker {
   private readonly sums = new GradientSums();
   /** Variables that will get a gradient. */
   private readonly reached: readonly tf.Variable[];
+  private readonly isReached: ReadonlySet<tf.Variable>;
   /** By the node after which nothing will read them any more. Others wait for the end. */
-  private readonly due = new Map<tf.Variable, number>();
+  private readonly due = new Map<number, Set<tf.Variable>>();
   private readonly given = new Set<tf.Variable>();
   private at!: PathNode;
   private updating = false;
@@ -102,11 +104,13 @@ class Sweep implements WeightTaker {
       for (const [, input] of inputs) firstUse.set(input, index);
     }
     this.reached = variables.filter((v) => firstUse.has(v));
+    this.isReached = new Set(this.reached);
     const nodes = new Set(path.map(({ index }) => index));
     for (const variable of this.reached) {
       if (written.has(variable)) continue;
       const firstRead = notes.firstReader(variable, nodes) ?? Infinity;
-      this.due.set(variable, Math.min(firstRead, firstUse.get(variable) as number));
+      const index = Math.min(firstRead, firstUse.get(variable) as number);
+      this.due.set(index, (this.due.get(index) ?? new Set()).add(variable));
     }
   }
 
@@ -157,9 +161,7 @@ class Sweep implements WeightTaker {
     });
     for (const output of node.outputs) this.sums.take(output)?.dispose();
     freeSaved([node]);
-    for (const variable of this.reached) {
-      if (this.due.get(variable) === index) this.giveSum(variable);
-    }
+    for (const variable of this.due.get(index) ?? []) this.giveSum(variable);
   }
 
   private giveSum(variable: tf.Variable): void {
@@ -181,13 +183,13 @@ class Sweep implements WeightTaker {
   }
 
   take(variable: tf.Variable, gradient: tf.Tensor, place: string): boolean {
-    if (!this.reached.includes(variable)) {
+    if (!this.isReached.has(variable)) {
       gradient.dispose();
       return true;
     }
     const { index, inputs } = this.at;
     const isShared = inputs.filter(([, input]) => input === variable).length > 1;
-    if (isShared || this.due.get(variable) !== index) return false;
+    if (isShared || !this.due.get(index)?.has(variable)) return false;
     if (!this.notes.isReadOnlyAt(variable, index, place)) return false;
     const before = this.sums.take(variable);
     const sum = before ? tf.add(before, gradient) : gradient;

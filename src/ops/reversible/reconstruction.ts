@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { readTensor } from '../engine/lost_backend';
+import { readAtOnce } from '../engine/lost_backend';
 import { drawSeed } from '../engine/random';
 import { free } from '../engine/tensors';
 import { undoingWrites } from '../engine/writes';
@@ -58,10 +59,7 @@ export function measureReconstruction(
  */
 export function readReconstruction(errors: tf.Tensor, columns: number): Reconstruction[] {
   try {
-    // webgpu may give zeros instead of throwing.
-    const values = tf.getBackend() === 'webgpu' ? undefined : errors.dataSync();
-    if (values) return toReconstruction(values, columns);
-    throw new Error('webgpu is not asked at once');
+    return toReconstruction(readAtOnce(errors), columns);
   } catch (cause) {
     throw new Error(
       `RevColBackbone: the reconstruction error is read from the device at once, which backend ` +
