@@ -1,5 +1,5 @@
 /** Which projections of a model are to have adapters. */
-import { normalPaths } from '../layers/base/frozen_parts';
+import { normalPath } from '../layers/base/frozen_parts';
 import type { Projection } from '../layers/base/projections';
 
 const SHOWN = 12;
@@ -44,7 +44,7 @@ export function chosenProjections(
 
 /** Whether a target is the kind of a projection, or whole segments of its path. */
 function matches({ kind, path }: Projection, target: string): boolean {
-  const [wanted] = normalPaths([target]);
+  const wanted = normalPath(target);
   return kind === wanted || `/${path}/`.includes(`/${wanted}/`);
 }
 

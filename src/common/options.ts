@@ -37,12 +37,12 @@ export function requireOptions(owner: string, options: unknown, names: object): 
   const name = Object.keys(given).find((k) => given[k] !== undefined && !Object.hasOwn(names, k));
   if (name === undefined) return;
   const near = byNearness(name, known);
-  const alias = ALIASES[plain(name)] ?? '';
+  const alias = ALIASES[plainName(name)] ?? '';
   if (known.includes(alias)) {
     throw new Error(`${owner}: there is no option '${name}'; did you mean '${alias}'?`);
   }
   const nearest = near[0] ?? '';
-  const [typed, meant] = [plain(name), plain(nearest)];
+  const [typed, meant] = [plainName(name), plainName(nearest)];
   const isMeant =
     editDistance(typed, meant) <= Math.max(1, name.length / 3) || letters(typed) === letters(meant);
   throw new Error(
@@ -59,12 +59,12 @@ export function pickOptions<T>(options: T, names: object): Partial<T> {
 
 /** Names in the order of how near they come to one that does not exist. */
 export function byNearness<Name extends string>(name: string, names: readonly Name[]): Name[] {
-  const distance = new Map(names.map((n) => [n, editDistance(plain(name), plain(n))]));
+  const distance = new Map(names.map((n) => [n, editDistance(plainName(name), plainName(n))]));
   return [...names].sort((a, b) => (distance.get(a) as number) - (distance.get(b) as number));
 }
 
 /** `num_classes` and `numClasses` are the same to whoever types them. */
-function plain(name: string): string {
+export function plainName(name: string): string {
   return name.toLowerCase().replace(/[_-]/g, '');
 }
 

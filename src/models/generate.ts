@@ -8,6 +8,7 @@ import { kindOf } from '../layers/base/own_classes';
 import { RevColLanguageModel } from '../layers/transformer/language_model';
 import { decodeGreedily } from '../text/decode_greedy';
 import { decodeBySampling, SAMPLING_OPTIONS, type SamplingOptions } from '../text/decode_sampling';
+import { requireKnownIds } from '../text/decode_steps';
 import type { Decoded, StepModel } from '../text/step_model';
 
 /** Options of `generate`. */
@@ -19,9 +20,7 @@ export type GenerateOptions = Omit<SamplingOptions, 'temperature'> & {
   temperature?: number;
 };
 
-const OPTIONS: OptionNames<GenerateOptions> = {
-  ...SAMPLING_OPTIONS,
-};
+const OPTIONS: OptionNames<GenerateOptions> = SAMPLING_OPTIONS;
 
 /**
  * A language model as decoding wants it, for `greedySearch`, `sampleTokens` and `beamSearch`.
@@ -75,13 +74,7 @@ export async function generate(
   requireOptions(owner, options, OPTIONS);
   const steps = stepsOf(owner, model);
   const vocabulary = model.outputs[0]?.shape[2] as number;
-  const unknown = [prompts].flat(2).find((id) => typeof id === 'number' && id >= vocabulary);
-  if (unknown != null) {
-    throw new Error(
-      `${owner}: a prompt token is ${unknown as number}; expected ids from 0 to ${vocabulary - 1}, of ` +
-        `the model's vocabulary of ${vocabulary}`,
-    );
-  }
+  requireKnownIds(owner, 'a prompt token', [prompts].flat(2), vocabulary);
   const { temperature = 1, suppressIds = [0], ...rest } = options;
   const all = { ...rest, suppressIds };
   if (temperature === 0) return decodeGreedily(owner, steps, prompts, all);

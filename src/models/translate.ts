@@ -6,6 +6,7 @@ import { requireInteger, requireModel, shown } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { TranslationDecoder } from '../layers/transformer/translation_decoder';
 import { BEAM_OPTIONS, type BeamOptions, decodeBeams, type Hypothesis } from '../text/decode_beam';
+import { requireIdLists, requireKnownIds } from '../text/decode_steps';
 import type { StepModel } from '../text/step_model';
 
 /** Options of `translate`. */
@@ -74,19 +75,7 @@ function stepsOf(
 ): TranslationSteps {
   const { encoder, decoder } = partsOf(owner, model);
   const given: unknown = sources;
-  if (!Array.isArray(given) || !given.every((s) => Array.isArray(s))) {
-    const typed = [given].flat().find((s) => ArrayBuffer.isView(s)) as object | undefined;
-    if (typed) {
-      throw new Error(
-        `${owner}: sources hold a ${typed.constructor.name}; expected lists of ids, which Array.from ` +
-          `makes of it`,
-      );
-    }
-    throw new Error(
-      `${owner}: sources are no list of lists of ids; expected such as [[17, 5, 301], [42]], one list ` +
-        `for each source`,
-    );
-  }
+  requireIdLists(owner, 'sources', given, 'such as [[17, 5, 301], [42]], one list for each source');
   if (sources.length === 0 || sources.some((s) => s.length === 0)) {
     throw new Error(
       `${owner}: ${sources.length === 0 ? 'no sources' : 'an empty source'} given; expected at ` +
@@ -94,7 +83,7 @@ function stepsOf(
     );
   }
   for (const id of sources.flat()) requireInteger(owner, 'a source token', id, 0);
-  requireVocabulary(owner, model, sources);
+  requireKnownIds(owner, 'a source token', sources.flat(), vocabularyOf(model) ?? Infinity);
   const [memory, memoryMask] = tf.tidy(() => {
     const time = Math.max(...sources.map((s) => s.length));
     const padded = sources.map((s) => [...s, ...new Array<number>(time - s.length).fill(0)]);
@@ -113,28 +102,17 @@ function stepsOf(
   };
 }
 
-/** Asserts ids that the embedding of the sources has. */
-function requireVocabulary(
-  owner: string,
-  model: tfl.LayersModel,
-  sources: readonly (readonly number[])[],
-): void {
+/** How many ids the embedding of the sources has, where it is known. */
+function vocabularyOf(model: tfl.LayersModel): number | undefined {
   const [source] = model.inputs;
   const takesSource = ({ inboundNodes }: tfl.layers.Layer) =>
     inboundNodes.some(({ inputTensors }) => inputTensors.includes(source as tfl.SymbolicTensor));
   // Of an embedding, or of a backbone whose stem is one.
-  const vocabulary = model.layers.filter(takesSource).flatMap((layer) => {
+  return model.layers.filter(takesSource).flatMap((layer) => {
     const { inputDim, stem } = layer.getConfig();
     const { config } = (stem ?? {}) as { config?: tf.serialization.ConfigDict };
     return [inputDim, config?.['inputDim']].filter((size) => typeof size === 'number');
   })[0];
-  if (vocabulary === undefined) return;
-  const unknown = sources.flat().find((id) => id >= vocabulary);
-  if (unknown === undefined) return;
-  throw new Error(
-    `${owner}: a source token is ${unknown}; expected ids from 0 to ${vocabulary - 1}, of the model's ` +
-      `vocabulary of ${vocabulary}`,
-  );
 }
 
 /**

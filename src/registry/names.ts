@@ -1,6 +1,7 @@
 /** What a model's name stands for: a size, or a published weight set of one. */
 import { requireArgument } from '../common/arguments';
 import { byNearness } from '../common/options';
+import { plainName } from '../common/options';
 import {
   isModelSizeName,
   isVitSizeName,
@@ -62,10 +63,9 @@ export function parseName(owner: string, name: string): Named {
             `published, so build it without a tag and load your own checkpoint`,
     );
   }
-  const plain = (text: string) => text.toLowerCase().replace(/[-_]/g, '');
   const near = byNearness(name, MODEL_NAMES);
   const [nearest] = near;
-  const isMeant = nearest !== undefined && plain(nearest) === plain(name);
+  const isMeant = nearest !== undefined && plainName(nearest) === plainName(name);
   throw new Error(
     `${owner}: unknown model '${name}'; ` +
       (isMeant

@@ -36,19 +36,7 @@ export function checkDecoding(
 }
 
 function requirePrompts(owner: string, prompts: unknown, lengths: PromptLengths): void {
-  if (!Array.isArray(prompts) || !prompts.every(isList)) {
-    const typed = [prompts].flat().find((p) => ArrayBuffer.isView(p)) as object | undefined;
-    if (typed) {
-      throw new Error(
-        `${owner}: prompts hold a ${typed.constructor.name}; expected lists of ids, which Array.from makes ` +
-          `of it`,
-      );
-    }
-    throw new Error(
-      `${owner}: prompts are no list of lists of ids; expected such as [[5, 8, 13], [21]], one list ` +
-        `for each text`,
-    );
-  }
+  requireIdLists(owner, 'prompts', prompts, 'such as [[5, 8, 13], [21]], one list for each text');
   const counts = prompts.map((p) => p.length);
   const isUneven = lengths === 'one length' && counts.some((count) => count !== counts[0]);
   if (counts.length === 0 || counts.includes(0) || isUneven) {
@@ -62,8 +50,41 @@ function requirePrompts(owner: string, prompts: unknown, lengths: PromptLengths)
   for (const id of prompts.flat()) requireInteger(owner, 'a prompt token', id, 0);
 }
 
-function isList(value: unknown): value is unknown[] {
-  return Array.isArray(value);
+/**
+ * Asserts lists of ids, one per text.
+ *
+ * @param form what they look like, for the message
+ */
+export function requireIdLists(
+  owner: string,
+  name: string,
+  lists: unknown,
+  form: string,
+): asserts lists is unknown[][] {
+  if (Array.isArray(lists) && lists.every((list) => Array.isArray(list))) return;
+  const typed = [lists].flat().find((list) => ArrayBuffer.isView(list)) as object | undefined;
+  if (typed) {
+    throw new Error(
+      `${owner}: ${name} hold a ${typed.constructor.name}; expected lists of ids, which Array.from makes ` +
+        `of it`,
+    );
+  }
+  throw new Error(`${owner}: ${name} are no list of lists of ids; expected ${form}`);
+}
+
+/** Asserts that ids are below the size of a model's vocabulary. What is no number is left to others. */
+export function requireKnownIds(
+  owner: string,
+  name: string,
+  ids: readonly unknown[],
+  vocabulary: number,
+): void {
+  const unknown = ids.find((id) => typeof id === 'number' && id >= vocabulary);
+  if (unknown === undefined) return;
+  throw new Error(
+    `${owner}: ${name} is ${unknown as number}; expected ids from 0 to ${vocabulary - 1}, of the ` +
+      `model's vocabulary of ${vocabulary}`,
+  );
 }
 
 /**

@@ -112,7 +112,7 @@ const SIGNS: Record<string, string[]> = {
   'huggingface.co': ['weights', 'models', 'convert', 'plan'],
   indexedDB: ['weights', 'models', 'convert', 'plan'],
   corpusBleu: ['text'],
-  'prompts are no list of lists': ['text', 'models'],
+  'are no list of lists of ids': ['text', 'models'],
   'got no image': ['images'],
   convertCheckpoint: ['convert'],
 };

@@ -82,7 +82,8 @@ function pathNames(names: readonly string[]): string[] {
   return plain.map((name, i) => ((counts.get(name) as number) > 1 ? `${name}#${i}` : name));
 }
 
-function normalPath(path: string): string {
+/** A path as it is compared and saved: tfjs rewrites underscores and capitals. */
+export function normalPath(path: string): string {
   return path.replace(/_/g, '-').toLowerCase();
 }
 

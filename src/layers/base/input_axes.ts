@@ -69,16 +69,16 @@ export function requireInput(
     const isLastRight = last == null ? size != null || !hasSize(axes) : (size ?? last) === last;
     return (ndim == null ? s.length >= minNDim : s.length === ndim) && isLastRight;
   };
-  const given = `${owner}: input shape ${show(shape)}`;
+  const given = () => `${owner}: input shape ${show(shape)}`;
   if (!fits(shape)) {
     const lacksBatch = shape[0] != null && fits([1, ...shape]);
     throw new Error(
-      `${given}; expected ${shown(axes, spec)}` +
+      `${given()}; expected ${shown(axes, spec)}` +
         (size == null && hasSize(axes) ? ` with known ${axes[axes.length - 1]}` : '') +
         (lacksBatch ? '; add the batch axis with tf.expandDims(x, 0)' : advice),
     );
   }
   if (axes[axes.length - 1] === 'channels' && shape.slice(1, -1).includes(0)) {
-    throw new Error(`${given} has no pixel; expected at least 1 along every axis`);
+    throw new Error(`${given()} has no pixel; expected at least 1 along every axis`);
   }
 }

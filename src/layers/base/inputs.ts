@@ -19,7 +19,7 @@ export function toShapes(shape: Shape | Shape[]): Shapes {
   return Array.isArray(shape[0]) ? (shape as Shapes) : [shape as Shape];
 }
 
-/** The other way round: a list of one shape as that shape. */
-export function oneOrAll(shapes: Shape[]): Shape | Shape[] {
-  return shapes.length === 1 ? (shapes[0] as Shape) : shapes;
+/** The other way round: a list of one as that one, as tfjs wants it. */
+export function oneOrAll<T>(list: T[]): T | T[] {
+  return list.length === 1 ? (list[0] as T) : list;
 }

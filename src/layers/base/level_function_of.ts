@@ -11,6 +11,7 @@ import { survivalMask } from '../../ops/stochastic_depth';
 import { checkedFunction } from './checked_function';
 import { variablesOf } from './composite_layer';
 import { type PartTree, partTree } from './frozen_parts';
+import { oneOrAll, toTensors } from './inputs';
 import { isOwn, kindOf } from './own_classes';
 
 type Layer = tfl.layers.Layer;
@@ -141,8 +142,8 @@ function readingOnly(
 function run(layer: Layer, inputs: tf.Tensor[], context: LevelContext): tf.Tensor {
   const kwargs: Record<string, unknown> = { training: context.training };
   if (context.mask) kwargs.mask = context.mask;
-  const result = layer.apply(inputs.length === 1 ? (inputs[0] as tf.Tensor) : inputs, kwargs);
-  const outputs = (Array.isArray(result) ? result : [result]) as tf.Tensor[];
+  const result = layer.apply(oneOrAll(inputs), kwargs);
+  const outputs = toTensors(result as tf.Tensor | tf.Tensor[]);
   if (outputs.length !== 1) {
     throw new Error(
       `${kindOf(layer)} ${layer.name} gives ${outputs.length} tensors; a block or fusion gives one`,

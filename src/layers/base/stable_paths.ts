@@ -1,5 +1,5 @@
 /** Paths of the parts of a model that are the same in every process, for files. */
-import type { PartTree } from './frozen_parts';
+import { normalPath, type PartTree } from './frozen_parts';
 
 /**
  * The tree with paths in which the names that tfjs makes up (`dense_Dense7`), numbered by what a process
@@ -28,5 +28,5 @@ export function withStablePaths(tree: PartTree, path = ''): PartTree {
 function madeUpName({ layer }: PartTree): string | null {
   const end = new RegExp(`^(.+)_${layer.getClassName()}\\d+$`);
   const found = end.exec(layer.name)?.[1];
-  return found == null ? null : found.replace(/_/g, '-').toLowerCase();
+  return found == null ? null : normalPath(found);
 }

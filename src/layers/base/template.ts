@@ -29,7 +29,7 @@ export interface SerializedLayer extends SavedClass {
 export type LayerOrConfig = Layer | SerializedLayer;
 
 /** Serializes a template layer. */
-export function serializeLayer(layer: Layer): SerializedLayer {
+function serializeLayer(layer: Layer): SerializedLayer {
   const frozen = frozenModels(layer);
   return {
     ...nameClass(layer),
@@ -46,7 +46,6 @@ export function serializeLayer(layer: Layer): SerializedLayer {
  *   input
  */
 export function instantiate(owner: string, template: LayerOrConfig, name: string): Layer {
-  requireOwnLayer(owner, template);
   requireTemplate(owner, `the template of ${name}`, template);
   const given = template instanceof tfl.layers.Layer ? template : null;
   if (given) requireClassName(owner, given);

@@ -67,8 +67,3 @@ export function outputPlaces(
   const chosen = output === 'last' ? [columns - 1] : output === 'columns' ? range(columns) : output;
   return chosen.map((column) => ({ column, level: count - 1 }));
 }
-
-/** A single output itself, several as a list, as tfjs wants them. */
-export function oneOrAll<T>(outputs: T[]): T | T[] {
-  return outputs.length === 1 ? (outputs[0] as T) : outputs;
-}

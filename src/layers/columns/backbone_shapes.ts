@@ -34,18 +34,18 @@ export function backboneShapes(
   inputShape: tfl.Shape,
   { stem, ownStem, block, patchSize, channels, isotropic }: BackboneLayout,
 ): { stem: tfl.Shape; levels: tfl.Shape[] } {
-  const given = `inputShape ${show(inputShape.slice(1))}`;
+  const given = () => `inputShape ${show(inputShape.slice(1))}`;
   if (!ownStem && block == null && inputShape.length !== 4) {
     // A size is known of a tensor's first axis: it may lack the batch.
     if (inputShape[0] != null) requireInput(owner, inputShape, IMAGE, specOf(IMAGE));
     const hasBatch = inputShape.length === 5 && inputShape[1] == null;
     throw new Error(
-      `${owner}: ${given} is not an image [height, width, channels], which the built-in block needs; ` +
+      `${owner}: ${given()} is not an image [height, width, channels], which the built-in block needs; ` +
         `give a 'block' that keeps the shape of such inputs` +
         (hasBatch ? `, or leave the batch axis out: ${show(inputShape.slice(2))}` : ''),
     );
   }
-  if (inputShape.length < 2) throw new Error(`${owner}: ${given}; expected [..., channels]`);
+  if (inputShape.length < 2) throw new Error(`${owner}: ${given()}; expected [..., channels]`);
   const shape = stem.computeOutputShape(inputShape) as tfl.Shape;
   const layout = { channels, isotropic: isotropic ?? shape.length !== 4 };
   const shrinking = layout.isotropic ? 1 : 2 ** (channels.length - 1);
@@ -54,7 +54,8 @@ export function backboneShapes(
     owner,
     shape,
     layout,
-    `${described(inputShape)} with ` +
+    () =>
+      `${described(inputShape)} with ` +
       (ownStem ? `a stem that gives ${show(shape)}` : `patchSize ${patchSize}`) +
       ` and ${channels.length} levels leaves no pixel at the top; give at least ${least} x ${least}` +
       (ownStem ? ' behind the stem' : smallerPatches(inputShape, shrinking)) +

@@ -86,11 +86,6 @@ export function serializeOptions(options: ResolvedOptions): tf.serialization.Con
   };
 }
 
-/** Which levels a caller uses that may take the top one only. */
-export function usedLevels(top: number, topOnly: boolean): boolean[] {
-  return Array.from({ length: top + 1 }, (_, l) => !topOnly || l === top);
-}
-
 /** Stochastic depth rate of each block, `[level][block]`: linear over the column's blocks. */
 export function dropRates(rate: number, depths: readonly number[]): number[][] {
   const total = depths.reduce((a, b) => a + b, 0);

@@ -13,13 +13,14 @@ export interface LevelLayout {
 /**
  * Shapes of all levels, bottom first, given that of the stem's output.
  *
- * @throws {Error} when a level of a pyramid would have no pixel, a sequence is empty, or the stem's channels are not level 0's
+ * @param advice what to say where a level of a pyramid would have no pixel
+ * @throws {Error} then, when a sequence is empty, or when the stem's channels are not level 0's
  */
 export function levelShapes(
   owner: string,
   stemShape: tfl.Shape,
   { channels, isotropic }: LevelLayout,
-  advice: string,
+  advice: () => string,
 ): tfl.Shape[] {
   const stemChannels = stemShape[stemShape.length - 1];
   if (stemShape.length < 2 || stemChannels !== channels[0]) {
@@ -39,7 +40,7 @@ export function levelShapes(
     const inner = stemShape
       .slice(1, -1)
       .map((d) => (d == null || isotropic ? d : Math.floor(d / 2 ** l)));
-    if (inner.some((d) => d === 0)) throw new Error(`${owner}: ${advice}`);
+    if (inner.some((d) => d === 0)) throw new Error(`${owner}: ${advice()}`);
     return [stemShape[0] as number | null, ...inner, c];
   });
 }

@@ -89,6 +89,7 @@ export function warnOfUnits(
   x: tf.Tensor,
   statistics: PixelStatistics,
 ): void {
+  if (lookedForUnits.has(layer)) return;
   const { mean, std } = statistics;
   const own = `pixelMean [${mean.join(', ')}] and pixelStd [${std.join(', ')}]`;
   if (!normalizing.has(stem)) normalizing.set(stem, { own, complained: false });

@@ -15,7 +15,7 @@ import {
 import type { AppliedTo } from '../base/checked_layer';
 import { hasLostWeights } from '../base/composite_layer';
 import { rememberTrainable } from '../base/frozen_parts';
-import { type Shapes, toShapes, toTensors } from '../base/inputs';
+import { oneOrAll, type Shapes, toShapes, toTensors } from '../base/inputs';
 import { isCausal } from '../base/level_function_of';
 import { firstMask, fittingMask } from '../base/masks';
 import { renameBelow } from '../base/name_scope';
@@ -30,7 +30,7 @@ import {
   type RevColBackboneArgs,
   serializeBackbone,
 } from './backbone_options';
-import { oneOrAll, type OutputPlace, outputPlaces } from './backbone_output';
+import { type OutputPlace, outputPlaces } from './backbone_output';
 import { backboneAxes, backboneShapes, requireStemTakes } from './backbone_shapes';
 import { type ResolvedOptions, resolveOptions, serializeOptions } from './column_options';
 import { runFirst } from './first_run';

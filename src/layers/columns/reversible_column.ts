@@ -26,7 +26,6 @@ import {
   type ResolvedOptions,
   resolveOptions,
   serializeOptions,
-  usedLevels,
 } from './column_options';
 import { ConvNextBlock } from './convnext_block';
 import { runFirst } from './first_run';
@@ -124,7 +123,8 @@ export class ReversibleColumn extends SequenceLayer {
       OWNER,
       stem,
       { channels, isotropic },
-      `input ${show(stem)} with ${channels.length} levels leaves no pixel at the top; give at ` +
+      () =>
+        `input ${show(stem)} with ${channels.length} levels leaves no pixel at the top; give at ` +
         `least ${2 ** (channels.length - 1)} x ${2 ** (channels.length - 1)}`,
     );
   }
@@ -267,7 +267,7 @@ export class ReversibleColumn extends SequenceLayer {
         // Only sequences have masks; tfjs may hand an image the mask of another branch of the model.
         mask: fittingMask(OWNER, stem, stem.rank === 3 ? firstMask(kwargs.mask) : undefined),
         previous: this.isFirst ? undefined : previous,
-        usesLevels: usedLevels(top, this.outputMode === 'last'),
+        usesLevels: this.options.channels.map((_, l) => this.outputMode === 'pyramid' || l === top),
       };
       const run = () => runColumns([this.column()], stem, options);
       if (runFirst(this.functionLayers, options, run)) this.setVariableFlags();
