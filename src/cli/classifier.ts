@@ -14,7 +14,7 @@ import { loadCheckpoint } from '../weights/load_checkpoint';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { prefixIn, underPrefix } from '../weights/select_tensors';
 import { type Terminal, withProgress } from './terminal';
-import { few } from './text';
+import { few, percent } from './text';
 import { type DownloadOptions, findWeights, type WeightsSource } from './weights_source';
 
 export interface ClassifierOptions extends DownloadOptions {
@@ -219,8 +219,4 @@ function requireRgb(name: string, channels: number | null | undefined): void {
     `${name} is of images with ${channels ?? 'any number of'} channels; classify reads images as RGB, ` +
       'so it needs 3',
   );
-}
-
-function percent(fraction: number): string {
-  return `${Math.round(100 * fraction)}%`;
 }

@@ -18,7 +18,7 @@ import { activateBackend } from './backend';
 import { interruptible } from './interrupt';
 import { addDownloadOptions, addPartOptions, inputSizeOption, integer } from './options';
 import { type Terminal, withProgress } from './terminal';
-import { bytesText, few } from './text';
+import { bytesText, few, percent } from './text';
 import { type DownloadOptions, findWeights, type WeightsSource } from './weights_source';
 
 interface ConvertCommandOptions extends DownloadOptions {
@@ -173,8 +173,4 @@ async function toSafetensors(
     writeSafetensors(tensors, file, { onProgress: report, signal }),
   );
   terminal.out(`${file}: ${tensors.length} tensors, float32\n`);
-}
-
-function percent(fraction: number): string {
-  return `${Math.round(100 * fraction)}%`;
 }

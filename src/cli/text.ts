@@ -55,3 +55,8 @@ export function harmless(text: string): string {
 export function few(names: readonly string[]): string {
   return names.slice(0, 3).join(', ') + (names.length > 3 ? ', ...' : '');
 }
+
+/** `42%`. */
+export function percent(fraction: number): string {
+  return `${Math.round(100 * fraction)}%`;
+}

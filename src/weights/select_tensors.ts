@@ -12,9 +12,6 @@ import { setPrefixes } from './names/published_names';
  */
 export function underPrefix(checkpoint: Checkpoint, prefix: string): Checkpoint {
   const start = prefixIn(checkpoint, prefix);
-  const names = [...checkpoint.entries.keys()];
-  const chosen = names.filter((name) => name.startsWith(start));
-  const inFile = new Map(chosen.map((name) => [name.slice(start.length), name]));
   const entries = [...checkpoint.entries]
     .filter(([name]) => name.startsWith(start))
     .map(([name, entry]) => [name.slice(start.length), entry] as const);
@@ -22,7 +19,7 @@ export function underPrefix(checkpoint: Checkpoint, prefix: string): Checkpoint 
     format: checkpoint.format,
     entries: new Map(entries),
     metadata: checkpoint.metadata,
-    read: (name) => checkpoint.read(inFile.get(name) ?? start + name),
+    read: (name) => checkpoint.read(start + name),
     close: () => checkpoint.close(),
   };
 }

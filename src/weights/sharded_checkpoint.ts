@@ -13,11 +13,10 @@ import type { CheckpointSource } from './bytes/source';
 import type { Checkpoint, CheckpointEntry } from './checkpoint';
 import { CheckpointError } from './errors';
 import type { PickleValue } from './pickle/values';
+import { isRecord, MAX_HEADER_BYTES, MAX_TENSORS } from './safetensors/header';
 
 /** Longest index read, as long as the longest header of one safetensors file. */
-export const MAX_INDEX_BYTES = 8 << 20;
-
-const MAX_TENSORS = 1 << 14;
+export const MAX_INDEX_BYTES = MAX_HEADER_BYTES;
 
 /** Files of one checkpoint, all of which are open at once. The largest published models have 200. */
 const MAX_SHARDS = 1024;
@@ -44,11 +43,12 @@ function bad(detail: string): CheckpointError {
  * 'unsupported' when it lists more than is read
  */
 export function parseIndex(bytes: Uint8Array): ShardIndex | undefined {
+  const text = new TextDecoder().decode(bytes);
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder().decode(bytes));
+    json = JSON.parse(text);
   } catch (error) {
-    if (new TextDecoder().decode(bytes).includes('"weight_map"')) throw bad(messageOf(error));
+    if (text.includes('"weight_map"')) throw bad(messageOf(error));
     return undefined;
   }
   if (!isRecord(json) || !Object.hasOwn(json, 'weight_map')) return undefined;
@@ -91,10 +91,6 @@ function requireInside(file: string): void {
 function inert(value: unknown): PickleValue {
   const isPlain = value === null || ['string', 'number', 'boolean'].includes(typeof value);
   return isPlain ? (value as PickleValue) : JSON.stringify(value);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /**

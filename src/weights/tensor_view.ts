@@ -1,5 +1,6 @@
 /** Strided windows on storages: checked against the storage, and read as contiguous float32. */
 
+import type { FloatConverter } from './dtypes';
 import { floatConverter, isTensorDType, itemBytes } from './dtypes';
 import { CheckpointError } from './errors';
 
@@ -101,7 +102,7 @@ export async function readView(view: CheckedView, read: StorageReader): Promise<
   if (view.count === 0) return out;
   const dimensions = mergeDimensions(view);
   if (dimensions.length === 0 || (dimensions.length === 1 && dimensions[0]?.stride === 1)) {
-    await readContiguous(view, read, out);
+    await readContiguous(view, read, out, item, convert);
     return out;
   }
 
@@ -162,12 +163,12 @@ function mergeDimensions({ shape, strides }: CheckedView): Dimension[] {
 }
 
 async function readContiguous(
-  { dtype, offset, count, negated, bytes: all }: CheckedView,
+  { offset, count }: CheckedView,
   read: StorageReader,
   out: Float32Array,
+  item: number,
+  convert: FloatConverter,
 ): Promise<void> {
-  const item = all / count;
-  const convert = floatConverter(dtype, negated);
   let at = 0;
   // Pieces of an unpacked stream may end inside an element.
   let rest = new Uint8Array(0);

@@ -28,8 +28,8 @@ import {
   type ConvNextWeights,
   fold,
   type FoldedWeights,
-  kernelsOf,
   scaled,
+  wholeKernel,
 } from './convnext_weights';
 
 /** Of the branch up to the expansion. */
@@ -233,7 +233,7 @@ export class ConvNextFunction implements LevelFunction {
       const dW2 = linearBackwardKernel(dy, activated);
       free(activated);
       const db2 = linearBackwardBias(dy);
-      const throughKernel = scaled(columnSum(tf.mul(dW2, kernelsOf(w).project)), g);
+      const throughKernel = scaled(columnSum(tf.mul(dW2, wholeKernel(w.projectKernel))), g);
       return [
         tf.mul(dW2, scaled(w.layerScale, g)),
         tf.mul(db2, w.layerScale),
@@ -252,7 +252,7 @@ export class ConvNextFunction implements LevelFunction {
     return tf.tidy(() => {
       const dW1 = linearBackwardKernel(dHidden, xhat);
       const db1 = scaled(linearBackwardBias(dHidden), g);
-      const { expand } = kernelsOf(w);
+      const expand = wholeKernel(w.expandKernel);
       const dGamma = scaled(tf.sum(tf.mul(dW1, expand), 1), g);
       const dBeta = tf.reshape(matMul2d(expand, tf.reshape(db1, [-1, 1])), [-1]);
       const dKernel = tf.add(

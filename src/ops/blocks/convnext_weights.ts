@@ -45,20 +45,17 @@ export function scaled(x: tf.Tensor, { scale }: FoldedGelu): tf.Tensor {
   return scale === 1 ? x : tf.mul(x, scale);
 }
 
-/** The kernels together with what is added to them; within a tidy. */
-export function kernelsOf(w: ConvNextWeights): { expand: tf.Tensor; project: tf.Tensor } {
-  const [expand, project] = [w.expandKernel, w.projectKernel].map((kernel) => {
-    const change = lowRankOf(kernel);
-    return change ? changedKernel(kernel, change) : kernel;
-  }) as [tf.Tensor, tf.Tensor];
-  return { expand, project };
+/** A kernel together with what is added to it; within a tidy. */
+export function wholeKernel(kernel: tf.Tensor): tf.Tensor {
+  const change = lowRankOf(kernel);
+  return change ? changedKernel(kernel, change) : kernel;
 }
 
 /** Weights and their changes, folded. */
 export function fold(w: ConvNextWeights): FoldedWeights {
   return tidyAll(() => {
     const g = foldedGelu();
-    const { expand, project } = kernelsOf(w);
+    const [expand, project] = [wholeKernel(w.expandKernel), wholeKernel(w.projectKernel)];
     const shift = tf.reshape(w.beta, [1, -1]) as tf.Tensor2D;
     const bias = tf.add(tf.reshape(tf.matMul(shift, expand as tf.Tensor2D), [-1]), w.expandBias);
     return {

@@ -27,19 +27,23 @@ export interface DynamicCodes {
   middles: Float32Array;
   /**
    * The code at the lower end of each stretch of numbers that share exponent and the first bits of
-   * their mantissa; no stretch reaches beyond the next code. See `stretchOf`.
+   * their mantissa; no stretch reaches beyond the next code. See `codeOf`.
    */
   lowest: Uint8Array;
 }
 
 /** Bits of the mantissa that tell stretches apart. */
-export const STRETCH_BITS = 7;
+const STRETCH_BITS = 7;
 
 /** Numbers with smaller bits than this have the code of 0. */
-export const FIRST_BITS = 0x33800000;
+const FIRST_BITS = 0x33800000;
 
 /** Stretches from there up to 1, which has one for itself. */
-export const STRETCHES = ((0x3f800000 - FIRST_BITS) >> (23 - STRETCH_BITS)) + 1;
+const STRETCHES = ((0x3f800000 - FIRST_BITS) >> (23 - STRETCH_BITS)) + 1;
+
+/** A number and its bits. */
+const scratch = new Float32Array(1);
+const scratchBits = new Int32Array(scratch.buffer);
 
 function toCodes(negative: readonly number[], positive: readonly number[]): DynamicCodes {
   const values = Float32Array.from([...negative.map((x) => -x).reverse(), 0, ...positive, 1]);
@@ -48,13 +52,10 @@ function toCodes(negative: readonly number[], positive: readonly number[]): Dyna
     code + 1 < values.length ? (value + (values[code + 1] as number)) / 2 : Infinity,
   );
   const lowest = new Uint8Array(STRETCHES);
-  const [bits, float] = [new Int32Array(1), new Float32Array(1)];
-  const number = new Float32Array(bits.buffer);
   let code = zero;
   for (let i = 0; i < STRETCHES; i++) {
-    bits[0] = FIRST_BITS + (i << (23 - STRETCH_BITS));
-    float[0] = number[0] as number;
-    while ((float[0] as number) > (between[code] as number)) code++;
+    scratchBits[0] = FIRST_BITS + (i << (23 - STRETCH_BITS));
+    while ((scratch[0] as number) > (between[code] as number)) code++;
     lowest[i] = code;
   }
   return { values, zero, middles: between, lowest };
@@ -65,9 +66,6 @@ export const SIGNED_CODES = toCodes(middles(64), middles(64));
 
 /** Codes of numbers from 0, for means of squares. */
 export const UNSIGNED_CODES = toCodes([], middles(128));
-
-const scratch = new Float32Array(1);
-const scratchBits = new Int32Array(scratch.buffer);
 
 /** The code nearest to a number from 0 to 1. */
 export function codeOf({ lowest, middles: between }: DynamicCodes, value: number): number {

@@ -14,8 +14,8 @@ const ANCHORS: readonly RegExp[] = [/^((?:.*\.)?)stem\.0\.weight$/, /^((?:.*\.)?
  */
 export function findPrefix(names: readonly string[]): string {
   const prefixes = setPrefixes(names);
-  const [prefix = '', ...others] = prefixes;
-  if (others.length === 0 || prefixes.includes('')) return others.length === 0 ? prefix : '';
+  if (prefixes.includes('')) return '';
+  if (prefixes.length <= 1) return prefixes[0] ?? '';
   throw new CheckpointError(
     'mismatch',
     `The file holds ${prefixes.length} sets of weights; pass one of these as prefix: ` +

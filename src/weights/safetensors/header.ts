@@ -24,7 +24,7 @@ export const MAX_HEADER_BYTES = 8 << 20;
 const MAX_PUNCTUATION = 1 << 19;
 
 /** RevCol-H has 1175 tensors with intermediate supervision. */
-const MAX_TENSORS = 1 << 14;
+export const MAX_TENSORS = 1 << 14;
 
 /** One tensor in a header; offsets count from the end of the header. */
 export interface HeaderEntry {
@@ -160,7 +160,8 @@ function parseJson(bytes: Uint8Array): Record<string, unknown> {
   throw bad('its header does not describe tensors');
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+/** Whether JSON is an object. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
