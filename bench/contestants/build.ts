@@ -44,6 +44,7 @@ export function buildModel(
           inputDim: vocabulary,
           outputDim: width,
           positions: 'sinusoidal',
+          scale: 1, // as in the networks of the peers
         }),
         block: layers.transformerEncoderBlock({ numHeads: heads, useCausalMask: true }),
         backprop,

@@ -8,7 +8,7 @@ export type Point = readonly [x: number, y: number];
 export interface Line {
   slope: number;
   intercept: number;
-  /** Share of the variance that the line explains. */
+  /** Share of the variance that the line explains; NaN where nothing varies. */
   rSquared: number;
 }
 

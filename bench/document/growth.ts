@@ -5,7 +5,7 @@ import { summarize } from '../suite/statistics';
 import type { Panel } from './chart';
 import { fitLine, fitPower, type Point } from './fit';
 import { along, type Axis, type Row, rowsOf } from './measured';
-import { featureBytes, weightBytes } from './theory';
+import { weightBytes } from './theory';
 
 /** One series of networks that differ in one thing. */
 export interface Series {
@@ -62,16 +62,15 @@ function fitted(points: readonly Point[], power: number): string[] {
   if (points.length < 3) return ['–', '–', '–', '–'];
   const exponent = fitPower(points).slope.toFixed(2);
   const { intercept, slope, rSquared } = fitLine(points.map(([x, y]) => [x ** power, y]));
-  return [exponent, intercept.toPrecision(3), slope.toPrecision(3), rSquared.toFixed(4)];
+  const explained = Number.isNaN(rSquared) ? '–' : rSquared.toFixed(4);
+  return [exponent, intercept.toPrecision(3), slope.toPrecision(3), explained];
 }
 
 const POWERS = { 1: 'linear', 2: 'quadratic' } as const;
 
-/** The slope itself, where theory gives it: reversible mode keeps the features of every second column. */
-function slopeOf(rows: readonly Row[], axis: Axis, mode: Mode, unit: 'MB' | 'ms'): string[] {
-  const [first] = rows;
-  if (!first || axis !== 'columns' || mode !== 'reversible' || unit !== 'MB') return [];
-  return [(featureBytes(first.workload) / 2e6).toPrecision(3)];
+/** What theory says; of reversible mode over columns, that nothing but weights and gradients grows. */
+function theoryOf(power: 1 | 2, axis: Axis, mode: Mode, unit: 'MB' | 'ms'): string {
+  return axis === 'columns' && mode === 'reversible' && unit === 'MB' ? 'constant' : POWERS[power];
 }
 
 /** A row for each series and mode: how `points` grow, beside theory. */
@@ -84,7 +83,7 @@ function fitTable(
     MODES.map((mode) => {
       const found = ofMode(result, mode, axis);
       const values = found.map(({ workload }) => along(axis, workload)).join(', ');
-      const theory = [POWERS[power], ...slopeOf(found, axis, mode, unit)].join(', ');
+      const theory = theoryOf(power, axis, mode, unit);
       return [title, values, mode, theory, ...fitted(points(found, axis, mode), power)];
     }),
   );

@@ -54,7 +54,7 @@ export function lessTable(result: ResultFile, axes: readonly ('columns' | 'lengt
   );
 }
 
-/** What reversible mode's peak gains with columns, beside what weights, gradients and anchors say. */
+/** What reversible mode's peak gains with columns, beside what weights and the larger of gradients and anchors say. */
 export function gainTable(results: readonly ResultFile[]): string {
   const cells = results.flatMap((result) => {
     const rows = rowsOf(result)
@@ -84,7 +84,7 @@ function gainRow(from: Row, to: Row): string[] {
     tenths(weights),
     tenths(gradients),
     `${tenths(anchors)} (${anchorsMore})`,
-    tenths(weights + gradients + anchors),
+    tenths(weights + Math.max(gradients, anchors)),
     tenths((to.peakBytes as number) - (from.peakBytes as number)),
   ];
 }

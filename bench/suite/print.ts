@@ -21,7 +21,7 @@ const percent = (share: number | null) => (share === null ? dash : `${(100 * sha
 export function excuse(outcome: Exclude<Outcome, { state: 'measured' }>): string {
   return outcome.state === 'missing'
     ? `${outcome.what} missing: ${outcome.install}`
-    : `failed: ${outcome.reason}`;
+    : `failed: ${outcome.reason.replace(/\.$/, '')}`;
 }
 
 /** Samples of the reference's program, where it is among the outcomes. */
