@@ -14,6 +14,7 @@ const rooms = [
   'registry',
   'download',
   'preprocessing',
+  'augmentation',
   'models',
   'plan',
   'convert',

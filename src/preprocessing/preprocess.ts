@@ -3,10 +3,12 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { requireSides } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
-import { noteNormalized, requireStatistic } from '../common/pixel_statistics';
+import { noteNormalized } from '../common/pixel_statistics';
+import { roundHalfToEven } from '../common/rounding';
 import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
 import type { PretrainedWeights } from '../registry/pretrained';
 import { type PixelImage, type RgbImage, toRgb } from './image';
+import { normalizationTable, normalizeBytes, requireStatistics } from './normalization_table';
 import { resizeBicubic, resizeRegion } from './resize_bicubic';
 
 /** How to make model input of an image. The record of a published weight set is one. */
@@ -49,12 +51,6 @@ const OPTIONS: OptionNames<PreprocessOptions & Omit<PretrainedWeights, keyof Pre
   paper: true,
   origin: true,
 };
-
-/** Python's `round`: halves go to the even neighbour. */
-function roundHalfToEven(x: number): number {
-  const rounded = Math.round(x);
-  return rounded - x === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
-}
 
 /**
  * Resizes and cuts an image to the input size, bit for bit as `torchvision` does it with Pillow:
@@ -103,40 +99,12 @@ export function preprocess(
   if (list.length === 0) throw new Error('preprocess: got no image; expected at least one');
   const [height, width] = requireSides('preprocess', 'inputSize', options.inputSize ?? [224, 224]);
   const { mean = IMAGENET_MEAN, std = IMAGENET_STD } = options;
-  const such = '[R, G, B], of pixels in 0..1';
-  requireStatistic('preprocess', 'mean', mean, false, such, 3);
-  requireStatistic('preprocess', 'std', std, true, such, 3);
-  if (mean.some((value) => Math.abs(value) > 1)) {
-    throw new Error(
-      `preprocess: mean is [${mean.join(', ')}]; expected that of pixels in 0..1. Divide mean and std of ` +
-        'pixels in 0..255 by 255',
-    );
-  }
+  requireStatistics('preprocess', mean, std);
   const table = normalizationTable(mean, std);
   noteNormalized(mean, std);
   const values = new Float32Array(list.length * height * width * 3);
-  let at = 0;
-  for (const image of list) {
-    const { data } = fitImage(image, options);
-    for (let i = 0; i < data.length; i += 3) {
-      values[at++] = table[data[i] as number] as number;
-      values[at++] = table[256 + (data[i + 1] as number)] as number;
-      values[at++] = table[512 + (data[i + 2] as number)] as number;
-    }
-  }
+  list.forEach((image, i) => {
+    normalizeBytes(fitImage(image, options).data, table, values, 3 * height * width * i);
+  });
   return tf.tensor4d(values, [list.length, height, width, 3]);
-}
-
-/** Normalised value of each byte for each channel, each step rounded to float32 as PyTorch does. */
-function normalizationTable(mean: readonly number[], std: readonly number[]): Float32Array {
-  const table = new Float32Array(3 * 256);
-  for (let channel = 0; channel < 3; channel++) {
-    const center = Math.fround(mean[channel] as number);
-    const deviation = Math.fround(std[channel] as number);
-    for (let byte = 0; byte < 256; byte++) {
-      const scaled = Math.fround(Math.fround(byte / 255) - center);
-      table[256 * channel + byte] = scaled / deviation;
-    }
-  }
-  return table;
 }

@@ -5,6 +5,7 @@ import { requireArgument, show, shown } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { defineOp } from '../ops/engine/define_op';
 import { disposingTapeOnError } from '../ops/engine/engine';
+import { readsAtOnce } from '../ops/engine/read_at_once';
 import { toMatrix } from '../ops/mat_mul';
 
 /** Options of `tokenCrossEntropy`. */
@@ -97,12 +98,9 @@ const crossEntropyOp = defineOp({
   }),
 });
 
-/** Backends whose values can be read without waiting for a device. */
-const READ_AT_ONCE = ['cpu', 'wasm', 'tensorflow'];
-
 /** Asserts ids inside the vocabulary, where looking at them costs nothing. */
 function requireIds(targets: tf.Tensor, vocabulary: number, ignored: number | null): void {
-  if (!READ_AT_ONCE.includes(tf.getBackend())) return;
+  if (!readsAtOnce()) return;
   for (const id of targets.dataSync()) {
     if (id === ignored || (Number.isInteger(id) && id >= 0 && id < vocabulary)) continue;
     throw new Error(

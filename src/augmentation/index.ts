@@ -1,0 +1,26 @@
+/** Random changes of training images, single ones and batches. */
+export type { Interpolation } from './affine';
+export type { Interval } from './checks';
+export { colorJitter, type ColorJitterAmounts, type ColorJitterOptions } from './color_jitter';
+export type { AugmentationName } from './magnitudes';
+export type { MixedBatch, MixingOptions } from './mixing';
+export {
+  cutmix,
+  mixup,
+  mixupOrCutmix,
+  type CutmixOptions,
+  type MixupOptions,
+  type MixupOrCutmixOptions,
+} from './mixup';
+export { randAugment, type RandAugmentOptions } from './rand_augment';
+export type { RandAugmentPolicy } from './rand_augment_policy';
+export { seededRandom, type Seed, type SeededRandom } from './random';
+export { randomErasing, type Erasing, type RandomErasingOptions } from './random_erasing';
+export { randomFlip, type RandomFlipOptions } from './random_flip';
+export { randomResizedCrop, type RandomResizedCropOptions } from './random_resized_crop';
+export type { LabelOptions, Labels } from './soft_labels';
+export {
+  trainingTransform,
+  type TrainingTransform,
+  type TrainingTransformOptions,
+} from './training_transform';
