@@ -5,14 +5,7 @@ import type { RgbImage } from '../preprocessing/image';
 export type Interpolation = 'bilinear' | 'bicubic';
 
 /** Where the pixel at (x, y) comes from: (a x + b y + c, d x + e y + f). */
-export type AffineMap = readonly [
-  a: number,
-  b: number,
-  c: number,
-  d: number,
-  e: number,
-  f: number,
-];
+export type AffineMap = readonly [a: number, b: number, c: number, d: number, e: number, f: number];
 
 /** What an affine map needs beside it. */
 export interface AffineOptions {

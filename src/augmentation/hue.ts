@@ -15,7 +15,11 @@ function toHsv(r: number, g: number, b: number): number {
     fround((high - b) / range),
   ];
   const sextant =
-    r === high ? fround(blue - green) : g === high ? fround(2 + red - blue) : fround(4 + green - red);
+    r === high
+      ? fround(blue - green)
+      : g === high
+        ? fround(2 + red - blue)
+        : fround(4 + green - red);
   const turn = fround((sextant / 6 + 1) % 1);
   return (Math.trunc(turn * 255) << 16) | (saturation << 8) | high;
 }

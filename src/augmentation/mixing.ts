@@ -80,10 +80,7 @@ function perImage(values: readonly number[], rank: number): tf.Tensor {
 function blend(x: tf.Tensor, partner: tf.Tensor, shares: readonly number[]): tf.Tensor {
   if (shares.every((share) => share === 1)) return x;
   const rest = shares.map((share) => 1 - Math.fround(share));
-  return tf.add(
-    tf.mul(x, perImage(shares, x.rank)),
-    tf.mul(partner, perImage(rest, x.rank)),
-  );
+  return tf.add(tf.mul(x, perImage(shares, x.rank)), tf.mul(partner, perImage(rest, x.rank)));
 }
 
 /** 1 inside of boxes, bool `[batch or 1, height, width, 1]`. */

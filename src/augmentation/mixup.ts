@@ -4,7 +4,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import { requireArgument, requireRanges } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { requireProbability } from './checks';
-import { type Box, type Mix, mixBatch, type MixedBatch, MIXING_OPTIONS, type MixingOptions } from './mixing';
+import {
+  type Box,
+  type Mix,
+  mixBatch,
+  type MixedBatch,
+  MIXING_OPTIONS,
+  type MixingOptions,
+} from './mixing';
 import type { SeededRandom } from './random';
 import type { Labels } from './soft_labels';
 
@@ -148,8 +155,7 @@ export function mixupOrCutmix(
   }
   requireBatch(owner, images, 4);
   const draw = (random: SeededRandom) => {
-    const isCutmix =
-      mixupAlpha === 0 || (cutmixAlpha > 0 && random.uniform() < switchProbability);
+    const isCutmix = mixupAlpha === 0 || (cutmixAlpha > 0 && random.uniform() < switchProbability);
     return isCutmix ? pasteOf(cutmixAlpha, images.shape, random) : blendOf(mixupAlpha, random);
   };
   return mixBatch({ owner, images, labels, options, draw });

@@ -46,7 +46,12 @@ const ERASING: OptionNames<Erasing> = {
   scale: true,
   ratio: true,
 };
-const OPTIONS: OptionNames<RandomErasingOptions> = { ...ERASING, mean: true, std: true, seed: true };
+const OPTIONS: OptionNames<RandomErasingOptions> = {
+  ...ERASING,
+  mean: true,
+  std: true,
+  seed: true,
+};
 
 /** Checked options, each with its value. */
 export interface CheckedErasing extends Required<Omit<Erasing, 'count'>> {
@@ -203,7 +208,7 @@ function eraseTensor(
       forEachInside(regions, width, channels, (at) => (mask[at] = 1));
       const image = tf.reshape(tf.slice(images, [i, 0, 0, 0], [1, ...shape]), shape);
       const inside = tf.tensor3d(mask, shape, 'bool');
-      erased.set(i, tf.where(inside, tf.tensor3d(noise, shape), image));
+      erased.set(i, tf.where(inside, tf.tensor3d(noise, shape), image) as tf.Tensor3D);
     }
     if (erased.size === 0) return tf.clone(images);
     const rest = tf.unstack(images) as tf.Tensor3D[];

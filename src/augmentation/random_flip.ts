@@ -74,6 +74,10 @@ export function randomFlip(
   if (!flips.includes(true)) return tf.clone(images);
   return tf.tidy(() => {
     const flipped = tf.reverse(images, isHorizontal ? 2 : 1);
-    return tf.where(tf.tensor4d(flips.map(Number), [flips.length, 1, 1, 1], 'bool'), flipped, images);
+    return tf.where(
+      tf.tensor4d(flips.map(Number), [flips.length, 1, 1, 1], 'bool'),
+      flipped,
+      images,
+    );
   });
 }

@@ -1,7 +1,7 @@
 /** The published augmentation of training images, from pixels to model input. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { requireArgument, requireList, requireOneOf, requireSides } from '../common/arguments';
+import { requireList, requireSides } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { noteNormalized } from '../common/pixel_statistics';
 import { roundHalfToEven } from '../common/rounding';
@@ -22,10 +22,22 @@ import {
   type RandAugmentOptions,
   UNSEEDED_OPTIONS,
 } from './rand_augment';
-import { checkErasing, type Erasing, eraseValues, isErased, requireErasing } from './random_erasing';
 import { randomOf, type Seed } from './random';
+import {
+  checkErasing,
+  eraseValues,
+  type Erasing,
+  isErased,
+  requireErasing,
+} from './random_erasing';
 import { flipHorizontally } from './random_flip';
-import { CROP_RATIO, CROP_SCALE, cropAndResize, drawCrop, requireCrop } from './random_resized_crop';
+import {
+  CROP_RATIO,
+  CROP_SCALE,
+  cropAndResize,
+  drawCrop,
+  requireCrop,
+} from './random_resized_crop';
 
 /** Options of `trainingTransform`. */
 export interface TrainingTransformOptions {
@@ -181,5 +193,11 @@ export function trainingTransform(options: TrainingTransformOptions = {}): Train
     noteNormalized(mean, std);
     return tf.tensor4d(target, [images.length, height, width, 3]);
   };
-  return { inputSize, pixels, finish, values: (image, seed) => finish(pixels(image, seed), seed), batch };
+  return {
+    inputSize,
+    pixels,
+    finish,
+    values: (image, seed) => finish(pixels(image, seed), seed),
+    batch,
+  };
 }

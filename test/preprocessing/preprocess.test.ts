@@ -7,21 +7,8 @@ import { type RgbImage, toRgb } from '../../src/preprocessing/image';
 import { fitImage, preprocess } from '../../src/preprocessing/preprocess';
 import { resizeBicubic, resizeRegion } from '../../src/preprocessing/resize_bicubic';
 import { PRETRAINED_WEIGHTS } from '../../src/registry/pretrained';
+import { syntheticImage } from '../support/synthetic_image';
 import pillow from './pillow.json';
-
-/** The image that make_pillow_fixture.py builds. */
-function synthetic(width: number, height: number): RgbImage {
-  const data = new Uint8Array(3 * width * height);
-  let at = 0;
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      for (let c = 0; c < 3; c++) {
-        data[at++] = (x * 7 * (c + 1) + y * 13 + ((x * y) ^ (x * 31 + y * 17 + c * 101))) & 255;
-      }
-    }
-  }
-  return { width, height, data };
-}
 
 function withAlpha({ width, height, data }: RgbImage) {
   const rgba = new Uint8ClampedArray(4 * width * height);
@@ -39,7 +26,7 @@ const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('h
 describe('byte for byte what Pillow makes', () => {
   test.each(pillow.resized)('resize $from to $to', ({ from, to, rgb }) => {
     const [width, height] = from as [number, number];
-    const got = resizeBicubic(synthetic(width, height), to[0] as number, to[1] as number);
+    const got = resizeBicubic(syntheticImage(width, height), to[0] as number, to[1] as number);
     expect([got.width, got.height]).toEqual(to);
     expect(Buffer.from(got.data).equals(Buffer.from(rgb, 'base64'))).toBe(true);
   });
@@ -47,7 +34,7 @@ describe('byte for byte what Pillow makes', () => {
   test.each(pillow.official)(
     'official evaluation of $from at $size',
     ({ from, size, head, sha256: sum }) => {
-      const image = synthetic(from[0] as number, from[1] as number);
+      const image = syntheticImage(from[0] as number, from[1] as number);
       const got = fitImage(image, { inputSize: [size, size, 3] });
       expect([got.width, got.height]).toEqual([size, size]);
       expect([...got.data.subarray(0, head.length)]).toEqual(head);
@@ -84,7 +71,7 @@ describe('images that are long and thin', () => {
   });
 
   test('a region is what the whole has there', () => {
-    const image = synthetic(37, 23);
+    const image = syntheticImage(37, 23);
     for (const [width, height] of [
       [37, 23],
       [37, 50],
@@ -108,7 +95,7 @@ describe('images that are long and thin', () => {
 describe('preprocess', () => {
   test('normalises with the published mean and deviation, in NHWC, and batches', async () => {
     const before = tf.memory().numTensors;
-    const images = [synthetic(100, 80), withAlpha(synthetic(64, 90))];
+    const images = [syntheticImage(100, 80), withAlpha(syntheticImage(64, 90))];
     const batch = preprocess(images, PRETRAINED_WEIGHTS['revcol_tiny.in1k']);
     expect(batch.shape).toEqual([2, 224, 224, 3]);
     expect(batch.dtype).toBe('float32');
@@ -130,7 +117,7 @@ describe('preprocess', () => {
   });
 
   test('takes the crop, size, mean and deviation of the record', async () => {
-    const image = synthetic(50, 40);
+    const image = syntheticImage(50, 40);
     const options = {
       inputSize: [10, 12, 3] as const,
       crop: 'squash' as const,
@@ -155,19 +142,23 @@ describe('preprocess', () => {
     const short = { width: 4, height: 4, data: new Uint8Array(17) };
     expect(() => preprocess(short)).toThrow('need 48 bytes (RGB) or 64 (RGBA), got 17');
     expect(() => toRgb({ width: 0, height: 4, data: new Uint8Array(0) })).toThrow('0 x 4');
-    expect(() => resizeBicubic(synthetic(4, 4), 0, 3)).toThrow('got 0 x 3');
-    expect(() => fitImage(synthetic(4, 4), { inputSize: [32, 64, 3], crop: 'center' })).toThrow(
-      '32 x 64',
-    );
+    expect(() => resizeBicubic(syntheticImage(4, 4), 0, 3)).toThrow('got 0 x 3');
+    expect(() =>
+      fitImage(syntheticImage(4, 4), { inputSize: [32, 64, 3], crop: 'center' }),
+    ).toThrow('32 x 64');
     const outside = { left: 2, top: 2, width: 3, height: 1 };
-    expect(() => resizeRegion(synthetic(9, 9), 4, 4, outside)).toThrow('does not lie inside 4 x 4');
+    expect(() => resizeRegion(syntheticImage(9, 9), 4, 4, outside)).toThrow(
+      'does not lie inside 4 x 4',
+    );
     const half = { ...outside, left: 0.5 };
-    expect(() => resizeRegion(synthetic(9, 9), 4, 4, half)).toThrow('does not lie inside 4 x 4');
+    expect(() => resizeRegion(syntheticImage(9, 9), 4, 4, half)).toThrow(
+      'does not lie inside 4 x 4',
+    );
     expect(() => readPixels({ width: 1, height: 1 } as OffscreenCanvas)).toThrow('OffscreenCanvas');
   });
 
   test('a view into a larger buffer is read at its place', () => {
-    const image = synthetic(9, 7);
+    const image = syntheticImage(9, 7);
     const buffer = new Uint8Array(image.data.length + 5);
     buffer.set(image.data, 5);
     const view = { ...image, data: buffer.subarray(5) };
@@ -196,7 +187,7 @@ describe('pixels that are no bytes', () => {
     const start = new RegExp(`^image: data is a ${kind}; expected bytes in 0\\.\\.255`);
     for (const call of [
       () => preprocess(image),
-      () => preprocess([synthetic(4, 4), image]),
+      () => preprocess([syntheticImage(4, 4), image]),
       () => fitImage(image),
       () => resizeBicubic(image, 2, 2),
       () => resizeBicubic(image, 4, 4),
@@ -207,7 +198,7 @@ describe('pixels that are no bytes', () => {
   });
 
   test('bytes of every kind and realm are taken', () => {
-    const { width, height, data } = synthetic(5, 4);
+    const { width, height, data } = syntheticImage(5, 4);
     const foreign = runInNewContext('Uint8ClampedArray.from(bytes)', { bytes: [...data] }) as never;
     for (const same of [Uint8ClampedArray.from(data), Buffer.from(data), foreign]) {
       const fitted = fitImage({ width, height, data: same }, { inputSize: [3, 3] });
@@ -231,7 +222,7 @@ describe('mean and std that are none', () => {
   ];
   test.each(OTHERS)('%j', (options, message) => {
     const before = tf.memory().numTensors;
-    expect(() => preprocess(synthetic(4, 4), options)).toThrow(message);
+    expect(() => preprocess(syntheticImage(4, 4), options)).toThrow(message);
     expect(tf.memory().numTensors).toBe(before);
   });
 });
