@@ -4,6 +4,7 @@
  * kernels. A new public name is entered in `src/public`.
  */
 import { registerLayers } from './registry/register_layers';
+import { registerLosses } from './registry/register_losses';
 import { registerOptimizers } from './registry/register_optimizers';
 
 export * from './public/adapters';
@@ -18,3 +19,4 @@ export * from './public/weights';
 
 registerLayers();
 registerOptimizers();
+registerLosses();

@@ -13,10 +13,50 @@ export {
 export {
   inverseSquareRootSchedule,
   type InverseSquareRootOptions,
-  type Schedule,
-} from '../training/schedules';
+} from '../training/inverse_square_root_schedule';
+export type { FiniteScheduleOptions, Schedule } from '../training/schedule_options';
+export { cosineSchedule, type CosineScheduleOptions } from '../training/cosine_schedule';
+export { oneCycleSchedule, type OneCycleScheduleOptions } from '../training/one_cycle_schedule';
+export { polySchedule, type PolyScheduleOptions } from '../training/poly_schedule';
+export {
+  scheduleCallback,
+  type ScheduleCallbackOptions,
+  setLearningRate,
+} from '../training/schedule_callback';
+export { scaleRate } from '../training/scale_rate';
+export { scaleHeads, type ScaleHeadsOptions } from '../training/head_scale';
+export { Ema, type EmaOptions } from '../training/ema';
 export { tokenCrossEntropy, type TokenCrossEntropyOptions } from '../training/token_cross_entropy';
 export { trainingStep, type TrainingStepOptions } from '../training/training_step';
+export { accumulatedStep, type AccumulatedStepOptions } from '../training/accumulated_step';
+
+// Losses of images
+export {
+  type CrossEntropyOptions,
+  sigmoidCrossEntropy,
+  softmaxCrossEntropy,
+} from '../training/cross_entropy';
+export {
+  type LossOptions,
+  sigmoidCrossEntropyLoss,
+  softmaxCrossEntropyLoss,
+} from '../training/loss_functions';
+export { compoundLoss, type CompoundLoss, type CompoundLossOptions } from '../training/compound_loss';
+export { type LossFunction, registerLoss } from '../training/named_losses';
+export { confusionMatrix } from '../training/confusion_matrix';
+
+// Published trainings
+export { type Recipe, recipe, type RecipeName } from '../registry/recipes/recipe';
+export type {
+  ClassificationRecipe,
+  ClassificationRecipeName,
+} from '../registry/recipes/classification';
+export type {
+  DetectionRecipe,
+  DetectionRecipeName,
+  SegmentationRecipe,
+  SegmentationRecipeName,
+} from '../registry/recipes/dense';
 
 // Augmentation
 export {

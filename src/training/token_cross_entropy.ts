@@ -5,8 +5,10 @@ import { requireArgument, show, shown } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { defineOp } from '../ops/engine/define_op';
 import { disposingTapeOnError } from '../ops/engine/engine';
-import { readsAtOnce } from '../ops/engine/read_at_once';
 import { toMatrix } from '../ops/mat_mul';
+import { isClass, requireClasses } from './class_ids';
+
+const OWNER = 'tokenCrossEntropy';
 
 /** Options of `tokenCrossEntropy`. */
 export interface TokenCrossEntropyOptions {
@@ -37,20 +39,16 @@ function weights(targets: tf.Tensor, ignored: number | null): tf.Tensor {
   return tf.div(ones, tf.maximum(tf.sum(ones), 1));
 }
 
-function isInside(targets: tf.Tensor, vocabulary: number): tf.Tensor {
-  return tf.logicalAnd(tf.greaterEqual(targets, 0), tf.less(targets, vocabulary));
-}
-
 /** 1, or NaN where a target that counts is outside the vocabulary. */
 function validity(targets: tf.Tensor, ignored: number | null, vocabulary: number): tf.Tensor {
-  const outside = tf.logicalNot(isInside(targets, vocabulary));
+  const outside = tf.logicalNot(isClass(targets, vocabulary));
   const counts = ignored == null ? outside : tf.notEqual(targets, tf.scalar(ignored, 'int32'));
   return tf.where(tf.any(tf.logicalAnd(outside, counts)), tf.scalar(NaN), tf.scalar(1));
 }
 
 /** Row and column of every target's logit, `[n, 2]`. Outside the vocabulary there is none to read. */
 function places(targets: tf.Tensor, vocabulary: number): tf.Tensor {
-  const inside = tf.where(isInside(targets, vocabulary), targets, tf.zerosLike(targets));
+  const inside = tf.where(isClass(targets, vocabulary), targets, tf.zerosLike(targets));
   return tf.stack([tf.range(0, targets.shape[0] as number, 1, 'int32'), inside], 1);
 }
 
@@ -98,18 +96,6 @@ const crossEntropyOp = defineOp({
   }),
 });
 
-/** Asserts ids inside the vocabulary, where looking at them costs nothing. */
-function requireIds(targets: tf.Tensor, vocabulary: number, ignored: number | null): void {
-  if (!readsAtOnce()) return;
-  for (const id of targets.dataSync()) {
-    if (id === ignored || (Number.isInteger(id) && id >= 0 && id < vocabulary)) continue;
-    throw new Error(
-      `tokenCrossEntropy: a target is ${id}; expected integers from 0 to ${vocabulary - 1}` +
-        (ignored == null ? '' : `, or ignoreId ${ignored}`),
-    );
-  }
-}
-
 /** Asserts what `tokenCrossEntropy` says of its arguments. */
 function checkArguments(
   targets: tf.Tensor,
@@ -134,7 +120,8 @@ function checkArguments(
       `tokenCrossEntropy: ignoreId is ${shown(ignoreId)}; expected an integer or null`,
     );
   }
-  requireIds(targets, logits.shape.at(-1) as number, ignoreId);
+  const ignored = ignoreId == null ? null : { option: 'ignoreId', id: ignoreId };
+  requireClasses(OWNER, 'a target', targets, logits.shape.at(-1) as number, ignored);
 }
 
 /**

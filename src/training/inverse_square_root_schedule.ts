@@ -1,9 +1,7 @@
-/** Learning rates that change from step to step. */
+/** A learning rate that falls with the root of the step, as transformers are trained. */
 import { requireInteger, requireRanges } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
-
-/** Learning rate of a step; steps count from 1. */
-export type Schedule = (step: number) => number;
+import { type Schedule, updatesBefore } from './schedule_options';
 
 /** Options of `inverseSquareRootSchedule`. */
 export interface InverseSquareRootOptions {
@@ -31,9 +29,7 @@ export function inverseSquareRootSchedule(options: InverseSquareRootOptions): Sc
   requireRanges('inverseSquareRootSchedule', [['peak', peak, peak > 0, 'above 0']]);
   requireInteger('inverseSquareRootSchedule', 'warmupSteps', warmupSteps, 1);
   return (step) => {
-    if (!(step >= 1)) {
-      throw new Error(`inverseSquareRootSchedule: step is ${step}; steps count from 1`);
-    }
+    updatesBefore('inverseSquareRootSchedule', step);
     return peak * Math.min(step / warmupSteps, Math.sqrt(warmupSteps / step));
   };
 }
