@@ -41,7 +41,11 @@ export {
   sigmoidCrossEntropyLoss,
   softmaxCrossEntropyLoss,
 } from '../training/loss_functions';
-export { compoundLoss, type CompoundLoss, type CompoundLossOptions } from '../training/compound_loss';
+export {
+  compoundLoss,
+  type CompoundLoss,
+  type CompoundLossOptions,
+} from '../training/compound_loss';
 export { type LossFunction, registerLoss } from '../training/named_losses';
 export { confusionMatrix } from '../training/confusion_matrix';
 

@@ -103,10 +103,11 @@ export function accumulatedStep<Targets extends Batch>(
 
 /** Number of examples, the same in all tensors. */
 function batchOf(inputs: Batch, targets: Batch): number {
-  const lists = { inputs: [inputs].flat(), targets: [targets].flat() };
-  const batch = lists.inputs[0]?.shape[0] ?? 0;
-  for (const [name, list] of Object.entries(lists)) {
-    for (const x of list as unknown[]) {
+  const listed = (x: Batch): unknown[] => (Array.isArray(x) ? x : [x]);
+  const [first] = listed(inputs) as tf.Tensor[];
+  const batch = first?.shape[0] ?? 0;
+  for (const [name, list] of Object.entries({ inputs: listed(inputs), targets: listed(targets) })) {
+    for (const x of list) {
       const fits = x instanceof tf.Tensor && x.shape[0] === batch && batch >= 1;
       requireArgument(OWNER, name, x, fits, `a tensor [batch, ...] with a batch of ${batch}`);
     }
@@ -116,9 +117,10 @@ function batchOf(inputs: Batch, targets: Batch): number {
 
 function sliced<T extends Batch>(x: T, start: number, size: number): T {
   const one = (tensor: tf.Tensor) =>
-    tf.slice(tensor, [start, ...tensor.shape.slice(1).map(() => 0)], [
-      size,
-      ...tensor.shape.slice(1),
-    ]);
+    tf.slice(
+      tensor,
+      [start, ...tensor.shape.slice(1).map(() => 0)],
+      [size, ...tensor.shape.slice(1)],
+    );
   return (Array.isArray(x) ? x.map(one) : one(x as tf.Tensor)) as T;
 }

@@ -2,7 +2,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireArgument, requireModel, requireRanges, requireRate, show } from '../common/arguments';
+import {
+  requireArgument,
+  requireModel,
+  requireRanges,
+  requireRate,
+  show,
+} from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { disposingTapeOnError } from '../ops/engine/engine';
 import { toProbabilities } from './cross_entropy';

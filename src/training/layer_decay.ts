@@ -1,7 +1,7 @@
 /** Learning rates that fall from layer to layer, as parameter groups of a RevCol model. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireModel, shown } from '../common/arguments';
+import { requireModel, requireOneOf, shown } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { modelWeights } from '../weights/names/model_weights';
 import type { ParameterGroup } from './parameter_groups';
@@ -10,13 +10,26 @@ import type { ParameterGroup } from './parameter_groups';
 export interface LayerDecayOptions {
   /** Factor of the learning rate from one layer to the one below it, in (0, 1]. Default 0.9. */
   layerDecay?: number;
-  /** Weight decay of kernels and alphas; biases, norms and layer scales have none. Default 0.05. */
+  /**
+   * Weight decay of kernels, and of alphas where `task` says so; biases, norms and layer scales have
+   * none. Default 0.05.
+   */
   weightDecay?: number;
+  /**
+   * Which of the published forms: alphas decay in classification, and do not in segmentation and
+   * detection, whose code leaves them out by name. Default `'classification'`.
+   */
+  task?: Task;
 }
+
+type Task = 'classification' | 'segmentation' | 'detection';
+
+const TASKS: readonly Task[] = ['classification', 'segmentation', 'detection'];
 
 const OPTIONS: OptionNames<LayerDecayOptions> = {
   layerDecay: true,
   weightDecay: true,
+  task: true,
 };
 
 /**
@@ -24,7 +37,8 @@ const OPTIONS: OptionNames<LayerDecayOptions> = {
  * them, for `AdamW`. The stem is layer 0; a block's layer counts its column and the blocks below it
  * in the column; heads and image decoders are the top layer.
  *
- * @param model a RevCol classifier, such as `createModel` gives; other layers of it get no group
+ * @param model a RevCol classifier, such as `createModel` gives, or a model with a RevCol backbone; other
+ *   layers of it get no group: they have the optimizer's own rate, that of the top layer, and its decay
  * @returns one group per weight
  * @throws {Error} when an option is out of range, or the model has no RevCol weights
  */
@@ -33,7 +47,8 @@ export function layerDecayGroups(
   options: LayerDecayOptions = {},
 ): ParameterGroup[] {
   requireOptions('layerDecayGroups', options, OPTIONS);
-  const { layerDecay = 0.9, weightDecay = 0.05 } = options;
+  const { layerDecay = 0.9, weightDecay = 0.05, task = 'classification' } = options;
+  requireOneOf('layerDecayGroups', 'task', task, TASKS);
   if (!(layerDecay > 0 && layerDecay <= 1)) {
     throw new Error(
       `layerDecayGroups: layerDecay is ${shown(layerDecay)}; expected a number in (0, 1]`,
@@ -65,9 +80,14 @@ export function layerDecayGroups(
       // tfjs puts a number after names that are taken, another one in every process.
       names: `^${variable.originalName.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?:_\\d+)?$`,
       learningRateScale: layerDecay ** (top - layer),
-      weightDecay: publishedShape.length > 1 ? weightDecay : 0,
+      weightDecay: decays(published, publishedShape, task) ? weightDecay : 0,
     };
   });
+}
+
+/** Whether the published training of a task lets a weight decay. */
+function decays(published: string, { length }: readonly number[], task: Task): boolean {
+  return length > 1 && (task === 'classification' || !/\.alpha\d+$/.test(published));
 }
 
 /** Where in the columns a weight is. */

@@ -2,7 +2,12 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireArgument, requireFunction, requireInteger, requireRanges } from '../common/arguments';
+import {
+  requireArgument,
+  requireFunction,
+  requireInteger,
+  requireRanges,
+} from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { FitCallback } from './fit_callback';
 import type { Schedule } from './schedule_options';

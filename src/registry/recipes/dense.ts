@@ -114,7 +114,9 @@ const UPERNET_1K = {
 } as const;
 
 /** By name, in the order of the published table. */
-export const SEGMENTATION: Readonly<Record<SegmentationRecipeName, Omit<SegmentationRecipe, 'name'>>> = {
+export const SEGMENTATION: Readonly<
+  Record<SegmentationRecipeName, Omit<SegmentationRecipe, 'name'>>
+> = {
   upernet_revcol_tiny_fp16_512x512_160k_ade20k: {
     ...UPERNET_1K,
     size: 'revcol_tiny',
@@ -190,4 +192,3 @@ export const DETECTION: Readonly<Record<DetectionRecipeName, Omit<DetectionRecip
     dropPathRate: 0.5,
   },
 };
-
