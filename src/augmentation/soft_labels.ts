@@ -52,7 +52,9 @@ export function requireLabels(
   const isTensor = labels instanceof tf.Tensor;
   const isList = Array.isArray(labels) || ArrayBuffer.isView(labels);
   requireArgument(owner, 'labels', labels, isTensor || isList, EXPECTED);
-  const shape = isTensor ? labels.shape : [(labels as readonly number[]).length];
+  const shape: readonly number[] = isTensor
+    ? (labels as tf.Tensor).shape
+    : [(labels as readonly number[]).length];
   if ((shape.length !== 1 && shape.length !== 2) || shape[0] !== batch) {
     throw new Error(
       `${owner}: labels of shape ${show(shape)} for ${batch} images; expected ${EXPECTED}`,

@@ -108,7 +108,7 @@ function batchOf(inputs: Batch, targets: Batch): number {
   const batch = first?.shape[0] ?? 0;
   for (const [name, list] of Object.entries({ inputs: listed(inputs), targets: listed(targets) })) {
     for (const x of list) {
-      const fits = x instanceof tf.Tensor && x.shape[0] === batch && batch >= 1;
+      const fits = x instanceof tf.Tensor && (x as tf.Tensor).shape[0] === batch && batch >= 1;
       requireArgument(OWNER, name, x, fits, `a tensor [batch, ...] with a batch of ${batch}`);
     }
   }

@@ -2,7 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { requireArgument, requireInteger } from '../common/arguments';
-import { isClass, readsAtOnce, requireClasses } from './class_ids';
+import { readsAtOnce } from '../ops/engine/read_at_once';
+import { isClass, requireClasses } from './class_ids';
 
 const OWNER = 'confusionMatrix';
 
