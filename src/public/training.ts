@@ -10,6 +10,24 @@ export {
   recoverableTraining,
   type RecoverableTrainingOptions,
 } from '../training/recoverable_training';
+export { epochOrder } from '../training/epoch_order';
+export {
+  loadTraining,
+  type LoadTrainingOptions,
+  removeTraining,
+  savedTraining,
+} from '../training/load_training';
+export { saveTraining } from '../training/save_training';
+export type {
+  SavedTraining,
+  SavesWeights,
+  TrainingParts,
+  TrainingSource,
+  TrainingTarget,
+  TrainingToSave,
+} from '../training/saved_training';
+export type { NamedTensor } from '../training/saved_states';
+export { seedTraining } from '../training/seed_training';
 export {
   inverseSquareRootSchedule,
   type InverseSquareRootOptions,

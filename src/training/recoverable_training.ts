@@ -17,6 +17,7 @@ import {
   restartBackend,
 } from '../ops/engine/lost_backend';
 import { keepTraining, restoreTraining } from './kept_training';
+import type { SavesWeights, TrainingTarget } from './saved_training';
 
 const OWNER = 'recoverableTraining';
 
@@ -32,6 +33,19 @@ export interface RecoverableTrainingOptions {
   maxRecoveries?: number;
   /** Variables to keep beside the model's weights, such as averages of weights. Default none. */
   variables?: readonly tf.Variable[];
+  /** Averages of the weights, such as `Ema`, to keep and to save as well. Default none. */
+  ema?: SavesWeights;
+  /**
+   * Where to save, as `saveTraining` does: a path in Node, `'indexeddb://NAME'` in browsers. If training is
+   * saved there already, it goes on from there. Saved after the last step, too. Default: nowhere.
+   */
+  saveTo?: TrainingTarget;
+  /** Steps between two times of saving, from 1. Default 1000. */
+  saveEvery?: number;
+  /** Gives what else to save, plain JSON; called with the number of the next step. Default: nothing. */
+  extra?: (nextStep: number) => unknown;
+  /** Called when training goes on from where it was saved, before its first step. */
+  onResume?: (nextStep: number, extra: unknown) => void | Promise<void>;
   /**
    * Called when training is about to go on after a loss.
    *
@@ -46,6 +60,11 @@ const OPTIONS: OptionNames<RecoverableTrainingOptions> = {
   keepEvery: true,
   maxRecoveries: true,
   variables: true,
+  ema: true,
+  saveTo: true,
+  saveEvery: true,
+  extra: true,
+  onResume: true,
   onRecovery: true,
 };
 

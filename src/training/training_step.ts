@@ -14,10 +14,18 @@ export interface TrainingStepOptions {
    * arXiv 1211.5063), above 0. Default: none.
    */
   clipNorm?: number;
+  /**
+   * Integers from 0 that all random draws of the step depend on, stochastic depth and dropout (also those of
+   * tfjs without a seed of their own) and whatever `loss` draws: a seed of the run, then the number of the
+   * step, then more where a step has several parts. Equal numbers draw the same, so the step's number must be
+   * among them. Default: `Math.random`.
+   */
+  seed?: readonly [seed: number, step: number, ...more: number[]];
 }
 
 const OPTIONS: OptionNames<TrainingStepOptions> = {
   clipNorm: true,
+  seed: true,
 };
 
 /**
