@@ -1,4 +1,5 @@
 /** The database that browsers keep downloads in. */
+import { finished, isQuotaError, openDatabaseOf } from '../common/indexed_db';
 import { messageOf } from '../common/messages';
 import { DownloadError } from './errors';
 import type { FileNote, PartState } from './store';
@@ -43,7 +44,7 @@ export function randomId(): string {
 
 /** Turns a database error into a `'storage'` DownloadError. */
 export function storageError(fileName: string, error: unknown): DownloadError {
-  const full = (error as { name?: string } | null)?.name === 'QuotaExceededError';
+  const full = isQuotaError(error);
   return new DownloadError(
     'storage',
     full
@@ -54,30 +55,11 @@ export function storageError(fileName: string, error: unknown): DownloadError {
   );
 }
 
-export function resultOf<T>(request: IDBRequest<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error as DOMException);
+export function openDatabase(factory: IDBFactory): Promise<IDBDatabase> {
+  return openDatabaseOf(factory, DATABASE, (database) => {
+    database.createObjectStore(FILES, { keyPath: 'fileName' });
+    database.createObjectStore(CHUNKS);
   });
-}
-
-export function finished(transaction: IDBTransaction): Promise<void> {
-  return new Promise((resolve, reject) => {
-    transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(transaction.error as DOMException);
-  });
-}
-
-export async function openDatabase(factory: IDBFactory): Promise<IDBDatabase> {
-  const request = factory.open(DATABASE, 1);
-  request.onupgradeneeded = () => {
-    request.result.createObjectStore(FILES, { keyPath: 'fileName' });
-    request.result.createObjectStore(CHUNKS);
-  };
-  const database = await resultOf(request);
-  // Another page may want to upgrade; holding on would block it.
-  database.onversionchange = () => database.close();
-  return database;
 }
 
 /** The keys of a row's chunks. */

@@ -1,4 +1,5 @@
 /** An unfinished download in IndexedDB. */
+import { resultOf } from '../common/indexed_db';
 import {
   change,
   CHUNKS,
@@ -7,7 +8,6 @@ import {
   partKey,
   randomId,
   removeRow,
-  resultOf,
 } from './browser_database';
 import { DownloadError, LockLostError } from './errors';
 import type { FileNote, PartFile, PartState } from './store';

@@ -7,6 +7,7 @@
  * transaction, works in pages and workers of every browser, shares the origin's whole quota, and
  * gives Blobs back that stay on disk until read.
  */
+import { resultOf } from '../common/indexed_db';
 import {
   change,
   chunkRange,
@@ -18,7 +19,6 @@ import {
   partKey,
   randomId,
   removeRow,
-  resultOf,
   storageError,
 } from './browser_database';
 import { BrowserPart, readChunks } from './browser_part';

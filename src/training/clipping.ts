@@ -20,6 +20,12 @@ export class LastNorm {
     else this.variable = tf.tidy(() => tf.variable(tf.clone(norm), false));
   }
 
+  /** Goes on from a norm that was saved; null: there was no step. */
+  restore(norm: number | null): void {
+    this.dispose();
+    if (norm != null) tf.tidy(() => this.set(tf.scalar(norm)));
+  }
+
   dispose(): void {
     this.variable?.dispose();
     this.variable = null;

@@ -1,8 +1,10 @@
 /** Copies on the CPU of what training changes, and putting them back after the loss of a device. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { nextTensorId } from '../ops/engine/engine';
 import { readTensor, requireBackend } from '../ops/engine/lost_backend';
+import { learningRateOf, ownTensors, restoreSaved, withSaved } from './optimizer_tensors';
+import type { NamedTensor } from './saved_states';
+import type { SavesWeights } from './saved_training';
 
 /** A tensor's values on the CPU. */
 interface Copy {
@@ -11,23 +13,29 @@ interface Copy {
   values: tf.TypedArray;
 }
 
+type NamedCopy = { name: string; copy: Copy };
+
+/** What training changes. */
+export interface ChangingParts {
+  variables: readonly tf.Variable[];
+  optimizer: tf.Optimizer;
+  ema?: SavesWeights;
+}
+
 /** Values on the CPU. */
 export interface Kept {
   nextStep: number;
   /** Of the variables, in their order. */
   variables: Copy[];
   /** What the optimizer saves. */
-  state: { name: string; copy: Copy }[];
+  state: NamedCopy[];
   /** What it does not save, by the names of its properties. */
-  own: { name: string; copy: Copy }[];
+  own: NamedCopy[];
   /** The optimizer's, if it is a number: steps may set it. */
   learningRate?: number;
+  /** What averages of weights save. */
+  ema?: NamedCopy[];
 }
-
-type NamedTensor = Awaited<ReturnType<tf.Optimizer['getWeights']>>[number];
-
-/** What tfjs's optimizers hold. */
-type Properties = Record<string, unknown>;
 
 /**
  * Copies everything.
@@ -36,84 +44,46 @@ type Properties = Record<string, unknown>;
  */
 export async function keepTraining(
   nextStep: number,
-  variables: readonly tf.Variable[],
-  optimizer: tf.Optimizer,
+  { variables, optimizer, ema }: ChangingParts,
 ): Promise<Kept> {
   requireBackend();
-  const { learningRate } = optimizer as unknown as Properties;
+  const learningRate = learningRateOf(optimizer);
   return withSaved(optimizer, async (saved) => ({
     nextStep,
     variables: await Promise.all(variables.map(copyOf)),
     state: await namedCopies(saved),
     own: await namedCopies(ownTensors(optimizer)),
-    ...(typeof learningRate === 'number' ? { learningRate } : {}),
+    ...(learningRate === undefined ? {} : { learningRate }),
+    ...(ema ? { ema: await withSaved(ema, namedCopies) } : {}),
   }));
 }
 
 /** Puts everything back, on the backend that is in use now. */
 export async function restoreTraining(
   kept: Kept,
-  variables: readonly tf.Variable[],
-  optimizer: tf.Optimizer,
+  { variables, optimizer, ema }: ChangingParts,
 ): Promise<void> {
   variables.forEach((variable, i) => assign(variable, kept.variables[i] as Copy));
-  const state = kept.state.map(({ name, copy }) => ({ name, tensor: tensorOf(copy) }));
-  const former = await withSaved(optimizer, async (saved) => {
-    try {
-      await optimizer.setWeights(state);
-    } finally {
-      tf.dispose(state.map(({ tensor }) => tensor));
-    }
-    return saved.map(({ tensor }) => tensor);
-  });
-  // tfjs's optimizers leave their former moments behind.
-  tf.dispose(former);
-  // After setWeights, which computes some of them from the lost ones.
-  const properties = optimizer as unknown as Properties;
-  for (const { name, copy } of kept.own) {
-    const tensor = properties[name];
-    if (tensor instanceof tf.Variable && !tensor.isDisposed) {
-      assign(tensor, copy);
-    } else {
-      (tensor as tf.Tensor | undefined)?.dispose();
-      properties[name] = tf.keep(tensorOf(copy));
-    }
-  }
-  if (kept.learningRate !== undefined) properties['learningRate'] = kept.learningRate;
-}
-
-/**
- * What `getWeights` gives, for a while: tfjs's optimizers make the count of steps anew each time, and
- * leave it to the caller. What is a variable, or was there before, is the optimizer's own.
- */
-async function withSaved<T>(
-  optimizer: tf.Optimizer,
-  use: (saved: NamedTensor[]) => Promise<T>,
-): Promise<T> {
-  const firstMade = nextTensorId();
-  const saved = await optimizer.getWeights();
+  const { learningRate } = kept;
+  const [state, own] = [tensorsOf(kept.state), tensorsOf(kept.own)];
+  await restoreSaved(optimizer, { state, own, learningRate });
+  if (!ema || !kept.ema) return;
+  const averages = tensorsOf(kept.ema);
   try {
-    return await use(saved);
+    await ema.setWeights(averages);
   } finally {
-    const isMade = (t: tf.Tensor) => t.id > firstMade && !(t instanceof tf.Variable);
-    tf.dispose(saved.map(({ tensor }) => tensor).filter(isMade));
+    tf.dispose(averages.map(({ tensor }) => tensor));
   }
 }
 
-/**
- * The tensors that an optimizer has as properties: constants such as the step size of `tf.train.sgd`,
- * and powers such as those of `tf.train.adam`, neither of which `getWeights` gives.
- */
-function ownTensors(optimizer: tf.Optimizer): NamedTensor[] {
-  return Object.entries(optimizer as unknown as Properties).flatMap(([name, tensor]) =>
-    tensor instanceof tf.Tensor && !tensor.isDisposed ? [{ name, tensor }] : [],
-  );
-}
-
-function namedCopies(tensors: readonly NamedTensor[]): Promise<Kept['state']> {
+function namedCopies(tensors: readonly NamedTensor[]): Promise<NamedCopy[]> {
   return Promise.all(
     tensors.map(async ({ name, tensor }) => ({ name, copy: await copyOf(tensor) })),
   );
+}
+
+function tensorsOf(copies: readonly NamedCopy[]): NamedTensor[] {
+  return copies.map(({ name, copy }) => ({ name, tensor: tensorOf(copy) }));
 }
 
 async function copyOf(tensor: tf.Tensor): Promise<Copy> {

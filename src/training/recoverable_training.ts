@@ -1,14 +1,8 @@
-/** Training that goes on when the backend loses its device. */
+/** Training that goes on when the backend loses its device, or the process has been stopped. */
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import {
-  requireArgument,
-  requireFunction,
-  requireInteger,
-  requireList,
-  requireModel,
-} from '../common/arguments';
+import { requireFunction, requireInteger } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import {
   BackendLostError,
@@ -17,12 +11,14 @@ import {
   restartBackend,
 } from '../ops/engine/lost_backend';
 import { keepTraining, restoreTraining } from './kept_training';
-import type { SavesWeights, TrainingTarget } from './saved_training';
+import { SAVED_STEPS_OPTIONS, SavedSteps, type SavedStepsOptions } from './saved_steps';
+import type { SavesWeights } from './saved_training';
+import { requireParts } from './training_parts';
 
 const OWNER = 'recoverableTraining';
 
 /** Options of `recoverableTraining`. */
-export interface RecoverableTrainingOptions {
+export interface RecoverableTrainingOptions extends SavedStepsOptions {
   /** Number of steps to take from `firstStep` on, from 1: the last is `firstStep + steps - 1`. */
   steps: number;
   /** Number of the first step, from 0. Default 0. */
@@ -31,21 +27,10 @@ export interface RecoverableTrainingOptions {
   keepEvery?: number;
   /** Losses of the device after which to give up, from 0. Default 10. */
   maxRecoveries?: number;
-  /** Variables to keep beside the model's weights, such as averages of weights. Default none. */
+  /** Variables to keep beside the model's weights. Default none. */
   variables?: readonly tf.Variable[];
-  /** Averages of the weights, such as `Ema`, to keep and to save as well. Default none. */
+  /** Averages of the weights, such as `Ema`, to keep as well. Default none. */
   ema?: SavesWeights;
-  /**
-   * Where to save, as `saveTraining` does: a path in Node, `'indexeddb://NAME'` in browsers. If training is
-   * saved there already, it goes on from there. Saved after the last step, too. Default: nowhere.
-   */
-  saveTo?: TrainingTarget;
-  /** Steps between two times of saving, from 1. Default 1000. */
-  saveEvery?: number;
-  /** Gives what else to save, plain JSON; called with the number of the next step. Default: nothing. */
-  extra?: (nextStep: number) => unknown;
-  /** Called when training goes on from where it was saved, before its first step. */
-  onResume?: (nextStep: number, extra: unknown) => void | Promise<void>;
   /**
    * Called when training is about to go on after a loss.
    *
@@ -55,16 +40,13 @@ export interface RecoverableTrainingOptions {
 }
 
 const OPTIONS: OptionNames<RecoverableTrainingOptions> = {
+  ...SAVED_STEPS_OPTIONS,
   steps: true,
   firstStep: true,
   keepEvery: true,
   maxRecoveries: true,
   variables: true,
   ema: true,
-  saveTo: true,
-  saveEvery: true,
-  extra: true,
-  onResume: true,
   onRecovery: true,
 };
 
@@ -77,12 +59,18 @@ const OPTIONS: OptionNames<RecoverableTrainingOptions> = {
  *
  * All other tensors of the lost device are gone. So `step` makes its inputs from values on the CPU.
  *
+ * With `saveTo` it outlives the process as well: what `saveTraining` saves is written there before the first
+ * step, every so many steps and after the last, and where something is saved when it is called, training
+ * goes on from there. Draws in a step follow its number by the option `seed` of `trainingStep`, or by
+ * `seedTraining`; the order of examples by `epochOrder`.
+ *
  * @param model whose weights are kept
  * @param optimizer whose state is kept; it needs `getWeights` and `setWeights`
  * @param step takes one step, by `trainingStep`, `model.trainOnBatch` or `model.fit`; gets its number
  * @throws {Error} when an option is out of range, the optimizer cannot be saved, or the device was lost
  *   more than `maxRecoveries` times or does not start again
- * @throws {unknown} what `step` throws otherwise; an error of its own in place of a `BackendLostError` of
+ * @throws {CheckpointError} what `saveTraining` and `loadTraining` throw
+ * @throws {unknown} `signal.reason` when stopped; what `step` throws otherwise; an error of its own in place of a `BackendLostError` of
  *   another backend than the one in use
  *
  * @example
@@ -104,48 +92,47 @@ export async function recoverableTraining(
   options: RecoverableTrainingOptions,
 ): Promise<void> {
   requireOptions(OWNER, options, OPTIONS);
-  requireModel(OWNER, model);
-  const { getWeights } = (optimizer ?? {}) as Partial<tf.Optimizer>;
-  const saves = typeof getWeights === 'function';
-  requireArgument(OWNER, 'optimizer', optimizer, saves, 'a tf.Optimizer, such as AdamW');
+  const { variables, ema } = options;
+  requireParts(OWNER, { model, optimizer, variables, ema });
   requireFunction(OWNER, 'step', step);
   const { steps, firstStep = 0, keepEvery = 100, maxRecoveries = 10, onRecovery } = options;
-  if (options.variables != null) requireList(OWNER, 'variables', options.variables, 'variables');
   if (onRecovery != null) requireFunction(OWNER, 'onRecovery', onRecovery);
   requireInteger(OWNER, 'steps', steps, 1);
   requireInteger(OWNER, 'firstStep', firstStep, 0);
   requireInteger(OWNER, 'keepEvery', keepEvery, 1);
   requireInteger(OWNER, 'maxRecoveries', maxRecoveries, 0);
-  requireVariables(options.variables ?? []);
-  const variables = [
-    ...new Set([
-      ...model.weights.map((w) => w.read() as tf.Variable),
-      ...(options.variables ?? []),
-    ]),
-  ];
   const end = firstStep + steps;
-  let kept = await keepTraining(firstStep, variables, optimizer);
+  const saves = new SavedSteps(OWNER, { model, optimizer, ema, variables }, options, end);
+  const weights = model.weights.map((w) => w.read() as tf.Variable);
+  const changing = {
+    variables: [...new Set([...weights, ...(variables ?? [])])],
+    optimizer,
+    ema,
+  };
+  let next = await saves.resume(firstStep);
+  let kept = await keepTraining(next, changing);
   let recoveries = 0;
-  let next = firstStep;
   let loss: BackendLostError | undefined;
-  while (next < end) {
+  while (next < end || loss) {
     try {
       if (loss) {
         // A device may be lost again while what was kept is put back.
         await restartBackend();
         // Watches the new device from here on.
         requireBackend();
-        await restoreTraining(kept, variables, optimizer);
+        await restoreTraining(kept, changing);
         next = kept.nextStep;
         await onRecovery?.(next, loss);
         loss = undefined;
       }
+      await saves.stopHere(next);
       await step(next);
       requireBackend();
       next++;
       if ((next - firstStep) % keepEvery === 0 && next < end) {
-        kept = await keepTraining(next, variables, optimizer);
+        kept = await keepTraining(next, changing);
       }
+      await saves.after(next, next - firstStep);
     } catch (error) {
       // Whatever a step made of it, a lost device is why. webgpu tells of it a little later.
       await new Promise((resolve) => setTimeout(resolve, 0));
@@ -160,15 +147,6 @@ export async function recoverableTraining(
       }
     }
   }
-}
-
-/** Asserts what a list of variables holds, before any step. */
-function requireVariables(variables: readonly unknown[]): void {
-  variables.forEach((variable, i) => {
-    const fits = variable instanceof tf.Variable && !variable.isDisposed;
-    const expected = 'a tf.Variable that is not disposed, such as tf.variable(...) makes';
-    requireArgument(OWNER, `variables[${i}]`, variable, fits, expected);
-  });
 }
 
 /** What a step threw while the device in use lives, or what to say of it. */

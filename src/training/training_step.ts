@@ -4,6 +4,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { type OptionNames, requireOptions } from '../common/options';
 import { applied, checkedStep, isFused, type Outputs, totalLoss } from './step_parts';
+import { requireStepSeed, seeded, type StepSeed } from './step_seed';
 
 const OWNER = 'trainingStep';
 
@@ -20,7 +21,7 @@ export interface TrainingStepOptions {
    * step, then more where a step has several parts. Equal numbers draw the same, so the step's number must be
    * among them. Default: `Math.random`.
    */
-  seed?: readonly [seed: number, step: number, ...more: number[]];
+  seed?: StepSeed;
 }
 
 const OPTIONS: OptionNames<TrainingStepOptions> = {
@@ -36,8 +37,8 @@ const OPTIONS: OptionNames<TrainingStepOptions> = {
  * @param inputs the model's inputs; they stay the caller's
  * @param loss the loss of the model's output, or of the list of its outputs, a scalar
  * @returns the loss before the step, penalties included, a scalar that is the caller's
- * @throws {Error} when the model has no trainable weight, `clipNorm` is out of range or given with a
- *   fused optimizer, or the loss is no scalar that depends on a weight
+ * @throws {Error} when the model has no trainable weight, `clipNorm` or `seed` is out of range, `clipNorm` is
+ *   given with a fused optimizer, or the loss is no scalar that depends on a weight
  * @throws {BackendLostError} when the backend has lost its device; weights are as good as gone then
  * @throws {FusedStepError} when the step of a fused optimizer fails in the middle
  */
@@ -49,9 +50,10 @@ export function trainingStep(
   options: TrainingStepOptions = {},
 ): tf.Scalar {
   requireOptions(OWNER, options, OPTIONS);
-  const { clipNorm } = options;
+  const { clipNorm, seed } = options;
   const variables = checkedStep(OWNER, { model, optimizer, inputs, loss, clipNorm });
-  const total = () => totalLoss(OWNER, model, inputs, loss);
+  requireStepSeed(OWNER, seed);
+  const total = seeded(seed, () => totalLoss(OWNER, model, inputs, loss));
   if (isFused(optimizer)) {
     if (clipNorm != null) {
       throw new Error(

@@ -8,6 +8,7 @@ import { Clipping, LastNorm } from './clipping';
 import { fusedStep } from './fused_step';
 import { type GivenGradients, toUpdates } from './given_gradients';
 import { type CommonArgs, requireCommonArgs } from './optimizer_args';
+import { shareInsides } from './optimizer_insides';
 import {
   type CompiledGroup,
   settingsOf,
@@ -76,6 +77,7 @@ export abstract class WeightOptimizer extends tf.Optimizer {
     this.learningRate = own.learningRate;
     this.states = new WeightStates(layout.owner);
     this.counts = new CountTensors(layout.owner);
+    shareInsides(this, { layout, states: this.states, lastNorm: this.lastNorm });
   }
 
   /** The new value of a weight and of what is kept for it; runs in a tidy. */
@@ -268,8 +270,7 @@ export abstract class WeightOptimizer extends tf.Optimizer {
     const value = norm && (await readTensor(norm))[0];
     this.states.restore(states, this.loaded);
     this.iterations_ = iterations;
-    this.lastNorm.dispose();
-    if (value != null) tf.tidy(() => this.lastNorm.set(tf.scalar(value)));
+    this.lastNorm.restore(value ?? null);
   }
 
   override getConfig(): tf.serialization.ConfigDict {

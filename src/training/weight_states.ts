@@ -29,6 +29,16 @@ export interface SavedState {
   steps: number;
 }
 
+/** States with what is known of them. */
+export interface WholeStates {
+  states: readonly WeightState[];
+  /** Whether there are some that no step has yet found a weight for. */
+  unproven: boolean;
+  fromModel: boolean;
+  /** Those whose weights are gone. */
+  orphans: readonly WeightState[];
+}
+
 /** A waiting state, in the form that is matched. */
 interface Waiting {
   name: string;
@@ -56,6 +66,23 @@ export class WeightStates {
   /** What there is to save, in order. */
   get saved(): (WeightState & { slots: Slots })[] {
     return this.states.filter((s): s is WeightState & { slots: Slots } => s.slots != null);
+  }
+
+  /** All states with what is known of them, for saving together with their weights. */
+  get whole(): WholeStates {
+    const { states, unproven, fromModel, orphans } = this;
+    const gone = states.filter((s) => orphans.has(s) || s.variable?.isDisposed);
+    return { states, unproven, fromModel, orphans: gone };
+  }
+
+  /** Takes these states instead of all that there are; their tensors become this table's. */
+  take({ states, unproven, fromModel, orphans }: WholeStates): void {
+    this.dispose();
+    this.states = [...states];
+    this.unproven = unproven;
+    this.fromModel = fromModel;
+    for (const state of orphans) this.orphans.add(state);
+    for (const s of states) if (s.variable) this.byVariable.set(s.variable, s);
   }
 
   /** Names that states were saved under. */

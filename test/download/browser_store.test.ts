@@ -1,6 +1,7 @@
 import 'fake-indexeddb/auto';
 
-import { change, CHUNKS, FILES, openDatabase, resultOf } from '../../src/download/browser_database';
+import { resultOf } from '../../src/common/indexed_db';
+import { change, CHUNKS, FILES, openDatabase } from '../../src/download/browser_database';
 import { openBrowserStore } from '../../src/download/browser_store';
 import {
   type Downloadable,

@@ -1,15 +1,24 @@
-/** Writing `.safetensors` files: float32, one tensor in memory at a time. */
+/** Writing `.safetensors` files, one tensor in memory at a time. */
 
 import { blobSink, type ByteSink, fileSink } from '../bytes/sink';
 import { CheckpointError } from '../errors';
 import { LENGTH_BYTES, MAX_HEADER_BYTES } from './header';
 
+/** Element types that are written, by the format's names for them. */
+const CODES = {
+  float32: { code: 'F32', bytes: 4 },
+  int32: { code: 'I32', bytes: 4 },
+  uint8: { code: 'U8', bytes: 1 },
+} as const;
+
 /** A tensor to write. */
 export interface TensorToWrite {
   readonly name: string;
   readonly shape: readonly number[];
-  /** Called once, when its turn comes; gives as many elements as `shape` has. */
-  read(): Promise<Float32Array>;
+  /** Default float32. */
+  readonly dtype?: keyof typeof CODES;
+  /** Called once, when its turn comes; gives as many elements as `shape` has, of the type. */
+  read(): Promise<Float32Array | Int32Array | Uint8Array>;
 }
 
 /** Options of {@link writeSafetensors}. */
@@ -48,20 +57,25 @@ export async function writeSafetensors(
   path?: string,
   options: WriteOptions = {},
 ): Promise<Blob | void> {
-  const header = makeHeader(tensors, options.metadata ?? { format: 'pt' });
+  // A header that cannot be made is told before a file is.
+  makeHeader(tensors, options.metadata ?? {});
   return path === undefined
-    ? writeTo(blobSink(), header, tensors, options)
-    : writeTo(await fileSink(path), header, tensors, options);
+    ? writeSafetensorsTo(blobSink(), tensors, options)
+    : writeSafetensorsTo(await fileSink(path), tensors, options);
 }
 
-async function writeTo<Result>(
+/**
+ * Writes tensors to a sink, which is finished, or aborted when something fails.
+ *
+ * @throws {CheckpointError} as `writeSafetensors` does, and what the sink throws
+ */
+export async function writeSafetensorsTo<Result>(
   sink: ByteSink<Result>,
-  header: Uint8Array,
   tensors: readonly TensorToWrite[],
-  { onProgress, signal }: WriteOptions,
+  { metadata = { format: 'pt' }, onProgress, signal }: WriteOptions = {},
 ): Promise<Result> {
   try {
-    await sink.write(header);
+    await sink.write(makeHeader(tensors, metadata));
     for (const [i, tensor] of tensors.entries()) {
       signal?.throwIfAborted();
       const data = await tensor.read();
@@ -90,10 +104,11 @@ function makeHeader(
 ): Uint8Array {
   const header = new Map<string, unknown>([[METADATA, metadata]]);
   let at = 0;
-  for (const { name, shape } of tensors) {
+  for (const { name, shape, dtype = 'float32' } of tensors) {
     if (header.has(name)) throw new CheckpointError('mismatch', `Two tensors are named ${name}`);
-    const end = at + 4 * countOf(shape);
-    header.set(name, { dtype: 'F32', shape: [...shape], data_offsets: [at, end] });
+    const { code, bytes } = CODES[dtype];
+    const end = at + bytes * countOf(shape);
+    header.set(name, { dtype: code, shape: [...shape], data_offsets: [at, end] });
     at = end;
   }
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
