@@ -109,7 +109,7 @@ function requireSameFrozen(
     `other weights are trained than when it was saved: ` +
       [
         ...(thawed.length > 0 ? [`${listed(thawed)} were frozen then`] : []),
-        ...(frozen.length > 0 ? [`${listed(frozen)} were not`] : []),
+        ...(frozen.length > 0 ? [`${listed(frozen)} were trained then`] : []),
       ].join('; ') +
       `. Set trainable as it was then, load, and change it afterwards`,
   );

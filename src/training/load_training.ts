@@ -78,9 +78,10 @@ export async function loadTraining(
   requireBackend();
   const file = await openTraining(await sourceBytes(OWNER, source));
   try {
+    // First: what is said of damaged tensors may be damaged.
+    await file.verify();
     const keyed = keyedVariables(parts);
     requireFit(file, parts, keyed, hyperparameters === 'same');
-    await file.verify();
     await restore(file, parts, keyed);
     return besideParts(file);
   } finally {

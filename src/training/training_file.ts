@@ -156,7 +156,8 @@ async function open(source: ByteSource): Promise<TrainingFile> {
         throw damaged(label, 'its checksum is another than that of its bytes');
       }
     },
-    close: async () => source.close?.(),
+    // What has been read is no worse for it.
+    close: async () => source.close?.().catch(() => undefined),
   };
 }
 

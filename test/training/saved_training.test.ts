@@ -15,40 +15,61 @@ import {
 } from './support/resumable';
 
 describeBackends('resumed training', (backend) => {
-  const here = Object.entries(OPTIMIZERS).filter(([, { only }]) => only?.includes(backend) ?? true);
+  // What is kept and saved is the same on all; the others show that the backend gives it back.
+  const some = ['AdamW, fused, clipped, in groups', 'Adafactor', 'SGD', 'tf.train.adam'];
+  const here = Object.entries(OPTIMIZERS).filter(
+    ([name]) => backend === 'wasm' || some.includes(name),
+  );
 
-  test.each(here)('ends with the weights of the undisturbed run: %s', async (_, { make }) => {
-    const start = (seed: number): Training => ({ model: makeModel(seed), optimizer: make() });
-    const undisturbed = async () => {
-      const training = start(1);
-      for (let step = 0; step < STEPS; step++) takeStep(training, step);
-      const values = await valuesOf(training);
-      dispose(training);
-      return values;
-    };
-    const expected = await undisturbed();
-    expectSameBits(await undisturbed(), expected);
+  const start = (make: () => tf.Optimizer, seed: number): Training => ({
+    model: makeModel(seed),
+    optimizer: make(),
+  });
 
+  const undisturbed = async (make: () => tf.Optimizer, steps: number) => {
+    const training = start(make, 1);
+    for (let step = 0; step < steps; step++) takeStep(training, step);
+    const values = await valuesOf(training);
+    dispose(training);
+    return values;
+  };
+
+  test.each(here)('goes on after every step, with new objects: %s', async (_, { make }) => {
+    const expected = await undisturbed(make, 3);
     await expectNoLeak(async () => {
-      const saved: Blob[] = [];
-      const first = start(1);
-      for (let step = 0; step < STEPS; step++) {
-        saved.push(await saveTraining(null, { ...first, step, extra: { step } }));
-        takeStep(first, step);
-      }
-      expectSameBits(await valuesOf(first), expected);
-      for (const [stop, blob] of saved.entries()) {
-        const resumed = start(100 + stop);
+      let training = start(make, 1);
+      for (let step = 0; step < 3; step++) {
+        const blob = await saveTraining(null, { ...training, step });
+        dispose(training);
+        training = start(make, 100 + step);
         // One that has taken steps of its own loads as well.
-        if (stop === 2) takeStep(resumed, 17);
-        expect(await loadTraining(blob, resumed)).toEqual({ step: stop, extra: { step: stop } });
-        for (let step = stop; step < STEPS; step++) takeStep(resumed, step);
-        expectSameBits(await valuesOf(resumed), expected);
-        expect(resumed.optimizer.iterations).toBe(STEPS);
-        dispose(resumed);
+        if (step === 2) takeStep(training, 17);
+        expect(await loadTraining(blob, training)).toEqual({ step, extra: undefined });
+        expect(training.optimizer.iterations).toBe(step);
+        takeStep(training, step);
       }
-      dispose(first);
+      expectSameBits(await valuesOf(training), expected);
+      dispose(training);
     });
-    expect(tf.memory().unreliable).not.toBe(true);
+  });
+
+  test('goes on after any step, to the end', async () => {
+    const { make } = OPTIMIZERS['AdamW, fused, clipped, in groups'] as { make(): tf.Optimizer };
+    const expected = await undisturbed(make, STEPS);
+    const saved: Blob[] = [];
+    const first = start(make, 1);
+    for (let step = 0; step < STEPS; step++) {
+      saved.push(await saveTraining(null, { ...first, step, extra: { step } }));
+      takeStep(first, step);
+    }
+    expectSameBits(await valuesOf(first), expected);
+    dispose(first);
+    for (const [stop, blob] of saved.entries()) {
+      const resumed = start(make, 100 + stop);
+      expect(await loadTraining(blob, resumed)).toEqual({ step: stop, extra: { step: stop } });
+      for (let step = stop; step < STEPS; step++) takeStep(resumed, step);
+      expectSameBits(await valuesOf(resumed), expected);
+      dispose(resumed);
+    }
   });
 });
