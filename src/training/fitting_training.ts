@@ -11,6 +11,7 @@ import type { TrainingParts } from './saved_training';
 import { seedOf } from './seed_training';
 import { fileType } from './tensor_values';
 import type { TrainingFile } from './training_file';
+import { emaConfig } from './training_parts';
 
 /** Arguments of optimizers that may differ: state, what changes no value, and what is compared by its effect. */
 const FREE_ARGUMENTS = ['learningRate', 'fused', 'groups'];
@@ -39,6 +40,14 @@ export function requireFit(
   requireSameClass(file, parts.optimizer);
   if (sameArguments) requireSameArguments(file, parts.optimizer, keyed);
   requireKnownStates(file, parts.optimizer);
+  requireSameAverages(file, parts, sameArguments);
+}
+
+function requireSameAverages(
+  file: TrainingFile,
+  parts: TrainingParts,
+  sameArguments: boolean,
+): void {
   const { ema } = file.manifest;
   if (ema && !parts.ema) {
     throw misfit(`averages of the weights are saved at ${file.label}; pass ema, which takes them`);
@@ -49,6 +58,22 @@ export function requireFit(
         `the weights that are loaded`,
     );
   }
+  if (!ema || !parts.ema || !sameArguments) return;
+  const differences = differing(ema.config, emaConfig(parts.ema));
+  if (differences.length === 0) return;
+  throw misfit(`the averages were made with other options: ${listed(differences)}. ${ADVICE}`);
+}
+
+const ADVICE = `Make it with the same, or pass hyperparameters: 'any'`;
+
+/** What has another value, but for what may. */
+function differing(then: object, now: object, free: readonly string[] = []): string[] {
+  const [before, here] = [then, now] as Record<string, unknown>[];
+  return [...new Set([...Object.keys(then), ...Object.keys(now)])].flatMap((name) => {
+    const [was, is] = [before?.[name], here?.[name]];
+    const same = JSON.stringify(was) === JSON.stringify(is);
+    return same || free.includes(name) ? [] : [`${name} was ${shown(was)}, here ${shown(is)}`];
+  });
 }
 
 function requireSameAdapters(file: TrainingFile, { model }: TrainingParts): void {
@@ -129,13 +154,8 @@ function requireSameArguments(
   optimizer: tf.Optimizer,
   keyed: readonly KeyedVariable[],
 ): void {
-  const advice = `Make it with the same, or pass hyperparameters: 'any'`;
-  const [then, now] = [manifest.optimizer.config, plainConfig(optimizer)];
-  const differences = [...new Set([...Object.keys(then), ...Object.keys(now)])].flatMap((name) => {
-    const same = JSON.stringify(then[name]) === JSON.stringify(now[name]);
-    if (same || FREE_ARGUMENTS.includes(name)) return [];
-    return [`${name} was ${shown(then[name])}, here ${shown(now[name])}`];
-  });
+  const { config } = manifest.optimizer;
+  const differences = differing(config, plainConfig(optimizer), FREE_ARGUMENTS);
   const [seedThen, seedNow] = [manifest.optimizer.seed, seedOf(optimizer)];
   if (seedThen !== seedNow) {
     differences.push(
@@ -155,7 +175,7 @@ function requireSameArguments(
   }
   if (differences.length === 0) return;
   const name = plain(manifest.optimizer.className);
-  throw misfit(`${name} was made with other arguments: ${listed(differences)}. ${advice}`);
+  throw misfit(`${name} was made with other arguments: ${listed(differences)}. ${ADVICE}`);
 }
 
 /** With other arguments, an optimizer may keep other tensors for a weight. */

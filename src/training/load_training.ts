@@ -122,7 +122,7 @@ async function restore(
 async function restoreEma(file: TrainingFile, ema: SavesWeights): Promise<void> {
   const averages: NamedTensor[] = [];
   try {
-    for (const [i, name] of (file.manifest.ema ?? []).entries()) {
+    for (const [i, name] of (file.manifest.ema?.names ?? []).entries()) {
       averages.push({ name, tensor: tensorFrom(await file.read(emaName(i))) });
     }
     await ema.setWeights(averages);

@@ -3,7 +3,7 @@ import { adaptersOf } from '../adapters/adapter_set';
 import { requireArgument, requireInteger } from '../common/arguments';
 import { requireJson } from '../common/json';
 import { type OptionNames, requireOptions } from '../common/options';
-import { blobSink,type ByteSink } from '../weights/bytes/sink';
+import { blobSink, type ByteSink } from '../weights/bytes/sink';
 import type { TensorToWrite } from '../weights/safetensors/writer';
 import { frozenKeys, keyedVariables } from './keyed_weights';
 import { withOptimizerPart } from './optimizer_part';
@@ -13,7 +13,7 @@ import type { SavesWeights, TrainingTarget, TrainingToSave } from './saved_train
 import { toWrite } from './tensor_values';
 import { writeTraining } from './training_file';
 import { emaName, type Manifest } from './training_manifest';
-import { requireParts } from './training_parts';
+import { emaConfig, requireParts } from './training_parts';
 import { targetSink } from './training_target';
 
 const OWNER = 'saveTraining';
@@ -89,7 +89,9 @@ async function write<Result>(
           ...(adapters ? { adapters: { rank: adapters.rank, alpha: adapters.alpha } } : {}),
         },
         optimizer: part.manifest,
-        ...(averages ? { ema: averages.map(({ name }) => name) } : {}),
+        ...(averages && ema
+          ? { ema: { names: averages.map(({ name }) => name), config: emaConfig(ema) } }
+          : {}),
       };
       const tensors: TensorToWrite[] = [
         ...weights,

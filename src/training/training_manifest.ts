@@ -33,6 +33,12 @@ export interface OptimizerManifest {
   own?: readonly string[];
 }
 
+/** What averages of weights were made with, where they say so. */
+export interface EmaConfig {
+  decay?: number;
+  warmup?: boolean;
+}
+
 /** All of it. */
 export interface Manifest {
   step: number;
@@ -45,8 +51,8 @@ export interface Manifest {
     adapters?: { rank: number; alpha: number };
   };
   optimizer: OptimizerManifest;
-  /** Names of the tensors of the averages, in order; not there where none are kept. */
-  ema?: readonly string[];
+  /** Of averages: names of their tensors, in order, and what they were made with. Not there without. */
+  ema?: { names: readonly string[]; config: EmaConfig };
 }
 
 /** Name of the tensor with the norm of the last step's gradients. */

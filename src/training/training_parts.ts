@@ -3,12 +3,14 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { adaptersOf, requireAdapters } from '../adapters/adapter_set';
 import { requireArgument, requireList, requireModel } from '../common/arguments';
+import type { Ema } from './ema';
 import type { SavesWeights, TrainingParts } from './saved_training';
+import type { EmaConfig } from './training_manifest';
 
 /**
  * Asserts the parts of a training.
  *
- * @throws {Error} for the first that is none, or whose adapters are merged
+ * @throws {Error} for the first that is none, when adapters are merged, or averages applied
  */
 export function requireParts(
   owner: string,
@@ -29,8 +31,21 @@ export function requireOptimizer(owner: string, optimizer: unknown): void {
 
 /** Asserts averages that can be saved. */
 export function requireEma(owner: string, ema: unknown): void {
-  const expected = 'what has getWeights and setWeights, as optimizers do';
+  const expected = 'what has getWeights and setWeights, as Ema does';
   requireArgument(owner, 'ema', ema, savesWeights(ema), expected);
+  if ((ema as Partial<Ema>).applied !== true) return;
+  throw new Error(
+    `${owner}: the model has the averaged weights of ema, not its own; call ema.restore() first`,
+  );
+}
+
+/** What averages were made with, where they say so. */
+export function emaConfig(ema: SavesWeights): EmaConfig {
+  const { decay, warmup } = ema as Partial<Ema>;
+  return {
+    ...(typeof decay === 'number' ? { decay } : {}),
+    ...(typeof warmup === 'boolean' ? { warmup } : {}),
+  };
 }
 
 function savesWeights(value: unknown): boolean {

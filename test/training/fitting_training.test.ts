@@ -6,6 +6,7 @@ import {
   type AdamWArgs,
   addAdapters,
   createModel,
+  Ema,
   layers,
   loadTraining,
   mergeAdapters,
@@ -175,6 +176,26 @@ describeBackends('loading training into other parts', () => {
     await expectRefused(blob, thawed, 'model/b/kernel, model/b/bias were frozen then');
     await expectRefused(blob, parts, 'pass ema');
     free(bare);
+    free(parts);
+  });
+
+  test('averages with another decay, and such as are applied', async () => {
+    const parts = { model: dense(STANDARD), optimizer: adamw() };
+    const ema = new Ema(parts.model, { decay: 0.9 });
+    const blob = await saveTraining(null, { ...parts, ema, step: 0 });
+    const other = new Ema(parts.model, { decay: 0.99, warmup: true });
+    await expectRefused(
+      blob,
+      { ...parts, ema: other },
+      'decay was 0.9, here 0.99, warmup was false, here true',
+    );
+    await loadTraining(blob, { ...parts, ema: other }, { hyperparameters: 'any' });
+    ema.apply();
+    await expect(saveTraining(null, { ...parts, ema, step: 0 })).rejects.toThrow(
+      'call ema.restore() first',
+    );
+    await expect(loadTraining(blob, { ...parts, ema })).rejects.toThrow('call ema.restore() first');
+    [ema, other].forEach((average) => average.dispose());
     free(parts);
   });
 

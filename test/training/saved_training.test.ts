@@ -6,11 +6,10 @@ import { describeBackends, expectNoLeak } from '../support/backends';
 import {
   dispose,
   expectSameBits,
-  makeModel,
   OPTIMIZERS,
+  start,
   STEPS,
   takeStep,
-  type Training,
   valuesOf,
 } from './support/resumable';
 
@@ -20,11 +19,6 @@ describeBackends('resumed training', (backend) => {
   const here = Object.entries(OPTIMIZERS).filter(
     ([name]) => backend === 'wasm' || some.includes(name),
   );
-
-  const start = (make: () => tf.Optimizer, seed: number): Training => ({
-    model: makeModel(seed),
-    optimizer: make(),
-  });
 
   const undisturbed = async (make: () => tf.Optimizer, steps: number) => {
     const training = start(make, 1);

@@ -197,7 +197,9 @@ describe('files', () => {
           (e: unknown) => e,
         )) as Error | null;
         done = error === null;
-        const partly = /failed when \d of 2 weights had been loaded/.exec(error?.message ?? '')?.[0];
+        const partly = /failed when \d of 2 weights had been loaded/.exec(
+          error?.message ?? '',
+        )?.[0];
         if (partly) told.push(partly);
         if (partly?.startsWith('failed when 1')) return;
         expect(await stateOf(target)).toBe(done ? first : before);

@@ -1,16 +1,7 @@
 /** Trainings that are stopped and resumed: every kind of draw, state and weight in a few steps. */
 import * as tf from '@tensorflow/tfjs';
 
-import {
-  Adafactor,
-  AdamW,
-  epochOrder,
-  layers,
-  Lion,
-  type SavesWeights,
-  SGD,
-  trainingStep,
-} from 'tfjs-revcol';
+import { Adafactor, AdamW, Ema, epochOrder, layers, Lion, SGD, trainingStep } from 'tfjs-revcol';
 import { normalTensor, randomizeWeights } from '../../support/training_step';
 
 /** Steps of a run. */
@@ -24,7 +15,7 @@ const PER_EPOCH = EXAMPLES / BATCH;
 export interface Training {
   model: tf.LayersModel;
   optimizer: tf.Optimizer;
-  ema?: SavesWeights & { dispose(): void; update(): void };
+  ema: Ema;
 }
 
 /**
@@ -51,6 +42,12 @@ export function makeModel(seed: number): tf.LayersModel {
   });
   randomizeWeights(model.weights, seed);
   return model;
+}
+
+/** A training at its beginning. */
+export function start(make: () => tf.Optimizer, seed: number): Training {
+  const model = makeModel(seed);
+  return { model, optimizer: make(), ema: new Ema(model, { decay: 0.9, warmup: true }) };
 }
 
 /** Optimizers of every kind; those of 8 bits only for wasm. */
@@ -90,14 +87,14 @@ export function takeStep({ model, optimizer, ema }: Training, step: number): voi
     trainingStep(model, optimizer, x, (logits) => tf.losses.softmaxCrossEntropy(labels, logits), {
       seed: [9, step],
     });
-    ema?.update();
+    ema.update();
   });
 }
 
 /** Values of all weights, in an order that does not depend on what is trained, and of the averages. */
 export async function valuesOf({ model, ema }: Training): Promise<tf.TypedArray[]> {
   const weights = model.layers.flatMap((layer) => layer.weights.map((w) => w.read()));
-  const averages = (await ema?.getWeights()) ?? [];
+  const averages = await ema.getWeights();
   const all = [...weights, ...averages.map(({ tensor }) => tensor)];
   return Promise.all(all.map(async (tensor) => (await tensor.data()).slice() as tf.TypedArray));
 }
@@ -114,7 +111,7 @@ export function expectSameBits(got: tf.TypedArray[], expected: tf.TypedArray[]):
 }
 
 export function dispose({ model, optimizer, ema }: Training): void {
-  ema?.dispose();
+  ema.dispose();
   optimizer.dispose();
   // Some of tfjs's forget a constant.
   tf.dispose(Object.values(optimizer).filter((value) => value instanceof tf.Tensor));
