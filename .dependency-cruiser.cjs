@@ -15,6 +15,8 @@ const rooms = [
   'download',
   'preprocessing',
   'augmentation',
+  'data',
+  'evaluation',
   'models',
   'plan',
   'convert',

@@ -1,4 +1,4 @@
-/** What tfjs-revcol/images exports: images to model input. */
+/** What tfjs-revcol/images exports: images to model input, labelled pictures. */
 export {
   fitImage,
   preprocess,
@@ -8,3 +8,17 @@ export {
   type PreprocessOptions,
   type RgbImage,
 } from '../preprocessing/index';
+
+// Labelled examples
+export {
+  tensorSource,
+  type BatchDataset,
+  type BatchIterator,
+  type ClassificationData,
+  type ExampleSource,
+  type LabelledTensors,
+  type Labels,
+  type PixelArray,
+  type SkippedExample,
+  type TensorSourceOptions,
+} from '../data/index';

@@ -1,4 +1,4 @@
-/** What tfjs-revcol/training exports: optimizers, losses, schedules, augmentation, and memory. */
+/** What tfjs-revcol/training exports: optimizers, losses, schedules, augmentation, evaluation, memory. */
 export { AdamW, type AdamWArgs } from '../training/adamw';
 export { FusedStepError } from '../training/fused_step';
 export { Adafactor, type AdafactorArgs } from '../training/adafactor';
@@ -120,3 +120,17 @@ export {
 export { BackendLostError } from '../ops/engine/lost_backend';
 export { memoryPeak, type MemoryPeak } from '../ops/engine/memory_peak';
 export { recompute } from '../ops/engine/recompute';
+
+// Evaluation
+export {
+  evaluate,
+  type Calibration,
+  type CalibrationBin,
+  type ClassMetrics,
+  type Confusion,
+  type EvaluateOptions,
+  type Evaluation,
+  type HistoryPoint,
+  type Mistake,
+  type TrainingHistory,
+} from '../evaluation/index';

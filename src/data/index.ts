@@ -1,0 +1,10 @@
+/** Labelled pictures and other examples, as batches. */
+export type {
+  BatchDataset,
+  BatchIterator,
+  ClassificationData,
+  LabelledTensors,
+} from './classification_data';
+export type { ExampleSource, SkippedExample } from './example_source';
+export type { Labels } from './labels';
+export { tensorSource, type PixelArray, type TensorSourceOptions } from './tensor_source';
