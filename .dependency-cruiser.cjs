@@ -17,6 +17,8 @@ const rooms = [
   'augmentation',
   'data',
   'evaluation',
+  'pictures',
+  'report',
   'models',
   'plan',
   'convert',

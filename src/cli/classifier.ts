@@ -8,7 +8,7 @@ import { architectureOf } from '../convert/architecture';
 import { planOf } from '../convert/convert_checkpoint';
 import { fileSystem } from '../model_files/file_system';
 import { createModel } from '../models/create_model';
-import type { PreprocessOptions } from '../preprocessing/preprocess';
+import type { PreprocessOptions } from '../preprocessing/fit_image';
 import { registerOptimizers } from '../registry/register_optimizers';
 import { loadCheckpoint } from '../weights/load_checkpoint';
 import { openCheckpoint } from '../weights/open_checkpoint';

@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Command } from 'commander';
 
+import { checkImage, decodeImage } from '../pictures/decode_image';
 import { preprocess } from '../preprocessing/preprocess';
 import { activateBackend, type BackendName } from './backend';
 import { imagenetNames, readClassNames, requireNames } from './class_names';
 import { type Classifier, type ClassifierOptions, loadClassifier } from './classifier';
-import { checkImage, decodeImage } from './decode_image';
 import {
   addDownloadOptions,
   addPartOptions,

@@ -9,7 +9,8 @@ import { requireList, shown } from '../common/arguments';
 export function requireClassNames(owner: string, names: unknown): asserts names is string[] {
   requireList(owner, 'classNames', names, 'names by class, such as ["cat", "dog"]');
   const list = names as unknown[];
-  if (list.length === 0) throw new Error(`${owner}: classNames is empty; expected a name per class`);
+  if (list.length === 0)
+    throw new Error(`${owner}: classNames is empty; expected a name per class`);
   const wrong = list.findIndex((name) => typeof name !== 'string' || name === '');
   if (wrong >= 0) {
     throw new Error(

@@ -1,7 +1,7 @@
 /** Where labelled pictures come from: what is trained on and evaluated, one example at a time. */
 import { requireArgument } from '../common/arguments';
+import type { PreprocessOptions } from '../preprocessing/fit_image';
 import type { RgbImage } from '../preprocessing/image';
-import type { PreprocessOptions } from '../preprocessing/preprocess';
 
 /** Labelled pictures by number; reading any of them twice gives the same. */
 export interface ExampleSource {

@@ -1,4 +1,6 @@
 /** Labelled pictures and other examples, as batches. */
+export { imageFiles, type ImageFilesOptions, type LabelledFile } from './browser_files';
+export type { ClassFolderOptions } from './class_folders';
 export type {
   BatchDataset,
   BatchIterator,

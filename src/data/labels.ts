@@ -42,7 +42,9 @@ export async function readLabels(owner: string, labels: Labels): Promise<Int32Ar
 
 function integers(owner: string, given: ArrayLike<number>): Int32Array {
   const fits =
-    typeof given === 'object' && given !== null && Number.isInteger((given as { length?: unknown }).length);
+    typeof given === 'object' &&
+    given !== null &&
+    Number.isInteger((given as { length?: unknown }).length);
   if (!fits) {
     throw new Error(
       `${owner}: labels are ${shown(given)}; expected the class of each example, from 0: a list, a typed ` +

@@ -2,7 +2,7 @@
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { show } from '../common/arguments';
-import type { PreprocessOptions } from '../preprocessing/preprocess';
+import type { PreprocessOptions } from '../preprocessing/fit_image';
 
 /** What is saved with a classifier, as its user-defined metadata: how to prepare images, and what it tells. */
 export interface ClassifierMetadata extends Pick<PreprocessOptions, 'mean' | 'std' | 'crop'> {
@@ -61,7 +61,10 @@ export function modelInput(
     height ?? wantedHeight ?? width ?? 224,
     width ?? wantedWidth ?? height ?? 224,
   ] as const;
-  if ((wantedHeight ?? inputSize[0]) !== inputSize[0] || (wantedWidth ?? inputSize[1]) !== inputSize[1]) {
+  if (
+    (wantedHeight ?? inputSize[0]) !== inputSize[0] ||
+    (wantedWidth ?? inputSize[1]) !== inputSize[1]
+  ) {
     throw new Error(
       `${name} takes images of ${inputSize.join(' x ')} pixels, so an input size of ` +
         `${wantedHeight} x ${wantedWidth} does not fit; leave it out`,

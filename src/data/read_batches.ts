@@ -2,8 +2,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { messageOf } from '../common/messages';
+import { fitImage } from '../preprocessing/fit_image';
 import type { RgbImage } from '../preprocessing/image';
-import { fitImage, preprocess } from '../preprocessing/preprocess';
+import { preprocess } from '../preprocessing/preprocess';
 import type { ExampleSource, SkippedExample } from './example_source';
 import type { ModelInput } from './model_input';
 
@@ -50,7 +51,8 @@ export async function* readBatches(
   source: ExampleSource,
   options: ReadBatchesOptions,
 ): AsyncGenerator<LabelledBatch, void> {
-  const { batchSize, ahead = 2, signal, onSkip } = options;
+  const { batchSize, ahead = 2, signal, onSkip, input } = options;
+  if (!input) throw new Error(`${owner}: pictures are read without knowing what the model takes`);
   const order = Int32Array.from(options.order ?? { length: source.length }, (v: unknown, i) =>
     options.order ? (v as number) : i,
   );
@@ -59,7 +61,7 @@ export async function* readBatches(
   for (let start = 0; start < order.length; start += batchSize) {
     const indices = order.subarray(start, start + batchSize);
     while (begun < Math.min(order.length, start + (1 + ahead) * batchSize)) {
-      waiting.push(readOne(owner, source, order[begun++] as number, options));
+      waiting.push(readOne(owner, source, order[begun++] as number, input, options.transform));
     }
     const images: RgbImage[] = [];
     const kept: number[] = [];
@@ -84,7 +86,7 @@ export async function* readBatches(
     signal?.throwIfAborted();
     if (images.length === 0) continue;
     yield {
-      x: imagesToTensor(images, options.input),
+      x: imagesToTensor(images, input),
       labels: Int32Array.from(kept, (index) => source.label(index)),
       indices: Int32Array.from(kept),
     };
@@ -96,9 +98,9 @@ async function readOne(
   owner: string,
   source: ExampleSource,
   index: number,
-  { input, transform }: ReadBatchesOptions,
+  { inputSize, crop }: ModelInput,
+  transform: ImageTransform | undefined,
 ): Promise<Outcome> {
-  const { inputSize, crop } = input;
   const fit = { inputSize, crop };
   try {
     if (!transform) {

@@ -92,7 +92,13 @@ async function bytesOf(pixels: tf.Tensor | PixelArray, size: number): Promise<Ui
   if (!isTensor(pixels)) {
     const { data } = pixels;
     requireBytes(data);
-    requireArgument(OWNER, 'the length of data', data.length, data.length === size, `${size} bytes`);
+    requireArgument(
+      OWNER,
+      'the length of data',
+      data.length,
+      data.length === size,
+      `${size} bytes`,
+    );
     return new Uint8Array(data.buffer, data.byteOffset, data.length);
   }
   if (pixels.dtype !== 'int32') {

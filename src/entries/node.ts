@@ -1,10 +1,11 @@
 /**
- * tfjs-revcol/node: models as files in plain Node. Importing this module lets `model.save` and
+ * tfjs-revcol/node: models and pictures as files in plain Node. Importing this module lets `model.save` and
  * `tf.loadLayersModel` take `file://` URLs. Import `tfjs-revcol` as well to load models with its
  * layers.
  */
 import { registerFileRouters } from '../model_files/register_routers';
 
 export { fileSystem, type FileSystemOptions } from '../model_files/file_system';
+export { imageFolder, type ImageFolderOptions } from '../pictures/image_folder';
 
 registerFileRouters();

@@ -38,7 +38,9 @@ export class CalibrationBins {
       confidence: count > 0 ? (this.confidences[i] as number) / count : null,
       accuracy: count > 0 ? (this.rights[i] as number) / count : null,
     }));
-    const gaps = bins.map(({ confidence, accuracy }) => Math.abs((confidence ?? 0) - (accuracy ?? 0)));
+    const gaps = bins.map(({ confidence, accuracy }) =>
+      Math.abs((confidence ?? 0) - (accuracy ?? 0)),
+    );
     return {
       expectedError: gaps.reduce((sum, gap, i) => sum + gap * ((bins[i]?.count ?? 0) / total), 0),
       largestError: Math.max(...gaps),

@@ -56,7 +56,9 @@ export function classOutput(
 function lastActivation({ sourceLayer }: tfl.SymbolicTensor): unknown {
   const last = (sourceLayer as Partial<tfl.LayersModel> | undefined)?.outputs?.at(-1);
   if (last) return lastActivation(last);
-  return sourceLayer?.getClassName() === 'Softmax' ? 'softmax' : sourceLayer?.getConfig().activation;
+  return sourceLayer?.getClassName() === 'Softmax'
+    ? 'softmax'
+    : sourceLayer?.getConfig().activation;
 }
 
 /**

@@ -1,20 +1,25 @@
 /** How good a classifier is: accuracy, confusions, calibration, mistakes. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import {
-  requireFunction,
-  requireInteger,
-  requireModel,
-  requireOneOf,
-} from '../common/arguments';
+import { requireFunction, requireInteger, requireModel, requireOneOf } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
-import { matchClasses, numberedClasses, requireClassNames, requireLabels } from '../data/class_names';
+import {
+  matchClasses,
+  numberedClasses,
+  requireClassNames,
+  requireLabels,
+} from '../data/class_names';
 import { type ClassificationData, openData, type OpenedData } from '../data/classification_data';
 import { isExampleSource, type SkippedExample } from '../data/example_source';
 import { metadataOf, modelInput } from '../data/model_input';
 import type { ReadBatchesOptions } from '../data/read_batches';
-import type { PreprocessOptions } from '../preprocessing/preprocess';
-import { classOutput, type ClassOutput, type OutputKind, predictLogProbabilities } from './class_outputs';
+import type { PreprocessOptions } from '../preprocessing/fit_image';
+import {
+  type ClassOutput,
+  classOutput,
+  type OutputKind,
+  predictLogProbabilities,
+} from './class_outputs';
 import type { Evaluation } from './evaluation';
 import { ClassificationMetrics } from './metrics';
 

@@ -1,5 +1,6 @@
 /** Images to model input. */
 export { readPixels, type Drawable } from './canvas';
+export { fitImage, type PreprocessOptions } from './fit_image';
 export type { PixelImage, RgbImage } from './image';
-export { fitImage, preprocess, type PreprocessOptions } from './preprocess';
+export { preprocess } from './preprocess';
 export { resizeBicubic } from './resize_bicubic';

@@ -2,83 +2,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { requireSides } from '../common/arguments';
-import { type OptionNames, requireOptions } from '../common/options';
+import { requireOptions } from '../common/options';
 import { noteNormalized } from '../common/pixel_statistics';
-import { roundHalfToEven } from '../common/rounding';
 import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
-import type { PretrainedWeights } from '../registry/pretrained';
-import { type PixelImage, type RgbImage, toRgb } from './image';
+import { fitImage, PREPROCESS_OPTIONS, type PreprocessOptions } from './fit_image';
+import type { PixelImage } from './image';
 import { normalizationTable, normalizeBytes, requireStatistics } from './normalization_table';
-import { resizeBicubic, resizeRegion } from './resize_bicubic';
-
-/** How to make model input of an image. The record of a published weight set is one. */
-export interface PreprocessOptions {
-  /** `[height, width]` of the model input in pixels, or that with 3 channels. Default `[224, 224]`. */
-  inputSize?: readonly [number, number] | readonly [number, number, 3];
-  /**
-   * `'center'`: the shorter side becomes 256/224 of the input size, then the centre is cut out.
-   * `'squash'`: the image is resized to the input size, whatever its aspect ratio. Default:
-   * `'center'` up to 224 pixels, `'squash'` above, as the published evaluation does.
-   */
-  crop?: 'center' | 'squash';
-  /** Per-channel mean, RGB, for pixels in 0..1. Default: ImageNet's. */
-  mean?: readonly [number, number, number];
-  /** Per-channel deviation, RGB, for pixels in 0..1. Default: ImageNet's. */
-  std?: readonly [number, number, number];
-}
-
-/** The names of its options, and of what else a record holds. */
-const OPTIONS: OptionNames<PreprocessOptions & Omit<PretrainedWeights, keyof PreprocessOptions>> = {
-  inputSize: true,
-  crop: true,
-  mean: true,
-  std: true,
-  name: true,
-  size: true,
-  fileName: true,
-  sources: true,
-  approximateBytes: true,
-  interpolation: true,
-  numClasses: true,
-  pretrainedOn: true,
-  fineTunedOn: true,
-  top1: true,
-  checkpointKey: true,
-  intermediateSupervision: true,
-  headPrefix: true,
-  dropPathRate: true,
-  license: true,
-  paper: true,
-  origin: true,
-};
-
-/**
- * Resizes and cuts an image to the input size, bit for bit as `torchvision` does it with Pillow:
- * `Resize(int(256 / 224 * size), BICUBIC)` and `CenterCrop(size)`, or `Resize((height, width))`.
- *
- * @throws {Error} when the image is malformed, or `'center'` is to make an input that is not square
- */
-export function fitImage(image: PixelImage, options: PreprocessOptions = {}): RgbImage {
-  requireOptions('fitImage', options, OPTIONS);
-  const [height, width] = requireSides('fitImage', 'inputSize', options.inputSize ?? [224, 224]);
-  const mode = options.crop ?? (Math.max(height, width) > 224 ? 'squash' : 'center');
-  const rgb = toRgb(image);
-  if (mode === 'squash') return resizeBicubic(rgb, width, height);
-  if (height !== width) {
-    throw new Error(
-      `fitImage: crop 'center' makes square inputs, got inputSize ${height} x ${width}; give ` +
-        "crop: 'squash'",
-    );
-  }
-  const short = Math.trunc((256 / 224) * height);
-  const shortest = Math.min(rgb.width, rgb.height);
-  const side = (length: number) =>
-    length === shortest ? short : Math.trunc((short * length) / shortest);
-  const [wide, tall] = [side(rgb.width), side(rgb.height)];
-  const left = roundHalfToEven((wide - width) / 2);
-  const top = roundHalfToEven((tall - height) / 2);
-  return resizeRegion(rgb, wide, tall, { left, top, width, height });
-}
 
 /**
  * Model input of one image or several: fitted to the input size, scaled to 0..1, mean subtracted,
@@ -92,7 +21,7 @@ export function preprocess(
   images: PixelImage | readonly PixelImage[],
   options: PreprocessOptions = {},
 ): tf.Tensor4D {
-  requireOptions('preprocess', options, OPTIONS);
+  requireOptions('preprocess', options, PREPROCESS_OPTIONS);
   const list: readonly PixelImage[] = Array.isArray(images)
     ? (images as readonly PixelImage[])
     : [images as PixelImage];

@@ -11,11 +11,15 @@ export {
 
 // Labelled examples
 export {
+  imageFiles,
   tensorSource,
   type BatchDataset,
   type BatchIterator,
+  type ClassFolderOptions,
   type ClassificationData,
   type ExampleSource,
+  type ImageFilesOptions,
+  type LabelledFile,
   type LabelledTensors,
   type Labels,
   type PixelArray,

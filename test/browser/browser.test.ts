@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { build } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
 
-import images from '../cli/images.json';
+import images from '../pictures/images.json';
 import { expectCounts } from '../support/counts_table';
 import { HAVE_GOLDENS } from '../support/goldens';
 import { CHROMIUM, launchChromium } from './chromium';

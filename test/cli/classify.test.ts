@@ -16,8 +16,8 @@ import {
   smallModel,
   tensorsOf,
 } from '../weights/support/small_checkpoint';
-import kinds from './image_kinds.json';
-import images from './images.json';
+import kinds from '../pictures/image_kinds.json';
+import images from '../pictures/images.json';
 import { cli, cliError, cliOut } from './run';
 
 let folder: string;

@@ -12,7 +12,7 @@ import { loadCheckpoint } from '../../src/weights/load_checkpoint';
 import { saveCheckpoint } from '../../src/weights/save_checkpoint';
 import { expectClose, expectNoLeak, relativeError } from '../support/backends';
 import { describeGoldens, GOLDENS_DIR, readGolden } from '../support/goldens';
-import images from './images.json';
+import images from '../pictures/images.json';
 import { cli, cliError, cliOut } from './run';
 
 const golden = (file: string) => path.join(GOLDENS_DIR, file);

@@ -9,7 +9,7 @@ import * as path from 'node:path';
 import { build } from 'esbuild';
 
 import { jsdelivr, unpkg } from '../../package.json';
-import images from '../cli/images.json';
+import images from '../pictures/images.json';
 import { reactNativeTests } from './packed/react_native';
 import { readmeTests } from './packed/readme';
 import { twoCopiesTests } from './packed/two_copies';

@@ -4,7 +4,8 @@ import * as tf from '@tensorflow/tfjs';
 
 import { readPixels } from '../../src/preprocessing/canvas';
 import { type RgbImage, toRgb } from '../../src/preprocessing/image';
-import { fitImage, preprocess } from '../../src/preprocessing/preprocess';
+import { fitImage } from '../../src/preprocessing/fit_image';
+import { preprocess } from '../../src/preprocessing/preprocess';
 import { resizeBicubic, resizeRegion } from '../../src/preprocessing/resize_bicubic';
 import { PRETRAINED_WEIGHTS } from '../../src/registry/pretrained';
 import { syntheticImage } from '../support/synthetic_image';

@@ -11,7 +11,7 @@ import { fetchPretrained } from '../../src/download/fetch_pretrained';
 import { fileSystem } from '../../src/model_files/file_system';
 import { fileSink } from '../../src/weights/bytes/sink';
 import { openCheckpoint } from '../../src/weights/open_checkpoint';
-import images from '../cli/images.json';
+import images from '../pictures/images.json';
 import { cli } from '../cli/run';
 import { safetensorsOf } from './support/small_checkpoint';
 

@@ -1,4 +1,4 @@
-import { decodeImage } from '../../src/cli/decode_image';
+import { decodeImage } from '../../src/pictures/decode_image';
 import { toRgb } from '../../src/preprocessing/image';
 import kinds from './image_kinds.json';
 import images from './images.json';

@@ -1,7 +1,7 @@
 /** Image files that say one thing and hold another: an error within bounds of memory and time. */
 import { deflateSync } from 'node:zlib';
 
-import { checkImage, decodeImage } from '../../src/cli/decode_image';
+import { checkImage, decodeImage } from '../../src/pictures/decode_image';
 import { toRgb } from '../../src/preprocessing/image';
 import { png, pngChunk, pngHeader, rgbPng, SIGNATURE, zeros } from './image_files';
 import images from './images.json';

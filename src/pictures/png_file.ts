@@ -48,6 +48,8 @@ export interface PngParts {
   readonly header: PngHeader;
   /** The file with nothing but what makes up its pixels. */
   readonly pieces: readonly Uint8Array[];
+  /** EXIF data, if there are any. */
+  readonly exif?: Uint8Array;
 }
 
 export function isPng(bytes: Uint8Array): boolean {
@@ -68,6 +70,7 @@ export async function checkPng(bytes: Uint8Array): Promise<PngParts> {
   const data: Uint8Array[] = [];
   let header: PngHeader | undefined;
   let hasPalette = false;
+  let exif: Uint8Array | undefined;
   for (let at = SIGNATURE.length, type = ''; type !== 'IEND';) {
     const view = new DataView(bytes.buffer, bytes.byteOffset + at, Math.min(8, bytes.length - at));
     if (view.byteLength < 8) throw new Error('the file is cut short');
@@ -83,6 +86,7 @@ export async function checkPng(bytes: Uint8Array): Promise<PngParts> {
     }
     if (type === 'IHDR') header = readHeader(content);
     if (type === 'IDAT') data.push(content);
+    if (type === 'eXIf') exif = content;
     if (type === 'PLTE' && (hasPalette || data.length > 0)) {
       throw new Error('the file has two palettes, or one after its pixels');
     }
@@ -95,7 +99,7 @@ export async function checkPng(bytes: Uint8Array): Promise<PngParts> {
   if (!header || data.length === 0) throw new Error('the file holds no pixels');
   if (header.colour === 3 && !hasPalette) throw new Error('the file has no palette');
   await checkLength(data, inflatedLength(header));
-  return { header, pieces: kept };
+  return { header, pieces: kept, exif };
 }
 
 /** A palette of all 256 entries, as a chunk. */

@@ -10,6 +10,8 @@ import { requireSize } from './image_size';
 const MAX_SCANS = 100;
 const SOI = 0xd8;
 const EOI = 0xd9;
+/** Application data that begin with their kind: EXIF, XMP. */
+const APP1 = 0xe1;
 /** Marker in front of a scan (SOS). */
 export const JPEG_SCAN = 0xda;
 
@@ -94,6 +96,15 @@ export function checkJpeg(bytes: Uint8Array): JpegFrame {
     throw new Error('it holds fewer data than its header says');
   }
   return frame;
+}
+
+/** The EXIF data of a JPEG file that `checkJpeg` has checked, if there are any. */
+export function jpegExif(bytes: Uint8Array): Uint8Array | undefined {
+  for (const { marker, content } of jpegSegments(bytes)) {
+    const mark = String.fromCharCode(...content.subarray(0, 6));
+    if (marker === APP1 && mark === 'Exif\0\0') return content;
+  }
+  return undefined;
 }
 
 /** How many blocks of a component and how many rows of them go into one unit of interleaved data. */

@@ -1,0 +1,134 @@
+/** Threads that decode pictures: started when there is work, ended when there has been none for a while. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker, type WorkerOptions } from 'node:worker_threads';
+
+import { messageOf } from '../common/messages';
+import type { PreprocessOptions } from '../preprocessing/fit_image';
+import type { RgbImage } from '../preprocessing/image';
+
+/** What a thread is asked for. */
+export interface DecodeRequest {
+  readonly file: string;
+  /** Options of `fitImage`, to fit it there. */
+  readonly fit?: Pick<PreprocessOptions, 'inputSize' | 'crop'>;
+}
+
+/** What it answers. */
+export type DecodeAnswer = { image: RgbImage } | { message: string };
+
+interface Job {
+  readonly request: DecodeRequest;
+  resolve(image: RgbImage): void;
+  reject(error: Error): void;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  /** What it works on. */
+  job?: Job;
+  /** Ends it when it has had nothing to do for a while. */
+  idle?: NodeJS.Timeout;
+}
+
+const IDLE_MILLISECONDS = 5000;
+
+/** A thread that works keeps the process alive; one that waits does not, nor does its end. */
+export class DecoderPool {
+  private readonly threads = new Set<Thread>();
+  private readonly waiting: Job[] = [];
+
+  /** @param most threads at a time */
+  constructor(private readonly most: number) {}
+
+  /**
+   * Decodes a picture.
+   *
+   * @throws {Error} that names the file: when it cannot be read or decoded, its thread dies, or the pool is
+   *   closed before it is done
+   */
+  decode(request: DecodeRequest): Promise<RgbImage> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ request, resolve, reject });
+      this.giveWork();
+    });
+  }
+
+  /** Ends all threads; what they work on, and what waits, is rejected. Another `decode` starts them again. */
+  async close(): Promise<void> {
+    const threads = [...this.threads];
+    const jobs = [...this.waiting.splice(0), ...threads.flatMap(({ job }) => job ?? [])];
+    for (const { request, reject } of jobs)
+      reject(new Error(`${request.file}: the source was closed`));
+    await Promise.all(threads.map((thread) => this.end(thread)));
+  }
+
+  private giveWork(): void {
+    while (this.waiting.length > 0) {
+      const thread = [...this.threads].find(({ job }) => !job) ?? this.start();
+      if (!thread) return;
+      thread.job = this.waiting.shift() as Job;
+      clearTimeout(thread.idle);
+      thread.worker.ref();
+      thread.worker.postMessage(thread.job.request);
+    }
+  }
+
+  private start(): Thread | undefined {
+    if (this.threads.size >= this.most) return undefined;
+    const { file, options } = workerFile();
+    const thread: Thread = { worker: new Worker(file, options) };
+    this.threads.add(thread);
+    const fail = (reason: string) => {
+      this.threads.delete(thread);
+      const { job } = thread;
+      thread.job = undefined;
+      job?.reject(new Error(`${job.request.file}: the thread that decoded it ended: ${reason}`));
+      this.giveWork();
+    };
+    thread.worker
+      .on('message', (answer: DecodeAnswer) => this.take(thread, answer))
+      .on('error', (error) => fail(messageOf(error)))
+      .on('exit', (code) => fail(`code ${code}`));
+    return thread;
+  }
+
+  private take(thread: Thread, answer: DecodeAnswer): void {
+    const { job } = thread;
+    thread.job = undefined;
+    thread.worker.unref();
+    thread.idle = setTimeout(() => void this.end(thread), IDLE_MILLISECONDS).unref();
+    if ('image' in answer) job?.resolve(answer.image);
+    else job?.reject(new Error(answer.message));
+    this.giveWork();
+  }
+
+  private async end(thread: Thread): Promise<void> {
+    this.threads.delete(thread);
+    thread.job = undefined;
+    clearTimeout(thread.idle);
+    await thread.worker.terminate();
+  }
+}
+
+/** Where the build has put the thread's code: beside the command line, below everything else. */
+const BUILT = ['image_worker.js', 'cli/image_worker.js'];
+
+/** @throws {Error} when it is not there, as in a bundle that someone has made of this package */
+function workerFile(): { file: string; options: WorkerOptions } {
+  // In the package's CommonJS build this is a path.
+  const here: string = import.meta.url;
+  const own = here.startsWith('file:') ? fileURLToPath(here) : here;
+  if (own.endsWith('.ts')) {
+    // From source, as in this package's own tests.
+    const execArgv = [...process.execArgv, '--import', 'tsx'];
+    return { file: join(dirname(own), 'image_worker.ts'), options: { execArgv } };
+  }
+  const file = BUILT.map((name) => join(dirname(own), name)).find((path) => existsSync(path));
+  if (file !== undefined) return { file, options: {} };
+  throw new Error(
+    `imageFolder: ${dirname(own)} has no file ${BUILT[1]}, the code of the threads that decode pictures; ` +
+      'where a bundler has moved this package, tell it to leave tfjs-revcol external',
+  );
+}

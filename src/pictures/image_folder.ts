@@ -1,0 +1,149 @@
+/** Labelled pictures in folders, in Node. */
+import type { Dirent } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import * as os from 'node:os';
+import * as path from 'node:path';
+
+import { requireArgument, requireInteger } from '../common/arguments';
+import { messageOf } from '../common/messages';
+import { type OptionNames, requireOptions } from '../common/options';
+import { type ClassFolderOptions, isHidden, sortByClass } from '../data/class_folders';
+import { type ExampleSource, requireExample } from '../data/example_source';
+import { DecoderPool } from './decoder_pool';
+
+/** Options of `imageFolder`. */
+export interface ImageFolderOptions extends ClassFolderOptions {
+  /** Threads that decode, at most. Default: one for each processor but one, from 1 to 8. */
+  threads?: number;
+}
+
+const OPTIONS: OptionNames<ImageFolderOptions> = { split: true, classNames: true, threads: true };
+
+const OWNER = 'imageFolder';
+
+/**
+ * Takes a folder of labelled pictures: a folder for each class, named after it, with its JPEG, PNG and WebP
+ * files, which may lie in folders of their own there. Files are listed now and read when they are wanted, in
+ * threads that start with the first and end when there has been nothing to do for some seconds, or with
+ * `close`; they keep no process alive. Pictures are read as they are shown: upright by their EXIF tag, grey,
+ * CMYK and 16-bit ones as 8-bit RGB; transparent pixels have the colour that the file gives them.
+ *
+ * Hidden files and folders, and files whose endings are of no picture, are passed over; links are followed.
+ * A picture that is damaged, cannot be read, or is of another kind (GIF, TIFF, HEIC, ...) is an error when it
+ * is read, which names it; `evaluate` and `fineTune` skip it where they are told to.
+ *
+ * @param folder path of the folder; the names of examples are paths from there
+ * @throws {Error} when the folder, or one in it, cannot be listed; it holds no folder of a class, only one, one
+ *   without pictures, or one that is none of `classNames`; pictures lie beside the folders; it holds parts
+ *   (`train`, `val`, ...) and `split` names none
+ *
+ * @example
+ * const train = await imageFolder('pets', { split: 'train' });
+ * const test = await imageFolder('pets', { split: 'test', classNames: train.classNames });
+ */
+export async function imageFolder(
+  folder: string,
+  options: ImageFolderOptions = {},
+): Promise<ExampleSource> {
+  requireOptions(OWNER, options, OPTIONS);
+  const isPath = typeof folder === 'string' && folder !== '';
+  requireArgument(OWNER, 'folder', folder, isPath, 'the path of a folder');
+  const { split, threads = defaultThreads() } = options;
+  requireInteger(OWNER, 'threads', threads, 1);
+  const isName = split === undefined || (typeof split === 'string' && split !== '');
+  requireArgument(OWNER, 'split', split, isName, 'the name of a folder, such as "train"');
+  const place = split === undefined ? folder : path.join(folder, split);
+  const { files, folders } = await list(place, folder);
+  const { classNames, paths, labels } = sortByClass(OWNER, place, files, folders, options);
+  const pool = new DecoderPool(threads);
+  const fileOf = (index: number) => {
+    requireExample(OWNER, index, paths.length);
+    return path.join(place, paths[index] as string);
+  };
+  return {
+    length: paths.length,
+    classNames,
+    label: (index) => {
+      requireExample(OWNER, index, paths.length);
+      return labels[index] as number;
+    },
+    name: (index) => path.relative(folder, fileOf(index)).split(path.sep).join('/'),
+    read: async (index) => pool.decode({ file: fileOf(index) }),
+    readFitted: async (index, { inputSize, crop }) =>
+      pool.decode({ file: fileOf(index), fit: { inputSize, crop } }),
+    close: () => pool.close(),
+  };
+}
+
+/** One is left for the thread that trains. */
+function defaultThreads(): number {
+  return Math.min(8, Math.max(1, os.availableParallelism() - 1));
+}
+
+interface Listing {
+  /** Paths from the folder, with `/`. */
+  files: string[];
+  /** Names of the folders in it. */
+  folders: string[];
+}
+
+async function list(place: string, folder: string): Promise<Listing> {
+  const files: string[] = [];
+  const entries = await entriesOf(place, place === folder ? undefined : folder);
+  const folders: string[] = [];
+  for (const entry of entries) {
+    const isFolder = await isDirectory(place, entry);
+    if (isFolder) {
+      folders.push(entry.name);
+      await listInto(files, place, entry.name, new Set());
+    } else files.push(entry.name);
+  }
+  return { files, folders };
+}
+
+/** Appends the files below a folder. A link that leads back to where it lies is not followed. */
+async function listInto(
+  files: string[],
+  place: string,
+  within: string,
+  above: ReadonlySet<string>,
+): Promise<void> {
+  const folder = path.join(place, within);
+  const real = await fs.realpath(folder);
+  if (above.has(real)) return;
+  for (const entry of await entriesOf(folder)) {
+    const name = `${within}/${entry.name}`;
+    if (await isDirectory(folder, entry)) {
+      await listInto(files, place, name, new Set([...above, real]));
+    } else files.push(name);
+  }
+}
+
+/** What is in a folder and not hidden. */
+async function entriesOf(folder: string, parent?: string): Promise<Dirent[]> {
+  try {
+    const entries = await fs.readdir(folder, { withFileTypes: true });
+    return entries.filter(({ name }) => !isHidden(name));
+  } catch (error) {
+    const there = parent === undefined ? [] : await foldersIn(parent);
+    const beside = there.length > 0 ? `; ${parent} has ${there.join(', ')}` : '';
+    throw new Error(`${OWNER}: ${folder} cannot be listed: ${messageOf(error)}${beside}`, {
+      cause: error,
+    });
+  }
+}
+
+async function foldersIn(folder: string): Promise<string[]> {
+  const entries = await fs.readdir(folder, { withFileTypes: true }).catch(() => []);
+  return entries
+    .filter((entry) => entry.isDirectory() && !isHidden(entry.name))
+    .map(({ name }) => name)
+    .sort();
+}
+
+/** Of a link, what it leads to; one that leads nowhere is left for reading it to tell. */
+async function isDirectory(folder: string, entry: Dirent): Promise<boolean> {
+  if (!entry.isSymbolicLink()) return entry.isDirectory();
+  const found = await fs.stat(path.join(folder, entry.name)).catch(() => undefined);
+  return found?.isDirectory() ?? false;
+}
