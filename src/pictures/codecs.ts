@@ -6,8 +6,8 @@ import type { PixelImage } from '../preprocessing/image';
 
 /** What the codecs of libsquoosh give. */
 interface Decoder {
-  /** With `turned`, applies the orientation tag (EXIF); of JPEG only. */
-  decode(bytes: ArrayBuffer, turned?: boolean): PixelImage | null;
+  /** That of JPEG also wants to know whether to apply the orientation tag (EXIF). */
+  decode(bytes: ArrayBuffer, ...more: readonly boolean[]): PixelImage | null;
 }
 
 /** A codec's factory; its own types name a namespace that its package does not bring into scope. */
@@ -18,7 +18,9 @@ interface Codec {
   compiled: WebAssembly.Module;
 }
 
-type Code = { default: unknown };
+interface Code {
+  default: unknown;
+}
 
 /**
  * Decodes with mozjpeg, whose decoder is that of libjpeg-turbo, as Pillow's: other decoders round, and
@@ -30,6 +32,7 @@ export const decodeWithMozjpeg = decoderOf(
   () => import('@jsquash/jpeg/codec/dec/mozjpeg_dec.js'),
   () => import('@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm'),
   '@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm',
+  false,
 );
 
 /**
@@ -48,13 +51,14 @@ function decoderOf(
   code: () => Promise<Code>,
   wasm: () => Promise<Code>,
   file: string,
+  ...more: readonly boolean[]
 ): (bytes: Uint8Array) => Promise<PixelImage> {
   let codec: Promise<Codec> | undefined;
   const load = async (): Promise<Codec> => {
     const [{ default: create }, bytes] = await Promise.all([code(), wasmBytes(wasm, file)]);
     return { create: create as CreateDecoder, compiled: await WebAssembly.compile(bytes) };
   };
-  return async (bytes) => decodeOnce(await (codec ??= load()), bytes);
+  return async (bytes) => decodeOnce(await (codec ??= load()), bytes, more);
 }
 
 /** The build has put them into the bundle; run from source, Node finds the file. */
@@ -71,7 +75,11 @@ async function wasmBytes(
  * Not through the package's own door, which keeps one decoder for all: each image gets its own, so
  * that complaints go with the image, and what a failure leaves behind ends with it.
  */
-async function decodeOnce({ create, compiled }: Codec, bytes: Uint8Array): Promise<PixelImage> {
+async function decodeOnce(
+  { create, compiled }: Codec,
+  bytes: Uint8Array,
+  more: readonly boolean[],
+): Promise<PixelImage> {
   const complaints: string[] = [];
   // What is missing from a cut file a decoder would paint grey, with no more than a complaint.
   const fail = (cause?: unknown) => new Error(complaints.join('; ') || 'damaged', { cause });
@@ -88,7 +96,7 @@ async function decodeOnce({ create, compiled }: Codec, bytes: Uint8Array): Promi
         return instance.exports;
       },
     });
-    const image = decoder.decode(Uint8Array.from(bytes).buffer, false);
+    const image = decoder.decode(Uint8Array.from(bytes).buffer, ...more);
     if (!image || complaints.length > 0) throw fail();
     return { width: image.width, height: image.height, data: image.data };
   } catch (error) {

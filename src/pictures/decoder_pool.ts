@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Worker, type WorkerOptions } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 
 import { messageOf } from '../common/messages';
 import type { PreprocessOptions } from '../preprocessing/fit_image';
@@ -77,8 +77,7 @@ export class DecoderPool {
 
   private start(): Thread | undefined {
     if (this.threads.size >= this.most) return undefined;
-    const { file, options } = workerFile();
-    const thread: Thread = { worker: new Worker(file, options) };
+    const thread: Thread = { worker: startWorker() };
     this.threads.add(thread);
     const fail = (reason: string) => {
       this.threads.delete(thread);
@@ -114,19 +113,23 @@ export class DecoderPool {
 
 /** Where the build has put the thread's code: beside the command line, below everything else. */
 const BUILT = ['image_worker.js', 'cli/image_worker.js'];
+/** Runs TypeScript, as in this package's own tests. */
+const FROM_SOURCE = `
+  require('tsx/cjs/api').register();
+  require(require('node:worker_threads').workerData);
+`;
 
-/** @throws {Error} when it is not there, as in a bundle that someone has made of this package */
-function workerFile(): { file: string; options: WorkerOptions } {
+/** @throws {Error} when its code is not there, as in a bundle that someone has made of this package */
+function startWorker(): Worker {
   // In the package's CommonJS build this is a path.
   const here: string = import.meta.url;
   const own = here.startsWith('file:') ? fileURLToPath(here) : here;
   if (own.endsWith('.ts')) {
-    // From source, as in this package's own tests.
-    const execArgv = [...process.execArgv, '--import', 'tsx'];
-    return { file: join(dirname(own), 'image_worker.ts'), options: { execArgv } };
+    const workerData = join(dirname(own), 'image_worker.ts');
+    return new Worker(FROM_SOURCE, { eval: true, workerData });
   }
   const file = BUILT.map((name) => join(dirname(own), name)).find((path) => existsSync(path));
-  if (file !== undefined) return { file, options: {} };
+  if (file !== undefined) return new Worker(file);
   throw new Error(
     `imageFolder: ${dirname(own)} has no file ${BUILT[1]}, the code of the threads that decode pictures; ` +
       'where a bundler has moved this package, tell it to leave tfjs-revcol external',

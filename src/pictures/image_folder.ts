@@ -109,7 +109,7 @@ async function listInto(
   above: ReadonlySet<string>,
 ): Promise<void> {
   const folder = path.join(place, within);
-  const real = await fs.realpath(folder);
+  const real = await listing(folder, () => fs.realpath(folder));
   if (above.has(real)) return;
   for (const entry of await entriesOf(folder)) {
     const name = `${within}/${entry.name}`;
@@ -121,13 +121,24 @@ async function listInto(
 
 /** What is in a folder and not hidden. */
 async function entriesOf(folder: string, parent?: string): Promise<Dirent[]> {
-  try {
-    const entries = await fs.readdir(folder, { withFileTypes: true });
-    return entries.filter(({ name }) => !isHidden(name));
-  } catch (error) {
+  const read = () => fs.readdir(folder, { withFileTypes: true });
+  const entries = await listing(folder, read, async () => {
     const there = parent === undefined ? [] : await foldersIn(parent);
-    const beside = there.length > 0 ? `; ${parent} has ${there.join(', ')}` : '';
-    throw new Error(`${OWNER}: ${folder} cannot be listed: ${messageOf(error)}${beside}`, {
+    return there.length > 0 ? `; ${parent} has ${there.join(', ')}` : '';
+  });
+  return entries.filter(({ name }) => !isHidden(name));
+}
+
+/** Errors name the folder, and say what there is instead. */
+async function listing<T>(
+  folder: string,
+  work: () => Promise<T>,
+  instead: () => Promise<string> = async () => '',
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new Error(`${OWNER}: ${folder} cannot be listed: ${messageOf(error)}${await instead()}`, {
       cause: error,
     });
   }
@@ -144,6 +155,13 @@ async function foldersIn(folder: string): Promise<string[]> {
 /** Of a link, what it leads to; one that leads nowhere is left for reading it to tell. */
 async function isDirectory(folder: string, entry: Dirent): Promise<boolean> {
   if (!entry.isSymbolicLink()) return entry.isDirectory();
-  const found = await fs.stat(path.join(folder, entry.name)).catch(() => undefined);
-  return found?.isDirectory() ?? false;
+  const file = path.join(folder, entry.name);
+  return listing(file, async () => {
+    try {
+      return (await fs.stat(file)).isDirectory();
+    } catch (error) {
+      if (['ENOENT', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+      throw error;
+    }
+  });
 }

@@ -46,11 +46,13 @@ describe('errors name the file', () => {
     await expect(decodeImage(bytes, 'a.img')).resolves.toMatchObject({ width });
   });
 
-  test('neither JPEG nor PNG', async () => {
+  test('neither JPEG, PNG nor WebP', async () => {
     await expect(decodeImage(Buffer.from('GIF89a-------'), 'a.gif')).rejects.toThrow(
-      'a.gif: neither JPEG nor PNG',
+      'a.gif: neither JPEG, PNG nor WebP',
     );
-    await expect(decodeImage(Buffer.alloc(0), 'empty')).rejects.toThrow('neither JPEG nor PNG');
+    await expect(decodeImage(Buffer.alloc(0), 'empty')).rejects.toThrow(
+      'neither JPEG, PNG nor WebP',
+    );
   });
 
   test('a header that claims more pixels than anyone has memory for', async () => {
