@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { shown } from '../common/arguments';
 import { type ExampleSource, isExampleSource } from './example_source';
-import { isTensor, type Labels, readLabels } from './labels';
+import { type ClassLabels, isTensor, readLabels } from './labels';
 import { type LabelledBatch, readBatches, type ReadBatchesOptions } from './read_batches';
 
 /** Examples as the model takes them, normalised where the model does not do it itself. */
@@ -11,7 +11,7 @@ export interface LabelledTensors {
   /** `[examples, ...]`; stays the caller's. */
   readonly x: tf.Tensor;
   /** The class of each, or one-hot rows; a tensor stays the caller's. */
-  readonly y: Labels;
+  readonly y: ClassLabels;
   /** Names by class. Default: their numbers. */
   readonly classNames?: readonly string[];
 }
@@ -155,10 +155,10 @@ async function* iterated(data: BatchDataset): AsyncGenerator<unknown, void> {
   }
 }
 
-function pairOf(owner: string, element: unknown): { x: tf.Tensor; y: Labels } {
+function pairOf(owner: string, element: unknown): { x: tf.Tensor; y: ClassLabels } {
   const { xs, ys, x = xs, y = ys } = (element ?? {}) as Record<string, unknown>;
   const [first, second] = Array.isArray(element) ? (element as unknown[]) : [x, y];
-  if (isTensor(first) && second != null) return { x: first, y: second as Labels };
+  if (isTensor(first) && second != null) return { x: first, y: second as ClassLabels };
   throw new Error(
     `${owner}: the dataset gave ${shown(element)}; expected { xs, ys }, tensors of a batch of inputs and of ` +
       'their labels',

@@ -8,5 +8,5 @@ export type {
   LabelledTensors,
 } from './classification_data';
 export type { ExampleSource, SkippedExample } from './example_source';
-export type { Labels } from './labels';
+export type { ClassLabels } from './labels';
 export { tensorSource, type PixelArray, type TensorSourceOptions } from './tensor_source';

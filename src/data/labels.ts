@@ -4,7 +4,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { shown } from '../common/arguments';
 
 /** Numbers of classes, from 0: a list, typed array or tensor `[examples]`; or one-hot `[examples, classes]`. */
-export type Labels = tf.Tensor | ArrayLike<number>;
+export type ClassLabels = tf.Tensor | ArrayLike<number>;
 
 /** Whether something is a tensor, of whatever copy of tfjs. */
 export function isTensor(value: unknown): value is tf.Tensor {
@@ -18,7 +18,7 @@ export function isTensor(value: unknown): value is tf.Tensor {
  *   several
  * @throws {Error} when they are neither numbers nor of such a shape, or a row is 0 throughout
  */
-export async function readLabels(owner: string, labels: Labels): Promise<Int32Array> {
+export async function readLabels(owner: string, labels: ClassLabels): Promise<Int32Array> {
   if (!isTensor(labels)) return integers(owner, labels);
   const [count = 0, width = 1] = labels.shape;
   if (labels.rank < 1 || labels.rank > 2) {

@@ -6,7 +6,7 @@ import { type OptionNames, requireOptions } from '../common/options';
 import { requireBytes, type RgbImage } from '../preprocessing/image';
 import { numberedClasses, requireClassNames, requireLabels } from './class_names';
 import { type ExampleSource, requireExample } from './example_source';
-import { isTensor, type Labels, readLabels } from './labels';
+import { type ClassLabels, isTensor, readLabels } from './labels';
 
 /** Bytes of pictures one after another, of one size, rows from the top. */
 export interface PixelArray {
@@ -40,7 +40,7 @@ const OWNER = 'tensorSource';
  */
 export async function tensorSource(
   pixels: tf.Tensor | PixelArray,
-  labels: Labels,
+  labels: ClassLabels,
   options: TensorSourceOptions = {},
 ): Promise<ExampleSource> {
   requireOptions(OWNER, options, OPTIONS);

@@ -1,7 +1,13 @@
 /** How good a classifier is: accuracy, confusions, calibration, mistakes. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireFunction, requireInteger, requireModel, requireOneOf } from '../common/arguments';
+import {
+  requireArgument,
+  requireFunction,
+  requireInteger,
+  requireModel,
+  requireOneOf,
+} from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import {
   matchClasses,
@@ -14,6 +20,7 @@ import { isExampleSource, type SkippedExample } from '../data/example_source';
 import { metadataOf, modelInput } from '../data/model_input';
 import type { ReadBatchesOptions } from '../data/read_batches';
 import type { PreprocessOptions } from '../preprocessing/fit_image';
+import type { Ema } from '../training/ema';
 import {
   type ClassOutput,
   classOutput,
@@ -50,6 +57,8 @@ export interface EvaluateOptions {
   bins?: number;
   /** Told how many examples are done, and of how many where that is known. */
   onProgress?: (done: number, total: number | undefined) => void;
+  /** Evaluates the averaged weights: they are applied meanwhile, and restored in any case. */
+  ema?: Ema;
   /** Stops the evaluation, which then rejects with the signal's reason. */
   signal?: AbortSignal;
 }
@@ -63,6 +72,7 @@ export const EVALUATE_OPTIONS: OptionNames<EvaluateOptions> = {
   worst: true,
   bins: true,
   onProgress: true,
+  ema: true,
   signal: true,
 };
 
@@ -90,6 +100,20 @@ export async function evaluate(
 ): Promise<Evaluation> {
   requireModel(OWNER, model);
   requireEvaluateOptions(options);
+  const { ema } = options;
+  ema?.apply();
+  try {
+    return await evaluateNow(model, data, options);
+  } finally {
+    ema?.restore();
+  }
+}
+
+async function evaluateNow(
+  model: tfl.LayersModel,
+  data: ClassificationData,
+  options: EvaluateOptions,
+): Promise<Evaluation> {
   const output = classOutput(`${OWNER}: the model`, model, options.outputs);
   const opened = await openData(OWNER, data);
   const { names, numbers } = classesOf(model, opened, output, options.classNames);
@@ -131,6 +155,9 @@ function requireEvaluateOptions(options: EvaluateOptions): void {
   requireInteger(OWNER, 'worst', worst, 0);
   requireOneOf(OWNER, 'outputs', outputs, ['auto', 'logits', 'probabilities']);
   requireOneOf(OWNER, 'onError', onError, ['throw', 'skip']);
+  const { ema } = options;
+  const isEma = typeof ema?.apply === 'function' && typeof ema.restore === 'function';
+  requireArgument(OWNER, 'ema', ema, ema === undefined || isEma, 'an Ema of the model');
   if (options.onProgress !== undefined) requireFunction(OWNER, 'onProgress', options.onProgress);
   if (options.classNames !== undefined) requireClassNames(OWNER, options.classNames);
 }

@@ -21,7 +21,7 @@ export {
   type ImageFilesOptions,
   type LabelledFile,
   type LabelledTensors,
-  type Labels,
+  type ClassLabels,
   type PixelArray,
   type SkippedExample,
   type TensorSourceOptions,

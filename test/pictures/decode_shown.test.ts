@@ -4,8 +4,8 @@ import { deflateSync } from 'node:zlib';
 import { checkImage, decodeImage, decodeShown } from '../../src/pictures/decode_image';
 import { orientationOf } from '../../src/pictures/orientation';
 import { toRgb } from '../../src/preprocessing/image';
-import kinds from './image_kinds.json';
 import { png, pngHeader } from './image_files';
+import kinds from './image_kinds.json';
 import images from './images.json';
 import shown from './shown.json';
 
