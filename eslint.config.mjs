@@ -199,7 +199,7 @@ export default tseslint.config(
   {
     files: ['src/**/*.ts', 'bench/**/*.ts'],
     // Generated.
-    ignores: ['src/ops/kernels/wasm/binary.ts'],
+    ignores: ['src/ops/kernels/simd_binary.ts'],
     plugins: { house: { rules: { 'header-line': headerLine } } },
     rules: { 'house/header-line': 'error' },
   },

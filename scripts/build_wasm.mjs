@@ -1,5 +1,5 @@
 /**
- * Compiles the kernels of src/ops/kernels/wasm/assembly (AssemblyScript) to src/ops/kernels/wasm/binary.ts, which
+ * Compiles the kernels of src/ops/kernels/wasm/assembly (AssemblyScript) to src/ops/kernels/simd_binary.ts, which
  * holds them as base64 and is committed, so that building the package needs no assembler.
  *
  *   node scripts/build_wasm.mjs          writes the file
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
 const root = new URL('..', import.meta.url);
-const target = new URL('src/ops/kernels/wasm/binary.ts', root);
+const target = new URL('src/ops/kernels/simd_binary.ts', root);
 
 /** The memory import is declared with this maximum, that of the WebAssembly memory of tfjs. */
 const MAXIMUM_PAGES = 65536;
@@ -80,7 +80,7 @@ const source =
 
 if (process.argv.includes('--check')) {
   if (readFileSync(target, 'utf8') !== source) {
-    console.error('src/ops/kernels/wasm/binary.ts is out of date: run node scripts/build_wasm.mjs');
+    console.error('src/ops/kernels/simd_binary.ts is out of date: run node scripts/build_wasm.mjs');
     process.exitCode = 1;
   }
 } else {

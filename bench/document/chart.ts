@@ -1,13 +1,13 @@
 /** Charts of results, as SVG. */
 import * as echarts from 'echarts';
 
-const [WIDTH, HEIGHT] = [860, 360];
+export const [WIDTH, HEIGHT] = [860, 360];
 
 /** The picture brings its own paper, so that it reads the same on white and on dark pages. */
-const [PAPER, INK, FAINT] = ['#ffffff', '#24292f', '#d8dee4'];
+export const [PAPER, INK, FAINT] = ['#ffffff', '#24292f', '#d8dee4'];
 
 /** Told apart by everyone (Okabe and Ito). */
-const COLORS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00'];
+export const COLORS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00'];
 
 /** One half of a chart: a line for each name. */
 export interface Panel {
@@ -23,20 +23,11 @@ export interface Panel {
  * @returns an SVG document
  */
 export function growthChart(title: string, panels: readonly Panel[]): string {
-  const chart = echarts.init(null, null, {
-    renderer: 'svg',
-    ssr: true,
-    width: WIDTH,
-    height: HEIGHT,
-  });
   const text = { color: INK, fontSize: 13 };
   const part = WIDTH / panels.length;
   const names = [...new Set(panels.flatMap(({ lines }) => lines.map(({ name }) => name)))];
   const axis = (i: number) => ({ gridIndex: i, type: 'log' as const, logBase: 2, axisLabel: text });
-  chart.setOption({
-    animation: false,
-    backgroundColor: PAPER,
-    textStyle: { fontFamily: 'system-ui, sans-serif' },
+  return drawn(HEIGHT, {
     title: [
       { text: title, left: 'center', top: 12, textStyle: { ...text, fontSize: 16 } },
       ...panels.map((panel, i) => ({
@@ -69,6 +60,17 @@ export function growthChart(title: string, panels: readonly Panel[]): string {
         color: COLORS[names.indexOf(name) % COLORS.length],
       })),
     ),
+  });
+}
+
+/** A chart of these options and this height, as an SVG document. */
+export function drawn(height: number, options: echarts.EChartsOption): string {
+  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height });
+  chart.setOption({
+    animation: false,
+    backgroundColor: PAPER,
+    textStyle: { fontFamily: 'system-ui, sans-serif' },
+    ...options,
   });
   const svg = chart.renderToSVGString();
   chart.dispose();

@@ -9,11 +9,21 @@
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 
-import { addAdapters, createModel, memoryPeak, type ModelName } from 'tfjs-revcol';
+import {
+  addAdapters,
+  createModel,
+  memoryPeak,
+  type MemoryPlan,
+  memoryPlan,
+  type MemoryPlanOptions,
+  type ModelName,
+} from 'tfjs-revcol';
 import { makeOptimizer } from './by_name';
+import { keep } from './kept';
 import { median, megabytes, residentBytes, runInProcess, useBackend } from './support';
 
-interface Case {
+/** A step to be measured. */
+export interface Case {
   model: string;
   optimizer: string;
   backend: string;
@@ -22,22 +32,49 @@ interface Case {
   steps: number;
   /** Rank of adapters, which alone are trained then. */
   adapters?: number;
+  /** Number of columns, where it is not the model's own. */
+  columns?: number;
 }
 
-interface Result {
+/** What was measured. */
+export interface Result {
   parameters: number;
+  plan: MemoryPlan;
   peakBytes: number;
   /** What lives between steps: weights, moments, and the batch. */
   restingBytes: number;
+  /** The most that the process has held: before there was a model, with it, and after the steps. */
+  residentAtStart: number;
+  residentWithModel: number;
   residentBytes: number;
   seconds: number;
   losses: number[];
 }
 
+/** What the step is planned to take; this package's optimizers have the same names there. */
+function planOf({ model, optimizer, backend, batch, side, adapters, columns }: Case): MemoryPlan {
+  const [kind, fused] = optimizer.split('+');
+  return memoryPlan(
+    { name: model as ModelName, ...(columns === undefined ? {} : { columns }) },
+    {
+      optimizer: kind as MemoryPlanOptions['optimizer'],
+      fused: fused !== undefined,
+      backend: backend as MemoryPlanOptions['backend'],
+      batch,
+      side,
+      ...(adapters === undefined ? {} : { adapters: { rank: adapters } }),
+    },
+  );
+}
+
 async function measure(c: Case): Promise<Result> {
+  const plan = planOf(c);
   await useBackend(c.backend);
   const inputShape: [number, number, number] = [c.side, c.side, 3];
-  const model = createModel(c.model as ModelName, { inputShape, numClasses: 1000 });
+  const residentAtStart = residentBytes();
+  const columns = c.columns === undefined ? {} : { columns: c.columns };
+  const model = createModel(c.model as ModelName, { inputShape, numClasses: 1000, ...columns });
+  const residentWithModel = residentBytes();
   if (c.adapters !== undefined) addAdapters(model, { rank: c.adapters });
   const x = tf.randomNormal([c.batch, ...inputShape], 0, 1, 'float32', 1);
   const labels = Array.from({ length: c.batch }, (_, i) => i);
@@ -68,8 +105,11 @@ async function measure(c: Case): Promise<Result> {
   }
   return {
     parameters: model.countParams(),
+    plan,
     peakBytes,
     restingBytes: tf.memory().numBytes,
+    residentAtStart,
+    residentWithModel,
     residentBytes: residentBytes(),
     seconds: median(seconds),
     losses,
@@ -85,36 +125,51 @@ const { values } = parseArgs({
     side: { type: 'string', default: '224' },
     steps: { type: 'string', default: '2' },
     adapters: { type: 'string' },
+    columns: { type: 'string' },
+    'only-plan': { type: 'boolean', default: false },
     case: { type: 'string' },
   },
 });
 
 function report(): void {
-  const { model, backend, batch, side, steps, adapters } = values;
-  const rank = adapters === undefined ? {} : { adapters: Number(adapters) };
+  const { model, backend, batch, side, steps, adapters, columns } = values;
+  const options = {
+    ...(adapters === undefined ? {} : { adapters: Number(adapters) }),
+    ...(columns === undefined ? {} : { columns: Number(columns) }),
+  };
   const what = adapters === undefined ? model : `${model}, adapters of rank ${adapters}`;
   console.log(`${what}, backend ${backend}, batch ${batch}, ${side} x ${side}\n`);
   console.log(
-    '| optimizer | parameters | peak MB | between steps MB | resident MB | seconds | losses |',
+    '| optimizer | parameters | peak MB | between steps MB | resident MB at start, with the model, at most | ' +
+      'seconds | losses |',
   );
   console.log('|---|---|---|---|---|---|---|');
   for (const optimizer of values.optimizers.split(',')) {
-    const result = runInProcess(import.meta.url, {
+    const given: Case = {
       model,
       optimizer,
       backend,
       batch: Number(batch),
       side: Number(side),
       steps: Number(steps),
-      ...rank,
-    }) as Result | string;
+      ...options,
+    };
+    if (values['only-plan']) {
+      const plan = planOf(given);
+      keep('memory', given, { parameters: plan.parameters, plan });
+      console.log(`| ${optimizer} | planned: ${megabytes(plan.peakBytes)} | | | | | |`);
+      continue;
+    }
+    const result = runInProcess(import.meta.url, given) as Result | string;
     if (typeof result === 'string') {
       console.log(`| ${optimizer} | ${result} | | | | | |`);
       continue;
     }
+    keep('memory', given, result);
+    const resident = [result.residentAtStart, result.residentWithModel, result.residentBytes];
     console.log(
       `| ${optimizer} | ${(result.parameters / 1e6).toFixed(1)} M | ${megabytes(result.peakBytes)} | ` +
-        `${megabytes(result.restingBytes)} | ${megabytes(result.residentBytes)} | ` +
+        `${megabytes(result.restingBytes)} | ${resident.map(megabytes).join(', ')} | ` +
         `${result.seconds.toFixed(2)} | ${result.losses.map((l) => l.toFixed(4)).join(' ')} |`,
     );
   }

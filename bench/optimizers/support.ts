@@ -28,13 +28,18 @@ export const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
  * Runs a case in a process of its own, so that resident memory is its own: the benchmark `file` once
  * more, with `--case` and the case as JSON. It prints its result as a line of JSON.
  *
+ * @param environment variables that the process has besides
  * @returns the result, or in words why there is none, for example killed for want of memory
  */
-export function runInProcess(file: string, givenCase: object): object | string {
+export function runInProcess(
+  file: string,
+  givenCase: object,
+  environment: Readonly<Record<string, string>> = {},
+): object | string {
   const child = spawnSync(
     process.execPath,
     ['--import', 'tsx', fileURLToPath(file), '--case', JSON.stringify(givenCase)],
-    { encoding: 'utf8', maxBuffer: 1 << 26 },
+    { encoding: 'utf8', maxBuffer: 1 << 26, env: { ...process.env, ...environment } },
   );
   const line = child.stdout.split('\n').find((l) => l.startsWith('{'));
   if (child.status === 0 && line) return JSON.parse(line) as object;

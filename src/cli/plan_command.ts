@@ -133,9 +133,9 @@ function otherWays(name: ModelName, args: PlanArguments): string[][] {
     });
 }
 
-/** Ways to choose from; only wasm has a kernel for moments of eight bits. */
+/** Ways to choose from; only these backends have a kernel for moments of eight bits. */
 function waysOn(backend: string): Way[] {
-  const hasBytes = backend === 'wasm';
+  const hasBytes = backend === 'wasm' || backend === 'tensorflow';
   const fused = FUSED_OPTIMIZERS.filter((optimizer) => optimizer !== 'adamw8bit' || hasBytes);
   return [
     { optimizer: 'adamw' },

@@ -31,7 +31,7 @@ export interface AdamWArgs extends CommonArgs {
   /**
    * How moments are kept. `'8bit'`: in bytes, with a scale for every 256 of them (Dettmers et al. 2021,
    * arXiv 2110.02861), a quarter of the memory; weights of fewer than 4,096 numbers and embeddings keep
-   * theirs in float32. Needs backend wasm. Default `'float32'`.
+   * theirs in float32. Needs backend wasm or tensorflow. Default `'float32'`.
    */
   moments?: 'float32' | '8bit';
 }

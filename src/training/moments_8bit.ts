@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { runKernel } from '../ops/engine/kernel';
+import { readAtOnce } from '../ops/engine/lost_backend';
 import { ADAMW_8BIT } from '../ops/kernels/contract';
 import { type AttributesOf, hasKernel } from '../ops/kernels/fused';
 import type { StateForm } from './state_layout';
@@ -31,8 +32,8 @@ export function requireMoments8bit(): void {
   if (hasKernel(ADAMW_8BIT)) return;
   throw new Error(
     `AdamW: moments '8bit' need a kernel that backend '${tf.getBackend()}' does not have; only wasm ` +
-      `has. Here Adafactor keeps next to nothing for a weight, SGD nothing, and Lion half of what AdamW ` +
-      `with moments 'float32' does`,
+      `and tensorflow have. Here Adafactor keeps next to nothing for a weight, SGD nothing, and Lion half ` +
+      `of what AdamW with moments 'float32' does`,
   );
 }
 
@@ -42,7 +43,7 @@ export function takesMoments8bit({ name, size }: Pick<tf.Variable, 'name' | 'siz
 }
 
 /**
- * Updates a weight; its moments in place.
+ * Updates a weight; its moments are overwritten, but not what others have copied or read of them.
  *
  * @param factors of the kernel
  * @returns the moments
@@ -54,6 +55,7 @@ export function updateMoments8bit(
   const kept = slots ?? fresh(variable);
   const { m8, mScale, v8, vScale } = kept as Record<keyof typeof MOMENTS_8BIT.dtypes, tf.Variable>;
   try {
+    for (const moment of Object.values(kept)) unshare(moment);
     const inputs = { weight: variable, gradient, m: m8, mScale, v: v8, vScale };
     variable.assign(runKernel(ADAMW_8BIT.name, inputs as tf.NamedTensorMap, factors));
   } catch (error) {
@@ -80,4 +82,11 @@ function fresh({ shape, size }: tf.Variable): Slots {
     tf.Variable,
   ];
   return { m8, mScale, v8, vScale };
+}
+
+/** Whoever has cloned what is about to be overwritten shares its data on some backends. */
+function unshare(variable: tf.Variable): void {
+  if (tf.backend().refCount(variable.dataId) < 2) return;
+  const values = readAtOnce(variable).slice() as tf.TypedArray;
+  tf.tidy(() => variable.assign(tf.tensor(values, variable.shape, variable.dtype)));
 }

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { messageOf } from '../common/messages';
+import { takeUp } from '../ops/engine/take_up';
 import type { Checkpoint } from './checkpoint';
 import { CheckpointError } from './errors';
 import { type MappedWeight, shapeOf } from './names/model_weights';
@@ -25,7 +26,12 @@ async function readEach(
   for (const target of targets) {
     const { layout, publishedShape, variable } = target.weight;
     const data = layout.toOwn(await checkpoint.read(target.inFile), publishedShape);
-    take(tf.tensor(data, shapeOf(variable), 'float32'), target);
+    const value = tf.tidy(() => {
+      const made = tf.tensor(data, shapeOf(variable), 'float32');
+      takeUp(made);
+      return made;
+    });
+    take(value, target);
     done += sizeOf(target);
     onProgress(done / total);
   }

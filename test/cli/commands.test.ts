@@ -242,7 +242,7 @@ describe('plan', () => {
     const out = await cliOut(...args, '--backend', 'wasm');
     expect(out).toMatch(/; batch 1, adamw8bit, fused, wasm\n/);
     expect(out).not.toMatch(/^adamw8bit, fused /m);
-    expect(await cliError(...args, '--backend', 'tensorflow')).toMatch(/only wasm has/);
+    expect(await cliError(...args, '--backend', 'webgpu')).toMatch(/only wasm and tensorflow have/);
     expect(await cliOut('plan', '--columns', '2', '--backend', 'cpu')).not.toMatch(/8bit/);
   });
 

@@ -2,6 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
+import { takeUp } from '../../ops/engine/take_up';
+
 type Initializer = ReturnType<typeof tfl.initializers.zeros>;
 
 interface Deferred {
@@ -18,7 +20,11 @@ export function withInitialValues(
   initializer: Initializer,
   make: (initializer: Initializer) => tfl.LayerVariable,
 ): tfl.LayerVariable {
-  if (!list) return make(initializer);
+  if (!list) {
+    const weight = make(initializer);
+    takeUp(weight['val']);
+    return weight;
+  }
   const weight = make(tfl.initializers.zeros());
   list.push({ weight, initializer, dataId: weight['val'].dataId });
   return weight;
@@ -42,6 +48,7 @@ export function deferringValues<T>(fn: () => T): { result: T; drawRest: () => vo
         tf.tidy(() => {
           weight.write(initializer.apply(weight.shape, 'float32'));
         });
+        takeUp(weight['val']);
       }
     };
     return { result, drawRest };

@@ -142,11 +142,13 @@ export class ConvNextFunction implements LevelFunction {
   }
 
   linearize(inputs: readonly tf.Tensor[], context: LevelContext): LinearizedFunction {
-    const x = tf.clone(only(inputs));
-    const mask = this.mask(x, context);
+    const input = only(inputs);
+    const mask = this.mask(input, context);
     const f = fold(this.w);
-    const { xhat, rstd, hidden } = branchForward(x, this.w, f);
+    const { xhat, rstd, hidden } = branchForward(input, this.w, f);
     const activated = f.gelu.at(hidden);
+    // No earlier: it shares memory with the input, but counts while most is held.
+    const x = tf.clone(input);
     return {
       output: project(x, activated.value(), f, mask),
       pullback: (dOutput) => {

@@ -5,7 +5,7 @@ import { AdamW } from 'tfjs-revcol';
 import { runKernel } from '../../../src/ops/engine/kernel';
 import { ADAMW_8BIT } from '../../../src/ops/kernels/contract';
 import { hasKernel } from '../../../src/ops/kernels/fused';
-import { SIMD_FLAG } from '../../../src/ops/kernels/wasm/simd_module';
+import { SIMD_FLAG } from '../../../src/ops/kernels/simd_module';
 import { describeBackends, expectClose, expectNoLeak, relativeError } from '../../support/backends';
 import { normals } from '../../support/training_step';
 
@@ -116,6 +116,18 @@ describeBackends(
       });
     });
 
+    test('weights of several pieces are the same in SIMD and in loops', () => {
+      const size = 2 * 65536 + 300;
+      const gradients = gradientsOf(size, 2);
+      const simd = byKernel(size, gradients);
+      tf.env().set(SIMD_FLAG, false);
+      const loops = byKernel(size, gradients);
+      expect(relativeError(simd.w, loops.w)).toBe(0);
+      loops.state.forEach((values, i) => {
+        expect(relativeError(simd.state[i] as number[], values)).toBe(0);
+      });
+    });
+
     test('numbers that are none stay none', () => {
       for (const flag of [true, false]) {
         tf.env().set(SIMD_FLAG, flag);
@@ -168,5 +180,5 @@ describeBackends(
       expect(left('8bit') / left('float32')).toBeCloseTo(1, 1);
     });
   },
-  { only: ['wasm'] },
+  { only: ['wasm', 'tensorflow'] },
 );

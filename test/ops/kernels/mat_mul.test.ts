@@ -2,7 +2,7 @@ import 'tfjs-revcol';
 import * as tf from '@tensorflow/tfjs';
 import * as fc from 'fast-check';
 
-import { SIMD_FLAG } from '../../../src/ops/kernels/wasm/simd_module';
+import { SIMD_FLAG } from '../../../src/ops/kernels/simd_module';
 import { linearForward } from '../../../src/ops/linear';
 import { batchMatMul, matMul2d } from '../../../src/ops/mat_mul';
 import { describeBackends, expectClose, expectNoLeak } from '../../support/backends';

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 
+import { SIMD_FLAG } from '../../../src/ops/kernels/simd_module';
 import { registerWasmKernels, repairWasmKernels } from '../../../src/ops/kernels/wasm/index';
-import { SIMD_FLAG } from '../../../src/ops/kernels/wasm/simd_module';
 import { expectClose, useBackend } from '../../support/backends';
 import { type ConvCase, convReference, convShape, uniform } from './wasm_reference';
 

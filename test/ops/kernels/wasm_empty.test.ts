@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { layers } from 'tfjs-revcol';
 import { columnSum } from '../../../src/ops/column_sum';
 import { gelu } from '../../../src/ops/gelu';
-import { SIMD_FLAG } from '../../../src/ops/kernels/wasm/simd_module';
+import { SIMD_FLAG } from '../../../src/ops/kernels/simd_module';
 import { layerNorm } from '../../../src/ops/layer_norm';
 import { linear } from '../../../src/ops/linear';
 import { batchMatMul, matMul2d } from '../../../src/ops/mat_mul';

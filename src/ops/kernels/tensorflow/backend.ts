@@ -19,6 +19,20 @@ export interface NodeBackend {
     attributes: OpAttribute[],
     inputs: tf.TensorInfo[],
   ): tf.TensorInfo;
+  /** `values` are those that no operation has read yet; JavaScript holds them until then. */
+  tensorMap: { get(dataId: object): { values: unknown } };
+  /** The very array where JavaScript holds the values, else a copy of them. */
+  readSync(dataId: object): unknown;
+  write(values: tf.TypedArray, shape: number[], dtype: tf.DataType): object;
+  move(
+    dataId: object,
+    values: tf.TypedArray,
+    shape: number[],
+    dtype: tf.DataType,
+    refCount: number,
+  ): void;
+  refCount(dataId: object): number;
+  disposeData(dataId: object, force?: boolean): boolean;
 }
 
 /** The attribute that says that tensors are float32. */

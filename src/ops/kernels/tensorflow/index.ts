@@ -1,15 +1,18 @@
 /** All kernels of backend 'tensorflow' that the package brings. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { SIMD_FLAG } from '../simd_module';
+import { adamw8bit } from './adamw_8bit';
 import { matMul } from './mat_mul';
 
-const KERNELS: readonly tf.KernelConfig[] = [matMul];
+const KERNELS: readonly tf.KernelConfig[] = [matMul, adamw8bit];
 
 /**
  * Registers this package's kernels for backend 'tensorflow'. The backend need not be loaded yet; a
  * kernel that exists is left alone.
  */
 export function registerTensorflowKernels(): void {
+  tf.env().registerFlag(SIMD_FLAG, () => true);
   for (const kernel of KERNELS) {
     if (tf.getKernel(kernel.kernelName, kernel.backendName) == null) tf.registerKernel(kernel);
   }

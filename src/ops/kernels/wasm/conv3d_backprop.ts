@@ -7,6 +7,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { show } from '../../../common/arguments';
+import type { SimdKernels } from '../simd_module';
 import {
   floats,
   isAnyEmpty,
@@ -19,7 +20,7 @@ import {
 import { filterGradientLoops } from './conv_backprop_filter';
 import { inputGradientLoops } from './conv_backprop_input';
 import type { ConvGeometry } from './conv_geometry';
-import { type SimdKernels, simdKernels } from './simd_module';
+import { simdKernels } from './simd_module';
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 

@@ -1,6 +1,7 @@
 /** `Conv2DBackpropInput`, which tfjs has on wasm, but slow. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import type { SimdKernels } from '../simd_module';
 import {
   floats,
   isAnyEmpty,
@@ -12,7 +13,7 @@ import {
 } from './backend';
 import { type ConvGeometry, convGeometry, forEachTap } from './conv_geometry';
 import { transpose } from './layout';
-import { type SimdKernels, simdKernels } from './simd_module';
+import { simdKernels } from './simd_module';
 
 /** Patches are held for a block of output pixels, of about this many bytes ... */
 const BLOCK_BYTES = 1 << 20;

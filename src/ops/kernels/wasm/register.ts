@@ -1,8 +1,8 @@
 /** Puts kernels into tfjs's registry for backend 'wasm': where there is none, or over a bad one. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { SIMD_FLAG } from '../simd_module';
 import type { KernelRepair } from './repair';
-import { SIMD_FLAG } from './simd_module';
 
 /** What was registered here, to know it again. */
 const own = new Set<tf.KernelConfig>();

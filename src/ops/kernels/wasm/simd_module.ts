@@ -1,70 +1,21 @@
-/** The package's WebAssembly module: its functions, and how it comes to work on tfjs's memory. */
+/** The package's WebAssembly module on the memory of tfjs's wasm backend. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { instantiate, SIMD_FLAG, type SimdKernels } from '../simd_module';
 import type { WasmBackend } from './backend';
-import { type KernelBinary, RELAXED_BINARY, SIMD_BINARY } from './binary';
-
-/** tfjs flag: set it to false to compute the package's wasm kernels in JavaScript. Default true. */
-export const SIMD_FLAG = 'REVCOL_WASM_SIMD';
-
-/**
- * The functions of `assembly/`; arguments are addresses in the heap, counts, flags and strides in
- * elements. Their sources say what each one means.
- */
-export interface SimdKernels {
-  adamw8bit(...addressesCountRatesAndScratch: number[]): void;
-  gelu(x: number, y: number, count: number): void;
-  geluGrad(x: number, dy: number, dx: number, count: number): void;
-  layerNorm(
-    x: number,
-    xhat: number,
-    rstd: number,
-    rows: number,
-    columns: number,
-    epsilon: number,
-  ): void;
-  layerNormGrad(
-    dy: number,
-    xhat: number,
-    rstd: number,
-    dx: number,
-    rows: number,
-    columns: number,
-  ): void;
-  columnSum(x: number, y: number, totals: number, rows: number, columns: number): void;
-  gemm(
-    a: number,
-    b: number,
-    bias: number,
-    c: number,
-    m: number,
-    n: number,
-    k: number,
-    transposeA: number,
-    transposeB: number,
-    scratch: number,
-  ): void;
-  convFilterGrad(x: number, dy: number, dw: number, ...geometryAndScratch: number[]): void;
-  scatterPatches(patches: number, dx: number, first: number, ...countAndGeometry: number[]): void;
-  depthwiseFilterGrad(x: number, dy: number, dw: number, ...geometry: number[]): void;
-  depthwiseInputGrad(dy: number, filter: number, dx: number, ...geometry: number[]): void;
-  /** Bytes of scratch memory that `gemm` (4 columns + 32 more with a bias) and `convFilterGrad` need. */
-  BLOCK_SCRATCH: { value: number };
-}
 
 const instances = new WeakMap<WasmBackend['wasm'], SimdKernels | null>();
 
 /**
  * The SIMD kernels working on the memory of `backend`, or null where WebAssembly SIMD is missing,
- * the memory cannot be reached, or the flag `REVCOL_WASM_SIMD` is off. Compiled synchronously at
- * the first call (9 KB), fused multiply-add where the engine has it.
+ * the memory cannot be reached, or the flag `REVCOL_WASM_SIMD` is off.
  */
 export function simdKernels(backend: WasmBackend): SimdKernels | null {
   if (!tf.env().getBool(SIMD_FLAG)) return null;
   let kernels = instances.get(backend.wasm);
   if (kernels === undefined) {
     const memory = memoryOf(backend);
-    kernels = memory && (instantiate(RELAXED_BINARY, memory) ?? instantiate(SIMD_BINARY, memory));
+    kernels = memory && instantiate(memory);
     instances.set(backend.wasm, kernels);
   }
   return kernels;
@@ -74,23 +25,4 @@ function memoryOf({ wasm }: WasmBackend): WebAssembly.Memory | null {
   if (typeof WebAssembly === 'undefined') return null;
   const memory = (wasm.wasmMemory ?? wasm.asm?.memory) as WebAssembly.Memory | undefined;
   return memory?.buffer == null ? null : memory;
-}
-
-/** Instantiates `binary` on `memory`, shared or not; null when this engine refuses it. */
-export function instantiate(
-  { base64, memoryFlagIndex }: KernelBinary,
-  memory: WebAssembly.Memory,
-): SimdKernels | null {
-  const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-  // The threaded build of tfjs has a shared memory, and the import must be declared alike. By name,
-  // since instanceof fails for a buffer of another realm.
-  if (Object.prototype.toString.call(memory.buffer) === '[object SharedArrayBuffer]') {
-    bytes[memoryFlagIndex] = 3;
-  }
-  try {
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
-    return instance.exports as unknown as SimdKernels;
-  } catch {
-    return null;
-  }
 }
