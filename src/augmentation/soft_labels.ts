@@ -49,12 +49,10 @@ export function requireLabels(
   if (numClasses !== undefined) requireInteger(owner, 'numClasses', numClasses, 1);
   const isRate = typeof labelSmoothing === 'number' && labelSmoothing >= 0 && labelSmoothing < 1;
   requireArgument(owner, 'labelSmoothing', labelSmoothing, isRate, 'a number in [0, 1)');
-  const isTensor = labels instanceof tf.Tensor;
   const isList = Array.isArray(labels) || ArrayBuffer.isView(labels);
-  requireArgument(owner, 'labels', labels, isTensor || isList, EXPECTED);
-  const shape: readonly number[] = isTensor
-    ? (labels as tf.Tensor).shape
-    : [(labels as readonly number[]).length];
+  requireArgument(owner, 'labels', labels, labels instanceof tf.Tensor || isList, EXPECTED);
+  const given = labels as Labels;
+  const shape: number[] = given instanceof tf.Tensor ? given.shape : [given.length];
   if ((shape.length !== 1 && shape.length !== 2) || shape[0] !== batch) {
     throw new Error(
       `${owner}: labels of shape ${show(shape)} for ${batch} images; expected ${EXPECTED}`,
@@ -70,7 +68,7 @@ export function requireLabels(
   if (numClasses === undefined) {
     throw new Error(`${owner}: numClasses is missing; labels that are integers do not tell it`);
   }
-  requireClasses(owner, labels as Labels, numClasses);
+  requireClasses(owner, given, numClasses);
   return numClasses;
 }
 
