@@ -5,7 +5,6 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { requireArgument, requireInteger } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { applied, checkedStep, isFused, type Outputs, totalLoss } from './step_parts';
-import { requireStepSeed, seeded } from './step_seed';
 import type { TrainingStepOptions } from './training_step';
 
 const OWNER = 'accumulatedStep';
@@ -19,11 +18,7 @@ export interface AccumulatedStepOptions extends TrainingStepOptions {
   microBatch: number;
 }
 
-const OPTIONS: OptionNames<AccumulatedStepOptions> = {
-  microBatch: true,
-  clipNorm: true,
-  seed: true,
-};
+const OPTIONS: OptionNames<AccumulatedStepOptions> = { microBatch: true, clipNorm: true };
 
 /**
  * `trainingStep` of a large batch in parts: it takes the gradients of `microBatch` examples at a time,
@@ -53,10 +48,9 @@ export function accumulatedStep<Targets extends Batch>(
   options: AccumulatedStepOptions,
 ): tf.Scalar {
   requireOptions(OWNER, options, OPTIONS);
-  const { microBatch, clipNorm, seed } = options;
+  const { microBatch, clipNorm } = options;
   const variables = checkedStep(OWNER, { model, optimizer, inputs, loss, clipNorm });
   requireInteger(OWNER, 'microBatch', microBatch, 1);
-  requireStepSeed(OWNER, seed);
   const batch = batchOf(inputs, targets);
   if (isFused(optimizer)) {
     throw new Error(
@@ -75,11 +69,7 @@ export function accumulatedStep<Targets extends Batch>(
         const cut = <T extends Batch>(x: T) => sliced(x, start, size);
         const x = cut(inputs);
         const y = cut(targets);
-        const total = seeded(
-          seed,
-          () => totalLoss(OWNER, model, x, (outputs) => loss(outputs, y)),
-          start,
-        );
+        const total = () => totalLoss(OWNER, model, x, (outputs) => loss(outputs, y));
         const { value, grads } = optimizer.computeGradients(total, variables);
         const added = Object.entries(grads).map(([name, gradient]) => {
           // Null where the loss does not depend on the weight.
@@ -113,12 +103,13 @@ export function accumulatedStep<Targets extends Batch>(
 
 /** Number of examples, the same in all tensors. */
 function batchOf(inputs: Batch, targets: Batch): number {
-  const listed = (x: Batch): unknown[] => (Array.isArray(x) ? x : [x]);
-  const [first] = listed(inputs) as tf.Tensor[];
+  const listed = (x: Batch): tf.Tensor[] => (Array.isArray(x) ? x : [x]);
+  const [first] = listed(inputs);
   const batch = first?.shape[0] ?? 0;
   for (const [name, list] of Object.entries({ inputs: listed(inputs), targets: listed(targets) })) {
     for (const x of list) {
-      const fits = x instanceof tf.Tensor && (x as tf.Tensor).shape[0] === batch && batch >= 1;
+      const isTensor = (x as unknown) instanceof tf.Tensor;
+      const fits = isTensor && x.shape[0] === batch && batch >= 1;
       requireArgument(OWNER, name, x, fits, `a tensor [batch, ...] with a batch of ${batch}`);
     }
   }

@@ -238,7 +238,11 @@ export class Ema {
 
   /** Frees the averages. The model keeps the weights that it has now. */
   dispose(): void {
-    tf.dispose([...this.kept, ...(this.countTensor ? [this.countTensor] : [])]);
+    for (const average of this.kept) {
+      // tfjs counts a variable that is freed twice as two.
+      if (!average.isDisposed) average.dispose();
+    }
+    this.countTensor?.dispose();
     delete this.countTensor;
   }
 

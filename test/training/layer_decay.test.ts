@@ -35,6 +35,17 @@ describeGoldens('layer decay golden', () => {
       expect({ name, weightDecay }).toEqual({ name, weightDecay: weight_decay });
       expect(learningRateScale).toBeCloseTo(lr_scale, 9);
     });
+    // Those of segmentation and detection leave alphas out, and nothing else.
+    for (const task of ['segmentation', 'detection'] as const) {
+      const dense = layerDecayGroups(model, { task });
+      const alphas = names.filter((name) => name.includes('alpha'));
+      expect(alphas.length).toBeGreaterThan(15);
+      names.forEach((name, i) => {
+        const { weightDecay, ...rest } = groups[i] as (typeof groups)[number];
+        const expected = alphas.includes(name) ? 0 : weightDecay;
+        expect({ name, ...dense[i] }).toEqual({ ...rest, name, weightDecay: expected });
+      });
+    }
     model.dispose();
   });
 });
@@ -57,6 +68,9 @@ test('options and other models are refused', async () => {
   await expectNoLeak(() => {
     expect(() => layerDecayGroups(model, { layerDecay: 0 })).toThrow('layerDecay is 0');
     expect(() => layerDecayGroups(model, { weightDecay: -1 })).toThrow('weightDecay is -1');
+    expect(() => layerDecayGroups(model, { task: 'dense' as never })).toThrow(
+      "task is \"dense\"; expected one of 'classification', 'segmentation', 'detection'",
+    );
     expect(() => layerDecayGroups(model)).toThrow('no weights of RevCol columns');
   });
   model.dispose();
