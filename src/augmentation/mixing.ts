@@ -83,19 +83,54 @@ function blend(x: tf.Tensor, partner: tf.Tensor, shares: readonly number[]): tf.
   return tf.add(tf.mul(x, perImage(shares, x.rank)), tf.mul(partner, perImage(rest, x.rank)));
 }
 
-/** 1 inside of boxes, bool `[batch or 1, height, width, 1]`. */
-function insideOf(boxes: readonly (Box | null)[], height: number, width: number): tf.Tensor {
-  const isOne = boxes.every((box) => box === boxes[0]);
-  const list = isOne ? boxes.slice(0, 1) : boxes;
-  const mask = new Uint8Array(list.length * height * width);
-  list.forEach((box, i) => {
+/** `x` with one box of every image from its partner: copies of slices, without a mask of the whole batch. */
+function pasteOne(x: tf.Tensor4D, partner: tf.Tensor4D, box: Box): tf.Tensor4D {
+  const { top, bottom, left, right } = box;
+  if (top === bottom || left === right) return x;
+  const [batch, height, width, channels] = x.shape;
+  const part = (of: tf.Tensor4D, y: number, tall: number, from: number, broad: number) =>
+    tall * broad > 0 ? [tf.slice(of, [0, y, from, 0], [batch, tall, broad, channels])] : [];
+  const join = (parts: tf.Tensor4D[], axis: number) =>
+    parts.length === 1 ? (parts[0] as tf.Tensor4D) : tf.concat(parts, axis);
+  const tall = bottom - top;
+  const middle = join(
+    [
+      ...part(x, top, tall, 0, left),
+      ...part(partner, top, tall, left, right - left),
+      ...part(x, top, tall, right, width - right),
+    ],
+    2,
+  );
+  const above = part(x, 0, top, 0, width);
+  const below = part(x, bottom, height - bottom, 0, width);
+  return join([...above, middle, ...below], 1);
+}
+
+/** `x` with a box of each image, where it has one, from its partner. */
+function pasteEach(
+  x: tf.Tensor4D,
+  partner: tf.Tensor4D,
+  boxes: readonly (Box | null)[],
+): tf.Tensor4D {
+  const [, height, width, channels] = x.shape;
+  // Of the full shape: to broadcast takes some backends longer than all the rest.
+  const mask = new Uint8Array(x.size);
+  boxes.forEach((box, i) => {
     if (!box) return;
     for (let y = box.top; y < box.bottom; y++) {
       const row = width * (height * i + y);
-      mask.fill(1, row + box.left, row + box.right);
+      mask.fill(1, channels * (row + box.left), channels * (row + box.right));
     }
   });
-  return tf.tensor4d(mask, [list.length, height, width, 1], 'bool');
+  return tf.where(tf.tensor4d(mask, x.shape, 'bool'), partner, x);
+}
+
+/** `x` with what its boxes take from its partner. */
+function paste(x: tf.Tensor, partner: tf.Tensor, boxes: readonly (Box | null)[]): tf.Tensor {
+  const [first = null] = boxes;
+  const isOne = boxes.every((box) => box === first);
+  if (isOne) return first ? pasteOne(x as tf.Tensor4D, partner as tf.Tensor4D, first) : x;
+  return pasteEach(x as tf.Tensor4D, partner as tf.Tensor4D, boxes);
 }
 
 /** What there is to check and to draw of a mixing. */
@@ -130,9 +165,7 @@ export function mixBatch<T extends tf.Tensor>(mixing: Mixing<T>): MixedBatch<T> 
       partner,
       mixes.map(({ share, box }) => (box ? 1 : share)),
     );
-    const [, height, width] = shape as [number, number, number];
-    const isPasted = boxes.some((box) => box !== null);
-    const mixed = isPasted ? tf.where(insideOf(boxes, height, width), partner, blended) : blended;
+    const mixed = paste(blended, partner, boxes);
     const shares = mixes.map(({ share }) => share);
     return { images: mixed as T, labels: blend(y, tf.reverse(y, 0), shares) as tf.Tensor2D };
   });

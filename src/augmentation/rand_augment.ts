@@ -2,9 +2,9 @@
 import { requireInteger, requireOneOf, requireRanges, shown } from '../common/arguments';
 import { byNearness, type OptionNames, requireOptions } from '../common/options';
 import { type PixelImage, type RgbImage, toRgb } from '../preprocessing/image';
-import type { AffineOptions, Interpolation } from './affine';
+import type { Interpolation } from './affine';
 import { requireColour, requireProbability } from './checks';
-import { AUGMENTATION_NAMES, type AugmentationName, augmentBy, FULL_MAGNITUDE } from './magnitudes';
+import { AUGMENTATION_NAMES, type AugmentationName, augmentBy, FULL_MAGNITUDE, type Sign } from './magnitudes';
 import { ownPixels } from './pixels';
 import { defaultOperations, parsePolicy, type RandAugmentPolicy } from './rand_augment_policy';
 import { randomOf, type Seed, type SeededRandom } from './random';
@@ -161,25 +161,43 @@ function drawMagnitude(augmentation: Augmentation, random: SeededRandom): number
   return Math.max(0, Math.min(drawn, magnitudeMax));
 }
 
+/** An operation with all that is drawn for it. */
+export interface DrawnOperation {
+  name: AugmentationName;
+  magnitude: number;
+  sign: Sign;
+  interpolation: Interpolation;
+}
+
+/** The operations that are carried out on one image, in their order. */
+export function drawOperations(augmentation: Augmentation, random: SeededRandom): DrawnOperation[] {
+  const { probability, interpolation } = augmentation;
+  const names = choose(augmentation, random).filter(() => random.uniform() < probability);
+  return names.map((name) => ({
+    name,
+    magnitude: drawMagnitude(augmentation, random),
+    sign: random.uniform() < 0.5 ? 1 : -1,
+    interpolation:
+      interpolation === 'random'
+        ? random.uniform() < 0.5
+          ? 'bilinear'
+          : 'bicubic'
+        : interpolation,
+  }));
+}
+
 /** An image after the operations that are drawn for it. */
 export function augment(
   image: RgbImage,
   augmentation: Augmentation,
   random: SeededRandom,
 ): RgbImage {
-  const { probability, interpolation, fill } = augmentation;
-  let augmented = image;
-  for (const name of choose(augmentation, random)) {
-    if (random.uniform() >= probability) continue;
-    const magnitude = drawMagnitude(augmentation, random);
-    const isBilinear = interpolation === 'random' && random.uniform() < 0.5;
-    const options: AffineOptions = {
-      interpolation: isBilinear || interpolation === 'bilinear' ? 'bilinear' : 'bicubic',
-      fill,
-    };
-    augmented = augmentBy(name, augmented, magnitude, random, options);
-  }
-  return augmented;
+  const { fill } = augmentation;
+  return drawOperations(augmentation, random).reduce(
+    (now, { name, magnitude, sign, interpolation }) =>
+      augmentBy(name, now, magnitude, sign, { interpolation, fill }),
+    image,
+  );
 }
 
 /**

@@ -7,9 +7,11 @@ import {
   type MixedBatch,
   mixup,
   mixupOrCutmix,
+  type SeededRandom,
   seededRandom,
 } from 'tfjs-revcol';
 
+import { drawBox } from '../../src/augmentation/mixup';
 import { describeBackends, expectNoLeak } from '../support/backends';
 import { betaCdf, distance } from './distributions';
 
@@ -275,24 +277,27 @@ describeBackends(
       expect(distance(shares, betaCdf(0.8, 0.8))).toBeLessThan(1.95);
       images.dispose();
     });
-
-    test('cutmix takes shares of beta(1, 1) and loses some at the border', async () => {
-      const images = tf.zeros([2, 64, 64, 1]) as tf.Tensor4D;
-      const taken: number[] = [];
-      for (let seed = 0; seed < 1500; seed++) {
-        const { labels } = await read(cutmix(images, [0, 1], { numClasses: 2, seed }));
-        taken.push(1 - shareOf(labels, 0));
-      }
-      images.dispose();
-      // A side s of 1 about a point anywhere in 1 keeps s - s^2 / 4 of itself, and s^2 is uniform: the area kept is the
-      // mean of (s - s^2 / 4)^2, 1/2 - 1/5 + 1/48.
-      const expected = 1 / 2 - 1 / 5 + 1 / 48;
-      const average = taken.reduce((a, b) => a + b, 0) / taken.length;
-      expect(Math.abs(average - expected)).toBeLessThan(0.02);
-    });
   },
   { only: ['cpu'] },
 );
+
+test('boxes lie about any point, of the area that the share leaves, less what is outside', () => {
+  const random = seededRandom(1);
+  const [height, width] = [200, 300];
+  const areas: number[] = [];
+  for (let i = 0; i < 20_000; i++) {
+    const { top, bottom, left, right } = drawBox(height, width, random.uniform(), random);
+    expect(top >= 0 && left >= 0 && bottom <= height && right <= width).toBe(true);
+    areas.push(((bottom - top) * (right - left)) / (height * width));
+  }
+  // About a point anywhere, a side s of 1 keeps s - s^2 / 4 in the mean, and s^2 is uniform: the area kept is the mean of
+  // (s - s^2 / 4)^2, which is 1/2 - 1/5 + 1/48.
+  const average = areas.reduce((a, b) => a + b, 0) / areas.length;
+  expect(Math.abs(average - (1 / 2 - 1 / 5 + 1 / 48))).toBeLessThan(0.006);
+  // In the middle of a large image nothing is lost.
+  const middle = { ...random, integer: (n: number) => n / 2 } as unknown as SeededRandom;
+  expect(drawBox(200, 300, 0.75, middle)).toEqual({ top: 50, bottom: 150, left: 75, right: 225 });
+});
 
 test('what cannot be is refused with a sentence', () => {
   const images = tf.zeros([4, 3, 3, 1]) as tf.Tensor4D;
