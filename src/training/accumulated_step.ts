@@ -5,6 +5,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { requireArgument, requireInteger } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { applied, checkedStep, isFused, type Outputs, totalLoss } from './step_parts';
+import { requireStepSeed, seeded } from './step_seed';
 import type { TrainingStepOptions } from './training_step';
 
 const OWNER = 'accumulatedStep';
@@ -18,7 +19,11 @@ export interface AccumulatedStepOptions extends TrainingStepOptions {
   microBatch: number;
 }
 
-const OPTIONS: OptionNames<AccumulatedStepOptions> = { microBatch: true, clipNorm: true };
+const OPTIONS: OptionNames<AccumulatedStepOptions> = {
+  microBatch: true,
+  clipNorm: true,
+  seed: true,
+};
 
 /**
  * `trainingStep` of a large batch in parts: it takes the gradients of `microBatch` examples at a time,
@@ -48,9 +53,10 @@ export function accumulatedStep<Targets extends Batch>(
   options: AccumulatedStepOptions,
 ): tf.Scalar {
   requireOptions(OWNER, options, OPTIONS);
-  const { microBatch, clipNorm } = options;
+  const { microBatch, clipNorm, seed } = options;
   const variables = checkedStep(OWNER, { model, optimizer, inputs, loss, clipNorm });
   requireInteger(OWNER, 'microBatch', microBatch, 1);
+  requireStepSeed(OWNER, seed);
   const batch = batchOf(inputs, targets);
   if (isFused(optimizer)) {
     throw new Error(
@@ -69,7 +75,11 @@ export function accumulatedStep<Targets extends Batch>(
         const cut = <T extends Batch>(x: T) => sliced(x, start, size);
         const x = cut(inputs);
         const y = cut(targets);
-        const total = () => totalLoss(OWNER, model, x, (outputs) => loss(outputs, y));
+        const total = seeded(
+          seed,
+          () => totalLoss(OWNER, model, x, (outputs) => loss(outputs, y)),
+          start,
+        );
         const { value, grads } = optimizer.computeGradients(total, variables);
         const added = Object.entries(grads).map(([name, gradient]) => {
           // Null where the loss does not depend on the weight.
