@@ -4,7 +4,13 @@ import { byNearness, type OptionNames, requireOptions } from '../common/options'
 import { type PixelImage, type RgbImage, toRgb } from '../preprocessing/image';
 import type { Interpolation } from './affine';
 import { requireColour, requireProbability } from './checks';
-import { AUGMENTATION_NAMES, type AugmentationName, augmentBy, FULL_MAGNITUDE, type Sign } from './magnitudes';
+import {
+  AUGMENTATION_NAMES,
+  type AugmentationName,
+  augmentBy,
+  FULL_MAGNITUDE,
+  type Sign,
+} from './magnitudes';
 import { ownPixels } from './pixels';
 import { defaultOperations, parsePolicy, type RandAugmentPolicy } from './rand_augment_policy';
 import { randomOf, type Seed, type SeededRandom } from './random';

@@ -2,7 +2,6 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { randomErasing, type RandomErasingOptions, randomFlip, seededRandom } from 'tfjs-revcol';
-
 import { describeBackends, expectNoLeak } from '../support/backends';
 
 type Batch = number[][][][];

@@ -12,8 +12,8 @@ import { adjustHue } from '../../src/augmentation/hue';
 import {
   AUGMENTATION_NAMES,
   type AugmentationName,
-  type Sign,
   augmentBy,
+  type Sign,
 } from '../../src/augmentation/magnitudes';
 import { cropAndResize } from '../../src/augmentation/random_resized_crop';
 import { autoContrast, equalize, posterize } from '../../src/augmentation/tones';

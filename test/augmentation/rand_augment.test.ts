@@ -1,6 +1,5 @@
 /** RandAugment: what timm's strings stand for, what is chosen how often, and at which magnitude. */
 import { randAugment, type RandAugmentOptions, seededRandom } from 'tfjs-revcol';
-
 import {
   type Augmentation,
   augmentationOf,

@@ -3,7 +3,7 @@ import { SeededRandom, seededRandom } from '../../src/augmentation/random';
 import { extendKey, Xoshiro } from '../../src/augmentation/xoshiro';
 import { betaCdf, correlation, distance, mean, moment } from './distributions';
 
-const COUNT = 20_000;
+const COUNT = 10_000;
 
 const draws = (draw: () => number, count = COUNT) => Array.from({ length: count }, draw);
 
@@ -73,9 +73,9 @@ test.each([
   const second = made.map((random) => random.uniform());
   for (const values of [first, second]) {
     expect(distance(values, (x) => x)).toBeLessThan(1.95);
-    expect(Math.abs(correlation(values.slice(1), values.slice(0, -1)))).toBeLessThan(0.025);
+    expect(Math.abs(correlation(values.slice(1), values.slice(0, -1)))).toBeLessThan(0.033);
   }
-  expect(Math.abs(correlation(first, second))).toBeLessThan(0.025);
+  expect(Math.abs(correlation(first, second))).toBeLessThan(0.033);
 });
 
 test('no two of many lists of numbers have the same key', () => {
@@ -116,7 +116,7 @@ test.each([1, 2, 3, 10, 100, 2 ** 32, 3 * 2 ** 30])('integers below %d', (n) => 
 
 test('normal numbers', () => {
   const random = seededRandom(3);
-  const values = draws(() => random.normal(), 4 * COUNT);
+  const values = draws(() => random.normal(), 8 * COUNT);
   const spread = Math.sqrt(values.length);
   expect(Math.abs(mean(values))).toBeLessThan(3.3 / spread);
   expect(Math.abs(moment(values, 2, 0) - 1)).toBeLessThan((3.3 * Math.SQRT2) / spread);
