@@ -8,12 +8,16 @@ const SUPPORT = 2;
 /** Fraction bits of the integer weights: 8 bits of colour and 2 of overshoot leave 22 of 32. */
 const PRECISION_BITS = 22;
 
-/** Weights of the source pixels that make up one target pixel along one axis. */
+/** Weights of the source pixels that make up target pixels along one axis. */
 interface Taps {
-  /** First source pixel. */
-  first: number;
-  /** One weight for each source pixel from there, in units of `2 ** -PRECISION_BITS`. */
+  /** First source pixel of each target pixel. */
+  first: Int32Array;
+  /** How many source pixels each has. */
+  count: Int32Array;
+  /** Weights in units of `2 ** -PRECISION_BITS`, `most` places for each target pixel; 0 behind its last. */
   weights: Int32Array;
+  /** A multiple of 4. */
+  most: number;
 }
 
 /** A rectangle of the resized image, in its pixels. */
@@ -31,26 +35,38 @@ function bicubic(distance: number): number {
   return 0;
 }
 
-/** When shrinking, the filter is widened by the factor, so that every source pixel counts. */
-function tapsOf(target: number, from: number, to: number): Taps {
+/**
+ * The taps of `length` target pixels from `start` on, where `from` pixels become `to`. When shrinking, the filter is
+ * widened by the factor, so that every source pixel counts.
+ */
+function tapsOf(start: number, length: number, from: number, to: number): Taps {
   const scale = from / to;
   const widening = Math.max(scale, 1);
   const support = SUPPORT * widening;
-  const center = (target + 0.5) * scale;
-  const first = Math.max(0, Math.trunc(center - support + 0.5));
-  const last = Math.min(from, Math.trunc(center + support + 0.5));
-  const raw = new Float64Array(last - first);
-  let sum = 0;
-  for (let i = 0; i < raw.length; i++) {
-    const weight = bicubic((first + i - center + 0.5) * (1 / widening));
-    raw[i] = weight;
-    sum += weight;
+  const most = 4 * Math.ceil((Math.ceil(support) * 2 + 1) / 4);
+  const first = new Int32Array(length);
+  const count = new Int32Array(length);
+  const weights = new Int32Array(length * most);
+  const raw = new Float64Array(most);
+  for (let target = 0; target < length; target++) {
+    const center = (start + target + 0.5) * scale;
+    const begin = Math.max(0, Math.trunc(center - support + 0.5));
+    const taps = Math.min(from, Math.trunc(center + support + 0.5)) - begin;
+    let sum = 0;
+    for (let i = 0; i < taps; i++) {
+      const weight = bicubic((begin + i - center + 0.5) * (1 / widening));
+      raw[i] = weight;
+      sum += weight;
+    }
+    for (let i = 0; i < taps; i++) {
+      const weight = raw[i] as number;
+      const scaled = (sum === 0 ? weight : weight / sum) * 2 ** PRECISION_BITS;
+      weights[most * target + i] = Math.trunc(scaled + (scaled < 0 ? -0.5 : 0.5));
+    }
+    first[target] = begin;
+    count[target] = taps;
   }
-  const weights = Int32Array.from(raw, (weight) => {
-    const scaled = (sum === 0 ? weight : weight / sum) * 2 ** PRECISION_BITS;
-    return Math.trunc(scaled + (scaled < 0 ? -0.5 : 0.5));
-  });
-  return { first, weights };
+  return { first, count, weights, most };
 }
 
 /** Product as int32: sums of these stay in the range that Pillow's have. */
@@ -62,21 +78,28 @@ function toByte(sum: number): number {
   return value < 0 ? 0 : value > 255 ? 255 : value;
 }
 
-/** The columns of an RGB row that `taps` stand for. */
-function resampleRow(row: Uint8Array, taps: readonly Taps[]): Uint8Array {
-  const target = new Uint8Array(3 * taps.length);
-  let to = 0;
-  for (const { first, weights } of taps) {
-    for (let channel = 0; channel < 3; channel++) {
-      let sum = HALF;
-      let at = 3 * first + channel;
-      for (let tap = 0; tap < weights.length; tap++, at += 3) {
-        sum += imul(row[at] as number, weights[tap] as number);
-      }
-      target[to++] = toByte(sum);
+/** Writes the pixels that taps make of an RGB row, which begins at `row`, from `to` on. */
+function resampleRow(
+  data: Uint8Array,
+  row: number,
+  { first, count, weights, most }: Taps,
+  target: Uint8Array,
+  to: number,
+): void {
+  for (let x = 0; x < first.length; x++) {
+    let [red, green, blue] = [HALF, HALF, HALF];
+    let at = row + 3 * (first[x] as number);
+    const end = most * x + (count[x] as number);
+    for (let tap = most * x; tap < end; tap++, at += 3) {
+      const weight = weights[tap] as number;
+      red = (red + imul(data[at] as number, weight)) | 0;
+      green = (green + imul(data[at + 1] as number, weight)) | 0;
+      blue = (blue + imul(data[at + 2] as number, weight)) | 0;
     }
+    target[to + 3 * x] = toByte(red);
+    target[to + 3 * x + 1] = toByte(green);
+    target[to + 3 * x + 2] = toByte(blue);
   }
-  return target;
 }
 
 /**
@@ -114,49 +137,58 @@ export function resizeRegion(
   const stride = 3 * region.width;
   const data = new Uint8Array(stride * region.height);
   const columns =
-    width === image.width
-      ? undefined
-      : Array.from({ length: region.width }, (_, i) => tapsOf(left + i, image.width, width));
-  /** The region's columns of a source row. */
-  const rowAt = (y: number): Uint8Array => {
-    const row = image.data.subarray(3 * image.width * y, 3 * image.width * (y + 1));
-    return columns ? resampleRow(row, columns) : row.subarray(3 * left, 3 * left + stride);
+    width === image.width ? undefined : tapsOf(left, region.width, image.width, width);
+  /** Writes the region's columns of a source row. */
+  const writeRow = (y: number, target: Uint8Array, to: number): void => {
+    const start = 3 * image.width * y;
+    if (columns) resampleRow(image.data, start, columns, target, to);
+    else target.set(image.data.subarray(start + 3 * left, start + 3 * left + stride), to);
   };
-  const rows = new Map<number, Uint8Array>();
+  if (height === image.height) {
+    for (let i = 0; i < region.height; i++) writeRow(top + i, data, stride * i);
+    return { width: region.width, height: region.height, data };
+  }
+  const taps = tapsOf(top, region.height, image.height, height);
+  // The rows of one row of the result, each at its number modulo `most`: neighbours share most of them.
+  const rows = new Uint8Array(stride * taps.most);
   const sums = new Int32Array(stride);
+  let done = 0;
   for (let i = 0; i < region.height; i++) {
-    if (height === image.height) {
-      data.set(rowAt(top + i), stride * i);
-      continue;
+    const first = taps.first[i] as number;
+    const end = first + (taps.count[i] as number);
+    for (done = Math.max(done, first); done < end; done++) {
+      writeRow(done, rows, stride * (done % taps.most));
     }
-    const taps = tapsOf(top + i, image.height, height);
-    for (const y of rows.keys()) if (y < taps.first) rows.delete(y);
-    mixRows(taps, rows, rowAt, sums, data, stride * i);
+    mixRows(taps, i, rows, sums, data, stride * i);
   }
   return { width: region.width, height: region.height, data };
 }
 
-/** Writes the row that `taps` stand for. Source rows are kept in `rows`, for neighbours share most of them. */
+/** Writes the row that the taps of target row `target` stand for, of rows kept by their number modulo `most`. */
 function mixRows(
-  { first, weights }: Taps,
-  rows: Map<number, Uint8Array>,
-  rowAt: (y: number) => Uint8Array,
+  { first, count, weights, most }: Taps,
+  target: number,
+  rows: Uint8Array,
   sums: Int32Array,
-  target: Uint8Array,
+  data: Uint8Array,
   start: number,
 ): void {
   const stride = sums.length;
+  const begin = first[target] as number;
+  const offset = (tap: number) => stride * ((begin + tap) % most);
+  const weight = (tap: number) => weights[most * target + tap] as number;
   sums.fill(HALF);
-  for (let tap = 0; tap < weights.length; tap++) {
-    const y = first + tap;
-    const source = rows.get(y) ?? rowAt(y);
-    rows.set(y, source);
-    const weight = weights[tap] as number;
+  // Four at a time, so that sums are read and written less often; the weights behind the last are 0.
+  for (let tap = 0; tap < (count[target] as number); tap += 4) {
+    const [a, b, c, d] = [offset(tap), offset(tap + 1), offset(tap + 2), offset(tap + 3)];
+    const [p, q, r, s] = [weight(tap), weight(tap + 1), weight(tap + 2), weight(tap + 3)];
     for (let i = 0; i < stride; i++) {
-      sums[i] = ((sums[i] as number) + imul(source[i] as number, weight)) | 0;
+      const two = (imul(rows[a + i] as number, p) + imul(rows[b + i] as number, q)) | 0;
+      const more = (imul(rows[c + i] as number, r) + imul(rows[d + i] as number, s)) | 0;
+      sums[i] = ((sums[i] as number) + two + more) | 0;
     }
   }
-  for (let i = 0; i < stride; i++) target[start + i] = toByte(sums[i] as number);
+  for (let i = 0; i < stride; i++) data[start + i] = toByte(sums[i] as number);
 }
 
 function requireInside({ left, top, width, height }: Region, whole: number, tall: number): void {
