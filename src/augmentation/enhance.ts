@@ -23,7 +23,9 @@ function luma(data: Uint8Array, at: number): number {
 /** What a factor makes of a difference of two bytes, at 255 plus the difference. */
 function differenceTable(factor: number): Float32Array {
   const scale = fround(factor);
-  return Float32Array.from({ length: 511 }, (_, i) => scale * (i - 255));
+  const table = new Float32Array(511);
+  for (let i = 0; i < 511; i++) table[i] = scale * (i - 255);
+  return table;
 }
 
 /** Blends every byte with the same one. */

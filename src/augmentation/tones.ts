@@ -15,7 +15,10 @@ export function mapBytes({ width, height, data }: RgbImage, table: Uint8Array): 
 
 /** A table of one byte for each byte; what is out of range is clipped. */
 export function tableOf(value: (byte: number) => number): Uint8Array {
-  return new Uint8Array(Uint8ClampedArray.from({ length: 256 }, (_, byte) => value(byte)).buffer);
+  const table = new Uint8ClampedArray(256);
+  // Not by `from`, which takes ten times as long: longer than to map a small image.
+  for (let byte = 0; byte < 256; byte++) table[byte] = value(byte);
+  return new Uint8Array(table.buffer);
 }
 
 /** How often each byte occurs, 256 counts for each channel. */

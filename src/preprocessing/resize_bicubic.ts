@@ -87,7 +87,9 @@ function resampleRow(
   to: number,
 ): void {
   for (let x = 0; x < first.length; x++) {
-    let [red, green, blue] = [HALF, HALF, HALF];
+    let red = HALF;
+    let green = HALF;
+    let blue = HALF;
     let at = row + 3 * (first[x] as number);
     const end = most * x + (count[x] as number);
     for (let tap = most * x; tap < end; tap++, at += 3) {
