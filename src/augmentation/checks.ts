@@ -1,6 +1,4 @@
 /** Checks of arguments that augmentations share. */
-import * as tf from '@tensorflow/tfjs-core';
-
 import { requireArgument, shown } from '../common/arguments';
 
 /** A range of numbers, the lower end first. */
@@ -42,10 +40,4 @@ export function requireColour(owner: string, name: string, value: unknown): void
     value.length === 3 &&
     value.every((byte) => Number.isInteger(byte) && byte >= 0 && byte <= 255);
   requireArgument(owner, name, value, fits, '[R, G, B], integers in 0..255');
-}
-
-/** Asserts a batch of images, `[batch, height, width, channels]`. */
-export function requireImages(owner: string, images: unknown): asserts images is tf.Tensor4D {
-  const fits = images instanceof tf.Tensor && images.rank === 4 && !images.isDisposed;
-  requireArgument(owner, 'images', images, fits, 'a tensor [batch, height, width, channels]');
 }

@@ -15,12 +15,10 @@ export {
 export { randAugment, type RandAugmentOptions } from './rand_augment';
 export type { RandAugmentPolicy } from './rand_augment_policy';
 export { seededRandom, type Seed, type SeededRandom } from './random';
-export { randomErasing, type Erasing, type RandomErasingOptions } from './random_erasing';
+export type { Erasing } from './erase_values';
+export { randomErasing, type RandomErasingOptions } from './random_erasing';
 export { randomFlip, type RandomFlipOptions } from './random_flip';
 export { randomResizedCrop, type RandomResizedCropOptions } from './random_resized_crop';
 export type { LabelOptions, Labels } from './soft_labels';
-export {
-  trainingTransform,
-  type TrainingTransform,
-  type TrainingTransformOptions,
-} from './training_transform';
+export type { TrainingTransformOptions } from './training_pixels';
+export { trainingTransform, type TrainingTransform } from './training_transform';

@@ -4,7 +4,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { requireOneOf } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { type PixelImage, type RgbImage, toRgb } from '../preprocessing/image';
-import { requireImages, requireProbability } from './checks';
+import { requireProbability } from './checks';
+import { flipHorizontally, flipVertically } from './flip_pixels';
+import { requireImages } from './image_batch';
 import { ownPixels } from './pixels';
 import { randomOf, type Seed } from './random';
 
@@ -19,30 +21,6 @@ export interface RandomFlipOptions {
 }
 
 const OPTIONS: OptionNames<RandomFlipOptions> = { probability: true, direction: true, seed: true };
-
-/** Left and right change places. */
-export function flipHorizontally({ width, height, data }: RgbImage): RgbImage {
-  const flipped = new Uint8Array(data.length);
-  const stride = 3 * width;
-  for (let row = 0; row < data.length; row += stride) {
-    for (let from = row, to = row + stride - 3; from < row + stride; from += 3, to -= 3) {
-      flipped[to] = data[from] as number;
-      flipped[to + 1] = data[from + 1] as number;
-      flipped[to + 2] = data[from + 2] as number;
-    }
-  }
-  return { width, height, data: flipped };
-}
-
-/** Top and bottom change places. */
-function flipVertically({ width, height, data }: RgbImage): RgbImage {
-  const flipped = new Uint8Array(data.length);
-  const stride = 3 * width;
-  for (let row = 0; row < data.length; row += stride) {
-    flipped.set(data.subarray(row, row + stride), data.length - stride - row);
-  }
-  return { width, height, data: flipped };
-}
 
 /**
  * Mirrors an image, or each image of a batch on its own, with a probability.

@@ -9,13 +9,13 @@ import {
   seededRandom,
 } from 'tfjs-revcol';
 import { adjustBrightness, adjustContrast, adjustSaturation } from '../../src/augmentation/enhance';
-import { adjustHue } from '../../src/augmentation/hue';
 import {
   checkErasing,
   eraseValues,
   type Erasing,
   isErased,
-} from '../../src/augmentation/random_erasing';
+} from '../../src/augmentation/erase_values';
+import { adjustHue } from '../../src/augmentation/hue';
 import { CROP_RATIO, CROP_SCALE, drawCrop } from '../../src/augmentation/random_resized_crop';
 import { resizeBicubic } from '../../src/preprocessing/resize_bicubic';
 import { syntheticImage } from '../support/synthetic_image';

@@ -5,8 +5,8 @@ import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 
 import { preprocess, type RgbImage, seededRandom, trainingTransform } from 'tfjs-revcol';
+import { flipHorizontally } from '../../src/augmentation/flip_pixels';
 import { augment, augmentationOf } from '../../src/augmentation/rand_augment';
-import { flipHorizontally } from '../../src/augmentation/random_flip';
 import {
   CROP_RATIO,
   CROP_SCALE,
