@@ -10,7 +10,6 @@ export {
   recoverableTraining,
   type RecoverableTrainingOptions,
 } from '../training/recoverable_training';
-export { epochOrder } from '../training/epoch_order';
 export {
   loadTraining,
   type LoadTrainingOptions,
@@ -115,6 +114,7 @@ export {
   type TrainingTransform,
   type TrainingTransformOptions,
 } from '../augmentation/index';
+export { epochOrder } from '../augmentation/epoch_order';
 
 // Memory and the device
 export { BackendLostError } from '../ops/engine/lost_backend';

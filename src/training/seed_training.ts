@@ -2,7 +2,8 @@
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { requireArgument, requireInteger } from '../common/arguments';
-import { deriveSeed, withSeededRandom } from '../ops/engine/random';
+import { withSeededRandom } from '../ops/engine/random';
+import { seedOfStep } from './step_seed';
 
 const OWNER = 'seedTraining';
 
@@ -51,5 +52,5 @@ export function seedTraining(optimizer: tf.Optimizer, seed: number | null): void
 function drawing<T>(optimizer: tf.Optimizer, f: () => T): T {
   const seed = seedOf(optimizer);
   if (seed === undefined) return f();
-  return withSeededRandom(deriveSeed(seed, optimizer.iterations), f);
+  return withSeededRandom(seedOfStep([seed, optimizer.iterations]), f);
 }

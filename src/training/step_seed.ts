@@ -22,6 +22,10 @@ export function requireStepSeed(owner: string, seed: unknown): void {
 export function seeded<T>(seed: StepSeed | undefined, fn: () => T, part?: number): () => T {
   if (seed == null) return fn;
   const place = part === undefined ? seed : [...seed, part];
-  const [first, ...rest] = place as StepSeed;
-  return () => withSeededRandom(deriveSeed(first, ...rest), fn);
+  return () => withSeededRandom(seedOfStep(place), fn);
+}
+
+/** One seed of 32 bits from integers from 0, all of whose bits count. */
+export function seedOfStep(numbers: readonly number[]): number {
+  return deriveSeed(numbers.length, ...numbers.flatMap((n) => [n % 2 ** 32, n / 2 ** 32]));
 }

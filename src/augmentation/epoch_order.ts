@@ -1,8 +1,8 @@
 /** The order in which an epoch goes through its examples, from a seed. */
 import { requireInteger } from '../common/arguments';
-import { deriveSeed, seededRandom } from '../ops/engine/random';
+import { seededRandom } from './random';
 
-/** Keeps the orders apart from other draws of the same seed. */
+/** Keeps the orders apart from other draws of the same seed and epoch. */
 const PURPOSE = 0x6f726465;
 
 /**
@@ -27,13 +27,6 @@ export function epochOrder(seed: number, epoch: number, length: number): Uint32A
   requireInteger('epochOrder', 'seed', seed, 0);
   requireInteger('epochOrder', 'epoch', epoch, 0);
   requireInteger('epochOrder', 'length', length, 0);
-  const random = seededRandom(deriveSeed(seed, PURPOSE, epoch));
   const order = Uint32Array.from({ length }, (_, i) => i);
-  for (let left = length; left > 1; left--) {
-    const drawn = Math.floor(random() * left);
-    const last = order[left - 1] as number;
-    order[left - 1] = order[drawn] as number;
-    order[drawn] = last;
-  }
-  return order;
+  return Uint32Array.from(seededRandom(seed, PURPOSE, epoch).shuffle(order));
 }
