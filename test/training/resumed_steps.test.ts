@@ -12,9 +12,17 @@ import {
 } from 'tfjs-revcol';
 import { describeBackends } from '../support/backends';
 import { loseDevice, useDeviceBackend } from '../support/device_backend';
-import { dispose, expectSameBits, OPTIMIZERS, start, takeStep, valuesOf } from './support/resumable';
+import {
+  dispose,
+  expectSameBits,
+  OPTIMIZERS,
+  start,
+  takeStep,
+  valuesOf,
+} from './support/resumable';
 
-const make = () => (OPTIMIZERS['AdamW, fused, clipped, in groups'] as { make(): tf.Optimizer }).make();
+const make = () =>
+  (OPTIMIZERS['AdamW, fused, clipped, in groups'] as { make(): tf.Optimizer }).make();
 
 // cpu lends its kernels.
 describeBackends(
