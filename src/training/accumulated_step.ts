@@ -29,7 +29,8 @@ const OPTIONS: OptionNames<AccumulatedStepOptions> = {
  * `trainingStep` of a large batch in parts: it takes the gradients of `microBatch` examples at a time,
  * adds them up in the shares that the parts have of the batch, and lets the optimizer apply the sum. For
  * a loss that is a mean over examples the step is that of the whole batch, to rounding; layers that look
- * at the batch as a whole (batch normalization) see parts, and stochastic depth draws for each part.
+ * at the batch as a whole (batch normalization) see parts, and stochastic depth draws for each part
+ * (with `seed`, from it and the part's first example).
  * Beside the activations of a part it keeps one more set of gradients.
  *
  * @param inputs the model's inputs for the whole batch, `[batch, ...]`; they stay the caller's

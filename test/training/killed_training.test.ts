@@ -8,7 +8,7 @@ import { seededRandom } from '../../src/ops/engine/random';
 import { runs } from '../support/runs';
 
 const CHILD = path.join(__dirname, 'support', 'resumable_child.ts');
-const STEPS = 12;
+const STEPS = 6;
 /** Twenty times as many in a long run. */
 const KILLS = runs(2.5);
 

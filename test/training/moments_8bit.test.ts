@@ -204,7 +204,9 @@ describeBackends(
         await useBackend(from);
         const first = compiled(new AdamW({ learningRate: 0.01, moments: '8bit' }));
         await train(first, 3);
-        const weights = first.getWeights().map((w) => ({ shape: w.shape, values: w.dataSync().slice() }));
+        const weights = first
+          .getWeights()
+          .map((w) => ({ shape: w.shape, values: w.dataSync().slice() }));
         const state = (await first.optimizer.getWeights()).map(({ name, tensor }) => ({
           name,
           shape: tensor.shape,

@@ -16,6 +16,7 @@ import {
 describeBackends('resumed training', (backend) => {
   // What is kept and saved is the same on all; the others show that the backend gives it back.
   const some = ['AdamW, fused, clipped, in groups', 'Adafactor', 'SGD', 'tf.train.adam'];
+  if (backend === 'tensorflow') some.push('AdamW, 8-bit');
   const here = Object.entries(OPTIMIZERS).filter(
     ([name]) => backend === 'wasm' || some.includes(name),
   );
