@@ -24,6 +24,9 @@ const ONLY_IN_NODE: Readonly<Record<string, string>> = {
   'ops/structure': 'reads the sources',
   'training/adamw_saving': 'saves to files',
   'training/adamw_v0_1_0': 'loads from files',
+  'training/killed_training': 'kills processes',
+  'training/resumed_steps': 'saves to files',
+  'training/saved_training_files': 'saves to files; browser/in_page has IndexedDB',
 };
 
 function filesIn(room: string): string[] {
@@ -100,7 +103,10 @@ const ALL: readonly Row[] = [
 
 /** What every run has. */
 const SOME: readonly Row[] = [
-  { environment: { ...wasm, threads: 2 }, files: IN_WORKERS },
+  {
+    environment: { ...wasm, threads: 2 },
+    files: [...IN_WORKERS, 'browser/in_page/saved_training'],
+  },
   { environment: { ...wasm, simd: false }, files: ['ops/gradients'] },
   ...WORKERS.map((where) => ({
     environment: { ...wasm, where },
@@ -111,6 +117,7 @@ const SOME: readonly Row[] = [
     files: [
       'browser/in_page/half_precision',
       'browser/in_page/lost_device',
+      'browser/in_page/saved_training',
       'ops/attention/attention_goldens',
       'ops/reversible/late_alphas',
       'training/training_step',
