@@ -4,15 +4,21 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { requireImageShape, requireInteger } from '../common/arguments';
 import { type OptionNames, pickOptions, requireOptions } from '../common/options';
 import { FETCH_OPTIONS, type FetchPretrainedOptions } from '../download/fetch_pretrained';
-import { deferringValues } from '../layers/base/deferred_values';
 import { RevColHead } from '../layers/columns/head';
 import { RevColImageDecoder } from '../layers/columns/image_decoder';
 import { RevColBackbone, type RevColBackboneArgs } from '../layers/columns/rev_col_backbone';
 import { modelRecord } from '../registry/models';
 import { type ModelName, weightsOf } from '../registry/names';
 import type { PretrainedName } from '../registry/pretrained';
+import { isSegmentationName, type SegmentationName } from '../registry/segmentation';
 import type { VitSize } from '../registry/sizes';
-import { loadPretrained } from './pretrained';
+import { createLoaded } from './pretrained';
+import {
+  type CreatePretrainedSegmenterOptions,
+  createSegmenter,
+  type CreateSegmenterOptions,
+  SEGMENTER_OPTIONS,
+} from './segmenter';
 import { createVitModel, VIT_OPTIONS } from './vit';
 
 /** Options of `createModel`; those left out are the named size's own. */
@@ -69,6 +75,8 @@ const OPTIONS: OptionNames<CreateModelOptions> = {
   pretrained: true,
 };
 
+type SegmenterOptions = CreateSegmenterOptions | CreatePretrainedSegmenterOptions;
+
 const OWNER = 'createModel';
 const DEFAULT_CLASSES = 1000;
 
@@ -89,6 +97,11 @@ const MAX_PROGRESSIVE_CLASSES = 1000;
  * A RevCol-ViT (`'revcol_vit_small'`, `'revcol_vit_base'`) has levels of equal width and neither
  * intermediate supervision nor a kernel size, see `createVitModel`.
  *
+ * A segmenter (`'upernet_revcol_tiny.ade20k_512'`, ...) is a UPerNet on a RevCol: its output is the logits
+ * of every patch of the stem, `[batch, height / 4, width / 4, numClasses]`, which `segment` and
+ * `segmentationLoss` resize. Images may be of any size. With `auxiliaryHead` the logits of that head
+ * follow, `[batch, height / 16, width / 16, numClasses]`. Its options are `CreateSegmenterOptions`.
+ *
  * With `pretrained: true` the name is that of a published weight set, and a promise is returned: of
  * the model with these weights, downloaded on first use (`cacheDir`, `baseUrl`, `onProgress`,
  * `signal`, ... are those of `fetchPretrained`). With another number of classes than the set's the
@@ -102,19 +115,30 @@ const MAX_PROGRESSIVE_CLASSES = 1000;
  * is rejected instead, also with a DownloadError or CheckpointError; nothing stays in memory then
  */
 export function createModel(
+  name: SegmentationName,
+  options: CreatePretrainedSegmenterOptions,
+): Promise<tfl.LayersModel>;
+export function createModel(
+  name: SegmentationName,
+  options?: CreateSegmenterOptions,
+): tfl.LayersModel;
+export function createModel(
   name: PretrainedName,
   options: CreatePretrainedOptions,
 ): Promise<tfl.LayersModel>;
 export function createModel(name: ModelName, options?: CreateModelOptions): tfl.LayersModel;
 export function createModel(
   name: ModelName,
-  options: CreateModelOptions | CreatePretrainedOptions = {},
+  options: CreateModelOptions | CreatePretrainedOptions | SegmenterOptions = {},
 ): tfl.LayersModel | Promise<tfl.LayersModel> {
-  const names = options?.pretrained
-    ? { ...OPTIONS, ...FETCH_OPTIONS, inputChannels: true }
-    : OPTIONS;
+  const known = isSegmentationName(name) ? SEGMENTER_OPTIONS : OPTIONS;
+  const names = options?.pretrained ? { ...known, ...FETCH_OPTIONS, inputChannels: true } : known;
   requireOptions(OWNER, options, names);
-  return options.pretrained ? createPretrained(name, options) : createRandom(name, options);
+  if (isSegmentationName(name)) {
+    return createSegmenter(OWNER, name, options as SegmenterOptions);
+  }
+  const own = options as CreateModelOptions | CreatePretrainedOptions;
+  return own.pretrained ? createPretrained(name, own) : createRandom(name, own);
 }
 
 async function createPretrained(
@@ -122,24 +146,13 @@ async function createPretrained(
   options: CreatePretrainedOptions,
 ): Promise<tfl.LayersModel> {
   const record = weightsOf(OWNER, name);
-  options.signal?.throwIfAborted();
-  // Built before the download: a wrong option should not cost gigabytes.
-  const { result: model, drawRest } = deferringValues(() =>
-    createRandom(name, { ...options, pretrained: false }),
-  );
-  try {
-    const heads = {
-      numClasses: options.numClasses ?? record.numClasses ?? DEFAULT_CLASSES,
-      intermediateSupervision: options.intermediateSupervision ?? false,
-      imageChannels: options.inputShape?.[2] ?? record.inputSize[2],
-    };
-    await loadPretrained(model, record, heads, options);
-    drawRest();
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
-  return model;
+  const build = () => createRandom(name, { ...options, pretrained: false });
+  const heads = {
+    numClasses: options.numClasses ?? record.numClasses ?? DEFAULT_CLASSES,
+    supervised: options.intermediateSupervision ?? false,
+    imageChannels: options.inputShape?.[2] ?? record.inputSize[2],
+  };
+  return createLoaded(build, record, heads, options);
 }
 
 function createRandom(name: ModelName, options: CreateModelOptions): tfl.LayersModel {

@@ -1,48 +1,80 @@
-/** Published weights into a model. */
+/** Models with published weights: built, filled, or nothing. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { pickOptions } from '../common/options';
 import {
+  type Downloadable,
   FETCH_OPTIONS,
   fetchPretrained,
   type FetchPretrainedOptions,
 } from '../download/fetch_pretrained';
-import type { PretrainedWeights } from '../registry/pretrained';
+import { deferringValues } from '../layers/base/deferred_values';
 import { loadFresh, type LoadOptions } from '../weights/load_checkpoint';
+
+/** A published weight set, as far as loading goes. */
+interface LoadableSet extends Downloadable {
+  readonly checkpointKey: string;
+  readonly numClasses?: number;
+  readonly inputSize: readonly [number, number, 3];
+  /** Whether its file has what only training needs, where that may be missing. */
+  readonly intermediateSupervision?: boolean;
+}
 
 /** What the model was asked to have beyond the backbone. */
 export interface ModelHeads {
   numClasses: number;
-  intermediateSupervision: boolean;
+  /** Whether it has what only training needs: intermediate supervision, or an auxiliary head. */
+  supervised: boolean;
   /** Channels of the images that it takes, and that its decoders make. */
   imageChannels: number;
 }
 
+type LoadedOptions = FetchPretrainedOptions & Pick<LoadOptions, 'inputChannels'>;
+
 /**
- * Downloads the weight set, unless the cache has it, and fills the model with it, which nobody has seen yet. A classifier of
- * another number of classes than the set's, and supervision that the set was published without, keep
- * their random values, with a warning.
+ * Builds a model whose weights are then downloaded, unless the cache has them. A classifier of another
+ * number of classes than the set's, and supervision that the set was published without, keep random
+ * values, with a warning.
  *
- * @throws DownloadError; `signal.reason` when aborted; CheckpointError `'mismatch'` where the rest of
- * the model is not the set's, or takes other channels and `inputChannels` is not `'adapt'`. Some of the
- * model's weights may be set then.
+ * @throws {DownloadError} when the file cannot be had; `signal.reason` when aborted
+ * @throws {CheckpointError} 'mismatch' where the rest of the model is not the set's, or takes other
+ * channels and `inputChannels` is not `'adapt'`. The model is disposed of then.
  */
-export async function loadPretrained(
+export async function createLoaded(
+  build: () => tfl.LayersModel,
+  record: LoadableSet,
+  heads: ModelHeads,
+  options: LoadedOptions,
+): Promise<tfl.LayersModel> {
+  options.signal?.throwIfAborted();
+  // Built before the download: a wrong option should not cost gigabytes.
+  const { result: model, drawRest } = deferringValues(build);
+  try {
+    await loadPretrained(model, record, heads, options);
+    drawRest();
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  return model;
+}
+
+async function loadPretrained(
   model: tfl.LayersModel,
-  record: PretrainedWeights,
-  { numClasses, intermediateSupervision, imageChannels }: ModelHeads,
-  options: FetchPretrainedOptions & Pick<LoadOptions, 'inputChannels'>,
+  record: LoadableSet,
+  { numClasses, supervised, imageChannels }: ModelHeads,
+  options: LoadedOptions,
 ): Promise<void> {
   const source = await fetchPretrained(record, pickOptions(options, FETCH_OPTIONS));
   options.signal?.throwIfAborted();
+  const { intermediateSupervision: hasSupervision = true } = record;
   const headFits =
     numClasses === record.numClasses &&
-    (!intermediateSupervision ||
-      (record.intermediateSupervision && imageChannels === record.inputSize[2]));
+    (!supervised || (hasSupervision && imageChannels === record.inputSize[2]));
   await loadFresh(model, source, {
     key: record.checkpointKey,
     head: headFits ? 'load' : 'skip',
-    supervision: intermediateSupervision ? 'load' : 'skip',
+    supervision: supervised ? 'load' : 'skip',
     inputChannels: options.inputChannels,
   });
 }

@@ -10,6 +10,10 @@ export type { BackboneOutput } from '../layers/columns/backbone_output';
 export { ReversibleColumn, type ReversibleColumnArgs } from '../layers/columns/reversible_column';
 export { RevColStem, type RevColStemArgs } from '../layers/columns/stem';
 
+// Heads for dense prediction
+export { FCNHead, type FCNHeadArgs } from '../layers/dense/fcn_head';
+export { UPerHead, type UPerHeadArgs } from '../layers/dense/uper_head';
+
 // Transformer layers
 export {
   MultiHeadAttention,

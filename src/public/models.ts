@@ -4,6 +4,10 @@ export {
   type CreateModelOptions,
   type CreatePretrainedOptions,
 } from '../models/create_model';
+export type { CreatePretrainedSegmenterOptions, CreateSegmenterOptions } from '../models/segmenter';
+export { type ClassArea, segment, type Segmentation } from '../models/segment';
+export type { Colour, SegmentOptions } from '../models/segment_options';
+export { paintSegmentation } from '../models/paint_segmentation';
 export { createLanguageModel, type CreateLanguageModelOptions } from '../models/language_model';
 export { generate, languageModelSteps, type GenerateOptions } from '../models/generate';
 export {
@@ -21,5 +25,9 @@ export {
 export { createVitModel, type CreateVitModelOptions } from '../models/vit';
 export { listModels, type ListModelsOptions, type ModelRecord } from '../registry/models';
 export type { ModelName } from '../registry/names';
+export { ADE20K_CLASSES, ADE20K_PALETTE } from '../registry/ade20k';
 export { VIT_SIZES, type VitSize } from '../registry/sizes';
 export type { VitSizeName } from '../registry/architectures';
+
+// Evaluation of segmenters
+export { MeanIoU, type MeanIoUOptions, type MeanIoUResult } from '../evaluation/mean_iou';

@@ -43,6 +43,11 @@ export {
 export { scaleRate } from '../training/scale_rate';
 export { scaleHeads, type ScaleHeadsOptions } from '../training/head_scale';
 export { Ema, type EmaOptions } from '../training/ema';
+export {
+  pixelAccuracy,
+  segmentationLoss,
+  type SegmentationLossOptions,
+} from '../training/segmentation_loss';
 export { tokenCrossEntropy, type TokenCrossEntropyOptions } from '../training/token_cross_entropy';
 export { trainingStep, type TrainingStepOptions } from '../training/training_step';
 export { accumulatedStep, type AccumulatedStepOptions } from '../training/accumulated_step';

@@ -10,12 +10,18 @@ import {
   type VitSizeName,
 } from './architectures';
 import { PRETRAINED_WEIGHTS, type PretrainedName, type PretrainedWeights } from './pretrained';
+import {
+  isSegmentationName,
+  SEGMENTATION_WEIGHTS,
+  type SegmentationName,
+  type SegmentationWeights,
+} from './segmentation';
 
 /**
- * Name of a size (`revcol_base`, `revcol_vit_small`) or of a published weight set
- * (`revcol_base.in1k`).
+ * Name of a size (`revcol_base`, `revcol_vit_small`), of a published weight set (`revcol_base.in1k`), or
+ * of a published segmenter (`upernet_revcol_base.ade20k_512`).
  */
-export type ModelName = ModelSizeName | VitSizeName | PretrainedName;
+export type ModelName = ModelSizeName | VitSizeName | PretrainedName | SegmentationName;
 
 /** The weight sets of a size, or of any. */
 function setsOf(size: string): PretrainedName[] {
@@ -24,11 +30,11 @@ function setsOf(size: string): PretrainedName[] {
     .map(({ name }) => name);
 }
 
-/** Every name: each size, followed by its weight sets. */
-export const MODEL_NAMES: readonly ModelName[] = /* @__PURE__ */ SIZE_NAMES.flatMap((size) => [
-  size,
-  ...setsOf(size),
-]);
+/** Every name: each size, followed by its weight sets; then the segmenters. */
+export const MODEL_NAMES: readonly ModelName[] = /* @__PURE__ */ [
+  ...SIZE_NAMES.flatMap((size): ModelName[] => [size, ...setsOf(size)]),
+  ...(Object.keys(SEGMENTATION_WEIGHTS) as SegmentationName[]),
+];
 
 /** What a name says. */
 export interface Named {
@@ -36,6 +42,8 @@ export interface Named {
   size: ModelSizeName | VitSizeName;
   /** The published weights, when the name has a tag. */
   weights?: PretrainedWeights;
+  /** The published segmenter that the name is of. */
+  segmentation?: SegmentationWeights;
 }
 
 /**
@@ -52,6 +60,10 @@ export function parseName(owner: string, name: string): Named {
   if (Object.hasOwn(PRETRAINED_WEIGHTS, name)) {
     const weights = PRETRAINED_WEIGHTS[name as PretrainedName];
     return { name: weights.name, size: weights.size, weights };
+  }
+  if (isSegmentationName(name)) {
+    const segmentation = SEGMENTATION_WEIGHTS[name];
+    return { name, size: segmentation.size, segmentation };
   }
   const [size = '', tag] = name.split('.', 2);
   if (tag !== undefined && (SIZE_NAMES as readonly string[]).includes(size)) {
@@ -86,12 +98,31 @@ export function pretrainedWeights(name: string): PretrainedWeights {
 
 /** `pretrainedWeights` in the name of another function. */
 export function weightsOf(owner: string, name: string): PretrainedWeights {
-  const { weights, size } = parseName(owner, name);
+  const { weights, size, segmentation } = parseName(owner, name);
   if (weights) return weights;
+  if (segmentation) {
+    throw new Error(
+      `${owner}: '${name}' names a segmenter; segmentationWeights('${name}') gives its record`,
+    );
+  }
   const published = setsOf(size);
   throw new Error(
     published.length > 0
       ? `${owner}: '${name}' names an architecture; say which weights: ${published.join(', ')}`
       : `${owner}: no weights of ${name} were published; load your own checkpoint`,
+  );
+}
+
+/**
+ * The record of a published segmenter: where its file is, and how to use it.
+ *
+ * @throws {Error} for any other name, with the names that there are
+ */
+export function segmentationWeights(name: string): SegmentationWeights {
+  const { segmentation } = parseName('segmentationWeights', name);
+  if (segmentation) return segmentation;
+  throw new Error(
+    `segmentationWeights: '${name}' names a classifier; the segmenters are ` +
+      Object.keys(SEGMENTATION_WEIGHTS).join(', '),
   );
 }

@@ -7,6 +7,7 @@ import { checkCore } from '../common/copies';
 import { checkLayers } from '../layers/base/copies';
 import { registerOwnClasses } from '../layers/base/own_classes';
 import { COLUMN_LAYERS } from '../layers/columns/registered';
+import { DENSE_LAYERS } from '../layers/dense/registered';
 import { TRANSFORMER_LAYERS } from '../layers/transformer/registered';
 import { onNewBackend } from '../ops/engine/lost_backend';
 import { installGradients } from '../ops/kernels/gradients';
@@ -22,7 +23,7 @@ import { repairWebgpuKernels } from '../ops/kernels/webgpu/index';
 export function registerLayers(): void {
   checkCore();
   checkLayers();
-  registerOwnClasses({ ...COLUMN_LAYERS, ...TRANSFORMER_LAYERS });
+  registerOwnClasses({ ...COLUMN_LAYERS, ...DENSE_LAYERS, ...TRANSFORMER_LAYERS });
   registerTensorflowKernels();
   installWasmKernels();
   // The backend may be imported after this package, or, later still, be seen first by an operation.

@@ -5,6 +5,7 @@ import type { CheckpointSource } from './bytes/source';
 import type { Checkpoint } from './checkpoint';
 import { CheckpointError } from './errors';
 import { STEM_KERNEL, withInputChannels } from './input_channels';
+import { type LabelMetadata, readLabels } from './label_metadata';
 import { compareNames, type Misshapen, type NameComparison } from './names/compare_names';
 import {
   type LayerRoles,
@@ -16,6 +17,7 @@ import {
   findPrefix,
   isClassifier,
   isDecoder,
+  isSegmentationLogits,
   withoutPrefix,
   withoutSupervision,
 } from './names/published_names';
@@ -35,14 +37,15 @@ export interface LoadOptions extends OpenOptions {
    */
   strict?: boolean;
   /**
-   * `'load'` (default) wants classifiers and image decoders that fit. `'skip'` leaves those that do
-   * not (another number of classes, or none at all) as they are in the model, with a warning.
+   * `'load'` (default) wants classifiers, image decoders and segmentation heads that fit. `'skip'` leaves
+   * those that do not (another number of classes, or none at all) as they are in the model, with a
+   * warning: so a segmenter begins from a classifier's backbone.
    */
   head?: 'load' | 'skip';
   /**
-   * `'load'` (default) takes the file's intermediate supervision as it is. `'skip'` leaves it out,
-   * for models without: of several classifiers the last becomes the model's, and no image decoder
-   * is looked at.
+   * `'load'` (default) takes the file's intermediate supervision, or auxiliary head, as it is. `'skip'`
+   * leaves it out, for models without: of several classifiers the last becomes the model's, and no image
+   * decoder is looked at, nor an auxiliary head.
    */
   supervision?: 'load' | 'skip';
   /**
@@ -68,8 +71,11 @@ const OPTIONS: OptionNames<LoadOptions> = {
   onProgress: true,
 };
 
-/** What {@link loadCheckpoint} did, in published names without prefix. */
-export interface LoadReport {
+/**
+ * What {@link loadCheckpoint} did, in published names without prefix; and names and colours of the classes,
+ * where the file tells them, as OpenMMLab's do under `meta`.
+ */
+export interface LoadReport extends LabelMetadata {
   /** Tensors now in the model. */
   loaded: string[];
   /** Weights of the model that keep their values; of layers that are not RevCol's, their own names. */
@@ -133,6 +139,7 @@ async function load(
       loaded: comparison.fitting,
       missing: [...comparison.missing, ...unmapped],
       unexpected: comparison.unexpected,
+      ...readLabels(opened.metadata),
     };
     const { strict = true } = options;
     if (
@@ -175,7 +182,8 @@ function adaptedTo(
 function adviceOn(misshapen: readonly Misshapen[]): string[] {
   const advice: string[] = [];
   const stem = misshapen.find((weight) => weight.name === STEM_KERNEL && differsInChannels(weight));
-  const heads = misshapen.filter(({ name }) => isClassifier(name) || isDecoder(name));
+  const givesClasses = (name: string) => isClassifier(name) || isSegmentationLogits(name);
+  const heads = misshapen.filter(({ name }) => givesClasses(name) || isDecoder(name));
   if (misshapen.length > heads.length + (stem ? 1 : 0)) {
     return ["Build the model with the file's columns, channels and depths (tfjs-revcol inspect)."];
   }
@@ -188,7 +196,7 @@ function adviceOn(misshapen: readonly Misshapen[]): string[] {
           : `build the model with inputShape [height, width, ${file}].`),
     );
   }
-  if (heads.some(({ name }) => isClassifier(name))) {
+  if (heads.some(({ name }) => givesClasses(name))) {
     advice.push("For another number of classes pass head: 'skip'.");
   } else if (heads.length > 0) {
     advice.push("To leave out image decoders that do not fit pass head: 'skip'.");
@@ -225,7 +233,8 @@ function misfit(model: ModelLike, comparison: NameComparison, report: LoadReport
   if (missing.length + unexpected.length > 0) {
     lines.push(
       "Build the model as the file was trained, or pass strict: false to load what fits (supervision: 'skip' " +
-        'where only the classifiers and decoders of intermediate supervision are too many).',
+        'where only the classifiers and decoders of intermediate supervision, or an auxiliary head, are too ' +
+        "many; head: 'skip' to begin a segmenter from a classifier's backbone).",
     );
   }
   return new CheckpointError(

@@ -1,15 +1,23 @@
 /** Saving a model so that PyTorch can load it. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireModel } from '../common/arguments';
+import { requireModel, requireOneOf } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { readTensor } from '../ops/engine/lost_backend';
 import { CheckpointError } from './errors';
+import { type LabelMetadata, labelStrings, openMMLabMeta, requireLabels } from './label_metadata';
 import { type LayerRoles, type ModelLike, modelWeights } from './names/model_weights';
+import { isSegmentationHead } from './names/published_names';
+import { writePyTorch } from './pytorch/write_pytorch';
 import { type TensorToWrite, type WriteOptions, writeSafetensors } from './safetensors/writer';
 
 /** Options of {@link saveCheckpoint}. */
-export interface SaveOptions extends Omit<WriteOptions, 'onProgress'> {
+export interface SaveOptions extends Omit<WriteOptions, 'onProgress'>, LabelMetadata {
+  /**
+   * `'safetensors'` (default), or `'openmmlab'`: a `.pth` file of PyTorch, `{meta, state_dict}`, as
+   * mmsegmentation loads it. `metadata`, `classes` and `palette` go into `meta`.
+   */
+  format?: 'safetensors' | 'openmmlab';
   /** Which of the model's layers are the backbone and the head, where that cannot be told. */
   layers?: LayerRoles;
   /**
@@ -22,7 +30,10 @@ export interface SaveOptions extends Omit<WriteOptions, 'onProgress'> {
 }
 
 const OPTIONS: OptionNames<SaveOptions> = {
+  format: true,
   metadata: true,
+  classes: true,
+  palette: true,
   signal: true,
   layers: true,
   others: true,
@@ -31,7 +42,9 @@ const OPTIONS: OptionNames<SaveOptions> = {
 
 /**
  * Saves a model's weights as safetensors, under the published names, in PyTorch's layout, float32:
- * what `safetensors.torch.load_file` reads and the official code's `load_state_dict` takes. Memory:
+ * what `safetensors.torch.load_file` reads and the official code's `load_state_dict` takes. Those of a
+ * segmenter have mmsegmentation's names (`backbone.stem...`, `decode_head...`), and counts of batches are
+ * int64. With `format: 'openmmlab'` the file is a `.pth` of PyTorch. Memory:
  * the largest tensor twice (and the whole file for a `Blob`, where the browser keeps it there).
  *
  * `pixelMean` and `pixelStd` of the backbone are no weights: they go into the file's metadata as
@@ -61,8 +74,11 @@ export async function saveCheckpoint(
   options: SaveOptions = {},
 ): Promise<Blob | void> {
   requireOptions('saveCheckpoint', options, OPTIONS);
-  const { layers, others = 'throw', onProgress, ...writing } = options;
+  const { layers, others = 'throw', onProgress, format = 'safetensors' } = options;
+  const { classes, palette, signal } = options;
   requireModel('saveCheckpoint', model);
+  requireOneOf('saveCheckpoint', 'format', format, ['safetensors', 'openmmlab']);
+  requireLabels('saveCheckpoint', { classes, palette });
   const { mapped, unmapped } = modelWeights(model, layers);
   if (unmapped.length > 0 && others === 'throw') {
     throw new CheckpointError(
@@ -78,33 +94,43 @@ export async function saveCheckpoint(
     );
   }
   const metadata: Record<string, string> = {
-    format: 'pt',
     ...pixelMetadata(model as Partial<tfl.LayersModel>),
-    ...writing.metadata,
+    ...options.metadata,
   };
   for (const [key, value] of Object.entries(metadata) as [string, unknown][]) {
     if (typeof value === 'string') continue;
     throw new CheckpointError(
       'unsupported',
-      `saveCheckpoint: metadata.${key} is ${String(value)}; a safetensors header holds strings only`,
+      `saveCheckpoint: metadata.${key} is ${String(value)}; expected strings only`,
     );
   }
+  const prefix = [...mapped.keys()].some(isSegmentationHead) ? 'backbone.' : '';
   const tensors = [...mapped.values()].map(
     ({ variable, published, publishedShape, layout }): TensorToWrite => ({
-      name: published,
+      name: isSegmentationHead(published) ? published : prefix + published,
       shape: publishedShape,
+      dtype: layout.publishedType,
       read: async () => {
         const data = (await readTensor(variable.read())) as Float32Array;
-        return layout.toPublished(data, variable.shape as number[]);
+        const values = layout.toPublished(data, variable.shape as number[]);
+        return layout.publishedType === 'int64' ? wholeNumbers(values) : values;
       },
     }),
   );
   const progress = onProgress && ((done: number, total: number) => onProgress(done / total));
+  const writing = { signal, onProgress: progress };
+  if (format === 'openmmlab') {
+    const meta = openMMLabMeta({ classes, palette }, metadata);
+    return writePyTorch(tensors, (state_dict) => ({ meta, state_dict }), path, writing);
+  }
   return writeSafetensors(tensors, path as undefined, {
     ...writing,
-    metadata,
-    onProgress: progress,
+    metadata: { format: 'pt', ...labelStrings({ classes, palette }), ...metadata },
   });
+}
+
+function wholeNumbers(values: Float32Array): BigInt64Array {
+  return BigInt64Array.from(values, (value) => BigInt(Math.round(value)));
 }
 
 /** By what the model's backbone normalises pixels, which the weights alone do not tell. */

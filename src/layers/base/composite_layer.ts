@@ -105,7 +105,8 @@ export abstract class CompositeLayer extends CheckedLayer implements LayerWithPa
     return this.trainable_ && this.modelTrainable;
   }
 
-  private get isTrainedWithin(): boolean {
+  /** Whether no layer around this one is frozen either. */
+  protected get isTrainedWithin(): boolean {
     return this.isTrained && (this.enclosing?.isTrainedWithin ?? true);
   }
 

@@ -90,3 +90,27 @@ export function pixelSpecs(from: number, values: number): WeightSpec[] {
 export function decoderNormSpecs(channels: number): WeightSpec[] {
   return norm('norm', channels);
 }
+
+/** The kernel of a convolution without bias. */
+export function convSpec(kernelSize: number, from: number, to: number): WeightSpec {
+  return { name: 'kernel', shape: [kernelSize, kernelSize, from, to], init: 'truncatedNormal' };
+}
+
+/** Scale and shift of a batch normalisation. */
+export function batchNormSpecs(channels: number): WeightSpec[] {
+  return norm('norm', channels);
+}
+
+/** Running statistics of a batch normalisation, in the order of `RunningStatistics`. */
+export function runningSpecs(channels: number): WeightSpec[] {
+  return [
+    { name: 'norm/moving_mean', shape: [channels], init: 0 },
+    { name: 'norm/moving_variance', shape: [channels], init: 1 },
+    { name: 'norm/batches', shape: [], init: 0 },
+  ];
+}
+
+/** The projection of a segmentation head to the logits of its classes. */
+export function logitsSpecs(channels: number, classes: number): WeightSpec[] {
+  return kernelAndBias('logits', [channels, classes], classes);
+}

@@ -2,7 +2,13 @@
 
 import type { CheckpointEntry } from '../checkpoint';
 import type { MappedWeight } from './model_weights';
-import { isClassifier, isDecoder } from './published_names';
+import {
+  isAuxiliaryHead,
+  isClassifier,
+  isDecoder,
+  isSegmentationHead,
+  isSegmentationLogits,
+} from './published_names';
 
 /** A tensor whose shape is not that of its weight; both in PyTorch's layout. */
 export interface Misshapen {
@@ -26,7 +32,8 @@ export interface NameComparison {
  * Compares names and shapes.
  *
  * @param inFile published name to name in the file.
- * @param dropHeads whether classifiers are left out when not all of them fit; image decoders likewise.
+ * @param dropHeads whether classifiers are left out when not all of them fit; image decoders, and the
+ * logits of segmentation, likewise; and a whole segmentation head where one side has none.
  */
 export function compareNames(
   weights: ReadonlyMap<string, MappedWeight>,
@@ -40,8 +47,14 @@ export function compareNames(
     return file !== undefined && model !== undefined && sameShape(file, model);
   };
   const all = [...new Set([...inFile.keys(), ...weights.keys()])];
-  const groups = dropHeads ? [isClassifier, isDecoder] : [];
-  const unfit = groups.filter((group) => all.some((name) => group(name) && !fits(name)));
+  const groups = dropHeads ? [isClassifier, isDecoder, isSegmentationLogits] : [];
+  const heads = dropHeads ? [isAuxiliaryHead, isSegmentationHead] : [];
+  const isOnBothSides = (group: (name: string) => boolean) =>
+    [inFile, weights].every((side) => [...side.keys()].some(group));
+  const unfit = [
+    ...groups.filter((group) => all.some((name) => group(name) && !fits(name))),
+    ...heads.filter((group) => !isOnBothSides(group)),
+  ];
 
   const result: NameComparison = {
     fitting: [],

@@ -13,7 +13,7 @@ export interface ModelLike {
 
 /**
  * Which of a model's layers are RevCol's parts, where they are not named so: from the layer's name
- * to `backbone`, `head`, `head_0`, `decoder_0`, ... For example `{rev_col_backbone_1: 'backbone'}`.
+ * to `backbone`, `head`, `head_0`, `decoder_0`, `decode_head`, `auxiliary_head`, ... For example `{rev_col_backbone_1: 'backbone'}`.
  */
 export type LayerRoles = Readonly<Record<string, string>>;
 
@@ -88,6 +88,8 @@ export function shapeOf(variable: tfl.LayerVariable): number[] {
 const SIGNATURES: Readonly<Record<string, RegExp>> = {
   backbone: /^(.+?)\/(?:stem\/(?:projection|norm)|column_\d+\/level_\d+)\//,
   head: /^(?!.*\/column_\d+\/)(.+)\/classifier\/(?:kernel|bias)$/,
+  decode_head: /^(.+)\/(?:psp_\d+|fpn_bottleneck)\/norm\/batches$/,
+  auxiliary_head: /^(.+)\/conv_\d+\/norm\/batches$/,
 };
 
 function findRoles(model: ModelLike, given: LayerRoles): Record<string, string> {

@@ -3,12 +3,13 @@
  * names of the weights here. Pure and invertible; both sides' layouts come with it.
  *
  * Source of the published names: `models/revcol.py` and `models/revcol_huge.py` of
- * https://github.com/megvii-research/RevCol.
+ * https://github.com/megvii-research/RevCol; those of the heads for segmentation are mmsegmentation's.
  */
 
 import {
   ALPHA,
   CONVOLUTION,
+  COUNT,
   DEPTHWISE,
   LINEAR,
   POINTWISE,
@@ -75,6 +76,22 @@ function head(published: string, own: string): Rule[] {
   ];
 }
 
+/** Convolution, batch normalisation: mmcv's `ConvModule`. */
+function convModule(published: string, own: string): Rule[] {
+  const statistics = (name: string, ours: string, layout: WeightLayout): Rule => ({
+    published: `${published}.bn.${name}`,
+    own: `${own}/norm/${ours}`,
+    layout,
+  });
+  return [
+    { published: `${published}.conv.weight`, own: `${own}/kernel`, layout: CONVOLUTION },
+    ...norm(`${published}.bn`, `${own}/norm`),
+    statistics('running_mean', 'moving_mean', VECTOR),
+    statistics('running_var', 'moving_variance', VECTOR),
+    statistics('num_batches_tracked', 'batches', COUNT),
+  ];
+}
+
 const LEVEL = 'subnet{c}.level{l}';
 const OWN_LEVEL = 'backbone/column_{c}/level_{l}';
 const DECODER = 'decoder_blocks.{k}';
@@ -97,6 +114,19 @@ const COMMON_RULES: readonly Rule[] = [
   ...norm(`${DECODER}.proj_layers.{i}.1`, 'decoder_{k}/projection_{i}/norm'),
 ];
 
+/** Heads of segmentation, by the names that a segmenter gives them. */
+const SEGMENTATION_RULES: readonly Rule[] = [
+  ...['decode_head', 'auxiliary_head'].flatMap((role) => [
+    ...kernelAndBias(`${role}.conv_seg`, `${role}/logits`, POINTWISE),
+    ...convModule(`${role}.convs.{i}`, `${role}/conv_{i}`),
+  ]),
+  ...convModule('decode_head.psp_modules.{i}.1', 'decode_head/psp_{i}'),
+  ...convModule('decode_head.bottleneck', 'decode_head/bottleneck'),
+  ...convModule('decode_head.lateral_convs.{i}', 'decode_head/lateral_{i}'),
+  ...convModule('decode_head.fpn_convs.{i}', 'decode_head/fpn_{i}'),
+  ...convModule('decode_head.fpn_bottleneck', 'decode_head/fpn_bottleneck'),
+];
+
 const PIXEL_RULES: Readonly<Record<DecoderKind, readonly Rule[]>> = {
   progressive: kernelAndBias(`${DECODER}.projback.0`, 'decoder_{k}/pixels', POINTWISE),
   simple: [
@@ -106,8 +136,8 @@ const PIXEL_RULES: Readonly<Record<DecoderKind, readonly Rule[]>> = {
 };
 
 const MAPPINGS: Readonly<Record<DecoderKind, NameMapping>> = {
-  progressive: compile([...COMMON_RULES, ...PIXEL_RULES.progressive]),
-  simple: compile([...COMMON_RULES, ...PIXEL_RULES.simple]),
+  progressive: compile([...COMMON_RULES, ...SEGMENTATION_RULES, ...PIXEL_RULES.progressive]),
+  simple: compile([...COMMON_RULES, ...SEGMENTATION_RULES, ...PIXEL_RULES.simple]),
 };
 
 /** The mapping for checkpoints and models with this kind of decoder, or with none. */

@@ -66,8 +66,23 @@ export function isDecoder(published: string): boolean {
   return published.startsWith('decoder_blocks.');
 }
 
+/** Whether a published name belongs to a segmentation head. */
+export function isSegmentationHead(published: string): boolean {
+  return published.startsWith('decode_head.') || isAuxiliaryHead(published);
+}
+
+/** Whether a published name belongs to what gives a segmentation head's logits of classes. */
+export function isSegmentationLogits(published: string): boolean {
+  return /^(decode|auxiliary)_head\.conv_seg\./.test(published);
+}
+
+/** Whether a published name belongs to the segmentation head that only training has. */
+export function isAuxiliaryHead(published: string): boolean {
+  return published.startsWith('auxiliary_head.');
+}
+
 /**
- * Leaves out what only intermediate supervision uses: the decoders, and all classifiers but the
+ * Leaves out what only intermediate supervision uses: the decoders, the auxiliary head, and all classifiers but the
  * last, which becomes the one classifier of a model without supervision.
  */
 export function withoutSupervision(names: ReadonlyMap<string, string>): Map<string, string> {
@@ -75,7 +90,7 @@ export function withoutSupervision(names: ReadonlyMap<string, string>): Map<stri
   const last = [...names.keys()].reduce((most, name) => Math.max(most, numberOf(name)), -1);
   const kept = new Map<string, string>();
   for (const [name, inFile] of names) {
-    if (isDecoder(name)) continue;
+    if (isDecoder(name) || isAuxiliaryHead(name)) continue;
     const number = numberOf(name);
     if (number < 0) kept.set(name, inFile);
     else if (number === last) kept.set(name.replace(/^cls_blocks\.\d+\./, 'cls.'), inFile);

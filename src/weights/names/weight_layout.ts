@@ -3,6 +3,8 @@
 /** Shapes and elements of one kind of weight in both layouts. Pure functions, inverse to each other. */
 export interface WeightLayout {
   readonly name: string;
+  /** Element type that PyTorch has of it. Default float32, as here. */
+  readonly publishedType?: 'int64';
   /** Shape in tfjs; undefined where `published` is not a shape of this kind. */
   ownShape(published: readonly number[]): number[] | undefined;
   /** Shape in PyTorch; undefined where `own` is not a shape of this kind. */
@@ -56,11 +58,25 @@ function sameVector(shape: Shape): number[] | undefined {
   return shape.length === 1 ? [...shape] : undefined;
 }
 
+function sameScalar(shape: Shape): number[] | undefined {
+  return shape.length === 0 ? [] : undefined;
+}
+
 /** Biases, norms, layer scales: `[C]` in both. */
 export const VECTOR: WeightLayout = {
   name: 'vector',
   ownShape: sameVector,
   publishedShape: sameVector,
+  toOwn: (data) => data,
+  toPublished: (data) => data,
+};
+
+/** Counts: a scalar in both, in PyTorch of whole numbers. */
+export const COUNT: WeightLayout = {
+  name: 'count',
+  publishedType: 'int64',
+  ownShape: sameScalar,
+  publishedShape: sameScalar,
   toOwn: (data) => data,
   toPublished: (data) => data,
 };

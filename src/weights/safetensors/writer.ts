@@ -7,9 +7,13 @@ import { LENGTH_BYTES, MAX_HEADER_BYTES } from './header';
 /** Element types that are written, by the format's names for them. */
 const CODES = {
   float32: { code: 'F32', bytes: 4 },
+  int64: { code: 'I64', bytes: 8 },
   int32: { code: 'I32', bytes: 4 },
   uint8: { code: 'U8', bytes: 1 },
 } as const;
+
+/** Elements of a tensor, of its type. */
+export type Elements = Float32Array | BigInt64Array | Int32Array | Uint8Array;
 
 /** A tensor to write. */
 export interface TensorToWrite {
@@ -18,7 +22,7 @@ export interface TensorToWrite {
   /** Default float32. */
   readonly dtype?: keyof typeof CODES;
   /** Called once, when its turn comes; gives as many elements as `shape` has, of the type. */
-  read(): Promise<Float32Array | Int32Array | Uint8Array>;
+  read(): Promise<Elements>;
 }
 
 /** Options of {@link writeSafetensors}. */
@@ -79,15 +83,7 @@ export async function writeSafetensorsTo<Result>(
     for (const [i, tensor] of tensors.entries()) {
       signal?.throwIfAborted();
       const data = await tensor.read();
-      if (data.length !== countOf(tensor.shape)) {
-        throw new CheckpointError(
-          'mismatch',
-          `Tensor ${tensor.name} has ${data.length} elements, its shape ` +
-            `[${tensor.shape.join(', ')}] needs ${countOf(tensor.shape)}`,
-        );
-      }
-      // The machine's byte order is the file's: JavaScript runs on little-endian machines only.
-      await sink.write(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      await sink.write(bytesOf(tensor, data));
       onProgress?.(i + 1, tensors.length);
     }
     return await sink.finish();
@@ -95,6 +91,22 @@ export async function writeSafetensorsTo<Result>(
     await sink.abort();
     throw error;
   }
+}
+
+/**
+ * Elements as the file has them: the machine's byte order is the file's, as JavaScript runs on
+ * little-endian machines only.
+ *
+ * @throws {CheckpointError} 'mismatch' when there are not as many as the shape has
+ */
+export function bytesOf({ name, shape }: TensorToWrite, data: Elements): Uint8Array {
+  if (data.length !== countOf(shape)) {
+    throw new CheckpointError(
+      'mismatch',
+      `Tensor ${name} has ${data.length} elements, its shape [${shape.join(', ')}] needs ${countOf(shape)}`,
+    );
+  }
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
 /** The header with its length, padded with spaces so that the tensors are aligned. */
