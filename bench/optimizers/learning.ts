@@ -66,7 +66,6 @@ const adamw = (args: ConstructorParameters<typeof AdamW>[0] = {}) => ({
 
 const WAYS: Record<string, Way> = {
   adamw: adamw(),
-  'adamw+fused': adamw({ fused: true }),
   'adamw8bit+fused': adamw({ fused: true, moments: '8bit' }),
   // Its paper: a third to a tenth of AdamW's rate, and three to ten times its decay.
   'lion+fused': {

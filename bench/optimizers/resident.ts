@@ -43,7 +43,7 @@ for (const optimizer of values.optimizers.split(',')) {
         backend: 'tensorflow',
         batch: Number(values.batch),
         side: 224,
-        steps: 3,
+        steps: 2,
         columns,
       };
       const result = runInProcess(FILE, given, environment) as Result | string;
