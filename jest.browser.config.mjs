@@ -1,7 +1,8 @@
 import config from './jest.config.mjs';
 
 // Jest knows `--all` as well; here it is the whole table instead of what every run has.
-if (process.argv.includes('--all')) process.env.REVCOL_BROWSER = 'all';
+const isWhole = process.argv.includes('--all');
+if (isWhole) process.env.REVCOL_BROWSER = 'all';
 
 /** `npm run test:browser`: what needs a browser, and is no part of `npm test`. */
 export default {
@@ -11,6 +12,7 @@ export default {
   testPathIgnorePatterns: ['/node_modules/'],
   globalSetup: '<rootDir>/test/browser/announce.ts',
   maxWorkers: 1,
+  ...(isWhole ? { reporters: ['default', '<rootDir>/test/browser/progress.mjs'] } : {}),
   // A whole file of tests in a software renderer.
   testTimeout: 3600000,
 };

@@ -11,9 +11,9 @@ import { stockTokensForward } from './stock_tokens';
 import {
   readTensors,
   readWeights,
+  type TensorToWrite,
   tensorToWrite,
   weightsToWrite,
-  writeSafetensors,
 } from './weight_files';
 
 /** The batch: inputs, and the labels as one-hot rows. */
@@ -44,8 +44,15 @@ async function makeBatch(workload: NetworkWorkload, file: string | null): Promis
   return batchOf;
 }
 
-/** Sets up the network that a task asks for. */
-export async function startNetwork(task: Task): Promise<Omit<Contestant, 'versions'>> {
+/** A network that is ready to run. */
+export interface StartedNetwork extends Pick<Contestant, 'parameters' | 'programs'> {
+  countBytes: NonNullable<Contestant['countBytes']>;
+  /** What it computes, and what a step makes of the weights. */
+  outputs: () => Promise<TensorToWrite[]>;
+}
+
+/** Sets up the network that a task asks for, in Node or in a page. */
+export async function startNetwork(task: Task): Promise<StartedNetwork> {
   const workload = task.workload as NetworkWorkload;
   const { network } = workload;
   const model = buildModel(workload, task.variant === 'stored' ? 'stored' : 'reversible');
@@ -61,33 +68,38 @@ export async function startNetwork(task: Task): Promise<Omit<Contestant, 'versio
       ? stockImageForward(weights, network, x)
       : stockTokensForward(weights, network, x);
   };
-  const step = (rate: number): number => {
+  const forward = async (): Promise<void> => {
+    const y = tf.tidy(() => logits(false));
+    await y.data();
+    y.dispose();
+  };
+  const step = async (rate: number): Promise<number> => {
     const optimizer = tf.train.sgd(rate);
     const loss = optimizer.minimize(
       () => tf.losses.softmaxCrossEntropy(y, tf.reshape(logits(true), [-1, classes])) as tf.Scalar,
       true,
       variables,
     ) as tf.Scalar;
-    const [value] = loss.dataSync();
+    const [value] = await loss.data();
     loss.dispose();
     optimizer.dispose();
     return value as number;
   };
+  const timedStep = async (): Promise<void> => {
+    await step(TIMED_RATE);
+  };
   return {
     parameters: model.countParams(),
-    programs:
-      workload.pass === 'forward'
-        ? { forward: () => tf.tidy(() => void logits(false).dataSync()) }
-        : { step: () => void step(TIMED_RATE) },
+    programs: workload.pass === 'forward' ? { forward } : { step: timedStep },
     countBytes: async (run) => (await memoryPeak(run)).peakBytes,
-    check: async (file) => {
+    outputs: async () => {
       const output = tf.tidy(() => tf.reshape(logits(false), [-1, classes]));
       const tensors = [tensorToWrite('output', output)];
       if (workload.pass === 'step') {
-        const loss = tf.tensor1d([step(CHECK_RATE)]);
+        const loss = tf.tensor1d([await step(CHECK_RATE)]);
         tensors.push(tensorToWrite('loss', loss), ...weightsToWrite(model, network));
       }
-      await writeSafetensors(tensors, file);
+      return tensors;
     },
   };
 }

@@ -7,9 +7,12 @@ import { isOperations } from '../suite/workload';
 import { startBackend } from './backend';
 import { startNetwork } from './network';
 import { startOperations } from './operations';
+import { writeSafetensors } from './weight_files';
 
 await serve(async (task) => {
   const versions = await startBackend(task.backend ?? 'wasm');
-  const start = isOperations(task.workload) ? startOperations : startNetwork;
-  return { versions, ...(await start(task)) };
+  if (isOperations(task.workload)) return { versions, ...(await startOperations(task)) };
+  const { outputs, ...network } = await startNetwork(task);
+  const check = async (file: string) => writeSafetensors(await outputs(), file);
+  return { versions, ...network, check };
 });

@@ -69,4 +69,4 @@ export function tensorToWrite(name: string, tensor: tf.Tensor): TensorToWrite {
   return { name, shape: tensor.shape, read: () => values(tensor) };
 }
 
-export { writeSafetensors };
+export { type TensorToWrite, writeSafetensors };

@@ -5,6 +5,7 @@ import * as path from 'node:path';
 import { ROOT } from '../suite/contestants';
 import { disturbance, PLAN, QUIET } from '../suite/plan';
 import type { ResultFile } from '../suite/results';
+import { deviceMemoryTable, pageSection } from './browser';
 import { growthChart } from './chart';
 import { growthPanels, memoryFits, SERIES, type Series, timeFits } from './growth';
 import { kept, type Results } from './measured';
@@ -132,6 +133,17 @@ const REASONS = `What does not follow theory, and why:
   weights do not depend on the size of the input. In these small networks it is a large part, so exponents
   are below theory; the lines tell more. Over length, attention adds a quadratic part.`;
 
+const IN_PAGES = `## In the browser
+
+Pages of headless Chromium. **Without a GPU** webgl and webgpu run in SwiftShader, a software renderer, so
+that their times only compare with each other; counts and bytes are what they are on a GPU. _First step_
+includes compiling; _kernels_ and _programs_ are run in a step, _compiled_ are the different programs since the page was
+opened; _on the device_ is the peak of \`numBytesInGPU\`. stock runs on wasm only beside this package,
+which adds the gradients that tfjs lacks there.`;
+
+const DEVICE_MEMORY = `**Memory of the device by columns**, webgl: the peak of \`numBytesInGPU\` in a step, and what tfjs holds
+afterwards, its pool of textures included.`;
+
 function growth(results: Results): { text: string; chart: string | null } {
   const found = SERIES.flatMap((series): (readonly [Series, ResultFile])[] => {
     const result = results(series.result);
@@ -214,6 +226,12 @@ export function generate(results: Results = kept): Generated[] {
     ...parts(results, ['tokens', 'tokens-wasm'], contests),
     'Memory of the same step by columns and length, each contestant alone:',
     ...parts(results, ['memory-tokens'], (result) => lessTable(result, ['columns', 'length'])),
+    IN_PAGES,
+    ...parts(results, ['browser', 'browser-webgpu'], ({ contests: all }) =>
+      all.map(pageSection).join('\n\n'),
+    ),
+    DEVICE_MEMORY,
+    ...parts(results, ['browser-memory'], deviceMemoryTable),
     grown.text,
   ];
   return [

@@ -2,17 +2,20 @@
 import * as path from 'node:path';
 import { Command, Option } from 'commander';
 
-import { type ContestOptions, holdContest } from './contest';
-import { entrants, PEERS, ROOT } from './contestants';
+import { type ContestOptions as Settings, holdContest } from './contest';
+import { type Entrant, entrants, pageEntrants, PEERS, ROOT } from './contestants';
 import { describeMachine, describeSource } from './machine';
 import {
   addCommonOptions,
   addImageOptions,
   addOperationOptions,
+  addPageOptions,
   addTokenOptions,
   type CommonOptions,
+  type ContestOptions,
   type ImageOptions,
   imageWorkloads,
+  type PageOptions,
   type TokenOptions,
   tokenWorkloads,
 } from './options';
@@ -58,13 +61,26 @@ async function holdAll(
   options: CommonOptions,
   args: readonly string[],
   turns: boolean,
+  output: Output,
+): Promise<void> {
+  const { backend: backends, ...wanted } = options;
+  const fieldOf = (workload: Workload) => entrants({ backends, ...wanted }, workload);
+  await holdEach(workloads, fieldOf, options, args, turns, output);
+}
+
+async function holdEach(
+  workloads: readonly Workload[],
+  fieldOf: (workload: Workload) => Entrant[],
+  options: ContestOptions,
+  args: readonly string[],
+  turns: boolean,
   { out, progress }: Output,
 ): Promise<void> {
-  const { backend: backends, variants, peers, threads, rounds, warmUps, check } = options;
-  const settings: ContestOptions = { rounds, warmUps, check, turns, say: progress };
+  const { rounds, warmUps, check } = options;
+  const settings: Settings = { rounds, warmUps, check, turns, say: progress };
   const contests: Contest[] = [];
   for (const workload of workloads) {
-    const field = entrants({ backends, variants, peers, threads }, workload);
+    const field = fieldOf(workload);
     if (field.length === 0) throw new Error('no contestant is left: give --backend or --peers');
     const contest = await holdContest(field, workload, settings);
     contests.push(contest);
@@ -149,7 +165,30 @@ export function measuringCommands(args: readonly string[], output: Output): Comm
     );
     await holdAll(workloads, options, args, true, output);
   });
-  return [forward, train, memory, tokens, ops, startupCommand(args, output)];
+  return [
+    forward,
+    train,
+    memory,
+    tokens,
+    ops,
+    pageCommand(args, output),
+    startupCommand(args, output),
+  ];
+}
+
+function pageCommand(args: readonly string[], output: Output): Command {
+  const command = new Command('browser').description(
+    'time and count a training step of an image network in pages of Chromium',
+  );
+  return addImageOptions(
+    addPageOptions(command, { rounds: 5, warmUps: 2, variants: ['reversible', 'stored'] }),
+    [2],
+  ).action(async (options: PageOptions & ImageOptions) => {
+    const { backend, variants, alone = false } = options;
+    const settings = alone ? { ...options, check: false } : options;
+    const field = () => pageEntrants(backend, variants);
+    await holdEach(imageWorkloads(options, 'step'), field, settings, args, !alone, output);
+  });
 }
 
 function startupCommand(args: readonly string[], { out, progress }: Output): Command {

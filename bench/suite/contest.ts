@@ -127,18 +127,21 @@ async function start(
       versions: ready.versions,
       parameters: ready.parameters,
       deviation: compared,
-      residentAtStart: worker.residentBytes(),
+      residentAtStart: entrant.inPage ? null : worker.residentBytes(),
       residentBytes: null,
       programs: {},
     };
     for (const program of ready.programs) {
       let times = 1;
+      let firstMs: number | undefined;
       for (let i = 0; i < warmUps; i++) {
         const { ms } = await worker.ask<Timed>({ do: 'run', program, times: 1 });
         times = Math.max(1, Math.min(MOST_TIMES, Math.round(SAMPLE_MS / ms)));
+        firstMs ??= ms;
       }
-      const { peakBytes } = await worker.ask<Counted>({ do: 'count', program });
-      outcome.programs[program] = { peakBytes, times, samples: [] };
+      const counted = await worker.ask<Counted>({ do: 'count', program });
+      const first = entrant.inPage && firstMs !== undefined ? { firstMs } : {};
+      outcome.programs[program] = { ...counted, ...first, times, samples: [] };
     }
     return { entrant, worker, outcome };
   } catch (error) {
@@ -223,7 +226,7 @@ export async function holdContest(
         }
       }
       for (const { entrant, worker, outcome } of running) {
-        outcome.residentBytes = worker.residentBytes();
+        outcome.residentBytes = entrant.inPage ? null : worker.residentBytes();
         await worker.end();
         if (!outcomes.has(entrant)) outcomes.set(entrant, outcome);
       }

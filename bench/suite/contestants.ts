@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { CHROMIUM } from '../../test/browser/chromium';
 import type { Task } from './messages';
 import type { Command } from './worker_process';
 import { isOperations, type Workload } from './workload';
@@ -20,6 +21,8 @@ export interface Entrant {
   missing: { what: string; install: string } | null;
   task: Omit<Task, 'workload' | 'weights' | 'inputs'>;
   command: (task: Task) => Command;
+  /** Whether it computes in a browser, so that memory of the process says nothing of it. */
+  inPage?: boolean;
 }
 
 /** Peers by the name on the command line. */
@@ -34,6 +37,10 @@ export type Peer = (typeof PEERS)[number];
 /** Backends of tfjs on which this package and stock tfjs run. */
 export const BACKENDS = ['tensorflow', 'wasm', 'cpu'] as const;
 export type Backend = (typeof BACKENDS)[number];
+
+/** Backends in a page, by name; wasm with one thread and with two. */
+export const PAGE_BACKENDS = ['wasm', 'wasm-2', 'webgl', 'webgpu'] as const;
+export type PageBackend = (typeof PAGE_BACKENDS)[number];
 
 /** Variants of a network on tfjs. */
 export const VARIANTS = ['reversible', 'stored', 'stock'] as const;
@@ -63,6 +70,28 @@ function tfjsEntrant(variant: Variant, backend: Backend, threads: number): Entra
     task: { variant, backend, threads: threadsOf(backend, threads) },
     command: script('bench/contestants/tfjs.ts'),
   };
+}
+
+/** A contestant in a page of Chromium. */
+function pageEntrant(variant: Variant, name: PageBackend): Entrant {
+  const [backend, threads = '1'] = name.split('-') as [string, string?];
+  return {
+    name: `${variant} on ${backend}${threads === '1' ? '' : `, ${threads} threads`}`,
+    missing: CHROMIUM
+      ? null
+      : { what: 'Chromium', install: 'npx playwright-core install chromium' },
+    task: { variant, backend, threads: Number(threads) },
+    command: script('bench/browser/contestant.ts'),
+    inPage: true,
+  };
+}
+
+/** Everyone who takes part in a page, reference first. */
+export function pageEntrants(
+  backends: readonly PageBackend[],
+  variants: readonly Variant[],
+): Entrant[] {
+  return backends.flatMap((backend) => variants.map((variant) => pageEntrant(variant, backend)));
 }
 
 function pythonEntrant(peer: Peer, name: string, threads: number): Entrant {

@@ -77,12 +77,28 @@ export function processBytes(pid: number, field: 'VmHWM' | 'VmRSS'): number | nu
   return kilobytes === undefined ? null : 1024 * Number(kilobytes);
 }
 
+/** Columns 3 and on of proc(5): what comes after the name, which may hold anything but is in brackets. */
+const statColumns = (pid: number | string) =>
+  systemFile(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ') ?? [];
+
 /** Processor time of a process in milliseconds; null where unknown. */
 export function processMs(pid: number): number | null {
-  // After the name, which may hold anything but is in brackets: columns 3 and on of proc(5).
-  const columns = systemFile(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ') ?? [];
+  const columns = statColumns(pid);
   const [user, system] = [columns[11], columns[12]].map(Number);
   return user === undefined || system === undefined || Number.isNaN(user + system)
     ? null
     : 10 * (user + system);
+}
+
+/** Processor time of a process and all that it started and that live, in milliseconds; 0 where unknown. */
+export function treeMs(root: number): number {
+  if (processMs(root) === null) return 0;
+  const children = new Map<number, number[]>();
+  for (const name of fs.readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    const parent = Number(statColumns(name)[1]);
+    children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+  }
+  const total = (pid: number): number =>
+    (children.get(pid) ?? []).reduce((sum, child) => sum + total(child), processMs(pid) ?? 0);
+  return total(root);
 }

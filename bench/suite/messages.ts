@@ -38,6 +38,24 @@ export interface Timed {
 export interface Counted {
   /** Most bytes in live tensors; null where the library does not tell. */
   peakBytes: number | null;
+  /** Of contestants in a page. */
+  counts?: DeviceCounts;
+}
+
+/** What one run takes of a backend of tfjs. */
+export interface DeviceCounts {
+  /** Calls of kernels, those that kernels call through the engine included. */
+  kernels: number;
+  /** Null on backends without a graphics device. */
+  device: {
+    /** Programs run. */
+    programs: number;
+    /** Different programs compiled since the page was opened. */
+    compiled: number;
+    /** Most bytes in use on the device, and bytes held there afterwards, the pool included. */
+    peakBytes: number;
+    heldBytes: number;
+  } | null;
 }
 
 /** Lines that a contestant writes begin with this; whatever else it prints is not for the suite. */

@@ -3,7 +3,16 @@ import * as os from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 
 import { OPERATIONS } from '../contestants/operation_inputs';
-import { type Backend, BACKENDS, type Peer, PEERS, type Variant, VARIANTS } from './contestants';
+import {
+  type Backend,
+  BACKENDS,
+  PAGE_BACKENDS,
+  type PageBackend,
+  type Peer,
+  PEERS,
+  type Variant,
+  VARIANTS,
+} from './contestants';
 import {
   imageNetwork,
   type NetworkWorkload,
@@ -12,16 +21,27 @@ import {
   type TokenNetwork,
 } from './workload';
 
-/** Options of every command. */
-export interface CommonOptions {
+/** How a contest is held. */
+export interface ContestOptions {
+  rounds: number;
+  warmUps: number;
+  check: boolean;
+  json?: string;
+}
+
+/** Options of every command that runs contestants in Node. */
+export interface CommonOptions extends ContestOptions {
   backend: Backend[];
   variants: Variant[];
   peers: Peer[];
-  rounds: number;
-  warmUps: number;
   threads: number;
-  check: boolean;
-  json?: string;
+}
+
+/** Options of the command that runs them in pages. */
+export interface PageOptions extends ContestOptions {
+  backend: PageBackend[];
+  variants: Variant[];
+  alone?: boolean;
 }
 
 export interface ImageOptions {
@@ -85,15 +105,35 @@ export interface Defaults {
 }
 
 export function addCommonOptions(command: Command, defaults: Defaults): Command {
-  return command
+  return addContestOptions(command, defaults)
     .option('--backend <names>', 'tfjs backends', namesOf(BACKENDS), ['tensorflow', 'wasm'])
     .option('--variants <names>', VARIANTS.join(', '), namesOf(VARIANTS), defaults.variants)
     .option('--peers <names>', `${PEERS.join(', ')}, all, none`, namesOf(PEERS), defaults.peers)
-    .option('--rounds <count>', 'timed runs of each contestant', count, defaults.rounds)
-    .option('--warm-ups <count>', 'runs before those', count, defaults.warmUps)
-    .option('--threads <count>', 'of each contestant', whole, os.availableParallelism())
+    .option('--threads <count>', 'of each contestant', whole, os.availableParallelism());
+}
+
+function addContestOptions(
+  command: Command,
+  { rounds, warmUps }: Pick<ContestOptions, 'rounds' | 'warmUps'>,
+): Command {
+  return command
+    .option('--rounds <count>', 'timed runs of each contestant', count, rounds)
+    .option('--warm-ups <count>', 'runs before those', count, warmUps)
     .option('--no-check', 'do not compare outputs first; ONNX needs the comparison')
     .option('--json <file>', 'write the result there');
+}
+
+/** Options of contests in pages, which have neither peers nor threads to choose. */
+export function addPageOptions(
+  command: Command,
+  defaults: Pick<PageOptions, 'rounds' | 'warmUps' | 'variants'>,
+): Command {
+  return addContestOptions(command, defaults)
+    .option('--backend <names>', PAGE_BACKENDS.join(', '), namesOf(PAGE_BACKENDS), [
+      ...PAGE_BACKENDS,
+    ])
+    .option('--variants <names>', VARIANTS.join(', '), namesOf(VARIANTS), defaults.variants)
+    .option('--alone', 'each contestant by itself and unchecked, for memory');
 }
 
 export function addImageOptions(command: Command, batch: number[]): Command {

@@ -25,6 +25,8 @@ const GROWING_IMAGES =
   'train --backend wasm --variants reversible,stored --peers none --no-check --width-factor 0.25';
 const GROWING_TOKENS =
   'tokens --backend wasm --variants reversible,stored --peers none --no-check --heads 4';
+/** Networks that a page trains without a GPU in bearable time. */
+const IN_PAGES = '--batch 2 --side 64 --width-factor 0.5';
 const ONCE = '--rounds 3 --warm-ups 1';
 
 export const PLAN: readonly PlanEntry[] = [
@@ -108,6 +110,21 @@ export const PLAN: readonly PlanEntry[] = [
     name: 'memory-tokens',
     timed: false,
     args: 'tokens --alone --rounds 0 --warm-ups 0 --backend tensorflow --peers none --columns 4,8 --length 128,256,512',
+  },
+  {
+    name: 'browser',
+    timed: true,
+    args: `browser ${IN_PAGES} --backend wasm,wasm-2,webgl --variants reversible,stored,stock --rounds 3`,
+  },
+  {
+    name: 'browser-webgpu',
+    timed: true,
+    args: `browser ${IN_PAGES} --backend wasm,webgpu --variants reversible,stored --rounds 1 --warm-ups 1`,
+  },
+  {
+    name: 'browser-memory',
+    timed: false,
+    args: 'browser --alone --rounds 0 --warm-ups 1 --backend webgl --columns 2,4,8,16 --batch 32 --side 64 --width-factor 0.125',
   },
   {
     name: 'memory-digits',

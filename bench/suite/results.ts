@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 import type { Machine, Source } from './machine';
+import type { DeviceCounts } from './messages';
 import type { Sample } from './statistics';
 import type { Workload } from './workload';
 
@@ -30,6 +31,9 @@ export type Outcome =
 /** What a contestant did of one program. */
 export interface Program {
   peakBytes: number | null;
+  /** Of contestants in a page: what a run takes of the backend, and the time of the very first run. */
+  counts?: DeviceCounts;
+  firstMs?: number;
   /** Runs of which each sample is the mean. */
   times: number;
   samples: Sample[];

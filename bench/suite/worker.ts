@@ -11,6 +11,11 @@ export interface Contestant {
   programs: Record<string, () => void | Promise<void>>;
   /** Most bytes in tensors while `run` runs; absent where the library does not tell. */
   countBytes?: (run: () => void | Promise<void>) => Promise<number>;
+  /** In place of running and counting here: what computes is elsewhere, and so is its clock. */
+  time?: (program: string, times: number) => Promise<Timed>;
+  count?: (program: string) => Promise<Counted>;
+  /** Called at the end. */
+  end?: () => Promise<void>;
   /** Writes outputs to a safetensors file. */
   check: (file: string) => Promise<void>;
 }
@@ -36,8 +41,12 @@ async function answer(contestant: Contestant, request: Request): Promise<object>
   }
   const run = contestant.programs[request.program];
   if (!run) throw new Error(`this contestant has no program ${request.program}`);
-  if (request.do === 'run') return timed(run, request.times);
-  const counted: Counted = { peakBytes: (await contestant.countBytes?.(run)) ?? null };
+  if (request.do === 'run') {
+    return (await contestant.time?.(request.program, request.times)) ?? timed(run, request.times);
+  }
+  const counted: Counted = (await contestant.count?.(request.program)) ?? {
+    peakBytes: (await contestant.countBytes?.(run)) ?? null,
+  };
   return counted;
 }
 
@@ -51,6 +60,7 @@ export async function serve(start: (task: Task) => Promise<Contestant>): Promise
     for await (const line of readline.createInterface({ input: process.stdin })) {
       say(await answer(contestant, JSON.parse(line) as Request));
     }
+    await contestant.end?.();
     process.exit(0);
   } catch (error) {
     say({ error: (error as Error).message });

@@ -9,8 +9,8 @@ import { registerOwnClasses } from '../layers/base/own_classes';
 import { COLUMN_LAYERS } from '../layers/columns/registered';
 import { DENSE_LAYERS } from '../layers/dense/registered';
 import { TRANSFORMER_LAYERS } from '../layers/transformer/registered';
-import { onNewBackend } from '../ops/engine/lost_backend';
 import { installGradients } from '../ops/kernels/gradients';
+import { onBackendStart } from '../ops/kernels/on_start';
 import { registerTensorflowKernels } from '../ops/kernels/tensorflow/index';
 import { installWasmKernels } from '../ops/kernels/wasm/index';
 import { repairWebgpuKernels } from '../ops/kernels/webgpu/index';
@@ -26,9 +26,8 @@ export function registerLayers(): void {
   registerOwnClasses({ ...COLUMN_LAYERS, ...DENSE_LAYERS, ...TRANSFORMER_LAYERS });
   registerTensorflowKernels();
   installWasmKernels();
-  // The backend may be imported after this package, or, later still, be seen first by an operation.
+  // The backend may be imported after this package.
   repairWebgpuKernels();
-  void Promise.resolve().then(repairWebgpuKernels);
-  onNewBackend(repairWebgpuKernels);
+  onBackendStart('webgpu', repairWebgpuKernels);
   installGradients();
 }

@@ -8,12 +8,14 @@ import type { Browser, Page } from 'playwright-core';
 import images from '../pictures/images.json';
 import { expectCounts } from '../support/counts_table';
 import { HAVE_GOLDENS } from '../support/goldens';
+import { BROWSERS } from './browsers';
 import { CHROMIUM, launchChromium } from './chromium';
 import type { Checks } from './page';
 import { type PageServer, servePage } from './server';
 
 // `announce.ts` says what is missing.
-const describeBrowser = CHROMIUM && HAVE_GOLDENS ? describe : describe.skip;
+const isHere = CHROMIUM && BROWSERS.includes('Chromium') && HAVE_GOLDENS;
+const describeBrowser = isHere ? describe : describe.skip;
 
 // tfjs's wasm backend uses half of the hardware threads, when the page is isolated.
 describeBrowser.each([

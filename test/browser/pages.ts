@@ -1,6 +1,5 @@
 /** Opens pages and workers that run the shared tests. */
-import type { Browser, Page } from 'playwright-core';
-
+import type { Tab, TestBrowser } from './browsers';
 import type { Environment } from './in_page/environment';
 import type { Calls, FileResult } from './in_page/run_tests';
 
@@ -12,23 +11,23 @@ export interface TestPage {
 
 /** Opens what `bundleTests` made, served at `url`. */
 export async function openTestPage(
-  browser: Browser,
+  browser: TestBrowser,
   url: string,
   environment: Environment,
 ): Promise<TestPage> {
-  const page = await browser.newPage();
+  const tab = await browser.newTab();
   const errors: string[] = [];
-  page.on('pageerror', (error) => errors.push(error.message));
-  await page.addInitScript(`window.name = ${JSON.stringify(JSON.stringify(environment))}`);
-  await page.goto(url);
-  await page.waitForFunction('globalThis.runFile !== undefined').catch((cause: unknown) => {
+  tab.onError((message) => errors.push(message));
+  await tab.before(`window.name = ${JSON.stringify(JSON.stringify(environment))}`);
+  await tab.open(url);
+  await tab.waitFor('globalThis.runFile !== undefined').catch((cause: unknown) => {
     throw new Error(`the tests did not load: ${errors.join('; ')}`, { cause });
   });
-  const started = await call(page, 'start', '');
+  const started = await call(tab, 'start', '');
   if (started !== environment.backend) throw new Error(`${started} started`);
   return {
-    runFile: (file) => call(page, 'runFile', file),
-    close: () => page.close(),
+    runFile: (file) => call(tab, 'runFile', file),
+    close: () => tab.close(),
   };
 }
 
@@ -36,10 +35,10 @@ export async function openTestPage(
 type Answer<Name extends keyof Calls> = Awaited<ReturnType<Calls[Name]>>;
 
 async function call<Name extends keyof Calls>(
-  page: Page,
+  tab: Tab,
   name: Name,
   argument: string,
 ): Promise<Answer<Name>> {
   const code = `globalThis[${JSON.stringify(name)}](${JSON.stringify(argument)})`;
-  return page.evaluate<Answer<Name>>(code);
+  return tab.evaluate<Answer<Name>>(code);
 }

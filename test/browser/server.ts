@@ -35,8 +35,29 @@ function fileOf(url: string, root: string): string {
   return path.join(root, name || 'index.html');
 }
 
-export async function servePage(root: string): Promise<PageServer> {
+/** What a page is served with. */
+export interface PageHeaders {
+  /** Whether the page is isolated, so that threads work; true by default. */
+  isolated?: boolean;
+  /** Content security policy. */
+  policy?: string;
+  /** Type of the wasm binaries. */
+  wasmType?: string;
+}
+
+export async function servePage(
+  root: string,
+  { isolated = true, policy, wasmType = TYPES['.wasm'] }: PageHeaders = {},
+): Promise<PageServer> {
   const requests: string[] = [];
+  const types: Record<string, string | undefined> = { ...TYPES, '.wasm': wasmType };
+  const headers = {
+    ...(isolated && {
+      'cross-origin-opener-policy': 'same-origin',
+      'cross-origin-embedder-policy': 'require-corp',
+    }),
+    ...(policy && { 'content-security-policy': policy }),
+  };
   const server = http.createServer((req, res) => {
     requests.push(`${req.url} ${req.headers.range ?? '-'}`);
     const file = fileOf(req.url ?? '/', root);
@@ -49,11 +70,10 @@ export async function servePage(root: string): Promise<PageServer> {
     const start = range ? Number(range[1]) : 0;
     const end = range?.[2] ? Math.min(Number(range[2]) + 1, bytes.length) : bytes.length;
     res.writeHead(range ? 206 : 200, {
-      'content-type': TYPES[path.extname(file)] ?? 'application/octet-stream',
+      'content-type': types[path.extname(file)] ?? 'application/octet-stream',
       'content-length': end - start,
       'accept-ranges': 'bytes',
-      'cross-origin-opener-policy': 'same-origin',
-      'cross-origin-embedder-policy': 'require-corp',
+      ...headers,
       ...(range ? { 'content-range': `bytes ${start}-${end - 1}/${bytes.length}` } : {}),
     });
     res.end(req.method === 'HEAD' ? undefined : bytes.subarray(start, end));

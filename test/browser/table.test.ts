@@ -1,22 +1,22 @@
-/** The shared tests in pages and workers of a real browser, each file in a page of its own. */
+/** The shared tests in pages and workers of real browsers, each file in a page of its own. */
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import type { Browser } from 'playwright-core';
 
 import { HAVE_GOLDENS } from '../support/goldens';
+import { BROWSERS, launch, PLACES, type TestBrowser } from './browsers';
 import { bundleTests } from './bundle';
-import { CHROMIUM, launchChromium } from './chromium';
 import { openTestPage } from './pages';
 import { type PageServer, servePage } from './server';
 import { tableOf, titleOf } from './table';
 
-const TABLE = tableOf(process.env.REVCOL_BROWSER === 'all');
+const TABLE = tableOf(process.env.REVCOL_BROWSER === 'all', BROWSERS);
 
 // `announce.ts` says what is missing.
-const describeBrowser = CHROMIUM && HAVE_GOLDENS ? describe : describe.skip;
+const isHere = (name: (typeof BROWSERS)[number]) => HAVE_GOLDENS && PLACES[name] !== undefined;
+const describeAny = BROWSERS.some(isHere) ? describe : describe.skip;
 
-describeBrowser('the shared tests', () => {
+describeAny('the shared tests', () => {
   let folder: string;
   let server: PageServer;
 
@@ -31,13 +31,14 @@ describeBrowser('the shared tests', () => {
     fs.rmSync(folder, { recursive: true, force: true });
   });
 
-  describe.each(TABLE.map((row) => ({ title: titleOf(row.environment), ...row })))(
-    '$title',
-    ({ environment, files }) => {
-      let browser: Browser;
+  for (const { environment, files } of TABLE) {
+    const describeRow = isHere(environment.browser) ? describe : describe.skip;
+
+    describeRow(titleOf(environment), () => {
+      let browser: TestBrowser;
 
       beforeAll(async () => {
-        browser = await launchChromium();
+        browser = await launch(environment.browser);
       });
 
       afterAll(() => browser?.close());
@@ -53,6 +54,6 @@ describeBrowser('the shared tests', () => {
           await page.close();
         }
       });
-    },
-  );
+    });
+  }
 });

@@ -50,9 +50,14 @@ export interface Row {
   files: readonly string[];
 }
 
-const wasm: Environment = { backend: 'wasm', where: 'page', threads: 1, simd: true };
-const webgl: Environment = { ...wasm, backend: 'webgl' };
-const webgpu: Environment = { ...wasm, backend: 'webgpu' };
+type BrowserName = Environment['browser'];
+
+const environments = (browser: BrowserName) => {
+  const wasm: Environment = { browser, backend: 'wasm', where: 'page', threads: 1, simd: true };
+  const webgl: Environment = { ...wasm, backend: 'webgl' };
+  const webgpu: Environment = { ...wasm, backend: 'webgpu' };
+  return { wasm, webgl, webgpu };
+};
 const WORKERS = ['module worker', 'classic worker'] as const;
 
 /** What workers could change: how a backend starts, reads, and loses its device. */
@@ -67,8 +72,7 @@ const IN_WORKERS = [
 
 /**
  * What of the table webgpu runs. Without a GPU a step of training takes half a minute there, so these
- * are the files with small tensors. Not among them is `ops/reversible/inverse`: errors grow 18,233-fold over 7
- * columns there, where it allows 4^7 (the formula of the anchors would allow 21,845).
+ * are the files with small tensors.
  */
 const ON_WEBGPU = [
   ...ONLY_IN_PAGES,
@@ -80,6 +84,7 @@ const ON_WEBGPU = [
   'ops/gradients',
   'ops/kernels/mat_mul',
   'ops/reversible/alphas',
+  'ops/reversible/inverse',
   'ops/reversible/late_alphas',
   'training/adamw_failures',
   'training/token_cross_entropy',
@@ -89,16 +94,28 @@ const ON_WEBGPU = [
 /** Its networks are chosen to break with too few anchors, by the rounding of SIMD. */
 const ROUNDED = 'ops/reversible/anchors';
 
+/** What there is of wasm and webgl, in either browser. */
+function allOf(browser: BrowserName): Row[] {
+  const { wasm, webgl } = environments(browser);
+  return [
+    { environment: wasm, files: FILES },
+    { environment: { ...wasm, threads: 2 }, files: FILES },
+    { environment: { ...wasm, simd: false }, files: FILES.filter((file) => file !== ROUNDED) },
+    ...WORKERS.map((where) => ({ environment: { ...wasm, where }, files: FILES })),
+    { environment: webgl, files: FILES },
+    ...WORKERS.map((where) => ({ environment: { ...webgl, where }, files: IN_WORKERS })),
+  ];
+}
+
+const { wasm, webgl, webgpu } = environments('Chromium');
+const inFirefox = environments('Firefox');
+
 /** `npm run test:browser -- --all`. */
 const ALL: readonly Row[] = [
-  { environment: wasm, files: FILES },
-  { environment: { ...wasm, threads: 2 }, files: FILES },
-  { environment: { ...wasm, simd: false }, files: FILES.filter((file) => file !== ROUNDED) },
-  ...WORKERS.map((where) => ({ environment: { ...wasm, where }, files: FILES })),
-  { environment: webgl, files: FILES },
-  ...WORKERS.map((where) => ({ environment: { ...webgl, where }, files: IN_WORKERS })),
+  ...allOf('Chromium'),
   { environment: webgpu, files: ON_WEBGPU },
   ...WORKERS.map((where) => ({ environment: { ...webgpu, where }, files: IN_WORKERS.slice(2, 3) })),
+  ...allOf('Firefox'),
 ];
 
 /** What every run has. */
@@ -128,13 +145,22 @@ const SOME: readonly Row[] = [
     environment: webgpu,
     files: ['browser/in_page/split_products', 'ops/reversible/late_alphas'],
   },
+  {
+    environment: { ...inFirefox.wasm, threads: 2 },
+    files: ['ops/gradients', 'training/training_step'],
+  },
+  {
+    environment: inFirefox.webgl,
+    files: ['browser/in_page/lost_device', 'ops/attention/attention_goldens'],
+  },
 ];
 
-/** The rows to run: all there are, or those of every run. */
-export const tableOf = (all: boolean): readonly Row[] => (all ? ALL : SOME);
+/** The rows to run: all there are, or those of every run, in the browsers given. */
+export const tableOf = (all: boolean, browsers: readonly BrowserName[]): readonly Row[] =>
+  (all ? ALL : SOME).filter(({ environment }) => browsers.includes(environment.browser));
 
 /** How test reports call an environment. */
-export function titleOf({ backend, where, threads, simd }: Environment): string {
+export function titleOf({ browser, backend, where, threads, simd }: Environment): string {
   const how = backend === 'wasm' ? `, ${threads} threads${simd ? '' : ', no SIMD'}` : '';
-  return `${backend} in a ${where}${how}`;
+  return `${backend} in a ${where} of ${browser}${how}`;
 }

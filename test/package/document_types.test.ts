@@ -74,10 +74,11 @@ function diagnose(): Map<string, string[]> {
     noUnusedLocals: false,
     noUnusedParameters: false,
     types: ['node'],
-    // It is not installed for tests; it exports what @tensorflow/tfjs does, and more.
+    // They are not installed for tests. The first exports what @tensorflow/tfjs does, and more.
     paths: {
       ...options.paths,
       '@tensorflow/tfjs-node-gpu': ['./node_modules/@tensorflow/tfjs/dist/index.d.ts'],
+      webgpu: ['./test/package/webgpu.d.ts'],
     },
   };
   const host = ts.createCompilerHost(strict);

@@ -3,17 +3,55 @@ import * as fs from 'node:fs';
 import { createRequire } from 'node:module';
 import * as path from 'node:path';
 
-const NATIVE_DIR = path.resolve(import.meta.dirname, '../../.native');
-const HAVE_NATIVE = fs.existsSync(path.join(NATIVE_DIR, 'ready'));
+const ROOT = path.resolve(import.meta.dirname, '../..');
+
+/** What `npm run native` and `npm run webgpu` set up. */
+const isSetUp = (folder: string) => fs.existsSync(path.join(ROOT, folder, 'ready'));
+const requireFrom = (folder: string) => createRequire(path.join(ROOT, folder, 'package.json'));
+
+const HAVE_NATIVE = isSetUp('.native');
+
+/**
+ * Most tests read tensors synchronously, which webgpu cannot do in Node: it is there only for those who
+ * ask for it by name, as `jest.webgpu.config.mjs` does.
+ */
+const HAVE_WEBGPU = isSetUp('.webgpu');
+const WANT_WEBGPU = /\bwebgpu\b/.test(process.env.REVCOL_BACKENDS ?? '');
+
+/** As docs/webgpu-node.md tells; but Jest cannot import modules, so that the addon itself is loaded. */
+function startWebgpu(): void {
+  const { platform } = process;
+  const architecture = platform === 'darwin' ? 'universal' : process.arch;
+  const addon = `./node_modules/webgpu/dist/${platform}-${architecture}/dawn.node`;
+  const { create, globals } = requireFrom('.webgpu')(addon) as {
+    create(options: string[]): unknown;
+    globals: object;
+  };
+  Object.assign(globalThis, globals);
+  Object.defineProperty(globalThis, 'navigator', {
+    value: { gpu: create([]) },
+    configurable: true,
+  });
+  createRequire(import.meta.url)('@tensorflow/tfjs-backend-webgpu');
+}
 
 /** Starts backends that no import brings. */
 export const LOADERS: Record<string, () => void> = {
   tensorflow: () => {
-    createRequire(path.join(NATIVE_DIR, 'package.json'))('@tensorflow/tfjs-node-gpu');
+    requireFrom('.native')('@tensorflow/tfjs-node-gpu');
   },
+  webgpu: startWebgpu,
 };
 
-export const AVAILABLE = ['cpu', 'wasm', ...(HAVE_NATIVE ? ['tensorflow'] : [])];
+export const AVAILABLE = [
+  'cpu',
+  'wasm',
+  ...(HAVE_NATIVE ? ['tensorflow'] : []),
+  ...(HAVE_WEBGPU && WANT_WEBGPU ? ['webgpu'] : []),
+];
 
 /** How to get those that are not there. */
-export const HINT = HAVE_NATIVE ? '' : ' (npm run native sets up tensorflow)';
+export const HINT = [
+  ...(HAVE_NATIVE ? [] : [' (npm run native sets up tensorflow)']),
+  ...(HAVE_WEBGPU ? [] : [' (npm run webgpu sets up webgpu)']),
+].join('');

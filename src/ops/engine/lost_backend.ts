@@ -38,13 +38,6 @@ interface Watch {
   pending: Set<(error: BackendLostError) => void>;
 }
 
-const listeners = new Set<() => void>();
-
-/** Calls `listener` whenever an operation of this package first meets a backend that has a device. */
-export function onNewBackend(listener: () => void): void {
-  listeners.add(listener);
-}
-
 const watches = new WeakMap<tf.KernelBackend, Watch | null>();
 
 /** Whether the device of the backend in use is known to be lost; false where none is in use. */
@@ -94,7 +87,6 @@ function watchOf(backend: DeviceBackend | null): Watch | null {
   if (watch === undefined) {
     watch = startWatching(backend, tf.getBackend());
     watches.set(backend, watch);
-    if (watch) for (const listener of listeners) listener();
   }
   return watch;
 }

@@ -25,8 +25,14 @@ export const MAX_ERROR_GROWTH = 60;
 /** `'auto'`, or a number of columns from 1; `Infinity` keeps no anchor. */
 export type AnchorSpacing = 'auto' | number;
 
-/** Growth of the error per level after one more column is undone, from that before. */
-function undone(growth: readonly number[], minAlphas: readonly number[]): number[] {
+/**
+ * Growth of the error per level after one more column is undone, from that before; in roundings of
+ * float32, each 2^-24 of what is rounded.
+ *
+ * @param growth per level, bottom first; empty where the features are exact
+ * @param minAlphas smallest |alpha| per level
+ */
+export function undone(growth: readonly number[], minAlphas: readonly number[]): number[] {
   const next: number[] = [];
   for (let l = minAlphas.length - 1; l >= 0; l--) {
     const operands = (growth[l - 1] ?? 0) + (next[l + 1] ?? 0);

@@ -2,6 +2,7 @@
 
 /** A backend in a page or worker, and how it is set up there. */
 export interface Environment {
+  browser: 'Chromium' | 'Firefox';
   backend: 'wasm' | 'webgl' | 'webgpu';
   where: 'page' | 'module worker' | 'classic worker';
   /** Of wasm; half of what the browser says the hardware has. */

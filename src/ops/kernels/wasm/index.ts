@@ -1,6 +1,7 @@
 /** All kernels of backend 'wasm' that the package brings, and when tfjs is told of them. */
 import type * as tf from '@tensorflow/tfjs-core';
 
+import { onBackendStart } from '../on_start';
 import { adamw8bit } from './adamw_8bit';
 import { avgPool3dGrad, avgPoolGrad } from './avg_pool_grad';
 import { batchMatMul } from './batch_mat_mul';
@@ -91,11 +92,11 @@ export function repairWasmKernels(): string[] {
 }
 
 /**
- * Does both, now and once more when all imports of the program have run: the backend may be imported
- * after this package. Where it comes later still, the first kernel of ours that runs sees to it.
+ * Does both, now and when the backend comes into use: it may be imported after this package. Where all this
+ * is late, because another copy of the package was told, the first kernel of ours that runs sees to it.
  */
 export function installWasmKernels(): void {
   registerWasmKernels();
   repairWasmKernels();
-  void Promise.resolve().then(repairWasmKernels);
+  onBackendStart('wasm', repairWasmKernels);
 }

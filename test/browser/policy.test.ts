@@ -1,0 +1,97 @@
+/** Which headers of a page let which backend start: what docs/browser.md says. */
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { build } from 'esbuild';
+import type { Browser } from 'playwright-core';
+
+import { BROWSERS } from './browsers';
+import { CHROMIUM, launchChromium } from './chromium';
+import type { Train } from './policy_page';
+import { type PageHeaders, servePage } from './server';
+
+const isHere = CHROMIUM && BROWSERS.includes('Chromium');
+const describeBrowser = isHere ? describe : describe.skip;
+
+interface Case extends PageHeaders {
+  backend: string;
+  /** Of the hardware; wasm takes half of them. */
+  hardware?: number;
+  flags?: Record<string, boolean>;
+}
+
+describeBrowser('a page with the headers of docs/browser.md', () => {
+  let folder: string;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'revcol-policy-'));
+    await build({
+      entryPoints: [path.join(__dirname, 'policy_page.ts')],
+      bundle: true,
+      platform: 'browser',
+      outdir: folder,
+      logLevel: 'error',
+    });
+    fs.writeFileSync(
+      path.join(folder, 'index.html'),
+      '<!doctype html><link rel="icon" href="data:,"><script src="/policy_page.js"></script>',
+    );
+    browser = await launchChromium();
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    fs.rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function train({ backend, hardware = 8, flags = {}, ...headers }: Case) {
+    const server = await servePage(folder, headers);
+    const page = await browser.newPage();
+    try {
+      await page.addInitScript(
+        `Object.defineProperty(navigator, 'hardwareConcurrency', { get: () => ${hardware} })`,
+      );
+      await page.goto(server.url);
+      const call = `globalThis.train(${JSON.stringify(backend)}, ${JSON.stringify(flags)})`;
+      return await page.evaluate<Awaited<ReturnType<Train>>>(call);
+    } finally {
+      await page.close();
+      await server.close();
+    }
+  }
+
+  const trained = (threads: number | null) => ({ loss: expect.any(Number) as number, threads });
+
+  test('wasm needs wasm-unsafe-eval', async () => {
+    const policy = "script-src 'self' 'wasm-unsafe-eval'";
+    const page = { backend: 'wasm', isolated: false };
+    expect(await train({ ...page, policy })).toEqual(trained(1));
+    expect(await train({ ...page, policy: "script-src 'self'" })).toBeNull();
+  });
+
+  test.each(['webgl', 'webgpu'])('%s needs nothing', async (backend) => {
+    const policy = "default-src 'self'";
+    expect(await train({ backend, isolated: false, policy })).toEqual(trained(null));
+  });
+
+  test('threads need isolation, and blob: for scripts and workers', async () => {
+    const policy = "script-src 'self' 'wasm-unsafe-eval' blob:; worker-src 'self' blob:";
+    const page = { backend: 'wasm', policy, hardware: 4 };
+    expect(await train({ ...page, isolated: true })).toEqual(trained(2));
+    expect(await train({ ...page, isolated: false })).toEqual(trained(1));
+    expect(await train({ ...page, isolated: true, hardware: 2 })).toEqual(trained(1));
+  });
+
+  test('without blob: an isolated page starts wasm once its threads are switched off', async () => {
+    const policy = "script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'";
+    const flags = { WASM_HAS_MULTITHREAD_SUPPORT: false };
+    const result = await train({ backend: 'wasm', isolated: true, hardware: 4, policy, flags });
+    expect(result).toEqual(trained(1));
+  });
+
+  test('wasm files of another type work where their folder is named', async () => {
+    const page = { backend: 'wasm', isolated: false, wasmType: 'application/octet-stream' };
+    expect(await train(page)).toEqual(trained(1));
+  });
+});

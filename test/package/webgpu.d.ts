@@ -1,0 +1,3 @@
+/** What docs/webgpu-node.md uses of the npm package `webgpu`, which is not installed for tests. */
+export function create(options: string[]): object;
+export const globals: Record<string, unknown>;
