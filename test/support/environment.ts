@@ -22,7 +22,8 @@ function openFiles(): Set<string> {
   for (const descriptor of fs.readdirSync('/proc/self/fd')) {
     try {
       const path = fs.readlinkSync(`/proc/self/fd/${descriptor}`);
-      const isFile = path.startsWith('/') && !/^\/(dev|proc|sys)\//.test(path);
+      // Memory that a graphics driver shares looks like a file, too.
+      const isFile = path.startsWith('/') && !/^\/((dev|proc|sys)\/|memfd:)/.test(path);
       if (isFile) found.add(`${path} (descriptor ${descriptor})`);
     } catch {
       // That of the listing itself.

@@ -34,6 +34,20 @@ onWasm('repaired kernels of wasm', () => {
     );
   });
 
+  test('slice stays within the tensor', async () => {
+    await expectNoLeak(() =>
+      tf.tidy(() => {
+        const x = tf.tensor2d([1, 2, 3, 4, 5, 6], [2, 3]);
+        expect([...tf.slice(x, [0, 1], [-1, 2]).dataSync()]).toEqual([2, 3, 5, 6]);
+        expect([...tf.slice(x, 1).dataSync()]).toEqual([4, 5, 6]);
+        expect(() => tf.slice(x, [0, 0], [3, 3])).toThrow(
+          'begin[0] + size[0] (3) would overflow input.shape[0] (2)',
+        );
+        expect(() => tf.slice(x, [1, 2], [1, 2])).toThrow('would overflow input.shape[1] (3)');
+      }),
+    );
+  });
+
   test('oneHot writes its dtype', async () => {
     await expectNoLeak(() =>
       tf.tidy(() => {

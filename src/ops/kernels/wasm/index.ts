@@ -21,6 +21,7 @@ import { maxPool3d, maxPool3dGrad, maxPoolGrad } from './max_pool';
 import { registerMissing, replaceRegistered } from './register';
 import type { KernelRepair } from './repair';
 import { resizeBilinearGrad, resizeNearestNeighborGrad } from './resize_grad';
+import { slice } from './slice';
 import { unsortedSegmentSum } from './unsorted_segment_sum';
 import { windows } from './windows';
 
@@ -62,6 +63,7 @@ const REPAIRED: readonly (tf.KernelConfig | KernelRepair)[] = [
   castToBool,
   oneHot,
   gatherInBatches,
+  slice,
   ...windows,
   ...emptyInputs,
 ];
