@@ -3,12 +3,7 @@
 import { blobSink, type ByteSink, fileSink } from '../bytes/sink';
 import { CheckpointError } from '../errors';
 import { type PickledValue, TensorToPickle, writePickle } from '../pickle/writer';
-import {
-  bytesOf,
-  requireCount,
-  type TensorToWrite,
-  type WriteOptions,
-} from '../safetensors/writer';
+import { bytesOf, type TensorToWrite, type WriteOptions } from '../safetensors/writer';
 import { ZipWriter } from '../zip/writer';
 
 /** PyTorch's class of the storage of each type. */

@@ -8,7 +8,8 @@ export const slice = repairKernel<'x', tf.SliceAttrs>({
   name: tf.Slice,
   when: () => true,
   run: (_, { x }, attrs, __, replaced) => {
-    const [begin, size] = tf.slice_util.parseSliceParams(x, attrs.begin, attrs.size);
+    const parsed = tf.slice_util.parseSliceParams(x, attrs.begin, attrs.size);
+    const [begin, size] = parsed as [number[], number[]];
     tf.slice_util.assertParamsValid(x, begin, size);
     return replaced(attrs);
   },
