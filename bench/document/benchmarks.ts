@@ -138,8 +138,9 @@ const IN_PAGES = `## In the browser
 Pages of headless Chromium. **Without a GPU** webgl and webgpu run in SwiftShader, a software renderer, so
 that their times only compare with each other; counts and bytes are what they are on a GPU. _First step_
 includes compiling; _kernels_ and _programs_ are run in a step, _compiled_ are the different programs since the page was
-opened; _on the device_ is the peak of \`numBytesInGPU\`. stock runs on wasm only beside this package,
-which adds the gradients that tfjs lacks there.`;
+opened; _on the device_ is the peak of \`numBytesInGPU\`; _deviation_ is how far outputs and the gradients of all weights are
+from the first contestant's, the worst of them. stock runs on wasm only beside this package, which adds the gradients
+that tfjs lacks there.`;
 
 const DEVICE_MEMORY = `**Memory of the device by columns**, webgl: the peak of \`numBytesInGPU\` in a step, and what tfjs holds
 afterwards, its pool of textures included.`;

@@ -25,6 +25,7 @@ export function pageSection(contest: Contest): string {
     'compiled',
     'peak, MB',
     'on the device, MB',
+    'deviation',
   ];
   const rows = measured.flatMap((outcome) => rowsOf(contest, outcome));
   const notes = absent(contest).map((outcome) => `Not here: ${outcome.name}, ${excuse(outcome)}.`);
@@ -48,6 +49,7 @@ function rowsOf(contest: Contest, outcome: Measured): string[][] {
       count(counts?.device?.compiled),
       megabytes(peakBytes),
       megabytes(counts?.device?.peakBytes ?? null),
+      outcome.deviation === null ? dash : outcome.deviation.toExponential(0),
     ];
   });
 }
