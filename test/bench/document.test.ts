@@ -145,6 +145,51 @@ describe('a section', () => {
   });
 });
 
+describe('contestants in pages', () => {
+  const device = { programs: 5325, compiled: 540, peakBytes: 9.8e6, heldBytes: 49e6 };
+  const inPage = (name: string, counted: boolean): Outcome => {
+    const measured = outcome(name, [900, 1300], 5e6);
+    if (measured.state !== 'measured') throw new Error('not measured');
+    const { step } = measured.programs;
+    if (!step) throw new Error('no step');
+    const counts = { kernels: 4000, device: counted ? device : null };
+    return { ...measured, programs: { step: { ...step, firstMs: 13_700, counts } } };
+  };
+  const [contest] = RESULT.contests;
+  const result = (...outcomes: Outcome[]): ResultFile => ({
+    ...RESULT,
+    contests: [{ ...(contest as Contest), reference: 'reversible on wasm', outcomes }],
+  });
+  const cellsOf = (text: string, first: string) =>
+    text
+      .split('\n')
+      .find((line) => line.startsWith(`| ${first} `))
+      ?.split('|')
+      .map((cell) => cell.trim())
+      .slice(1, -1);
+
+  test('have a row with the first step, kernels, programs and memory of the device', () => {
+    const outcomes = [inPage('reversible on wasm', false), inPage('reversible on webgl', true)];
+    const text = page('browser', result(...outcomes));
+    const times = ['13.7', '1100', '1000 to 1200', '1.00', '4000'];
+    expect(cellsOf(text, 'reversible on webgl')).toEqual([
+      'reversible on webgl',
+      ...times,
+      ...['5325', '540', '5.0', '9.8', '1e-6'],
+    ]);
+    expect(cellsOf(text, 'reversible on wasm')).toEqual([
+      'reversible on wasm',
+      ...times,
+      ...['–', '–', '5.0', '–', '1e-6'],
+    ]);
+  });
+
+  test('have memory of the device by columns, with a dash for a mode that is not here', () => {
+    const text = page('browser-memory', result(inPage('reversible on webgl', true)));
+    expect(cellsOf(text, '4')).toEqual(['4', '9.8', '–', '49.0', '–']);
+  });
+});
+
 describe('theory', () => {
   test('features of RevCol-Tiny at 224 x 224: four levels of 56, 28, 14 and 7 pixels', () => {
     const values = 56 ** 2 * 64 + 28 ** 2 * 128 + 14 ** 2 * 256 + 7 ** 2 * 512;
