@@ -25,9 +25,10 @@ function callers(): string[] {
   Error.prepareStackTrace = (_, sites) =>
     sites.map((site) => `${site.getFileName()} ${site.getFunctionName()}`);
   Error.stackTraceLimit = 200;
-  const stack = new Error().stack as unknown as string[];
+  const stack = new Error().stack as unknown as string[] | string;
   Object.assign(Error, { prepareStackTrace, stackTraceLimit });
-  return stack;
+  // Only V8 asks prepareStackTrace; in others `name@file`, a line for each.
+  return typeof stack === 'string' ? stack.split('\n') : stack;
 }
 
 /** What is left of a failure. */
