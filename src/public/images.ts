@@ -26,3 +26,4 @@ export {
   type SkippedExample,
   type TensorSourceOptions,
 } from '../data/index';
+export { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';

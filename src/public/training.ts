@@ -72,6 +72,7 @@ export { type LossFunction, registerLoss } from '../training/named_losses';
 export { confusionMatrix } from '../training/confusion_matrix';
 
 // Published trainings
+export { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
 export { type Recipe, recipe, type RecipeName } from '../registry/recipes/recipe';
 export type {
   ClassificationRecipe,
