@@ -1,7 +1,7 @@
 /** Golden checkpoints compute here what they compute in PyTorch. */
 import * as tf from '@tensorflow/tfjs';
 
-import { loadCheckpoint, type RevColBackbone } from 'tfjs-revcol';
+import { compoundLoss, loadCheckpoint, type RevColBackbone } from 'tfjs-revcol';
 import { modelWeights, shapeOf } from '../../src/weights/names/model_weights';
 import { describeBackends, expectClose, expectNoLeak } from '../support/backends';
 import { describeGoldens, type Golden, type GoldenTensor } from '../support/goldens';
@@ -16,7 +16,6 @@ import {
   goldenTensor,
   outputsOf,
 } from './support/golden_model';
-import { supervisedLoss } from './support/supervised_loss';
 
 const OUTPUT_TOLERANCE = 1e-5;
 const GRADIENT_TOLERANCE = 1e-4;
@@ -99,10 +98,10 @@ describeGoldens('golden checkpoints', () => {
       const { mapped } = modelWeights(model);
       const [x, image01, target] = ['x', 'image01', 'target'].map((n) => goldenTensor(golden, n));
       const loss = () =>
-        supervisedLoss(
+        compoundLoss({ imageWeight: 3, classWeight: 0.7 })(
           model.apply(x as tf.Tensor, { training: true }) as tf.Tensor[],
-          image01 as tf.Tensor,
-          tf.cast(target as tf.Tensor1D, 'int32'),
+          target as tf.Tensor,
+          image01,
         );
       await expectNoLeak(() => {
         const step = takeStep(loss, model.trainableWeights, x);
