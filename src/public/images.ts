@@ -9,6 +9,8 @@ export {
   type RgbImage,
 } from '../preprocessing/index';
 
+export { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
+
 // Labelled examples
 export {
   imageFiles,
@@ -26,4 +28,3 @@ export {
   type SkippedExample,
   type TensorSourceOptions,
 } from '../data/index';
-export { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
