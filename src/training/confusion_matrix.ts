@@ -71,7 +71,7 @@ function counted(labels: tf.Tensor1D, predictions: tf.Tensor1D, classes: number)
     total.dispose();
     total = next;
   }
-  if (readsAtOnce()) return total;
+  if (readsAtOnce() || labels.size === 0) return total;
   const inside = tf.logicalAnd(isClass(labels, classes), isClass(predictions, classes));
   return tf.where(tf.all(inside), total, tf.fill([classes, classes], -1, 'int32'));
 }
