@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 import { ROOT } from '../suite/contestants';
+import { pictureTable } from '../suite/picture_results';
 import { disturbance, PLAN, QUIET } from '../suite/plan';
 import type { ResultFile } from '../suite/results';
 import { deviceMemoryTable, pageSection } from './browser';
@@ -92,7 +93,7 @@ This page is generated from \`bench/results\` by \`npm run bench -- document\`. 
   onnxruntime runs PyTorch's export. wasm has one thread, as always in Node.
 
 \`npm run bench:peers\` installs the peers, \`npm run bench -- baseline\` records what is missing or
-out of date, and \`npm run bench -- train --batch 4\` (\`forward\`, \`memory\`, \`tokens\`, \`ops\`, \`startup\`)
+out of date, and \`npm run bench -- train --batch 4\` (\`forward\`, \`memory\`, \`tokens\`, \`ops\`, \`startup\`, \`images\`)
 measures anything else. \`--help\` tells the options.`;
 
 const MEMORY = `## Training memory
@@ -211,6 +212,12 @@ export function generate(results: Results = kept): Generated[] {
     'A fresh process each time, until its first and second result: RevCol-Tiny, batch 1. _tfjs alone_ ' +
       'multiplies two matrices. Medians, in the order of the steps:',
     ...parts(results, ['startup'], ({ starts }) => startSection(starts ?? [])),
+    '## Pictures',
+    'From a file to the values that a network trains on, in one thread: decoded; then cut and resized as for ' +
+      'evaluation, or with the whole [augmentation](augmentation.md) of the published recipe. Decoding is that of ' +
+      'the command line, to the byte as Pillow. Beside it, a training step of a small network; the share is ' +
+      'that of the same batch, round by round:',
+    ...parts(results, ['images'], ({ pictures = [] }) => pictures.map(pictureTable).join('\n\n')),
     '## Single operations',
     ...parts(results, ['operations'], (result) =>
       result.contests.map(operationsSection).join('\n\n'),

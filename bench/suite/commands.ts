@@ -3,7 +3,15 @@ import * as path from 'node:path';
 import { Command, Option } from 'commander';
 
 import { type ContestOptions as Settings, holdContest } from './contest';
-import { type Entrant, entrants, pageEntrants, PEERS, ROOT } from './contestants';
+import {
+  type Backend,
+  BACKENDS,
+  type Entrant,
+  entrants,
+  pageEntrants,
+  PEERS,
+  ROOT,
+} from './contestants';
 import { describeMachine, describeSource } from './machine';
 import {
   addCommonOptions,
@@ -19,6 +27,7 @@ import {
   type TokenOptions,
   tokenWorkloads,
 } from './options';
+import { pictureTable } from './picture_results';
 import { contestTable, startTable } from './print';
 import { type Contest, type ResultFile, SCHEMA, writeResult } from './results';
 import { START_NAMES, type StartName, timeStarts } from './startup';
@@ -173,6 +182,7 @@ export function measuringCommands(args: readonly string[], output: Output): Comm
     ops,
     pageCommand(args, output),
     startupCommand(args, output),
+    imagesCommand(args, output),
   ];
 }
 
@@ -211,5 +221,25 @@ function startupCommand(args: readonly string[], { out, progress }: Output): Com
       }
       const failed = starts.find((start) => 'state' in start && start.state === 'failed');
       if (failed) throw new Error(`failed: ${failed.name}`);
+    });
+}
+
+function imagesCommand(args: readonly string[], { out, progress }: Output): Command {
+  return new Command('images')
+    .description('time pictures from a file to model input, beside a training step')
+    .addOption(
+      new Option('--backend <name>', 'of the training step').choices(BACKENDS).default('wasm'),
+    )
+    .option('--rounds <count>', 'runs of each program', Number, 15)
+    .option('--json <file>', 'write the result there')
+    .action(async (options: { backend: Backend; rounds: number; json?: string }) => {
+      // With it comes all of tfjs.
+      const { timePictures } = await import('./pictures');
+      const pictures = [await timePictures(options.backend, options.rounds, progress)];
+      out(`${pictures.map(pictureTable).join('\n\n')}\n\n`);
+      if (options.json) {
+        const result = { ...frame(withoutJson(args)), complete: true, contests: [], pictures };
+        writeResult(path.resolve(options.json), result);
+      }
     });
 }

@@ -40,6 +40,7 @@ export const PLAN: readonly PlanEntry[] = [
   },
   { name: 'tokens', timed: true, args: 'tokens --backend tensorflow' },
   { name: 'startup', timed: true, args: 'startup' },
+  { name: 'images', timed: true, args: 'images' },
   {
     name: 'train-wasm',
     timed: true,
@@ -147,7 +148,7 @@ export function keptResult(name: string): ResultFile | null {
 }
 
 /** Share of the machine that others used while a result was measured, the median over its samples. */
-export function disturbance({ contests, starts = [] }: ResultFile): number | null {
+export function disturbance({ contests, starts = [], pictures = [] }: ResultFile): number | null {
   const samples = contests.flatMap(({ outcomes }) =>
     outcomes.flatMap((outcome) =>
       outcome.state === 'measured' ? Object.values(outcome.programs).flatMap((p) => p.samples) : [],
@@ -156,6 +157,7 @@ export function disturbance({ contests, starts = [] }: ResultFile): number | nul
   const rounds = starts.flatMap((start) => ('rounds' in start ? start.rounds : []));
   return othersShare([
     ...samples,
+    ...pictures.flatMap(({ programs }) => programs.flatMap((program) => program.samples)),
     ...rounds.map(({ round, others }) => ({ round, others, ms: 0, cpuMs: 0 })),
   ]);
 }

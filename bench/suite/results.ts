@@ -4,6 +4,7 @@ import * as path from 'node:path';
 
 import type { Machine, Source } from './machine';
 import type { DeviceCounts } from './messages';
+import type { PictureResult } from './picture_results';
 import type { Sample } from './statistics';
 import type { Workload } from './workload';
 
@@ -71,6 +72,8 @@ export interface ResultFile {
   contests: Contest[];
   /** Of `startup`. */
   starts?: (Start | Exclude<Outcome, { state: 'measured' }>)[];
+  /** Of `images`. */
+  pictures?: PictureResult[];
 }
 
 export function writeResult(file: string, result: ResultFile): void {
