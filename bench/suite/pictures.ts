@@ -133,7 +133,10 @@ async function sample(run: Program, round: number): Promise<Sample> {
   return { round, ms, cpuMs, others };
 }
 
-/** Times everything in turns, `rounds` times, after two rounds that do not count. */
+/** Runs that do not count: as many pictures as it takes until the code is compiled, a part of an epoch. */
+const WARM_UPS = 20;
+
+/** Times everything in turns, `rounds` times. */
 export async function timePictures(
   backend: Backend,
   rounds: number,
@@ -155,12 +158,16 @@ export async function timePictures(
     pictures,
     samples: [],
   }));
-  for (let round = -2; round < rounds; round++) {
+  for (const [name, pictures, run] of programs) {
+    const isSmall = pictures === BATCH && name !== STEP;
+    for (let i = 0; i < (isSmall ? WARM_UPS : 2); i++) await run();
+  }
+  say('warm');
+  for (let round = 0; round < rounds; round++) {
     for (const [i, [, , run]] of programs.entries()) {
-      const taken = await sample(run, round);
-      if (round >= 0) times[i]?.samples.push(taken);
+      times[i]?.samples.push(await sample(run, round));
     }
-    say(round < 0 ? 'warm' : `round ${round + 1} of ${rounds}`);
+    say(`round ${round + 1} of ${rounds}`);
   }
   step.end();
   return { backend, parameters: step.parameters, programs: times };

@@ -6,7 +6,7 @@
  */
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createInflate } from 'node:zlib';
+import { createInflate, inflateSync } from 'node:zlib';
 
 import { crc32 } from '../weights/zip/crc32';
 import { requireSize } from './image_size';
@@ -33,6 +33,8 @@ const ADAM7 = [
 const PALETTE_BYTES = 3 * 256;
 /** Bytes that may follow the last row: some writers leave a few, and decoders pass over them. */
 const SLACK = 2 ** 16;
+/** Up to here, data are inflated at once: of a small image, a stream takes longer than all the rest. */
+const SMALL = 2 ** 16;
 
 export interface PngHeader {
   readonly width: number;
@@ -143,19 +145,38 @@ function inflatedLength({ width, height, depth, colour, isInterlaced }: PngHeade
 }
 
 async function checkLength(data: readonly Uint8Array[], expected: number): Promise<void> {
+  const size = data.reduce((sum, piece) => sum + piece.length, 0);
+  const most = expected + SLACK;
+  const isSmall = size <= SMALL && expected <= SMALL;
+  const length = isSmall ? countNow(data, most) : await countInStream(data, most);
+  if (length > most) throw new Error('it holds more data than its header says');
+  if (length < expected) throw new Error('it holds fewer data than its header says');
+}
+
+/** How many bytes data inflate to; Infinity where they are more than `most`. */
+function countNow(data: readonly Uint8Array[], most: number): number {
+  try {
+    return inflateSync(Buffer.concat(data), { maxOutputLength: most }).length;
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE') return Infinity;
+    throw error;
+  }
+}
+
+/** The same, of which never more than a piece is in memory; it stops soon after `most`. */
+async function countInStream(data: readonly Uint8Array[], most: number): Promise<number> {
   let length = 0;
   const count = async (inflated: AsyncIterable<Buffer>) => {
     for await (const piece of inflated) {
       length += piece.length;
-      if (length > expected + SLACK) break;
+      if (length > most) break;
     }
   };
   try {
     await pipeline(Readable.from(data), createInflate(), count);
   } catch (error) {
     // Leaving the loop early makes the pipeline fail, too.
-    if (length <= expected + SLACK) throw error;
+    if (length <= most) throw error;
   }
-  if (length > expected + SLACK) throw new Error('it holds more data than its header says');
-  if (length < expected) throw new Error('it holds fewer data than its header says');
+  return length;
 }
