@@ -17,6 +17,10 @@ const GIVEN: Record<string, string> = {
     declare const backbone: import('tfjs-revcol').RevColBackbone;
     declare const images: tf.Tensor4D, w: tf.Variable<tf.Rank.R2>, x: tf.Tensor2D;`,
   'docs/models.md': `declare const image: import('tfjs-revcol').PixelImage;`,
+  'docs/resume.md': `
+    declare const allImages: tf.Tensor4D, allLabels: tf.Tensor2D;
+    declare function examples(indices: ArrayLike<number>): [x: tf.Tensor4D, y: tf.Tensor2D];
+    declare function takeStep(step: number): void;`,
   'docs/translation.md': `
     declare const steps: number;
     declare function nextBatch(): Record<'source' | 'target' | 'wanted', tf.Tensor2D>;`,
