@@ -12,6 +12,7 @@ import {
   saveTraining,
   trainingStep,
 } from 'tfjs-revcol';
+import { blobSource } from '../../src/weights/bytes/source';
 import { expectNoLeak, useBackend } from '../support/backends';
 import { contentOf, disk, failAtEach } from '../support/failing_disk';
 import { normalTensor, randomizeWeights } from '../support/training_step';
@@ -207,6 +208,37 @@ describe('files', () => {
       free(target);
     }
     expect(told).toEqual([0, 1].map((n) => `failed when ${n} of 2 weights had been loaded`));
+    free(parts);
+  });
+
+  test('are loaded and saved a tensor at a time', async () => {
+    const make = () => {
+      const layers = [8, 16, 4].map((units, i) =>
+        tf.layers.dense(i === 0 ? { units, inputShape: [3] } : { units }),
+      );
+      return { model: tf.sequential({ layers }), optimizer: new AdamW() };
+    };
+    const parts = make();
+    train(parts);
+    const largest = 4 * Math.max(...parts.model.weights.map((w) => (w.read() as tf.Tensor).size));
+    const blob = await saveTraining(null, { ...parts, step: 1 });
+    const target = make();
+    const source = blobSource(blob);
+    let peak = 0;
+    const watched = {
+      ...source,
+      read: (offset: number, length: number) => {
+        peak = Math.max(peak, tf.memory().numBytes);
+        return source.read(offset, length);
+      },
+    };
+    const before = tf.memory().numBytes;
+    await loadTraining(watched, target);
+    const after = tf.memory().numBytes;
+    // The moments are new, and weights take the place of those that were there.
+    expect(after).toBeGreaterThan(before + 2 * largest);
+    expect(peak).toBeLessThanOrEqual(after + largest);
+    free(target);
     free(parts);
   });
 
