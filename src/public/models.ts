@@ -28,6 +28,3 @@ export type { ModelName } from '../registry/names';
 export { ADE20K_CLASSES, ADE20K_PALETTE } from '../registry/ade20k';
 export { VIT_SIZES, type VitSize } from '../registry/sizes';
 export type { VitSizeName } from '../registry/architectures';
-
-// Evaluation of segmenters
-export { MeanIoU, type MeanIoUOptions, type MeanIoUResult } from '../evaluation/mean_iou';

@@ -140,3 +140,4 @@ export {
   type Mistake,
   type TrainingHistory,
 } from '../evaluation/index';
+export { MeanIoU, type MeanIoUOptions, type MeanIoUResult } from '../evaluation/mean_iou';

@@ -75,6 +75,13 @@ const CASES: Record<string, Case[]> = {
       inputs: [IMAGE],
     },
   ],
+  RevColUPerHead: [
+    {
+      options: { units: 9, filters: 6, poolScales: [1, 4], dropout: 0.25 },
+      inputs: [IMAGE, [4, 4, 5], [2, 2, 6]],
+    },
+  ],
+  RevColFCNHead: [{ options: { units: 9, filters: 6, convs: 2, dropout: 0.25 }, inputs: [IMAGE] }],
   ReversibleColumn: [{ options: { ...COLUMN, output: 'last' }, inputs: [[4, 4, 6]] }],
   RevColBackbone: [
     {

@@ -3,6 +3,7 @@ import { isModelSizeName, SIZE_NAMES } from '../../src/registry/architectures';
 import { listModels, modelRecord as recordOf } from '../../src/registry/models';
 import { pretrainedWeights } from '../../src/registry/names';
 import { PRETRAINED_WEIGHTS } from '../../src/registry/pretrained';
+import { SEGMENTATION_WEIGHTS } from '../../src/registry/segmentation';
 import { MODEL_SIZES, VIT_SIZES } from '../../src/registry/sizes';
 import { describeGoldens, readGoldenJson } from '../support/goldens';
 
@@ -73,7 +74,10 @@ describe('published weight sets', () => {
   });
 
   test('a file has room for its weights as float32', () => {
-    for (const { weights, parameters } of listModels({ pretrained: true })) {
+    for (const { weights, parameters } of listModels({
+      pretrained: true,
+      task: 'classification',
+    })) {
       if (parameters !== undefined) {
         // The published length is rounded to three digits.
         expect((weights?.approximateBytes ?? 0) * 1.005).toBeGreaterThan(4 * parameters);
@@ -114,8 +118,17 @@ describe('listModels', () => {
   test('sizes, sets, or both', () => {
     expect(names({ pretrained: false })).toEqual(SIZE_NAMES);
     expect(SIZE_NAMES).toEqual([...Object.keys(MODEL_SIZES), ...Object.keys(VIT_SIZES)]);
-    expect(new Set(names({ pretrained: true }))).toEqual(new Set(Object.keys(PRETRAINED_WEIGHTS)));
-    expect(names()).toHaveLength(SIZE_NAMES.length + Object.keys(PRETRAINED_WEIGHTS).length);
+    const [sets, segmenters] = [PRETRAINED_WEIGHTS, SEGMENTATION_WEIGHTS].map(Object.keys) as [
+      string[],
+      string[],
+    ];
+    expect(new Set(names({ pretrained: true }))).toEqual(new Set([...sets, ...segmenters]));
+    expect(names()).toHaveLength(SIZE_NAMES.length + sets.length + segmenters.length);
+    expect(names({ task: 'segmentation' })).toEqual(segmenters);
+    expect(names({ task: 'segmentation', pretrained: false })).toEqual([]);
+    expect(names({ task: 'classification', pretrained: true })).toHaveLength(sets.length);
+    expect(names().slice(-segmenters.length)).toEqual(segmenters);
+    expect(() => names({ task: 'detection' as never })).toThrow("'classification', 'segmentation'");
   });
 
   test('smallest first, RevCol-ViT last, and every set behind its size', () => {
@@ -124,14 +137,14 @@ describe('listModels', () => {
       const counts = family.map(({ parameters }) => parameters);
       expect(counts).toEqual([...counts].sort((a, b) => a - b));
     }
-    const order = names().map((name) =>
+    const order = names({ task: 'classification' }).map((name) =>
       SIZE_NAMES.findIndex((size) => name.split('.')[0] === size),
     );
     expect(order).toEqual([...order].sort((a, b) => a - b));
   });
 
   test('every record has the fields there have always been', () => {
-    for (const { name, size, weights, parameters } of listModels()) {
+    for (const { name, size, weights, parameters } of listModels({ task: 'classification' })) {
       expect(name.split('.')[0]).toBe(size.name);
       expect(weights?.name).toBe(name.includes('.') ? name : undefined);
       if (weights === undefined) expect(parameters).toBe(size.parameters);
