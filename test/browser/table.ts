@@ -10,7 +10,7 @@ const TESTS = path.resolve(import.meta.dirname, '..');
 const ROOMS = ['ops', 'layers', 'models', 'training'];
 
 /** Tests of other rooms that use a backend. */
-const OTHERS = ['weights/parity', 'text/decode'];
+const OTHERS = ['weights/parity', 'weights/segmentation_parity', 'text/decode'];
 
 /** What needs Node, and why. */
 const ONLY_IN_NODE: Readonly<Record<string, string>> = {
