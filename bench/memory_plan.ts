@@ -89,7 +89,7 @@ for (const backend of values.backends.split(',')) {
   await startBackend(backend);
   for (const one of CASES) {
     const c: Case = { ...one, backend, batch: Number(values.batch) };
-    if (c.optimizer === 'adamw8bit' && backend !== 'wasm') continue;
+    if (c.optimizer === 'adamw8bit' && backend !== 'wasm' && backend !== 'tensorflow') continue;
     const { planned, measured } = await measure(c);
     const { name, columns } = c.model;
     const row = [
