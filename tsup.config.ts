@@ -47,7 +47,7 @@ export default defineConfig([
     loader: { '.wasm': 'binary' },
     // Some of those libraries are CommonJS and require Node's modules.
     banner: {
-      js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);",
+      js: "import { createRequire as requireOf } from 'node:module';\nconst require = requireOf(import.meta.url);",
     },
   },
 ]);
