@@ -23,9 +23,10 @@ export default {
       '@swc/jest',
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
     ],
-    '/@jsquash/': '<rootDir>/test/support/jpeg_decoder_transform.cjs',
+    '/(@jsquash|echarts|zrender|tslib)/': '<rootDir>/test/support/modules_transform.cjs',
   },
-  transformIgnorePatterns: ['/node_modules/(?!@jsquash/)'],
+  // Published as ES modules only, where they are imported in parts.
+  transformIgnorePatterns: ['/node_modules/(?!(@jsquash|echarts|zrender|tslib)/)'],
   maxWorkers: 2,
   // Tests are bounded in work. This is for one that hangs, on however busy a machine.
   testTimeout: 600000,

@@ -1,5 +1,6 @@
-/** Names of classes: from a file (`--labels`), else ImageNet's. */
-import { readFile } from 'node:fs/promises';
+/** Names of classes: from a file (`--labels`), else the model's own, else ImageNet's. */
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 import { messageOf } from '../common/messages';
 
@@ -17,6 +18,25 @@ export async function readClassNames(file: string): Promise<string[]> {
   if (empty >= 0) throw new Error(`${file}: class ${empty} has an empty name`);
   if (names.length === 0) throw new Error(`${file} names no class; expected a name in each line`);
   return names;
+}
+
+/** Files that may name the classes of a model beside its `model.json`, where it does not do so itself. */
+const BESIDE = ['labels.json', 'labels.txt', 'classes.txt'];
+
+/**
+ * Names of classes that lie beside a saved model; undefined where there are none for so many classes.
+ *
+ * @param file its `model.json`
+ * @throws {Error} as `readClassNames`
+ */
+export async function namesBeside(file: string, classes: number): Promise<string[] | undefined> {
+  for (const name of BESIDE) {
+    const beside = join(dirname(file), name);
+    const found = await stat(beside).catch(() => undefined);
+    const names = found?.isFile() ? await readClassNames(beside) : [];
+    if (names.length === classes) return names;
+  }
+  return undefined;
 }
 
 function namesOfLines(text: string): string[] {

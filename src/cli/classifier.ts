@@ -6,6 +6,8 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { isUrlText, shownSource } from '../common/url';
 import { architectureOf } from '../convert/architecture';
 import { planOf } from '../convert/convert_checkpoint';
+import { metadataOf, ownUnits } from '../data/model_input';
+import { classOutput } from '../evaluation/class_outputs';
 import { fileSystem } from '../model_files/file_system';
 import { createModel } from '../models/create_model';
 import type { PreprocessOptions } from '../preprocessing/fit_image';
@@ -13,6 +15,7 @@ import { registerOptimizers } from '../registry/register_optimizers';
 import { loadCheckpoint } from '../weights/load_checkpoint';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { prefixIn, underPrefix } from '../weights/select_tensors';
+import { namesBeside, requireNames } from './class_names';
 import { type Terminal, withProgress } from './terminal';
 import { few, percent } from './text';
 import { type DownloadOptions, findWeights, type WeightsSource } from './weights_source';
@@ -31,6 +34,10 @@ export interface Classifier {
   readonly numClasses: number;
   /** Whether the model ends in a softmax of its own; else it gives logits. */
   readonly givesProbabilities: boolean;
+  /** Names by class, where the model brings them along. */
+  readonly classNames?: readonly string[];
+  /** Whether it was trained on pictures as they are shown, turned by their orientation tag (EXIF). */
+  readonly upright: boolean;
 }
 
 /**
@@ -100,58 +107,22 @@ async function fromFolder(
       );
     }
     checkClasses(numClasses);
-    const saved = (model.getUserDefinedMetadata() ?? {}) as PreprocessOptions;
-    const { crop } = saved;
+    const { crop, upright = false, ...saved } = metadataOf(model);
     const { mean, std } = ownUnits(file, model) ?? saved;
+    if (saved.classNames) requireNames(saved.classNames, file, numClasses);
+    const classNames = saved.classNames ?? (await namesBeside(file, numClasses));
     return {
       model,
       preprocessing: { inputSize: sides, mean, std, crop },
       numClasses,
-      givesProbabilities: endsInSoftmax(model),
+      givesProbabilities: classOutput(file, model).kind === 'probabilities',
+      classNames,
+      upright,
     };
   } catch (error) {
     model.dispose();
     throw error;
   }
-}
-
-/**
- * How pixels get the units that a model which normalises them itself was made for; undefined where it
- * does not.
- *
- * @throws {Error} when its means and deviations tell no units
- */
-function ownUnits(file: string, model: tfl.LayersModel): PreprocessOptions | undefined {
-  const configs = layersIn(model).map((layer) => layer.getConfig());
-  const own = configs.find(({ pixelMean, pixelStd }) => pixelMean != null || pixelStd != null);
-  if (!own) return undefined;
-  const [mean, std] = [own['pixelMean'] ?? 0, own['pixelStd'] ?? 1].map(
-    (v) => [v].flat() as number[],
-  );
-  const most = (values: number[] = []) => Math.max(...values.map(Math.abs));
-  const isUnit = most(mean) <= 1 && most(std) <= 1;
-  const isByte = most(std) > 1 && (most(mean) > 1 || most(mean) === 0);
-  if (!isUnit && !isByte) {
-    throw new Error(
-      `${file} normalises its pixels by pixelMean [${mean?.join(', ')}] and pixelStd [${std?.join(', ')}], ` +
-        'which are neither of pixels in 0..1 nor of pixels in 0..255; use it in a program instead, with the ' +
-        'pixels that it was trained on',
-    );
-  }
-  const scale = isUnit ? 1 : 1 / 255;
-  return { mean: [0, 0, 0], std: [scale, scale, scale] };
-}
-
-/** The layers of a model and of the models in it. */
-function layersIn(model: tfl.LayersModel): tfl.layers.Layer[] {
-  return model.layers.flatMap((layer) =>
-    layer instanceof tfl.LayersModel ? layersIn(layer) : [layer],
-  );
-}
-
-function endsInSoftmax(model: tfl.LayersModel): boolean {
-  const last = model.outputs[0]?.sourceLayer;
-  return last?.getClassName() === 'Softmax' || last?.getConfig().activation === 'softmax';
 }
 
 /** Builds the model that the checkpoint holds, of whatever size, and fills it. */
@@ -210,7 +181,7 @@ async function fromCheckpoint(
   const { mean, std } = record ?? {};
   const crop = inputSize === undefined ? record?.crop : undefined;
   const preprocessing = { inputSize: [side, side] as const, mean, std, crop };
-  return { model, preprocessing, numClasses, givesProbabilities: false };
+  return { model, preprocessing, numClasses, givesProbabilities: false, upright: false };
 }
 
 function requireRgb(name: string, channels: number | null | undefined): void {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Command } from 'commander';
 
-import { checkImage, decodeImage } from '../pictures/decode_image';
+import { checkImage, decodeImage, decodeShown } from '../pictures/decode_image';
 import { preprocess } from '../preprocessing/preprocess';
 import { activateBackend, type BackendName } from './backend';
 import { imagenetNames, readClassNames, requireNames } from './class_names';
@@ -33,11 +33,11 @@ interface Prediction {
 export function addClassifyCommand(program: Command, terminal: Terminal): void {
   const command = program
     .command('classify')
-    .description('classify JPEG and PNG images')
+    .description('classify JPEG, PNG and WebP images')
     .argument('<image...>', 'image files')
     .requiredOption(
       '-w, --weights <file|folder|name>',
-      'checkpoint (path or URL), folder that convert made, or published weights',
+      'checkpoint (path or URL), folder that train or convert made, or published weights',
     )
     .option('-l, --labels <file>', 'names of the classes, one in each line, or JSON')
     .option('-t, --top <count>', 'classes to show for each image', integer(1), 5)
@@ -49,7 +49,8 @@ export function addClassifyCommand(program: Command, terminal: Terminal): void {
       'after',
       `
 Images are prepared as in the published evaluation: up to 224 pixels bicubic resize and centre crop,
-above that a plain resize; an orientation tag (EXIF) is not applied.
+above that a plain resize; an orientation tag (EXIF) is not applied. Those for a model that was trained here
+are prepared as in its training, upright.
 
 Examples:
   $ tfjs-revcol classify cat.jpg --weights revcol_tiny.in1k
@@ -67,11 +68,15 @@ Examples:
         if (given && labels !== undefined) requireNames(given, labels, count);
       });
       try {
-        const names = given ?? (await imagenetNames(classifier.numClasses));
+        const { classNames, numClasses, upright } = classifier;
+        const names = given ?? classNames ?? (await imagenetNames(numClasses));
         const results: Record<string, Prediction[]> = {};
         for (const image of images) {
           const warn = (message: string) => terminal.error(`${message}\n`);
-          const pixels = await decodeImage(await readFile(image), image, warn);
+          const bytes = await readFile(image);
+          const pixels = upright
+            ? await decodeShown(bytes, image)
+            : await decodeImage(bytes, image, warn);
           const input = preprocess(pixels, classifier.preprocessing);
           results[image] = await classify(classifier, input, names, options.top);
         }

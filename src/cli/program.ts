@@ -7,6 +7,7 @@ import { registerLayers } from '../registry/register_layers';
 import { addBenchCommand } from './bench_command';
 import { addClassifyCommand } from './classify_command';
 import { addConvertCommand } from './convert_command';
+import { addEvaluateCommand } from './evaluate_command';
 import { addInspectCommand } from './inspect_command';
 import { addModelsCommand } from './models_command';
 import { addPlanCommand } from './plan_command';
@@ -36,6 +37,7 @@ Examples:
     addInspectCommand,
     addConvertCommand,
     addClassifyCommand,
+    addEvaluateCommand,
     addBenchCommand,
     addPlanCommand,
   ]) {

@@ -1,4 +1,4 @@
-/** Lets jest load the JPEG decoder, which is published as ES modules beside a .wasm file. */
+/** Lets jest load libraries that are published as ES modules only, some beside .wasm files. */
 const { createHash } = require('node:crypto');
 
 const { transformSync } = require('esbuild');

@@ -1,0 +1,189 @@
+/** `tfjs-revcol evaluate`: how good a classifier is on a folder of labelled pictures. */
+import type { Command } from 'commander';
+
+import type { ExampleSource } from '../data/example_source';
+import { evaluate } from '../evaluation/evaluate';
+import type { Evaluation } from '../evaluation/evaluation';
+import { imageFolder } from '../pictures/image_folder';
+import { activateBackend, type BackendName } from './backend';
+import { imagenetNames, readClassNames, requireNames } from './class_names';
+import { type Classifier, type ClassifierOptions, loadClassifier } from './classifier';
+import {
+  addDownloadOptions,
+  addPartOptions,
+  backendOption,
+  inputSizeOption,
+  integer,
+} from './options';
+import { type Terminal, withProgress } from './terminal';
+import { table } from './text';
+
+interface EvaluateCommandOptions extends ClassifierOptions {
+  split?: string;
+  labels?: string;
+  batch: number;
+  worst: number;
+  skipBroken?: boolean;
+  report?: string;
+  backend?: BackendName;
+  json?: boolean;
+}
+
+export function addEvaluateCommand(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('evaluate')
+    .description('how good a classifier is on a folder of labelled pictures')
+    .argument('<folder>', 'holds a folder for each class, with its JPEG, PNG and WebP files')
+    .requiredOption(
+      '-w, --weights <file|folder|name>',
+      'checkpoint (path or URL), folder that train or convert made, or published weights',
+    )
+    .option('-s, --split <name>', 'part of the folder to take, e.g. test')
+    .option('-l, --labels <file>', "names of the model's classes, one in each line, or JSON")
+    .option('-n, --batch <size>', 'pictures at a time', integer(1), 32)
+    .option('--worst <count>', 'mistakes to show, those with the highest losses', integer(0), 20)
+    .option('--skip-broken', 'leave out pictures that cannot be read, and list them')
+    .option('-r, --report <file>', 'write an HTML report with charts and the pictures')
+    .addOption(inputSizeOption())
+    .addOption(backendOption())
+    .option('--json', 'as JSON');
+  addDownloadOptions(addPartOptions(command))
+    .addHelpText(
+      'after',
+      `
+Classes are the names of the folders, which must be among the model's: what train saved knows them, for
+others give --labels.
+
+Examples:
+  $ tfjs-revcol evaluate pets --split test --weights out/pets
+  $ tfjs-revcol evaluate birds --weights best.pth --labels birds.txt --report report.html`,
+    )
+    .action(async (folder: string, options: EvaluateCommandOptions) => {
+      const { labels, split, report } = options;
+      const given = labels === undefined ? undefined : await readClassNames(labels);
+      // First the folder: what is wrong with it should be found before gigabytes of weights.
+      const found = await imageFolder(folder, { split });
+      await found.close();
+      await activateBackend(options.backend);
+      const classifier = await loadClassifier(options, terminal, (count) => {
+        if (given && labels !== undefined) requireNames(given, labels, count);
+      });
+      try {
+        const classNames =
+          given ?? classifier.classNames ?? (await imagenetNames(classifier.numClasses));
+        const evaluation = await evaluateFolder(
+          found,
+          classifier,
+          { ...options, classNames },
+          terminal,
+        );
+        if (report !== undefined) {
+          const { mistakePictures, writeReport } = await import('../report/write_report');
+          await writeReport(report, {
+            title: `Evaluation of ${folder}${split === undefined ? '' : `, ${split}`}`,
+            facts: [['model', options.weights]],
+            evaluation,
+            pictures: await mistakePictures(found, evaluation),
+          });
+        }
+        terminal.out(
+          options.json ? `${JSON.stringify(evaluation, null, 2)}\n` : asText(evaluation),
+        );
+        if (report !== undefined) terminal.error(`report: ${report}\n`);
+      } finally {
+        classifier.model.dispose();
+        await found.close();
+      }
+    });
+}
+
+interface Wanted {
+  batch: number;
+  worst: number;
+  skipBroken?: boolean;
+  classNames?: readonly string[];
+}
+
+async function evaluateFolder(
+  source: ExampleSource,
+  { model, preprocessing, givesProbabilities }: Classifier,
+  { batch, worst, skipBroken, classNames }: Wanted,
+  terminal: Terminal,
+): Promise<Evaluation> {
+  return withProgress(terminal, 'pictures', String, (onProgress) =>
+    evaluate(model, source, {
+      batchSize: batch,
+      worst,
+      classNames,
+      preprocessing,
+      outputs: givesProbabilities ? 'probabilities' : 'logits',
+      onError: skipBroken ? 'skip' : 'throw',
+      onProgress,
+    }),
+  );
+}
+
+/** Tables for people. */
+export function asText(evaluation: Evaluation): string {
+  const { classNames, perClass, confusions, calibration, worst, skipped } = evaluation;
+  const name = (c: number) => classNames[c] ?? String(c);
+  const blocks = [
+    table(
+      ['pictures', 'top 1', 'top 5', 'mean recall', 'loss', 'calibration error'],
+      [
+        [
+          evaluation.examples,
+          percentage(evaluation.top1),
+          percentage(evaluation.top5),
+          percentage(evaluation.meanRecall),
+          evaluation.loss.toFixed(4),
+          percentage(calibration.expectedError),
+        ],
+      ],
+    ),
+    table(
+      ['class', 'pictures', 'precision', 'recall', 'F1'],
+      perClass.map((one) => [
+        one.name,
+        one.support,
+        percentage(one.precision),
+        percentage(one.recall),
+        percentage(one.f1),
+      ]),
+    ),
+    ...(confusions.length === 0
+      ? []
+      : [
+          table(
+            ['class', 'taken for', 'times'],
+            confusions.slice(0, 10).map((one) => [name(one.label), name(one.predicted), one.count]),
+          ),
+        ]),
+    ...(worst.length === 0
+      ? []
+      : [
+          table(
+            ['worst mistakes', 'class', 'taken for', 'sure'],
+            worst.map((one) => [
+              one.name,
+              name(one.label),
+              name(one.predicted),
+              percentage(one.probability),
+            ]),
+          ),
+        ]),
+    ...(skipped.length === 0
+      ? []
+      : [
+          table(
+            ['left out', 'why'],
+            skipped.map((one) => [one.name, one.message]),
+          ),
+        ]),
+  ];
+  return `${blocks.join('\n\n')}\n`;
+}
+
+function percentage(fraction: number | null): string | undefined {
+  return fraction === null ? undefined : `${(100 * fraction).toFixed(1)} %`;
+}
