@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 
 import { version } from '../../package.json';
+import { harmless } from '../common/harmless';
 import { withoutSecrets } from '../common/url';
 import { registerLayers } from '../registry/register_layers';
 import { addBenchCommand } from './bench_command';
@@ -12,7 +13,6 @@ import { addInspectCommand } from './inspect_command';
 import { addModelsCommand } from './models_command';
 import { addPlanCommand } from './plan_command';
 import { PROCESS_TERMINAL, type Terminal } from './terminal';
-import { harmless } from './text';
 
 /** Builds the program; `run` is how to use it. */
 export function createProgram(terminal: Terminal): Command {

@@ -11,6 +11,9 @@ const [INK, FAINT] = ['#24292f', '#d8dee4'];
 /** Told apart by everyone (Okabe and Ito). */
 const COLORS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00'];
 
+/** Wide gaps: where no page measures text, its width is only guessed. */
+const LEGEND = { top: 0, itemGap: 44, textStyle: { color: INK, fontSize: 13 } };
+
 /** What a chart shows beside its lines. */
 export interface ChartOptions {
   title: string;
@@ -46,7 +49,7 @@ export function lineChart(
     silent: true,
     symbol: 'none',
     lineStyle: { color: INK, type: 'dotted' as const },
-    label: { color: INK, position: 'insideEndTop' as const },
+    label: { color: INK, position: 'insideEndBottom' as const },
     data: marks.map((mark) => ({
       xAxis: mark.x,
       name: mark.name,
@@ -55,11 +58,7 @@ export function lineChart(
   };
   return draw(options, lines, {
     ...axes(options),
-    legend: {
-      top: 0,
-      data: lines.map((line) => line.name),
-      textStyle: { color: INK, fontSize: 13 },
-    },
+    legend: LEGEND,
     series: lines.map(({ name, points }, i) => ({
       name,
       type: 'line' as const,
@@ -79,7 +78,7 @@ export function barChart(options: ChartOptions, bars: Line, line: Line, width: n
   const perUnit = (WIDTH - 100) * width;
   return draw(options, [bars, line], {
     ...axes({ ...options, range: [0, 1] }, [0, 1]),
-    legend: { top: 0, textStyle: { color: INK, fontSize: 13 } },
+    legend: LEGEND,
     series: [
       {
         name: bars.name,

@@ -1,5 +1,7 @@
 /** HTML in which whatever is put in is text, unless it is HTML itself. */
 
+import { harmless } from '../common/harmless';
+
 /** A piece of HTML. */
 export class Html {
   constructor(readonly text: string) {}
@@ -33,9 +35,9 @@ function textOf(value: Value): string {
   return (value ?? []).map(({ text }) => text).join('');
 }
 
-/** A name that someone else gave: its direction of writing does not reach what stands beside it. */
+/** A name that someone else gave: neither it nor what stands beside it is turned in its direction of writing. */
 export function name(text: string): Html {
-  return html`<bdi>${text}</bdi>`;
+  return html`<bdi>${harmless(text)}</bdi>`;
 }
 
 /** `12.3 %`; a dash where there is nothing to tell. */

@@ -1,10 +1,11 @@
 /** A report of a training and of an evaluation: one page that needs nothing else. */
+import { harmless } from '../common/harmless';
 import type { CalibrationBin, Evaluation } from '../evaluation/evaluation';
 import type { TrainingHistory } from '../evaluation/training_history';
 import { barChart } from './chart';
 import { classSection, confusionSection } from './classes';
 import { curveSections } from './curves';
-import { dataTable, type Html, html, name, percentText, section } from './html';
+import { dataTable, Html, html, name, percentText, section } from './html';
 import { STYLE } from './style';
 
 /** What a report tells; each part has its section, and one that is not given has none. */
@@ -49,7 +50,7 @@ export function reportHtml(content: ReportContent): string {
         />
         <title>${title}</title>
         <style>
-          ${STYLE}
+          ${new Html(STYLE)}
         </style>
       </head>
       <body>
@@ -129,7 +130,7 @@ function mistakesSection({ pictures }: ReportContent, { worst, classNames }: Eva
     ({ index, name: file, label, predicted, probability, labelProbability }) => {
       const [own, taken] = [classNames[label] as string, classNames[predicted] as string];
       const url = pictures?.get(index);
-      const alt = `${file}: of class ${own}, taken for ${taken}`;
+      const alt = harmless(`${file}: of class ${own}, taken for ${taken}`);
       return html`<li>
         ${url === undefined ? [] : html`<img src="${url}" alt="${alt}" />`}
         <p>${name(own)}, taken for ${name(taken)}</p>

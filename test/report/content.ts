@@ -1,6 +1,6 @@
 /** Contents of reports for tests, with names that try to be HTML. */
-import { ClassificationMetrics } from '../../src/evaluation/metrics';
 import type { Evaluation } from '../../src/evaluation/evaluation';
+import { ClassificationMetrics } from '../../src/evaluation/metrics';
 import type { HistoryPoint } from '../../src/evaluation/training_history';
 
 /** Names that would be markup, were they not escaped. */

@@ -37,7 +37,11 @@ describe('a report of everything', () => {
   });
 
   test('names are text', () => {
-    for (const name of HOSTILE) expect(page).toContain(`<bdi>${escapeHtml(name)}</bdi>`);
+    for (const name of HOSTILE.slice(0, 3))
+      expect(page).toContain(`<bdi>${escapeHtml(name)}</bdi>`);
+    // What would turn the direction of writing is shown.
+    expect(page).toContain('<bdi>\\u202egnp.exe</bdi>');
+    expect(page).not.toContain('\u202e');
     expect(page).toContain('<bdi>&lt;b&gt;broken&lt;/b&gt;.jpg</bdi>');
     expect(page).toContain('<bdi>&lt;img src=y&gt;</bdi>');
     expect(page).toContain('<title>Training of &lt;script&gt;alert(1)&lt;/script&gt;</title>');
