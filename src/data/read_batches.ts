@@ -75,8 +75,8 @@ export async function* readBatches(
         const message = messageOf(outcome.error);
         if (!onSkip) {
           throw new Error(
-            `${owner}: example ${index} cannot be read: ${message}. Mend it or take it away; or give ` +
-              "onError: 'skip' to leave out what cannot be read",
+            `${owner}: example ${index} cannot be read: ${message}. Mend it, take it away, or have what cannot ` +
+              "be read left out: onError: 'skip', on the command line --skip-broken",
             { cause: outcome.error },
           );
         }

@@ -8,6 +8,8 @@ import * as tf from '@tensorflow/tfjs';
 import { AdamW, saveCheckpoint } from 'tfjs-revcol';
 import { fileSystem } from 'tfjs-revcol/node';
 import { PRETRAINED_WEIGHTS } from '../../src/registry/pretrained';
+import kinds from '../pictures/image_kinds.json';
+import images from '../pictures/images.json';
 import { expectClose, expectNoLeak } from '../support/backends';
 import {
   type NamedTensor,
@@ -16,8 +18,6 @@ import {
   smallModel,
   tensorsOf,
 } from '../weights/support/small_checkpoint';
-import kinds from '../pictures/image_kinds.json';
-import images from '../pictures/images.json';
 import { cli, cliError, cliOut } from './run';
 
 let folder: string;

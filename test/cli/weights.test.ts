@@ -10,9 +10,9 @@ import { preprocess } from '../../src/preprocessing/preprocess';
 import { IMAGENET_CLASSES } from '../../src/registry/imagenet_classes';
 import { loadCheckpoint } from '../../src/weights/load_checkpoint';
 import { saveCheckpoint } from '../../src/weights/save_checkpoint';
+import images from '../pictures/images.json';
 import { expectClose, expectNoLeak, relativeError } from '../support/backends';
 import { describeGoldens, GOLDENS_DIR, readGolden } from '../support/goldens';
-import images from '../pictures/images.json';
 import { cli, cliError, cliOut } from './run';
 
 const golden = (file: string) => path.join(GOLDENS_DIR, file);
