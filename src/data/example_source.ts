@@ -2,6 +2,7 @@
 import { requireArgument } from '../common/arguments';
 import type { PreprocessOptions } from '../preprocessing/fit_image';
 import type { RgbImage } from '../preprocessing/image';
+import type { TransformRecipe } from './pixel_transform';
 
 /** Labelled pictures by number; reading any of them twice gives the same. */
 export interface ExampleSource {
@@ -20,6 +21,10 @@ export interface ExampleSource {
    * threads of its own, so that the size of a camera's pictures does not reach the thread that trains.
    */
   readFitted?(index: number, options: PreprocessOptions): Promise<RgbImage>;
+  /**
+   * `pixelTransform(recipe)` of what `read` gives, computed where the picture is decoded; as `readFitted`.
+   */
+  readTransformed?(index: number, recipe: TransformRecipe): Promise<RgbImage>;
   /** Frees threads and files. What is being read is rejected; reading again opens them again. */
   close(): Promise<void>;
 }

@@ -7,6 +7,7 @@ import type { RgbImage } from '../preprocessing/image';
 import { preprocess } from '../preprocessing/preprocess';
 import type { ExampleSource, SkippedExample } from './example_source';
 import type { ModelInput } from './model_input';
+import type { ImageTransform } from './pixel_transform';
 
 /** Some labelled examples as a model takes them. */
 export interface LabelledBatch {
@@ -17,9 +18,6 @@ export interface LabelledBatch {
   /** The number of each in its source; in a stream they are counted from 0. */
   readonly indices: Int32Array;
 }
-
-/** Makes the pixels that a model gets of those of a picture, such as an augmentation. */
-export type ImageTransform = (image: RgbImage, index: number) => RgbImage | Promise<RgbImage>;
 
 /** Options of `readBatches`. */
 export interface ReadBatchesOptions {
@@ -109,7 +107,11 @@ async function readOne(
         : fitImage(await source.read(index), fit);
       return { image };
     }
-    const image = await transform(await source.read(index), index);
+    const { recipe } = transform;
+    const image =
+      recipe && source.readTransformed
+        ? await source.readTransformed(index, recipe)
+        : await transform(await source.read(index), index);
     if (image.height !== inputSize[0] || image.width !== inputSize[1]) {
       throw new Error(
         `${owner}: the transform gave ${image.height} x ${image.width} pixels; expected ` +

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 
 import { messageOf } from '../common/messages';
+import type { TransformRecipe } from '../data/pixel_transform';
 import type { PreprocessOptions } from '../preprocessing/fit_image';
 import type { RgbImage } from '../preprocessing/image';
 
@@ -13,6 +14,8 @@ export interface DecodeRequest {
   readonly file: string;
   /** Options of `fitImage`, to fit it there. */
   readonly fit?: Pick<PreprocessOptions, 'inputSize' | 'crop'>;
+  /** What `pixelTransform` takes, to transform it there. */
+  readonly transform?: { readonly recipe: TransformRecipe; readonly index: number };
 }
 
 /** What it answers. */
@@ -115,8 +118,11 @@ export class DecoderPool {
 const BUILT = ['image_worker.js', 'cli/image_worker.js'];
 /** Runs TypeScript, as in this package's own tests. */
 const FROM_SOURCE = `
-  require('tsx/cjs/api').register();
-  require(require('node:worker_threads').workerData);
+  import('tsx/esm/api').then(({ register }) => {
+    register();
+    require('tsx/cjs/api').register();
+    require(require('node:worker_threads').workerData);
+  });
 `;
 
 /** @throws {Error} when its code is not there, as in a bundle that someone has made of this package */

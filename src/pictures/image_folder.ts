@@ -71,6 +71,8 @@ export async function imageFolder(
     read: async (index) => pool.decode({ file: fileOf(index) }),
     readFitted: async (index, { inputSize, crop }) =>
       pool.decode({ file: fileOf(index), fit: { inputSize, crop } }),
+    readTransformed: async (index, recipe) =>
+      pool.decode({ file: fileOf(index), transform: { recipe, index } }),
     close: () => pool.close(),
   };
 }

@@ -1,18 +1,20 @@
-/** The thread in which picture files are read, decoded and made to fit. Loads no tfjs. */
+/** The thread in which picture files are read, decoded and made to fit, or augmented. */
 import { readFile, stat } from 'node:fs/promises';
 import { parentPort } from 'node:worker_threads';
 
 import { messageOf } from '../common/messages';
+import type { ImageTransform } from '../data/pixel_transform';
 import { fitImage } from '../preprocessing/fit_image';
+import type { RgbImage } from '../preprocessing/image';
 import { decodeShown } from './decode_image';
 import type { DecodeAnswer, DecodeRequest } from './decoder_pool';
 
-async function answer({ file, fit }: DecodeRequest): Promise<DecodeAnswer> {
+async function answer(request: DecodeRequest): Promise<DecodeAnswer> {
+  const { file } = request;
   try {
     // A pipe would never end.
     if (!(await stat(file)).isFile()) throw new Error('it is no file');
-    const decoded = await decodeShown(await readFile(file), file);
-    const image = fit ? fitImage(decoded, fit) : decoded;
+    const image = await changed(await decodeShown(await readFile(file), file), request);
     // A buffer of its own, which can be handed over.
     const data = image.data.length < image.data.buffer.byteLength ? image.data.slice() : image.data;
     return { image: { ...image, data } };
@@ -20,6 +22,26 @@ async function answer({ file, fit }: DecodeRequest): Promise<DecodeAnswer> {
     const message = messageOf(error);
     return { message: message.includes(file) ? message : `${file}: ${message}` };
   }
+}
+
+async function changed(image: RgbImage, { fit, transform }: DecodeRequest): Promise<RgbImage> {
+  if (fit) return fitImage(image, fit);
+  if (!transform) return image;
+  return (await transformOf(transform.recipe))(image, transform.index);
+}
+
+type Recipe = NonNullable<ImageTransform['recipe']>;
+let made: { text: string; transform: ImageTransform } | undefined;
+
+/** A recipe is that of a whole epoch, and comes with each of its pictures. */
+async function transformOf(recipe: Recipe): Promise<ImageTransform> {
+  const text = JSON.stringify(recipe);
+  if (made?.text !== text) {
+    // Only then this thread needs tfjs.
+    const { pixelTransform } = await import('../data/pixel_transform');
+    made = { text, transform: pixelTransform(recipe) };
+  }
+  return made.transform;
 }
 
 parentPort?.on('message', (request: DecodeRequest) => {

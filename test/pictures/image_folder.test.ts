@@ -4,6 +4,7 @@ import * as path from 'node:path';
 
 import { imageFolder } from 'tfjs-revcol/node';
 import type { ExampleSource } from '../../src/data/example_source';
+import { pixelTransform, type TransformRecipe } from '../../src/data/pixel_transform';
 import { fitImage } from '../../src/preprocessing/fit_image';
 import { folderOf, plainPng, shownFile } from './folders';
 import shown from './shown.json';
@@ -83,6 +84,23 @@ test('what is fitted in a thread is what fitImage makes of what is read', async 
   await expect(source.readFitted?.(0, { inputSize: [8, 16], crop: 'center' })).rejects.toThrow(
     /a\/1\.jpg: fitImage: crop 'center' makes square inputs/,
   );
+});
+
+test('what is augmented in a thread is what the transform makes of what is read', async () => {
+  const place = folder({ 'a/1.jpg': shownFile('jpeg turned 5'), 'b/1.webp': shownFile('webp') });
+  const source = await opened(place);
+  const transform = pixelTransform({
+    options: { inputSize: [16, 12], erasing: { probability: 1 } },
+    seed: [7, 3],
+  });
+  for (const index of [0, 1]) {
+    const expected = await transform(await source.read(index), index);
+    const got = await source.readTransformed?.(index, transform.recipe as TransformRecipe);
+    expect(got).toMatchObject({ width: 12, height: 16 });
+    expect([...(got?.data ?? [])]).toEqual([...expected.data]);
+  }
+  const bad = { options: { inputSize: [16, 12], flop: 1 } as never, seed: [1] };
+  await expect(source.readTransformed?.(0, bad)).rejects.toThrow(/a\/1\.jpg: .*no option 'flop'/);
 });
 
 test('parts by name, with the classes of another', async () => {
