@@ -5,8 +5,8 @@ import { requireArgument } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { type PixelImage, type RgbImage, toRgb } from '../preprocessing/image';
 import { requireStatistics } from '../preprocessing/normalization_table';
-import type { Region } from '../preprocessing/resize_bicubic';
 import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
+import { eraseBytes, forEachInside } from './erase_bytes';
 import {
   type CheckedErasing,
   checkErasing,
@@ -35,40 +35,6 @@ const OPTIONS: OptionNames<RandomErasingOptions> = {
   std: true,
   seed: true,
 };
-
-/** Calls `fn` with the offset of every value inside of regions. */
-function forEachInside(
-  regions: readonly Region[],
-  width: number,
-  channels: number,
-  fn: (i: number) => void,
-): void {
-  for (const region of regions) {
-    for (let y = region.top; y < region.top + region.height; y++) {
-      const start = channels * (width * y + region.left);
-      for (let i = start; i < start + channels * region.width; i++) fn(i);
-    }
-  }
-}
-
-function eraseBytes(
-  image: RgbImage,
-  erasing: CheckedErasing,
-  mean: readonly number[],
-  std: readonly number[],
-  random: SeededRandom,
-): RgbImage {
-  if (!isErased(erasing, random)) return image;
-  const { width, height, data } = image;
-  const noise = new Float32Array(data.length);
-  const regions = eraseValues(noise, 0, [height, width, 3], erasing, random);
-  const erased = data.slice();
-  forEachInside(regions, width, 3, (i) => {
-    const value = (mean[i % 3] as number) + (std[i % 3] as number) * (noise[i] as number);
-    erased[i] = Math.max(0, Math.min(255, Math.round(255 * value)));
-  });
-  return { width, height, data: erased };
-}
 
 function eraseTensor(
   images: tf.Tensor4D,

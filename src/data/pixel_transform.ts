@@ -1,10 +1,8 @@
 /** The augmentation of training pictures as plain data, so that a thread that decodes them can do it. */
+import { eraseBytes } from '../augmentation/erase_bytes';
+import { checkErasing } from '../augmentation/erase_values';
 import { seededRandom } from '../augmentation/random';
-import { randomErasing } from '../augmentation/random_erasing';
-import {
-  trainingTransform,
-  type TrainingTransformOptions,
-} from '../augmentation/training_transform';
+import { trainingPixels, type TrainingTransformOptions } from '../augmentation/training_pixels';
 import type { RgbImage } from '../preprocessing/image';
 
 /** What is done with the pictures of an epoch. */
@@ -29,15 +27,13 @@ export interface ImageTransform {
  * @throws {Error} when an option is unknown or out of range
  */
 export function pixelTransform(recipe: TransformRecipe): ImageTransform {
-  const { erasing = {}, ...options } = recipe.options;
-  const { mean, std } = options;
-  const transform = trainingTransform({ ...options, erasing });
+  const { mean, std, pixels } = trainingPixels(recipe.options);
+  const { erasing = {} } = recipe.options;
+  const checked = erasing && checkErasing('pixelTransform', erasing);
   const change = (image: RgbImage, index: number): RgbImage => {
     const random = seededRandom(...(recipe.seed as [number, ...number[]]), index);
-    const pixels = transform.pixels(image, random.split(0));
-    if (erasing === null) return pixels;
-    const statistics = { ...(mean && { mean }), ...(std && { std }) };
-    return randomErasing(pixels, { ...erasing, ...statistics, seed: random.split(1) });
+    const changed = pixels(image, random.split(0));
+    return checked ? eraseBytes(changed, checked, mean, std, random.split(1)) : changed;
   };
   return Object.assign(change, { recipe });
 }

@@ -118,11 +118,8 @@ export class DecoderPool {
 const BUILT = ['image_worker.js', 'cli/image_worker.js'];
 /** Runs TypeScript, as in this package's own tests. */
 const FROM_SOURCE = `
-  import('tsx/esm/api').then(({ register }) => {
-    register();
-    require('tsx/cjs/api').register();
-    require(require('node:worker_threads').workerData);
-  });
+  require('tsx/cjs/api').register();
+  require(require('node:worker_threads').workerData);
 `;
 
 /** @throws {Error} when its code is not there, as in a bundle that someone has made of this package */

@@ -1,9 +1,9 @@
-/** The thread in which picture files are read, decoded and made to fit, or augmented. */
+/** The thread in which picture files are read, decoded, made to fit or augmented. Loads no tfjs. */
 import { readFile, stat } from 'node:fs/promises';
 import { parentPort } from 'node:worker_threads';
 
 import { messageOf } from '../common/messages';
-import type { ImageTransform } from '../data/pixel_transform';
+import { type ImageTransform, pixelTransform, type TransformRecipe } from '../data/pixel_transform';
 import { fitImage } from '../preprocessing/fit_image';
 import type { RgbImage } from '../preprocessing/image';
 import { decodeShown } from './decode_image';
@@ -24,23 +24,17 @@ async function answer(request: DecodeRequest): Promise<DecodeAnswer> {
   }
 }
 
-async function changed(image: RgbImage, { fit, transform }: DecodeRequest): Promise<RgbImage> {
+function changed(image: RgbImage, { fit, transform }: DecodeRequest): RgbImage | Promise<RgbImage> {
   if (fit) return fitImage(image, fit);
-  if (!transform) return image;
-  return (await transformOf(transform.recipe))(image, transform.index);
+  return transform ? transformOf(transform.recipe)(image, transform.index) : image;
 }
 
-type Recipe = NonNullable<ImageTransform['recipe']>;
 let made: { text: string; transform: ImageTransform } | undefined;
 
 /** A recipe is that of a whole epoch, and comes with each of its pictures. */
-async function transformOf(recipe: Recipe): Promise<ImageTransform> {
+function transformOf(recipe: TransformRecipe): ImageTransform {
   const text = JSON.stringify(recipe);
-  if (made?.text !== text) {
-    // Only then this thread needs tfjs.
-    const { pixelTransform } = await import('../data/pixel_transform');
-    made = { text, transform: pixelTransform(recipe) };
-  }
+  if (made?.text !== text) made = { text, transform: pixelTransform(recipe) };
   return made.transform;
 }
 
