@@ -147,6 +147,17 @@ console.log(JSON.stringify({
   same: loaded.optimizer instanceof part.AdamW, rate: loaded.optimizer.learningRate,
   weights: weights.length }));`;
 
+/** Pictures of a folder, decoded in a thread; what keeps the process alive would never end. */
+const PICTURES_CHECK = `
+const { imageFolder } = await load('tfjs-revcol/node');
+const source = await imageFolder('pictures');
+const read = await Promise.all([0, 1].map((i) => source.read(i)));
+const recipe = { options: { inputSize: [8, 8] }, seed: [1] };
+const augmented = await source.readTransformed(0, recipe);
+console.log(JSON.stringify({
+  classNames: source.classNames,
+  sizes: [...read, augmented].map(({ width, height, data }) => [width, height, data.length]) }));`;
+
 /** All entries together hold every class once. */
 const IDENTITY_CHECK = `
 const differing = Object.entries(parts).flatMap(([part, names]) =>
@@ -284,6 +295,22 @@ describe('the packed package', () => {
         expect(output(body)).toEqual({ known: registers, names: true });
       },
     );
+
+    test('a folder of pictures, without a word and to the end', () => {
+      for (const [name, file] of [
+        ['a/1.jpg', images.files['jpeg 4:2:0']],
+        ['b/1.png', images.files.png],
+      ] as const) {
+        const target = path.join(project, 'pictures', name);
+        fs.mkdirSync(path.dirname(target), { recursive: true });
+        fs.writeFileSync(target, Buffer.from(file.file, 'base64'));
+      }
+      const size = [images.width, images.height, 3 * images.width * images.height];
+      expect(output(PICTURES_CHECK)).toEqual({
+        classNames: ['a', 'b'],
+        sizes: [size, size, [8, 8, 192]],
+      });
+    });
 
     test('training alone loads a model that was saved with its optimizer', () => {
       const body = `const part = await load('tfjs-revcol/training'); ${OPTIMIZER_CHECK}`;

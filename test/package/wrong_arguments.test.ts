@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import * as revcol from 'tfjs-revcol';
-import { fileSystem } from 'tfjs-revcol/node';
+import { fileSystem, imageFolder } from 'tfjs-revcol/node';
 
 type Call = (...args: unknown[]) => unknown;
 
@@ -10,6 +10,7 @@ const PUBLIC: Record<string, unknown> = {
   ...revcol,
   ...Object.fromEntries(Object.entries(revcol.layers).map(([key, f]) => [`layers.${key}`, f])),
   fileSystem,
+  imageFolder,
 };
 
 const FUNCTIONS = Object.entries(PUBLIC).filter(
