@@ -28,13 +28,13 @@ export const MIXING_OPTIONS = {
   seed: true,
 } as const;
 
-/** A mixed batch; the caller disposes both. */
-export interface MixedBatch<T extends tf.Tensor = tf.Tensor> {
+/** A mixed batch; the caller disposes both. No interface, for those are no containers to `tf.dispose`. */
+export type MixedBatch<T extends tf.Tensor = tf.Tensor> = {
   /** float32, of the shape that was given. */
   images: T;
   /** Shares of classes, float32 `[batch, classes]`. */
   labels: tf.Tensor2D;
-}
+};
 
 /** A rectangle: from row `top` to before `bottom`, from column `left` to before `right`. */
 export interface Box {
