@@ -66,7 +66,9 @@ export function lossChart(title: string, panels: readonly LossPanel[]): string {
   const series = panels.flatMap(({ lines }, i) =>
     lines.flatMap(({ name, losses }) => {
       const steps = losses[0]?.map((_, step) => step) ?? [];
-      const mean = steps.map((s) => losses.reduce((sum, l) => sum + (l[s] ?? NaN), 0) / losses.length);
+      const mean = steps.map(
+        (s) => losses.reduce((sum, l) => sum + (l[s] ?? NaN), 0) / losses.length,
+      );
       const line = (values: readonly number[], isMean: boolean) => ({
         ...(isMean ? { name } : {}),
         type: 'line' as const,

@@ -53,6 +53,14 @@ type MemoryCase = Kept<Case, Pick<Result, 'parameters' | 'plan'> & Partial<Resul
 const modelText = ({ given: { model, batch, backend }, result }: MemoryCase) =>
   `${MODELS[model] ?? model} (${(result.parameters / 1e6).toFixed(1)} M), ${batch}, ${backend}`;
 
+/** From small models to large ones, and from much memory to little. */
+function inOrder(cases: readonly MemoryCase[]): MemoryCase[] {
+  const models = Object.keys(MODELS);
+  const place = ({ given }: MemoryCase) => models.indexOf(given.model);
+  const peak = ({ result }: MemoryCase) => result.peakBytes ?? result.plan.peakBytes;
+  return [...cases].sort((a, b) => place(a) - place(b) || peak(b) - peak(a));
+}
+
 function memoryTable(cases: readonly MemoryCase[]): string {
   const cell = (bytes: number | undefined) => (bytes === undefined ? 'not run' : megabytes(bytes));
   const rows = cases.map((one) => [
@@ -61,7 +69,9 @@ function memoryTable(cases: readonly MemoryCase[]): string {
     megabytes(one.result.plan.peakBytes),
     cell(one.result.peakBytes),
     cell(one.result.restingBytes),
-    cell(one.result.residentBytes),
+    one.result.peakBytes === undefined || one.result.residentBytes !== undefined
+      ? cell(one.result.residentBytes)
+      : 'not measured',
   ]);
   const headings = ['planned', 'peak', 'between steps', 'resident at most'].map((h) => `${h}, MB`);
   return table(['model, batch, backend', 'optimizer', ...headings], rows);
@@ -123,8 +133,14 @@ function learningTable(cases: readonly Learned[]): string {
       isTuning(way) ? 'from digits on their side' : 'from nothing',
       wayName(way),
       span(middle, 3),
-      span(results.map(({ losses }) => last(losses)), 3),
-      span(results.map(({ accuracy }) => 100 * accuracy), 1),
+      span(
+        results.map(({ losses }) => last(losses)),
+        3,
+      ),
+      span(
+        results.map(({ accuracy }) => 100 * accuracy),
+        1,
+      ),
       (last(results.map(({ momentBytes }) => momentBytes)) / 1e3).toFixed(0),
     ];
   });
@@ -167,10 +183,7 @@ function residentTable(): string {
       megabytes(line.intercept),
     ];
   });
-  return table(
-    ['allocator', 'columns', 'peak, MB', 'resident, MB', 'slope', 'offset, MB'],
-    rows,
-  );
+  return table(['allocator', 'columns', 'peak, MB', 'resident, MB', 'slope', 'offset, MB'], rows);
 }
 
 function speedTable(): string {
@@ -184,6 +197,7 @@ function speedTable(): string {
       date.slice(0, 10),
     ]),
   );
+  if (rows.length === 0) return 'Not timed on a quiet machine yet; the commands are below.';
   const headings = ['median, s', 'ratio to the first', 'others used', 'measured'];
   return table(['model, batch, backend', 'way', ...headings], rows);
 }
@@ -202,7 +216,7 @@ function filled(page: string, parts: Readonly<Record<string, string>>): string {
 
 /** The page as it is to be, and its charts. */
 export function generateMemory(): Generated[] {
-  const memory = keptCases<Case, MemoryCase['result']>('memory');
+  const memory = inOrder(keptCases<Case, MemoryCase['result']>('memory'));
   const learning = keptCases<LearningCase, LearningResult>('learning');
   const page = fs.readFileSync(path.join(ROOT, PAGE), 'utf8');
   const text = filled(page, {

@@ -69,8 +69,8 @@ const WAYS: Record<string, Way> = {
   'adamw8bit+fused': adamw({ fused: true, moments: '8bit' }),
   // Its paper: a third to a tenth of AdamW's rate, and three to ten times its decay.
   'lion+fused': {
-    make: () => new Lion({ weightDecay: 5 * DECAY, fused: true }),
-    peak: PEAK / 5,
+    make: () => new Lion({ weightDecay: 3 * DECAY, fused: true }),
+    peak: PEAK / 3,
   },
   'adafactor+fused': {
     make: () => new Adafactor({ relativeStep: false, scaleParameter: false, fused: true }),

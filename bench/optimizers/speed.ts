@@ -71,7 +71,11 @@ const contestants = values.ways.split(',').map((name) => {
   return { name, step, seconds: [] as number[] };
 });
 
-const clock = () => ({ wall: performance.now(), all: busyMs() ?? NaN, own: processMs(process.pid) ?? NaN });
+const clock = () => ({
+  wall: performance.now(),
+  all: busyMs() ?? NaN,
+  own: processMs(process.pid) ?? NaN,
+});
 let before = clock();
 // Warming up takes two rounds: only then do backends have all the memory they will need.
 for (let round = -2; round < Number(values.rounds); round++) {

@@ -41,7 +41,9 @@ describeBackends(
         const file = await saveCheckpoint(source);
         await loadCheckpoint(model, file);
         expect(held(model)).toEqual([]);
-        const [expected, got] = [source, model].map((m) => m.weights.map((w) => w.read().dataSync()));
+        const [expected, got] = [source, model].map((m) =>
+          m.weights.map((w) => w.read().dataSync()),
+        );
         got?.forEach((values, i) => expect(values).toEqual(expected?.[i]));
         source.dispose();
         model.dispose();
