@@ -38,6 +38,7 @@ function notice(folder) {
     .readdirSync(path.join(root, folder), { recursive: true })
     .filter((file) => /^(licen[cs]e|copying)/i.test(path.basename(file)))
     .filter((file) => !file.includes('node_modules'))
+    .filter((file) => fs.statSync(path.join(root, folder, file)).isFile())
     .map((file) => fs.readFileSync(path.join(root, folder, file), 'utf8').trim());
   // Its text is this package's own licence.
   if (texts.length === 0 && license === 'Apache-2.0') texts.push('See the file LICENSE.');
