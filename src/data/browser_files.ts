@@ -30,7 +30,7 @@ const AT_A_TIME = 4;
  * Takes labelled pictures in a page: the files of a folder that was chosen by `<input type="file"
  * webkitdirectory>`, which holds a folder for each class; or a list of files with the names of their classes.
  * The browser reads and decodes them when they are wanted, whatever kinds it knows, upright by their EXIF
- * tag; transparent pixels are black.
+ * tag (Chromium passes over that of WebP files); transparent pixels are black.
  *
  * @param files a `FileList` or list of files with `webkitRelativePath`, or a list of `{ file, className }`
  * @param options `split` is for folders only

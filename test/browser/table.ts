@@ -134,6 +134,7 @@ const SOME: readonly Row[] = [
     files: [
       'browser/in_page/half_precision',
       'browser/in_page/lost_device',
+      'browser/in_page/pictures',
       'browser/in_page/saved_training',
       'ops/attention/attention_goldens',
       'ops/dense/gradients',
