@@ -81,7 +81,7 @@ test('the main entry has what the parts have, each under the same name', () => {
 });
 
 /** Those that reach a file with a stand-in for browsers, and so have builds of their own. */
-const PORTABLE = ['index', 'adapters', 'convert', 'models', 'plan', 'weights'];
+const PORTABLE = ['index', 'adapters', 'convert', 'models', 'plan', 'training', 'weights'];
 
 test('package.json exports every entry, also to old module resolution', () => {
   const file = (name: string, types: string, ending: string) => {
