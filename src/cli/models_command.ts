@@ -43,7 +43,17 @@ function matching(filter: string | undefined, pretrained: boolean | undefined): 
   return [...records, ...listModels({ filter: `${filter}.*`, pretrained })];
 }
 
+/** Classifiers, and behind them segmenters, whose figures are others. */
 function asTable(records: readonly ModelRecord[]): string {
+  const segmenters = records.filter(({ segmentation }) => segmentation);
+  const classifiers = records.filter(({ segmentation }) => !segmentation);
+  return [
+    ...(classifiers.length > 0 ? [classifierTable(classifiers)] : []),
+    ...(segmenters.length > 0 ? [segmenterTable(segmenters)] : []),
+  ].join('\n\n');
+}
+
+function classifierTable(records: readonly ModelRecord[]): string {
   return table(
     ['name', 'parameters', 'columns', 'input', 'classes', 'top-1 %', 'download'],
     records.map(({ name, size, weights, parameters }) => [
@@ -54,6 +64,20 @@ function asTable(records: readonly ModelRecord[]): string {
       weights?.numClasses,
       weights?.top1?.toFixed(1),
       weights && bytesText(weights.approximateBytes),
+    ]),
+  );
+}
+
+function segmenterTable(records: readonly ModelRecord[]): string {
+  return table(
+    ['segmenter', 'parameters', 'columns', 'windows', 'classes', 'mIoU %'],
+    records.map(({ name, size, segmentation, parameters }) => [
+      name,
+      millionsText(parameters),
+      size.columns,
+      segmentation && `${segmentation.inputSize[0]}x${segmentation.inputSize[1]}`,
+      segmentation?.numClasses,
+      segmentation?.mIoU.toFixed(1),
     ]),
   );
 }

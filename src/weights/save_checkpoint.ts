@@ -101,7 +101,10 @@ export async function saveCheckpoint(
     if (typeof value === 'string') continue;
     throw new CheckpointError(
       'unsupported',
-      `saveCheckpoint: metadata.${key} is ${String(value)}; expected strings only`,
+      `saveCheckpoint: metadata.${key} is ${String(value)}; ` +
+        (format === 'openmmlab'
+          ? 'expected strings only'
+          : 'a safetensors header holds strings only'),
     );
   }
   const prefix = [...mapped.keys()].some(isSegmentationHead) ? 'backbone.' : '';

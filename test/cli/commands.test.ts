@@ -52,7 +52,18 @@ describe('help', () => {
 
 describe('models', () => {
   test('lists sizes and published weights', async () => {
-    const lines = (await cliOut('models')).trim().split('\n');
+    const [classifiers = '', segmenters = ''] = (await cliOut('models')).trim().split('\n\n');
+    const lines = classifiers.split('\n');
+    const tiny = segmenters.split('\n').find((line) => line.startsWith('upernet_revcol_tiny'));
+    expect(tiny?.split(/ {2,}/)).toEqual([
+      'upernet_revcol_tiny.ade20k_512',
+      '59.5 M',
+      '4',
+      '512x512',
+      '150',
+      '47.4',
+    ]);
+    expect(segmenters.split('\n')).toHaveLength(1 + 6);
     const names = lines.slice(1).map((line) => line.split(' ')[0]);
     expect(new Set(names)).toEqual(new Set([...SIZE_NAMES, ...Object.keys(PRETRAINED_WEIGHTS)]));
     expect(lines.find((line) => line.startsWith('revcol_vit_small'))?.split(/ {2,}/)).toEqual([

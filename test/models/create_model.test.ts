@@ -158,13 +158,16 @@ function miniature(size: object) {
 }
 
 test.each(listModels())('$name, as listModels gives it, can be built', async (record) => {
-  const { name, size, weights } = record;
+  const { name, size, weights, segmentation } = record;
   await withShapesOnly(() => {
     const model = createModel(name, miniature(size));
     const [height, width] = weights?.inputSize ?? [size.imageSize, size.imageSize];
     expect(model.name).toBe(name);
-    expect(model.inputs[0]?.shape).toEqual([null, height, width, 3]);
-    expect(model.outputs[0]?.shape).toEqual([null, weights?.numClasses ?? 1000]);
+    // A segmenter takes images of any size, and gives classes for each place in them.
+    const open = [null, null];
+    expect(model.inputs[0]?.shape).toEqual([null, ...(segmentation ? open : [height, width]), 3]);
+    const classes = (segmentation ?? weights)?.numClasses ?? 1000;
+    expect(model.outputs[0]?.shape).toEqual([null, ...(segmentation ? open : []), classes]);
     model.dispose();
   });
 });
