@@ -21,6 +21,7 @@ const rooms = [
   'report',
   'models',
   'plan',
+  'finetune',
   'convert',
   'cli',
 ];

@@ -1,4 +1,5 @@
 /** Text for people: tables, counts, sizes. */
+export { bytesText } from '../common/bytes';
 
 /** Columns aligned with two spaces between; numbers (given as numbers) to the right. */
 export function table(header: string[], rows: (string | number | undefined)[][]): string {
@@ -18,18 +19,6 @@ export function table(header: string[], rows: (string | number | undefined)[][])
         .trimEnd(),
     )
     .join('\n');
-}
-
-/** `135 MB`, `8.63 GB`: decimal units, three digits. */
-export function bytesText(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toPrecision(3)} ${units[unit]}`;
 }
 
 /** `30.5 M`: millions with one decimal. */

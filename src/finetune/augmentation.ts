@@ -1,0 +1,82 @@
+/** How pictures are changed before each step. */
+import { type SeededRandom, seededRandom } from '../augmentation/random';
+import { randomErasing } from '../augmentation/random_erasing';
+import {
+  trainingTransform,
+  type TrainingTransformOptions,
+} from '../augmentation/training_transform';
+import type { ModelInput } from '../data/model_input';
+import type { ImageTransform } from '../data/read_batches';
+import type { RgbImage } from '../preprocessing/image';
+
+/** How much pictures are changed. */
+export type AugmentationStrength = 'none' | 'light' | 'medium' | 'strong';
+
+/** What is done, as `trainingTransform` has it. */
+export type AugmentationOptions = Omit<TrainingTransformOptions, 'inputSize' | 'mean' | 'std'>;
+
+/**
+ * Makes pixels of the model's size of those of a picture.
+ *
+ * @param random draws the same for the same picture in the same epoch of a run of the same seed
+ * @param inputSize `[height, width]` of the result
+ */
+export type AugmentationFunction = (
+  image: RgbImage,
+  random: SeededRandom,
+  inputSize: readonly [number, number],
+) => RgbImage | Promise<RgbImage>;
+
+/** What `augment` may be. */
+export type Augmentation = AugmentationStrength | AugmentationOptions | AugmentationFunction;
+
+export const STRENGTHS: readonly AugmentationStrength[] = ['none', 'light', 'medium', 'strong'];
+
+const LOOKS: Readonly<Record<Exclude<AugmentationStrength, 'none'>, AugmentationOptions>> = {
+  light: {
+    scale: [0.7, 1],
+    ratio: [0.85, 1 / 0.85],
+    randAugment: null,
+    colorJitter: 0,
+    erasing: null,
+  },
+  medium: { scale: [0.35, 1], randAugment: 'rand-m7-mstd0.5-inc1', erasing: null },
+  // As published for training from the start.
+  strong: {},
+};
+
+/** Changes a picture in an epoch. */
+export type EpochTransform = (epoch: number) => ImageTransform | undefined;
+
+/**
+ * Makes the transform of each epoch; undefined where pictures are only fitted.
+ *
+ * @throws {Error} when the options of the augmentation are unknown or out of range
+ */
+export function epochTransform(
+  augment: Augmentation,
+  { inputSize, mean, std }: ModelInput,
+  seed: number,
+): EpochTransform {
+  if (augment === 'none') return () => undefined;
+  const change = typeof augment === 'function' ? augment : standard(augment, inputSize, mean, std);
+  return (epoch) => (image, index) => change(image, seededRandom(seed, epoch, index), inputSize);
+}
+
+function standard(
+  augment: Exclude<Augmentation, AugmentationFunction | 'none'>,
+  inputSize: readonly [number, number],
+  mean: ModelInput['mean'],
+  std: ModelInput['std'],
+): AugmentationFunction {
+  const { erasing = {}, ...options } = typeof augment === 'string' ? LOOKS[augment] : augment;
+  // A model that normalises by itself has 0 here, which is no colour to fill corners with.
+  const statistics = mean?.some((value) => value !== 0) ? { mean, std } : {};
+  const transform = trainingTransform({ ...options, ...statistics, inputSize, erasing });
+  return (image, random) => {
+    const changed = transform.pixels(image, random.split(0));
+    return erasing
+      ? randomErasing(changed, { ...erasing, ...statistics, seed: random.split(1) })
+      : changed;
+  };
+}

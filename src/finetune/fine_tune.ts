@@ -1,0 +1,160 @@
+/** From labelled examples to a trained classifier. */
+import type * as tfl from '@tensorflow/tfjs-layers';
+
+import type { ClassificationData } from '../data/classification_data';
+import type { Evaluation } from '../evaluation/evaluation';
+import type { TrainingHistory } from '../evaluation/training_history';
+import type { Best } from './early_stopping';
+import { type FineTuneOptions, requireFineTuneOptions } from './options';
+import { type FineTuneModel, type PreparedModel, prepareModel } from './prepare_model';
+import type { StopReason } from './progress';
+import { Run } from './run';
+import { divideExamples, planRun } from './run_plan';
+import { PartsSwitch } from './trained_parts';
+import { numberedAs, openTrainingData } from './training_data';
+import { placesIn, requireSame, savedRun, type TrainingPlaces } from './training_files';
+import { WeightCopies } from './weight_copies';
+
+/** What comes of fine-tuning. */
+export interface FineTuneResult {
+  /** With the best weights; the caller's. */
+  model: tfl.LayersModel;
+  /** Names by class, as the model numbers them; saved with it. */
+  classNames: readonly string[];
+  /** What was measured as it went, for charts and `report.html`. */
+  history: TrainingHistory;
+  /** Of the examples for validation, by the best weights; null where there were none. */
+  evaluation: Evaluation | null;
+  /** The best epoch; null where there was no validation. */
+  best: Best | null;
+  /** Steps taken. */
+  steps: number;
+  /** Seconds of all runs together. */
+  seconds: number;
+  /** Why training ended. */
+  stopped: StopReason;
+  /** By what it was trained, where nothing was said too; plain JSON. */
+  settings: Readonly<Record<string, unknown>>;
+  /** Where it is saved; null where it was not to be. */
+  places: TrainingPlaces | null;
+}
+
+const OWNER = 'fineTune';
+
+/**
+ * Trains a classifier on examples of one's own.
+ *
+ * Without a word more it keeps some examples for validation, trains a new head first and then everything, by
+ * `AdamW` with rates that fall from layer to layer, cosine schedule, label smoothing and averaged weights, changes
+ * pictures at random, stops when it gets no better, and gives back the model with the weights of the best epoch. What
+ * it does then is told by `settings`.
+ *
+ * @param model any classifier of layers with one input and an output `[batch, classes]`, logits or softmax; a name
+ *   of a size (random weights) or of published weights; or a name and options of `createModel`. The last layer with
+ *   units is replaced where the classes are others than the model's: the result is another model then, which shares
+ *   everything below with the given one.
+ * @param data pictures (`imageFolder`, `imageFiles`, `tensorSource`), which are fitted and normalised as the model
+ *   says, never twice; or tensors `{ x, y }` or a dataset of tf.data, as the model takes them; a dataset is read to
+ *   its end and kept in memory
+ * @returns the model and how it came about
+ * @throws {Error} when an option or the data are wrong (a label out of range, a class without examples, only one
+ *   class), or it does not fit into `memory`; nothing has changed then
+ * @throws {DivergedError} when the loss is not finite any more, with the first layer whose output was not
+ * @throws {unknown} the reason of `signal`; what a callback throws
+ * After any failure a model that was given has the weights it had; what was saved can be gone on with.
+ *
+ * @example
+ * const pictures = await imageFolder('pets/train');
+ * const { model, evaluation } = await fineTune('revcol_tiny.in1k', pictures, { saveTo: 'pets-run' });
+ * console.log(evaluation.top1);
+ * await model.save('file://pets-model');
+ */
+export async function fineTune(
+  model: FineTuneModel,
+  data: ClassificationData,
+  options: FineTuneOptions = {},
+): Promise<FineTuneResult> {
+  requireFineTuneOptions(OWNER, options);
+  const { signal, classNames, saveTo } = options;
+  signal?.throwIfAborted();
+  const places = saveTo === undefined ? null : placesIn(saveTo);
+  const saved = places && (await savedRun(OWNER, places.last));
+  if (saved && !options.resume && saved.progress.stopped === null) {
+    throw new Error(
+      `${OWNER}: ${places.last} holds a training that is not finished; go on with it by resume: true, or ` +
+        `give another place`,
+    );
+  }
+  const opened = await openTrainingData(OWNER, data, classNames, signal);
+  try {
+    const prepared = await prepareModel(OWNER, model, opened, options);
+    let isDone = false;
+    try {
+      const examples = await divideExamples(
+        OWNER,
+        numberedAs(OWNER, opened, prepared.classNames),
+        options,
+      );
+      try {
+        const result = await trained(prepared, examples, options, places, saved);
+        isDone = true;
+        return result;
+      } finally {
+        examples.dispose();
+      }
+    } finally {
+      if (!isDone) prepared.dispose();
+    }
+  } finally {
+    opened.dispose();
+  }
+}
+
+async function trained(
+  prepared: PreparedModel,
+  examples: Awaited<ReturnType<typeof divideExamples>>,
+  options: FineTuneOptions,
+  places: TrainingPlaces | null,
+  saved: Awaited<ReturnType<typeof savedRun>>,
+): Promise<FineTuneResult> {
+  const { model, head, isOwned, classNames, metadata } = prepared;
+  const plan = planRun(OWNER, prepared, examples, options);
+  const goesOn = options.resume === true && places !== null && saved !== null;
+  if (goesOn) requireSame(OWNER, places.last, saved.settings, plan.settings);
+  const parts = new PartsSwitch(model, head.layers);
+  let run: Run | undefined;
+  let before: WeightCopies | undefined;
+  try {
+    // Now, so that adapters are among the weights.
+    parts.train(plan.form.train, options.adapters, plan.seed);
+    if (!isOwned) {
+      const given = new WeightCopies(parts.changing);
+      await given.take();
+      before = given;
+    }
+    run = new Run(OWNER, prepared, examples.data, plan, parts, options, places);
+    if (goesOn) await run.load(places.last, saved.progress);
+    await run.go();
+    const { history, best, step, seconds, stopped, evaluation } = run.progress;
+    run.dispose();
+    parts.finish();
+    model.setUserDefinedMetadata(metadata);
+    return {
+      model,
+      classNames,
+      history,
+      evaluation,
+      best,
+      steps: step,
+      seconds,
+      stopped: stopped as StopReason,
+      settings: plan.settings,
+      places,
+    };
+  } catch (error) {
+    before?.put();
+    run?.dispose();
+    parts.undo();
+    throw error;
+  }
+}

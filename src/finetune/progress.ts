@@ -1,0 +1,109 @@
+/** How far training has come: plain JSON, which is saved with it, and the history that grows out of it. */
+import * as tf from '@tensorflow/tfjs-core';
+
+import { runsInNode } from '../common/node';
+import type { Evaluation } from '../evaluation/evaluation';
+import type { HistoryPoint } from '../evaluation/training_history';
+import type { Best } from './early_stopping';
+
+/** Why training ended. */
+export type StopReason = 'epochs' | 'patience' | 'callback';
+
+/** Sums since the last point of the history. */
+interface Sums {
+  loss: number;
+  right: number;
+  examples: number;
+  seconds: number;
+  peakBytes: number;
+}
+
+/** All that is known of a run between two steps. */
+export interface Progress {
+  /** Steps taken. */
+  step: number;
+  /** Epochs that are over. */
+  epoch: number;
+  /** Steps taken in the next one. */
+  stepInEpoch: number;
+  /** Number of the phase that was entered last. */
+  phase: number;
+  /** Spent on steps and validation so far, without pauses between runs. */
+  seconds: number;
+  history: HistoryPoint[];
+  sums: Sums;
+  best: Best | null;
+  stopped: StopReason | null;
+  /** Of the validation part, by the best weights. */
+  evaluation: Evaluation | null;
+}
+
+const noSums = (): Sums => ({ loss: 0, right: 0, examples: 0, seconds: 0, peakBytes: 0 });
+
+/** A run that has not begun. */
+export function newProgress(): Progress {
+  return {
+    step: 0,
+    epoch: 0,
+    stepInEpoch: 0,
+    phase: 0,
+    seconds: 0,
+    history: [],
+    sums: noSums(),
+    best: null,
+    stopped: null,
+    evaluation: null,
+  };
+}
+
+/** What a step adds. */
+export interface StepFacts {
+  readonly loss: number;
+  readonly right: number;
+  readonly examples: number;
+  readonly seconds: number;
+  readonly peakBytes: number;
+}
+
+/** Counts a step. */
+export function addStep(progress: Progress, facts: StepFacts): void {
+  const { sums } = progress;
+  progress.step++;
+  progress.stepInEpoch++;
+  progress.seconds += facts.seconds;
+  sums.loss += facts.loss * facts.examples;
+  sums.right += facts.right;
+  sums.examples += facts.examples;
+  sums.seconds += facts.seconds;
+  sums.peakBytes = Math.max(sums.peakBytes, facts.peakBytes);
+}
+
+/** What a point has beside sums. */
+type PointFacts = Pick<
+  HistoryPoint,
+  'epoch' | 'learningRate' | 'phase' | 'validationLoss' | 'validationAccuracy'
+>;
+
+/** Ends an interval: adds a point to the history. */
+export function addPoint(progress: Progress, facts: PointFacts): HistoryPoint {
+  const { sums, step, seconds } = progress;
+  const { examples } = sums;
+  const point: HistoryPoint = {
+    step,
+    ...facts,
+    ...(examples > 0
+      ? {
+          loss: sums.loss / examples,
+          accuracy: sums.right / examples,
+          imagesPerSecond: examples / Math.max(sums.seconds, 1e-6),
+          peakBytes: sums.peakBytes,
+        }
+      : {}),
+    bytes: tf.memory().numBytes,
+    ...(runsInNode() ? { residentBytes: process.memoryUsage.rss() } : {}),
+    seconds,
+  };
+  progress.history.push(point);
+  progress.sums = noSums();
+  return point;
+}

@@ -1,0 +1,300 @@
+/** A run of fine-tuning: epochs of steps, validation, the best weights, and saving it all as it goes. */
+import * as tf from '@tensorflow/tfjs-core';
+
+import { messageOf } from '../common/messages';
+import type { LabelledBatch } from '../data/read_batches';
+import type { Evaluation } from '../evaluation/evaluation';
+import { watchBytes } from '../ops/engine/watch_bytes';
+import { AdamW } from '../training/adamw';
+import { Ema } from '../training/ema';
+import { isBetter, isExhausted } from './early_stopping';
+import type { FineTuneOptions } from './options';
+import type { PreparedModel } from './prepare_model';
+import { addPoint, addStep, newProgress, type Progress } from './progress';
+import { rateGroups } from './rate_groups';
+import type { Phase, RunPlan } from './run_plan';
+import { takeStep } from './stepper';
+import type { PartsSwitch } from './trained_parts';
+import type { TrainingData } from './training_data';
+import { loadRun, type SavedRun, saveRun, Together, type TrainingPlaces } from './training_files';
+import { nextTurn } from './turns';
+import { validate } from './validate';
+import { WeightCopies } from './weight_copies';
+
+/** Points of the history that a run has at most, besides those at the ends of epochs. */
+const POINTS = 500;
+
+/** A run, which can be gone on with where it was saved. */
+export class Run {
+  progress: Progress = newProgress();
+  private readonly optimizer: AdamW;
+  private readonly ema: Ema | undefined;
+  private readonly best: WeightCopies;
+  private phase: Phase | undefined;
+  private lastSave = performance.now();
+  /** Whether what there is now must not be saved: a step has failed in the middle. */
+  private isBroken = false;
+
+  constructor(
+    private readonly owner: string,
+    private readonly prepared: PreparedModel,
+    private readonly data: TrainingData,
+    private readonly plan: RunPlan,
+    private readonly parts: PartsSwitch,
+    private readonly options: FineTuneOptions,
+    private readonly places: TrainingPlaces | null,
+  ) {
+    const { model } = prepared;
+    const { form, layerDecay, weightDecay, emaDecay } = plan;
+    // Moments of all phases are in one optimizer: a weight that joins later begins at its first step.
+    this.optimizer = new AdamW({
+      weightDecay,
+      groups: form.train === 'all' ? rateGroups(model, layerDecay, weightDecay) : [],
+      fused: form.parts === 1,
+    });
+    this.ema = emaDecay === null ? undefined : new Ema(model, { decay: emaDecay, warmup: true });
+    this.best = new WeightCopies(parts.changing);
+  }
+
+  private get saved(): SavedRun {
+    return { settings: this.plan.settings, progress: this.progress };
+  }
+
+  private get savedParts() {
+    const parts = { best: this.best, ...(this.ema ? { ema: this.ema } : {}) };
+    return {
+      model: this.prepared.model,
+      optimizer: this.optimizer,
+      ema: new Together(parts),
+    };
+  }
+
+  /** Goes on from what was saved at a place. */
+  async load(place: string, progress: Progress): Promise<void> {
+    this.progress = progress;
+    // What is frozen must be what was frozen then.
+    this.enterPhase(progress.phase);
+    await loadRun(place, this.savedParts);
+  }
+
+  /** Trains to the end, and leaves the best weights in the model. */
+  async go(): Promise<void> {
+    const { epochs, sampler, patience, phases } = this.plan;
+    const { progress } = this;
+    try {
+      while (progress.stopped === null) {
+        this.enterPhase(phases.findIndex(({ to }) => progress.epoch < to));
+        if (progress.stepInEpoch < sampler.steps) await this.trainEpoch();
+        const goesOn = await this.endEpoch();
+        const main = (phases.at(-1) as Phase).from + 1;
+        if (!goesOn) progress.stopped = 'callback';
+        else if (progress.epoch === epochs) progress.stopped = 'epochs';
+        else if (isExhausted(progress.best, progress.epoch, patience, main))
+          progress.stopped = 'patience';
+        await this.saveAfter(progress.stopped ? 0 : this.saveEvery / 10);
+      }
+    } catch (error) {
+      if (!this.isBroken) await this.save();
+      throw error;
+    }
+    if (this.best.isTaken) this.best.put();
+    else if (this.ema) this.ema.apply();
+  }
+
+  private get saveEvery(): number {
+    return this.options.saveEvery ?? 60;
+  }
+
+  private enterPhase(number: number): void {
+    const phase = this.plan.phases[number] as Phase;
+    if (phase === this.phase) return;
+    this.parts.train(phase.name, this.options.adapters, this.plan.seed);
+    this.phase = phase;
+    this.progress.phase = number;
+  }
+
+  /** Takes the steps of the epoch that are left. */
+  private async trainEpoch(): Promise<void> {
+    const { progress, plan } = this;
+    const { sampler, batch, transform } = plan;
+    const { signal, onError } = this.options;
+    signal?.throwIfAborted();
+    const batches = this.data.batches({
+      batchSize: batch,
+      input: this.prepared.input,
+      order: sampler.order(progress.epoch, progress.stepInEpoch),
+      transform: transform(progress.epoch),
+      signal,
+      ...(onError === 'skip' ? { onSkip: () => undefined } : {}),
+    });
+    let last = performance.now();
+    for await (const examples of batches) {
+      const seconds = () => {
+        const now = performance.now();
+        const passed = (now - last) / 1000;
+        last = now;
+        return passed;
+      };
+      try {
+        await this.step(examples, seconds);
+      } finally {
+        examples.x.dispose();
+      }
+      await nextTurn();
+      signal?.throwIfAborted();
+      if (progress.stepInEpoch < sampler.steps) await this.saveAfter(this.saveEvery);
+      if (progress.stepInEpoch === sampler.steps) break;
+    }
+    // Examples that cannot be read may have left steps out.
+    progress.stepInEpoch = sampler.steps;
+  }
+
+  private async step(examples: LabelledBatch, seconds: () => number): Promise<void> {
+    const { progress, plan, optimizer } = this;
+    const { epochs, sampler, form, labelSmoothing, seed } = plan;
+    const phase = this.phase as Phase;
+    const perEpoch = sampler.steps;
+    const inPhase = (progress.epoch - phase.from) * perEpoch + progress.stepInEpoch + 1;
+    optimizer.learningRate = phase.rate(inPhase);
+    const { givesProbabilities } = this.prepared.head;
+    let peakBytes = tf.memory().numBytes;
+    const stop = watchBytes((bytes) => {
+      peakBytes = Math.max(peakBytes, bytes);
+    });
+    const number = progress.step + 1;
+    this.isBroken = true;
+    const { loss, right } = await takeStep(
+      this.owner,
+      this.prepared.model,
+      optimizer,
+      number,
+      examples,
+      { givesProbabilities, labelSmoothing, seed, part: form.part },
+    ).finally(stop);
+    this.ema?.update();
+    this.isBroken = false;
+    const count = examples.labels.length;
+    const spent = seconds();
+    addStep(progress, { loss, right, examples: count, seconds: spent, peakBytes });
+    const steps = epochs * perEpoch;
+    const every = Math.ceil(steps / POINTS);
+    if (number % every === 0 && progress.stepInEpoch < perEpoch) this.point();
+    await this.options.onStep?.({
+      step: number,
+      steps,
+      epoch: progress.epoch + 1,
+      epochs,
+      phase: phase.name,
+      loss,
+      accuracy: right / Math.max(1, count),
+      learningRate: optimizer.learningRate,
+      peakBytes,
+      imagesPerSecond: count / Math.max(spent, 1e-6),
+      secondsLeft: (progress.seconds / number) * (steps - number),
+    });
+  }
+
+  /** Adds a point to the history. */
+  private point(evaluation?: Evaluation) {
+    const { progress, plan, optimizer } = this;
+    return addPoint(progress, {
+      epoch: progress.epoch + progress.stepInEpoch / plan.sampler.steps,
+      phase: (this.phase as Phase).name,
+      learningRate: optimizer.learningRate,
+      ...(evaluation
+        ? { validationLoss: evaluation.loss, validationAccuracy: evaluation.top1 }
+        : {}),
+    });
+  }
+
+  /** Looks at how good the model is now; returns whether to go on. */
+  private async endEpoch(): Promise<boolean> {
+    const { progress, plan } = this;
+    const start = performance.now();
+    const evaluation = plan.validation ? await this.validated() : undefined;
+    progress.seconds += (performance.now() - start) / 1000;
+    const point = this.point(evaluation);
+    progress.epoch++;
+    progress.stepInEpoch = 0;
+    const isBest = !evaluation || progress.best?.epoch === progress.epoch;
+    const { onEpoch } = this.options;
+    const answer = await onEpoch?.({
+      ...point,
+      epoch: progress.epoch,
+      epochs: plan.epochs,
+      isBest,
+    });
+    return answer !== false;
+  }
+
+  /** Evaluates the averaged weights, where there are any, and keeps those of the best epoch. */
+  private async validated(): Promise<Evaluation> {
+    const { progress, plan, ema, options } = this;
+    const { data, order } = plan.validation as NonNullable<RunPlan['validation']>;
+    ema?.apply();
+    try {
+      const shown = { data, order, batch: plan.form.part };
+      const evaluation = await validate(
+        this.owner,
+        this.prepared,
+        shown,
+        progress.step,
+        options,
+      ).catch((error: unknown) => {
+        if ((error as Error).name === 'DivergedError') this.isBroken = true;
+        throw error;
+      });
+      const score = { accuracy: evaluation.top1, loss: evaluation.loss };
+      if (isBetter(score, progress.best)) {
+        await this.best.take();
+        progress.best = { ...score, epoch: progress.epoch + 1, step: progress.step };
+        progress.evaluation = evaluation;
+        await this.saveBest();
+      }
+      return evaluation;
+    } finally {
+      ema?.restore();
+    }
+  }
+
+  /** Saves the state with the best weights in the model. */
+  private async saveBest(): Promise<void> {
+    if (!this.places) return;
+    const { model } = this.prepared;
+    await this.trySaving(() =>
+      saveRun(
+        (this.places as TrainingPlaces).best,
+        { model, optimizer: this.optimizer },
+        this.saved,
+      ),
+    );
+  }
+
+  private async saveAfter(seconds: number): Promise<void> {
+    if ((performance.now() - this.lastSave) / 1000 >= seconds) await this.save();
+  }
+
+  private async save(): Promise<void> {
+    if (!this.places) return;
+    const { last } = this.places;
+    await this.trySaving(() => saveRun(last, this.savedParts, this.saved));
+    this.lastSave = performance.now();
+  }
+
+  /** Failing to save ends nothing: what was saved before is there, and training may go on. */
+  private async trySaving(save: () => Promise<void>): Promise<void> {
+    try {
+      await save();
+    } catch (error) {
+      const { onSaveFailed } = this.options;
+      if (onSaveFailed) onSaveFailed(error);
+      else console.warn(`${this.owner}: saving failed, training goes on: ${messageOf(error)}`);
+    }
+  }
+
+  /** Frees the optimizer and the averages. */
+  dispose(): void {
+    this.optimizer.dispose();
+    this.ema?.dispose();
+  }
+}

@@ -1,0 +1,212 @@
+/** All that a run will do, from what was asked and what is usual. */
+import { parseBytes } from '../common/bytes';
+import { cosineSchedule } from '../training/cosine_schedule';
+import type { Schedule } from '../training/schedule_options';
+import { type Augmentation, type EpochTransform, epochTransform } from './augmentation';
+import {
+  type Situation,
+  type TrainedParts,
+  usualAugmentation,
+  usualBatch,
+  usualEmaDecay,
+  usualEpochs,
+  usualHeadEpochs,
+  usualHeadRate,
+  usualPatience,
+  usualRate,
+  warmupOf,
+} from './defaults';
+import { fitMemory, type StepForm } from './memory_choice';
+import type { FineTuneOptions } from './options';
+import type { PreparedModel } from './prepare_model';
+import { Sampler, stepsPerEpoch } from './sampler';
+import { stratifiedSplit, usualShare } from './split';
+import { numberedAs, openTrainingData, requireClasses, type TrainingData } from './training_data';
+
+/** Epochs in which the same parts are trained. */
+export interface Phase {
+  readonly name: TrainedParts;
+  /** First epoch and the one behind the last, from 0. */
+  readonly from: number;
+  readonly to: number;
+  /** Learning rate of a step within the phase, from 1. */
+  readonly rate: Schedule;
+}
+
+/** What a run will do. */
+export interface RunPlan {
+  readonly form: StepForm;
+  readonly batch: number;
+  readonly epochs: number;
+  readonly phases: readonly Phase[];
+  readonly sampler: Sampler;
+  readonly transform: EpochTransform;
+  readonly labelSmoothing: number;
+  readonly layerDecay: number;
+  readonly weightDecay: number;
+  readonly emaDecay: number | null;
+  readonly patience: number | null;
+  readonly seed: number;
+  /** Examples that are looked at after each epoch; none where there are none. */
+  readonly validation: { readonly data: TrainingData; readonly order: readonly number[] } | null;
+  /** By what the run can be told from another one, plain JSON. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** What is trained on, and looked at. */
+export interface Examples {
+  readonly data: TrainingData;
+  readonly training: readonly number[];
+  readonly validation: RunPlan['validation'];
+  /** Frees what was made of streams. */
+  dispose(): void;
+}
+
+/**
+ * Divides the examples, or opens those for validation.
+ *
+ * @throws {Error} when a class has none to train on, or those for validation do not fit
+ */
+export async function divideExamples(
+  owner: string,
+  data: TrainingData,
+  { validation, seed = 0, signal, classNames }: FineTuneOptions,
+): Promise<Examples> {
+  requireClasses(owner, data);
+  const labels = Array.from(data.labels);
+  if (validation !== undefined && typeof validation !== 'number') {
+    const given = `${owner}: validation`;
+    const opened = await openTrainingData(given, validation, classNames, signal);
+    try {
+      const own = numberedAs(given, opened, data.classNames);
+      const order = Array.from(own.labels, (_, i) => i);
+      const training = labels.map((_, i) => i);
+      return { data, training, validation: { data: own, order }, dispose: () => opened.dispose() };
+    } catch (error) {
+      opened.dispose();
+      throw error;
+    }
+  }
+  const { training, validation: kept } = stratifiedSplit(
+    labels,
+    validation ?? usualShare(labels.length),
+    seed,
+  );
+  return {
+    data,
+    training,
+    validation: kept.length > 0 ? { data, order: kept } : null,
+    dispose: () => undefined,
+  };
+}
+
+/**
+ * Plans a run.
+ *
+ * @throws {Error} when it does not fit into the memory that there is, or the augmentation's options are wrong
+ */
+export function planRun(
+  owner: string,
+  prepared: PreparedModel,
+  { data, training, validation }: Examples,
+  options: FineTuneOptions,
+): RunPlan {
+  const { seed = 0, labelSmoothing = 0.1, weightDecay = 0.05, adapters, ema } = options;
+  const side = prepared.input && Math.max(...prepared.input.inputSize);
+  const asked = options.train ?? (adapters ? 'adapters' : undefined);
+  const batch = options.batch ?? usualBatch({ count: training.length, side });
+  const form = stepForm(owner, prepared, options, asked, batch);
+  const { train } = form;
+  const situation: Situation = { ...prepared, count: training.length, side, train };
+  const epochs = options.epochs ?? usualEpochs(situation);
+  const headEpochs = options.headEpochs ?? usualHeadEpochs(situation, epochs);
+  const perEpoch = stepsPerEpoch(training.length, batch);
+  const learningRate = options.learningRate ?? usualRate(situation, batch);
+  const headRate = options.headLearningRate ?? usualHeadRate(batch);
+  const layerDecay = options.layerDecay ?? (prepared.isFresh ? 1 : 0.9);
+  const emaDecay = emaDecayOf(ema ?? train === 'all', epochs * perEpoch);
+  const patience = options.patience === undefined ? usualPatience(epochs) : options.patience;
+  const augment: Augmentation = options.augment ?? usualAugmentation(situation);
+  const settings = {
+    examples: training.length,
+    validation: validation?.order.length ?? 0,
+    classNames: prepared.classNames,
+    train,
+    adapters: adapters ?? null,
+    epochs,
+    headEpochs,
+    batch,
+    part: form.part,
+    learningRate,
+    headLearningRate: headRate,
+    layerDecay,
+    weightDecay,
+    labelSmoothing,
+    ema: emaDecay,
+    augment: typeof augment === 'function' ? 'a function' : augment,
+    patience,
+    seed,
+    input: prepared.input ?? null,
+  };
+  return {
+    form,
+    batch,
+    epochs,
+    phases: phasesOf(train, epochs, headEpochs, perEpoch, learningRate, headRate),
+    sampler: new Sampler(training, batch, seed),
+    transform:
+      data.arePictures && prepared.input
+        ? epochTransform(augment, prepared.input, seed)
+        : () => undefined,
+    labelSmoothing,
+    layerDecay,
+    weightDecay,
+    emaDecay,
+    patience: validation ? patience : null,
+    seed,
+    validation,
+    settings: JSON.parse(JSON.stringify(settings)) as RunPlan['settings'],
+  };
+}
+
+function stepForm(
+  owner: string,
+  prepared: PreparedModel,
+  { memory, adapters, ema }: FineTuneOptions,
+  asked: TrainedParts | undefined,
+  batch: number,
+): StepForm {
+  if (memory === undefined) return { train: asked ?? 'all', part: batch, parts: 1 };
+  const bytes = parseBytes(owner, 'memory', memory);
+  const wanted = { train: asked, batch, adapters, ema, memory: bytes };
+  return fitMemory(owner, prepared, wanted);
+}
+
+function emaDecayOf(ema: boolean | number, steps: number): number | null {
+  if (typeof ema === 'number') return ema;
+  return ema ? usualEmaDecay(steps) : null;
+}
+
+function phasesOf(
+  train: TrainedParts,
+  epochs: number,
+  headEpochs: number,
+  perEpoch: number,
+  learningRate: number,
+  headRate: number,
+): Phase[] {
+  const schedule = (peak: number, count: number) => {
+    const steps = count * perEpoch;
+    // From a tenth: of few steps none should do nothing.
+    return cosineSchedule({ peak, steps, warmupSteps: warmupOf(steps), warmupRate: peak / 10 });
+  };
+  const main = epochs - headEpochs;
+  const phases: Phase[] = [];
+  if (headEpochs > 0) {
+    phases.push({ name: 'head', from: 0, to: headEpochs, rate: schedule(headRate, headEpochs) });
+  }
+  if (main > 0) {
+    phases.push({ name: train, from: headEpochs, to: epochs, rate: schedule(learningRate, main) });
+  }
+  return phases;
+}

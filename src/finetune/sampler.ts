@@ -1,0 +1,41 @@
+/** The order in which an epoch goes through its examples, a function of the seed and the epoch alone. */
+import { epochOrder } from '../training/epoch_order';
+
+/**
+ * How many steps an epoch has. A last batch of less than half the size is left out (other examples in
+ * each epoch): batch normalisation and the noise of gradients are those of a batch.
+ */
+export function stepsPerEpoch(count: number, batch: number): number {
+  const whole = Math.floor(count / batch);
+  return Math.max(1, count - whole * batch >= batch / 2 ? whole + 1 : whole);
+}
+
+/** Examples of an epoch, in steps of `batch`. */
+export class Sampler {
+  /** Steps of every epoch. */
+  readonly steps: number;
+
+  /**
+   * @param examples numbers of all examples that are trained on
+   * @param batch examples of a step; the last of an epoch may have fewer
+   */
+  constructor(
+    private readonly examples: readonly number[],
+    private readonly batch: number,
+    private readonly seed: number,
+  ) {
+    this.steps = stepsPerEpoch(examples.length, batch);
+  }
+
+  /**
+   * Numbers of the examples of an epoch, in their order.
+   *
+   * @param epoch from 0
+   * @param from step of the epoch to begin with, from 0
+   */
+  order(epoch: number, from: number): Int32Array {
+    const drawn = epochOrder(this.seed, epoch, this.examples.length);
+    const used = drawn.subarray(from * this.batch, this.steps * this.batch);
+    return Int32Array.from(used, (i) => this.examples[i] as number);
+  }
+}

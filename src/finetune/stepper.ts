@@ -1,0 +1,125 @@
+/** Steps of fine-tuning: the loss of a batch and an update, and nothing where the loss is not finite. */
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+
+import type { LabelledBatch } from '../data/read_batches';
+import { readAtOnce, readTensor } from '../ops/engine/lost_backend';
+import { deriveSeed, withSeededRandom } from '../ops/engine/random';
+import { readsAtOnce } from '../ops/engine/read_at_once';
+import { accumulatedStep } from '../training/accumulated_step';
+import { trainingStep } from '../training/training_step';
+import { DivergedError } from './errors';
+import { classificationLoss, countRight } from './loss';
+import { findNonFinite } from './non_finite';
+
+/** What a step does. */
+export interface StepOptions {
+  readonly givesProbabilities: boolean;
+  readonly labelSmoothing: number;
+  /** Of what steps draw. */
+  readonly seed: number;
+  /** Examples that are computed at once. */
+  readonly part: number;
+}
+
+/** What came of a step. */
+export interface StepOutcome {
+  /** Mean loss of its examples, before the step. */
+  readonly loss: number;
+  /** How many of them were classified rightly. */
+  readonly right: number;
+}
+
+/** A loss that is not finite, found before anything was changed. */
+class NotFinite extends Error {
+  constructor(readonly value: number) {
+    super(`the loss is ${value}`);
+  }
+}
+
+/**
+ * Takes a step.
+ *
+ * @param step its number, from 1
+ * @param batch the step's examples; they stay the caller's
+ * @throws {DivergedError} when the loss is not finite; the weights are as before then, where the backend
+ *   gives values at once
+ */
+export async function takeStep(
+  owner: string,
+  model: tfl.LayersModel,
+  optimizer: tf.Optimizer,
+  step: number,
+  { x, labels }: LabelledBatch,
+  { givesProbabilities, labelSmoothing, seed, part }: StepOptions,
+): Promise<StepOutcome> {
+  const own = deriveSeed(seed, step);
+  const ids = tf.tensor1d(labels, 'int32');
+  const counts: tf.Scalar[] = [];
+  let loss: tf.Scalar | undefined;
+  try {
+    const lossOf = (outputs: tf.Tensor, targets: tf.Tensor) => {
+      const value = classificationLoss(targets, outputs, givesProbabilities, labelSmoothing);
+      if (readsAtOnce()) requireFinite(readAtOnce(value)[0] as number);
+      counts.push(tf.keep(countRight(targets, outputs)));
+      return value;
+    };
+    // All parts of the network that draw do it in the same order, so one seed is enough.
+    loss = withSeededRandom(own, () =>
+      labels.length <= part
+        ? trainingStep(model, optimizer, x, (outputs) => lossOf(outputs, ids))
+        : accumulatedStep(model, optimizer, x, ids, lossOf, { microBatch: part }),
+    );
+    const value = (await readTensor(loss))[0] as number;
+    requireFinite(value);
+    let right = 0;
+    for (const count of counts) right += (await readTensor(count))[0] as number;
+    return { loss: value, right };
+  } catch (error) {
+    if (!(error instanceof NotFinite)) throw error;
+    throw await diverged(owner, { model, optimizer, step, value: error.value, x, seed: own });
+  } finally {
+    tf.dispose([ids, ...counts, ...(loss ? [loss] : [])]);
+  }
+}
+
+function requireFinite(value: number): void {
+  if (!Number.isFinite(value)) throw new NotFinite(value);
+}
+
+interface Divergence {
+  model: tfl.LayersModel;
+  optimizer: tf.Optimizer;
+  step: number;
+  value: number;
+  x: tf.Tensor;
+  seed: number;
+}
+
+/** What to say of a loss that is not finite. */
+async function diverged(
+  owner: string,
+  { model, optimizer, step, value, x, seed }: Divergence,
+): Promise<DivergedError> {
+  const { layer, sources } = await findNonFinite(model, x, seed);
+  const { learningRate } = optimizer as unknown as { learningRate?: number };
+  const lower = `a learningRate below ${learningRate?.toPrecision(2) ?? 'the present one'}`;
+  const again = `Training has diverged: begin again with ${lower}`;
+  const said = (where: string, advice: string) =>
+    new DivergedError(
+      step,
+      layer,
+      `${owner}: the loss of step ${step} is ${value}. ${where}. ${advice}`,
+    );
+  if (layer !== null) {
+    const weights =
+      sources.length > 0
+        ? `whose weights ${sources.slice(0, 3).join(', ')} are not finite since the step before`
+        : 'though its weights are';
+    return said(`The first layer whose output is not finite is '${layer}', ${weights}`, again);
+  }
+  if (sources.length > 0) {
+    return said('The examples of the step hold values that are not finite', 'Give finite ones');
+  }
+  return said('The outputs of all layers are finite, but their loss is not', again);
+}

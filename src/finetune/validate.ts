@@ -1,0 +1,69 @@
+/** How well a model does on examples that it is not trained on. */
+import type { SkippedExample } from '../data/example_source';
+import { predictLogProbabilities } from '../evaluation/class_outputs';
+import type { Evaluation } from '../evaluation/evaluation';
+import { ClassificationMetrics } from '../evaluation/metrics';
+import { DivergedError } from './errors';
+import { findNonFinite } from './non_finite';
+import type { FineTuneOptions } from './options';
+import type { PreparedModel } from './prepare_model';
+import type { TrainingData } from './training_data';
+
+/** How many of the worst mistakes are kept, and bins of the calibration: those of `evaluate`. */
+const METRICS = { worst: 20, bins: 15 };
+
+/** What is evaluated. */
+export interface Validated {
+  readonly data: TrainingData;
+  /** Numbers of the examples. */
+  readonly order: readonly number[];
+  /** Examples at a time. */
+  readonly batch: number;
+}
+
+/**
+ * Evaluates a model as it is now.
+ *
+ * @param step the last one that was taken, for messages
+ * @throws {DivergedError} when the model gives something else than numbers
+ */
+export async function validate(
+  owner: string,
+  { model, head, input, classNames }: PreparedModel,
+  { data, order, batch }: Validated,
+  step: number,
+  { signal, onError }: Pick<FineTuneOptions, 'signal' | 'onError'>,
+): Promise<Evaluation> {
+  const { classes, givesProbabilities } = head;
+  const output = {
+    index: 0,
+    classes,
+    kind: givesProbabilities ? 'probabilities' : 'logits',
+  } as const;
+  const metrics = new ClassificationMetrics(classNames, METRICS);
+  const skipped: SkippedExample[] = [];
+  const onSkip = onError === 'skip' ? (one: SkippedExample) => void skipped.push(one) : undefined;
+  const read = { batchSize: batch, input, order, signal, onSkip };
+  for await (const { x, labels, indices } of data.batches(read)) {
+    try {
+      const values = await predictLogProbabilities(model, output, x);
+      if (values.some(Number.isNaN)) {
+        const { layer } = await findNonFinite(model, x, 0);
+        throw new DivergedError(
+          step,
+          layer,
+          `${owner}: after step ${step} the model gives something else than numbers` +
+            `${layer === null ? '' : `, at first in layer '${layer}'`}. Training has diverged: begin again, ` +
+            `or go on from where it was saved, with a lower learningRate`,
+        );
+      }
+      indices.forEach((index, i) => {
+        const row = values.subarray(i * classes, (i + 1) * classes);
+        metrics.add({ index, name: data.nameOf(index), label: labels[i] as number }, row);
+      });
+    } finally {
+      x.dispose();
+    }
+  }
+  return { ...metrics.result(), skipped };
+}

@@ -1,0 +1,69 @@
+/** `fineTune` from beginning to end: models, what is trained, results, leaks. */
+import * as tf from '@tensorflow/tfjs';
+
+import { fineTune } from 'tfjs-revcol';
+import { describeBackends, expectNoLeak } from '../support/backends';
+import { pictures, SIDE, stockModel, TINY, tinyModel, weightsOf } from './support';
+
+const FEW = { epochs: 6, batch: 8, learningRate: 0.01, seed: 1 };
+
+describeBackends('fineTune', () => {
+  test('a name: trains from random weights, and leaves nothing behind', async () => {
+    await expectNoLeak(async () => {
+      const { model, classNames, evaluation, history, best, stopped, steps, places } =
+        await fineTune({ name: 'revcol_tiny', ...TINY }, pictures(32), {
+          ...FEW,
+          learningRate: 0.02,
+        });
+      expect(classNames).toEqual(['top', 'bottom']);
+      expect(evaluation?.top1).toBeGreaterThan(0.9);
+      expect(evaluation?.examples).toBe(6);
+      expect(stopped).toBe('epochs');
+      expect(places).toBeNull();
+      expect(steps).toBe(18);
+      expect(history.at(-1)).toMatchObject({ step: 18, epoch: 6, phase: 'all' });
+      expect(best?.accuracy).toBe(evaluation?.top1);
+      expect(model.getUserDefinedMetadata()).toMatchObject({ classNames, crop: 'squash' });
+      model.dispose();
+    });
+  });
+
+  test('a given model with as many classes is trained itself', async () => {
+    const given = tinyModel();
+    const { model } = await fineTune(given, pictures(32), FEW);
+    expect(model).toBe(given);
+    model.dispose();
+  });
+
+  test('a given model of other classes shares its layers with the result', async () => {
+    await expectNoLeak(async () => {
+      const given = stockModel(3);
+      const { model, evaluation } = await fineTune(given, pictures(40), FEW);
+      expect(model).not.toBe(given);
+      expect(model.outputs[0]?.shape).toEqual([null, 2]);
+      expect(given.layers.slice(0, -1).every((layer) => model.layers.includes(layer))).toBe(true);
+      expect(evaluation?.top1).toBeGreaterThan(0.9);
+      given.dispose();
+      const x = tf.zeros([1, SIDE, SIDE, 3]);
+      const y = model.predict(x) as tf.Tensor;
+      expect(y.shape).toEqual([1, 2]);
+      tf.dispose([x, y]);
+      model.dispose();
+    });
+  });
+
+  test.each(['head', 'adapters'] as const)('%s: nothing else changes', async (train) => {
+    await expectNoLeak(async () => {
+      const given = tinyModel();
+      const before = weightsOf(given);
+      const { model } = await fineTune(given, pictures(16), { ...FEW, epochs: 2, train });
+      const after = weightsOf(model);
+      const changed = model.weights.filter((_, i) => String(after[i]) !== String(before[i]));
+      const names = changed.map(({ originalName }) => originalName);
+      if (train === 'head') expect(names.every((name) => name.startsWith('head/'))).toBe(true);
+      else expect(names.every((n) => n.startsWith('head/') || n.endsWith('/kernel'))).toBe(true);
+      expect(names).toContain('head/classifier/kernel');
+      model.dispose();
+    });
+  });
+});

@@ -1,0 +1,283 @@
+/** Runs of `fineTune` that are stopped, saved, gone on with, or fail: nothing is lost, nothing left behind. */
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+
+import { DivergedError, fineTune, type FineTuneOptions, tensorSource } from 'tfjs-revcol';
+import { describeBackends, expectNoLeak } from '../support/backends';
+import { pictures, SIDE, stockModel, TINY, tinyModel, weightsOf } from './support';
+
+let folder: string;
+beforeEach(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'revcol-fine-tune-'));
+});
+afterEach(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+const MODEL = { name: 'revcol_tiny', ...TINY } as const;
+const FEW: FineTuneOptions = { epochs: 4, batch: 8, seed: 3, learningRate: 0.01, saveEvery: 0 };
+
+/** Weights and history without what depends on the clock. */
+async function outcome(options: FineTuneOptions) {
+  const { model, history, evaluation } = await fineTune(MODEL, pictures(24), options);
+  const weights = weightsOf(model);
+  model.dispose();
+  return {
+    weights,
+    evaluation,
+    history: history.map(({ step, loss, accuracy, validationLoss }) => [
+      step,
+      loss,
+      accuracy,
+      validationLoss,
+    ]),
+  };
+}
+
+describeBackends('runs of fineTune', () => {
+  test('stopped anywhere and gone on with, a run ends as one that was not', async () => {
+    const whole = await outcome(FEW);
+    for (const stopAt of [1, 4, 7]) {
+      const saveTo = path.join(folder, String(stopAt));
+      const controller = new AbortController();
+      const reason = new Error('enough');
+      const stopped = fineTune(MODEL, pictures(24), {
+        ...FEW,
+        saveTo,
+        signal: controller.signal,
+        onStep: ({ step }) => {
+          if (step === stopAt) controller.abort(reason);
+        },
+      });
+      await expectNoLeak(() => expect(stopped).rejects.toBe(reason));
+      expect(await outcome({ ...FEW, saveTo, resume: true })).toEqual(whole);
+    }
+  });
+
+  test('with a head of its own first', async () => {
+    const run = async (options: FineTuneOptions) => {
+      const given = stockModel(3);
+      const values = given.getWeights().map((w, i) => tf.fill(w.shape, 0.01 * (i + 1)));
+      given.setWeights(values);
+      tf.dispose(values);
+      const { model } = await fineTune(given, pictures(24), { ...FEW, headEpochs: 2, ...options });
+      const weights = weightsOf(model);
+      model.dispose();
+      given.dispose();
+      return weights;
+    };
+    const whole = await run({});
+    for (const stopAt of [2, 5, 6, 8]) {
+      const saveTo = path.join(folder, String(stopAt));
+      const controller = new AbortController();
+      const onStep: FineTuneOptions['onStep'] = ({ step }) => {
+        if (step === stopAt) controller.abort(new Error('enough'));
+      };
+      await expect(run({ saveTo, signal: controller.signal, onStep })).rejects.toThrow('enough');
+      expect(await run({ saveTo, resume: true })).toEqual(whole);
+    }
+  });
+
+  test('a run that was saved is not overwritten, nor gone on with by other settings', async () => {
+    const saveTo = path.join(folder, 'run');
+    const onEpoch = () => {
+      throw new Error('broken');
+    };
+    await expect(fineTune(MODEL, pictures(24), { ...FEW, saveTo, onEpoch })).rejects.toThrow(
+      'broken',
+    );
+    await expect(fineTune(MODEL, pictures(24), { ...FEW, saveTo })).rejects.toThrow(
+      /holds a training that is not finished; go on with it by resume: true/,
+    );
+    await expect(
+      fineTune(MODEL, pictures(24), { ...FEW, saveTo, resume: true, learningRate: 0.5 }),
+    ).rejects.toThrow(/has learningRate 0\.01, this one 0\.5/);
+    await expect(fineTune(MODEL, pictures(32), { ...FEW, saveTo, resume: true })).rejects.toThrow(
+      /has examples 20, this one 26/,
+    );
+  });
+
+  test('a given model has its weights again after a failure', async () => {
+    for (const train of ['all', 'head', 'adapters'] as const) {
+      const given = tinyModel();
+      const before = weightsOf(given);
+      const trained = given.trainableWeights.length;
+      await expectNoLeak(() =>
+        expect(
+          fineTune(given, pictures(16), {
+            ...FEW,
+            train,
+            onEpoch: () => Promise.reject(new Error('mine')),
+          }),
+        ).rejects.toThrow('mine'),
+      );
+      expect(weightsOf(given)).toEqual(before);
+      expect(given.trainableWeights).toHaveLength(trained);
+      given.dispose();
+    }
+  });
+
+  test('onEpoch ends training by false, with the best weights', async () => {
+    const { model, stopped, best } = await fineTune(MODEL, pictures(24), {
+      ...FEW,
+      onEpoch: ({ epoch }) => epoch < 2,
+    });
+    expect(stopped).toBe('callback');
+    expect(best?.epoch).toBeLessThanOrEqual(2);
+    model.dispose();
+  });
+
+  test('patience: training ends when it gets no better', async () => {
+    const { model, stopped, history } = await fineTune(MODEL, pictures(24), {
+      ...FEW,
+      epochs: 50,
+      patience: 2,
+      learningRate: 1e-9,
+      ema: false,
+    });
+    expect(stopped).toBe('patience');
+    expect(history.length).toBeLessThan(50);
+    model.dispose();
+  });
+
+  test('a loss that is not finite ends at the step, with the layer, and keeps what was saved', async () => {
+    const given = tinyModel();
+    const layer = given.layers[1] as tf.layers.Layer;
+    const saveTo = path.join(folder, 'run');
+    const before = weightsOf(given);
+    const broken = fineTune(given, pictures(24), {
+      ...FEW,
+      saveTo,
+      onStep: ({ step }) => {
+        if (step !== 5) return;
+        const kernel = layer.weights.find((w) => w.originalName.includes('column_1'));
+        const nan = tf.fill(kernel?.shape as number[], NaN);
+        kernel?.write(nan);
+        nan.dispose();
+      },
+    });
+    const error = await expectNoLeak(() => broken.catch((e: unknown) => e));
+    expect(error).toBeInstanceOf(DivergedError);
+    expect(error).toMatchObject({ step: 6, layer: 'backbone/column-1' });
+    expect((error as Error).message).toMatch(
+      /the loss of step 6 is NaN\. The first layer whose output is not finite is 'backbone\/column-1', whose weights backbone\/column_1.* are not finite/,
+    );
+    expect(weightsOf(given)).toEqual(before);
+    // What was saved before goes on.
+    const { model } = await fineTune(given, pictures(24), { ...FEW, saveTo, resume: true });
+    expect(weightsOf(model).flat().every(Number.isFinite)).toBe(true);
+    given.dispose();
+  });
+
+  test('a disk that fails ends nothing, and a folder that was removed is made again', async () => {
+    const saveTo = path.join(folder, 'run');
+    const failures: unknown[] = [];
+    const { model, steps } = await fineTune(MODEL, pictures(24), {
+      ...FEW,
+      saveTo,
+      onSaveFailed: (error) => failures.push(error),
+      onStep: ({ step }) => {
+        if (step === 2) fs.rmSync(saveTo, { recursive: true });
+        // A file where the folder should be.
+        if (step === 4) fs.rmSync(saveTo, { recursive: true });
+        if (step === 4) fs.writeFileSync(saveTo, 'in the way');
+        if (step === 6) fs.rmSync(saveTo);
+      },
+    });
+    expect(steps).toBe(12);
+    expect(failures.length).toBeGreaterThan(0);
+    expect(fs.readdirSync(saveTo).sort()).toEqual(['best.safetensors', 'last.safetensors']);
+    model.dispose();
+  });
+
+  test('memory: parts of a step whose gradients are added, or a word that it cannot be', async () => {
+    const run = async (memory?: number) => {
+      const result = await fineTune(MODEL, pictures(24), {
+        ...FEW,
+        epochs: 1,
+        ema: false,
+        augment: 'none',
+        memory,
+      });
+      const weights = weightsOf(result.model);
+      result.model.dispose();
+      return { ...result, weights };
+    };
+    const free = await run();
+    const peak = Math.max(...free.history.map(({ peakBytes }) => peakBytes ?? 0));
+    const bound = await run(peak * 0.8);
+    expect(bound.settings).toMatchObject({ train: 'all', batch: 8 });
+    expect(bound.settings.part).toBeLessThan(8);
+    expect(Math.max(...bound.history.map(({ peakBytes }) => peakBytes ?? 0))).toBeLessThan(
+      peak * 0.8,
+    );
+    const difference = bound.weights
+      .flat()
+      .map((w, i) => Math.abs(w - (free.weights.flat()[i] as number)));
+    expect(Math.max(...difference)).toBeLessThan(1e-3);
+    await expectNoLeak(() =>
+      expect(run(1000)).rejects.toThrow(
+        /memory is 1\.00 kB, but with one example at a time training takes/,
+      ),
+    );
+  });
+});
+
+test('data that cannot be learned from are refused before anything', async () => {
+  await tf.setBackend('cpu');
+  const given = tinyModel();
+  const before = weightsOf(given);
+  const wrong: [data: Parameters<typeof fineTune>[1], says: RegExp][] = [
+    [pictures(10, ['a', 'b'], Array(10).fill(0)), /all 10 examples are of one class, "a"/],
+    [pictures(10, ['a']), /all 10 examples are of one class/],
+    [pictures(10, ['a', 'b', 'c'], [0, 1, 0, 1, 0, 1, 0, 1, 0, 1]), /no example of class "c"/],
+    [
+      pictures(10, ['a', 'b'], [0, 1, 2, 0, 1, 0, 1, 0, 1, 0]),
+      /the label of "picture 2" is 2; expected .*from 0 to 1/,
+    ],
+    [pictures(0), /the data hold no example/],
+    [
+      { x: tf.zeros([4, 3]), y: [0, 1, 0, 1] },
+      /x is \[null, 3\], but revcol_tiny takes \[null, 8, 8, 3\]/,
+    ],
+    [{ x: tf.zeros([4, SIDE, SIDE, 3]), y: [0, 1, 0] }, /4 examples and y 3 labels/],
+  ];
+  for (const [data, says] of wrong) {
+    await expectNoLeak(() => expect(fineTune(given, data, FEW)).rejects.toThrow(says));
+  }
+  expect(weightsOf(given)).toEqual(before);
+  given.dispose();
+});
+
+test('tensors and datasets are taken as the model takes them', async () => {
+  await tf.setBackend('cpu');
+  const source = pictures(24);
+  const images = await Promise.all(Array.from({ length: 24 }, (_, i) => source.read(i)));
+  const bytes = Uint8Array.from(images.flatMap(({ data }) => Array.from(data)));
+  const labels = Array.from({ length: 24 }, (_, i) => source.label(i));
+  const x = tf.tensor4d(
+    Float32Array.from(bytes, (b) => b / 128 - 1),
+    [24, SIDE, SIDE, 3],
+  );
+  await expectNoLeak(async () => {
+    const results = [];
+    const dataset = tf.data.zip({
+      xs: tf.data.array(
+        Array.from({ length: 24 }, (_, i) =>
+          tf.tidy(() => tf.slice(x, i, 1).squeeze([0]).arraySync()),
+        ),
+      ),
+      ys: tf.data.array(labels),
+    });
+    for (const data of [{ x, y: labels }, dataset.batch(5) as never]) {
+      const { model, evaluation } = await fineTune(MODEL, data, { ...FEW, epochs: 6 });
+      results.push({ weights: weightsOf(model), evaluation });
+      model.dispose();
+    }
+    expect(results[1]).toEqual(results[0]);
+  });
+  const bytesSource = await tensorSource({ data: bytes, shape: [24, SIDE, SIDE, 3] }, labels);
+  const { model } = await fineTune(MODEL, bytesSource, { ...FEW, epochs: 1 });
+  model.dispose();
+  x.dispose();
+});
