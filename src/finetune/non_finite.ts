@@ -1,6 +1,6 @@
 /** Where numbers stop being finite: in which layer of a model, and whether its weights are why. */
 import * as tf from '@tensorflow/tfjs-core';
-import type * as tfl from '@tensorflow/tfjs-layers';
+import * as tfl from '@tensorflow/tfjs-layers';
 
 import { type PartTree, partTree } from '../layers/base/frozen_parts';
 import { RevColBackbone, type RevColBackboneArgs } from '../layers/columns/rev_col_backbone';
@@ -64,11 +64,14 @@ export async function findNonFinite(
   }
   const seen: Seen[] = [];
   let found: Seen | undefined;
+  const tree = partTree(model);
   try {
     tf.tidy(() => {
-      const undo = watchLayers(partTree(model), seen);
+      const undo = watchLayers(tree, seen);
       try {
         withSeededRandom(seed, () => model.apply(inputs, { training: true }));
+      } catch {
+        // A backbone refuses alphas that are no numbers; the weights tell then.
       } finally {
         undo();
       }
@@ -81,19 +84,34 @@ export async function findNonFinite(
   } finally {
     tf.dispose(seen.map(({ isFinite }) => isFinite));
   }
-  if (!found) return { layer: null, sources: [] };
-  const sources: string[] = [];
-  for (const weight of found.layer.weights) {
-    if (!(await areFinite([weight]))) sources.push(weight.originalName);
+  if (!found) return firstWeights(tree);
+  return { layer: found.path, sources: await namesOfNonFinite(found.layer.weights) };
+}
+
+async function namesOfNonFinite(weights: readonly tfl.LayerVariable[]): Promise<string[]> {
+  const names: string[] = [];
+  for (const weight of weights) {
+    if (!(await areFinite([weight]))) names.push(weight.originalName);
   }
-  return { layer: found.path, sources };
+  return names;
+}
+
+/** The first part of a model that has weights that are not finite. */
+async function firstWeights({ path, parts, weights }: PartTree): Promise<NonFinite> {
+  for (const part of parts) {
+    const below = await firstWeights(part);
+    if (below.layer !== null) return below;
+  }
+  const sources = await namesOfNonFinite(weights.map(({ weight }) => weight));
+  return { layer: sources.length > 0 ? path : null, sources };
 }
 
 /** Notes what layers give when they are called; returns what undoes that. */
 function watchLayers(tree: PartTree, seen: Seen[]): () => void {
   const watched: Layer[] = [];
   const watch = ({ layer, path, parts }: PartTree) => {
-    parts.forEach(watch);
+    // Other layers may do without calling the layers in them.
+    if (layer instanceof tfl.LayersModel) parts.forEach(watch);
     // The model itself: its last layer tells.
     if (path === '' || Object.hasOwn(layer, 'call')) return;
     const call = layer.call.bind(layer);

@@ -1,22 +1,23 @@
 /** A run of fine-tuning: epochs of steps, validation, the best weights, and saving it all as it goes. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { messageOf } from '../common/messages';
 import type { LabelledBatch } from '../data/read_batches';
 import type { Evaluation } from '../evaluation/evaluation';
 import { watchBytes } from '../ops/engine/watch_bytes';
 import { AdamW } from '../training/adamw';
 import { Ema } from '../training/ema';
 import { isBetter, isExhausted } from './early_stopping';
+import { areFinite } from './non_finite';
 import type { FineTuneOptions } from './options';
 import type { PreparedModel } from './prepare_model';
 import { addPoint, addStep, newProgress, type Progress } from './progress';
 import { rateGroups } from './rate_groups';
 import type { Phase, RunPlan } from './run_plan';
+import { Saver } from './saver';
 import { takeStep } from './stepper';
 import type { PartsSwitch } from './trained_parts';
 import type { TrainingData } from './training_data';
-import { loadRun, type SavedRun, saveRun, Together, type TrainingPlaces } from './training_files';
+import { loadRun, type SavedRun, Together, type TrainingPlaces } from './training_files';
 import { nextTurn } from './turns';
 import { validate } from './validate';
 import { WeightCopies } from './weight_copies';
@@ -31,7 +32,7 @@ export class Run {
   private readonly ema: Ema | undefined;
   private readonly best: WeightCopies;
   private phase: Phase | undefined;
-  private lastSave = performance.now();
+  private readonly saver: Saver | null;
   /** Whether what there is now must not be saved: a step has failed in the middle. */
   private isBroken = false;
 
@@ -42,7 +43,7 @@ export class Run {
     private readonly plan: RunPlan,
     private readonly parts: PartsSwitch,
     private readonly options: FineTuneOptions,
-    private readonly places: TrainingPlaces | null,
+    places: TrainingPlaces | null,
   ) {
     const { model } = prepared;
     const { form, layerDecay, weightDecay, emaDecay } = plan;
@@ -54,6 +55,7 @@ export class Run {
     });
     this.ema = emaDecay === null ? undefined : new Ema(model, { decay: emaDecay, warmup: true });
     this.best = new WeightCopies(parts.changing);
+    this.saver = places && new Saver(owner, places, options);
   }
 
   private get saved(): SavedRun {
@@ -91,18 +93,23 @@ export class Run {
         else if (progress.epoch === epochs) progress.stopped = 'epochs';
         else if (isExhausted(progress.best, progress.epoch, patience, main))
           progress.stopped = 'patience';
-        await this.saveAfter(progress.stopped ? 0 : this.saveEvery / 10);
+        // Not after every epoch where these are short.
+        await this.save(progress.stopped === null ? 0.1 : 0);
       }
     } catch (error) {
-      if (!this.isBroken) await this.save();
+      if (!this.isBroken) await this.save(0);
       throw error;
     }
     if (this.best.isTaken) this.best.put();
     else if (this.ema) this.ema.apply();
   }
 
-  private get saveEvery(): number {
-    return this.options.saveEvery ?? 60;
+  /** Saves the state when a share of the usual time has passed since it was. */
+  private async save(share: number): Promise<void> {
+    if (!this.saver?.isDue(share)) return;
+    // After an update that was not finite the state before it is kept: the next step tells.
+    if (!(await areFinite(this.parts.changing))) return;
+    await this.saver.saveLast(this.savedParts, this.saved);
   }
 
   private enterPhase(number: number): void {
@@ -142,7 +149,7 @@ export class Run {
       }
       await nextTurn();
       signal?.throwIfAborted();
-      if (progress.stepInEpoch < sampler.steps) await this.saveAfter(this.saveEvery);
+      if (progress.stepInEpoch < sampler.steps) await this.save(1);
       if (progress.stepInEpoch === sampler.steps) break;
     }
     // Examples that cannot be read may have left steps out.
@@ -249,46 +256,11 @@ export class Run {
         await this.best.take();
         progress.best = { ...score, epoch: progress.epoch + 1, step: progress.step };
         progress.evaluation = evaluation;
-        await this.saveBest();
+        await this.saver?.saveBest(this.prepared.model, this.optimizer, this.saved);
       }
       return evaluation;
     } finally {
       ema?.restore();
-    }
-  }
-
-  /** Saves the state with the best weights in the model. */
-  private async saveBest(): Promise<void> {
-    if (!this.places) return;
-    const { model } = this.prepared;
-    await this.trySaving(() =>
-      saveRun(
-        (this.places as TrainingPlaces).best,
-        { model, optimizer: this.optimizer },
-        this.saved,
-      ),
-    );
-  }
-
-  private async saveAfter(seconds: number): Promise<void> {
-    if ((performance.now() - this.lastSave) / 1000 >= seconds) await this.save();
-  }
-
-  private async save(): Promise<void> {
-    if (!this.places) return;
-    const { last } = this.places;
-    await this.trySaving(() => saveRun(last, this.savedParts, this.saved));
-    this.lastSave = performance.now();
-  }
-
-  /** Failing to save ends nothing: what was saved before is there, and training may go on. */
-  private async trySaving(save: () => Promise<void>): Promise<void> {
-    try {
-      await save();
-    } catch (error) {
-      const { onSaveFailed } = this.options;
-      if (onSaveFailed) onSaveFailed(error);
-      else console.warn(`${this.owner}: saving failed, training goes on: ${messageOf(error)}`);
     }
   }
 

@@ -10,7 +10,7 @@ import { accumulatedStep } from '../training/accumulated_step';
 import { trainingStep } from '../training/training_step';
 import { DivergedError } from './errors';
 import { classificationLoss, countRight } from './loss';
-import { findNonFinite } from './non_finite';
+import { areFinite, findNonFinite } from './non_finite';
 
 /** What a step does. */
 export interface StepOptions {
@@ -76,8 +76,11 @@ export async function takeStep(
     for (const count of counts) right += (await readTensor(count))[0] as number;
     return { loss: value, right };
   } catch (error) {
-    if (!(error instanceof NotFinite)) throw error;
-    throw await diverged(owner, { model, optimizer, step, value: error.value, x, seed: own });
+    const isLoss = error instanceof NotFinite;
+    // Layers that look at their weights tell before there is a loss.
+    if (!isLoss && (await areFinite(model.weights))) throw error;
+    const value = isLoss ? error.value : NaN;
+    throw await diverged(owner, { model, optimizer, step, value, x, seed: own });
   } finally {
     tf.dispose([ids, ...counts, ...(loss ? [loss] : [])]);
   }
