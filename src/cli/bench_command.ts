@@ -8,6 +8,7 @@ import { memoryPeak } from '../ops/engine/memory_peak';
 import { SIZE_NAMES } from '../registry/architectures';
 import type { ModelName } from '../registry/names';
 import { activateBackend, type BackendName } from './backend';
+import { loadGradients } from './gradients';
 import { backendOption, integer } from './options';
 import { type Terminal, withProgress } from './terminal';
 import { bytesText, table } from './text';
@@ -61,7 +62,7 @@ Examples:
     )
     .action(async (name: string, options: BenchOptions) => {
       const backend = await activateBackend(options.backend);
-      if (options.train) await loadGradients();
+      if (options.train) await loadGradients('bench --train');
       const total = options.batch.length * (options.runs + 1);
       const results = await withProgress(terminal, name, String, async (report) => {
         const model = buildModel(name, options);
@@ -91,16 +92,6 @@ function integers(text: string): number[] {
   const values = text.split(',').map(parse);
   if (values.length === 0) throw new InvalidArgumentError('expected at least one number.');
   return values;
-}
-
-/** tfjs-core alone knows no gradients; those of the loss come with the union package. */
-async function loadGradients(): Promise<void> {
-  const specifier: string = '@tensorflow/tfjs';
-  await import(specifier).catch((error: Error) => {
-    throw new Error(`bench --train needs tfjs's gradients; run: npm install ${specifier}`, {
-      cause: error,
-    });
-  });
 }
 
 function buildModel(

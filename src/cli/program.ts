@@ -13,6 +13,7 @@ import { addInspectCommand } from './inspect_command';
 import { addModelsCommand } from './models_command';
 import { addPlanCommand } from './plan_command';
 import { PROCESS_TERMINAL, type Terminal } from './terminal';
+import { addTrainCommand } from './train_command';
 
 /** Builds the program; `run` is how to use it. */
 export function createProgram(terminal: Terminal): Command {
@@ -30,7 +31,8 @@ Examples:
   $ tfjs-revcol models --pretrained
   $ tfjs-revcol inspect revcol_tiny_1k.pth
   $ tfjs-revcol convert revcol_tiny.in1k web/revcol_tiny --dtype float16
-  $ tfjs-revcol classify cat.jpg --weights revcol_tiny.in1k`,
+  $ tfjs-revcol classify cat.jpg --weights revcol_tiny.in1k
+  $ tfjs-revcol train pets --model revcol_tiny.in1k --out out/pets`,
     );
   for (const add of [
     addModelsCommand,
@@ -40,6 +42,7 @@ Examples:
     addEvaluateCommand,
     addBenchCommand,
     addPlanCommand,
+    addTrainCommand,
   ]) {
     add(program, terminal);
   }
