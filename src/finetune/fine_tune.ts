@@ -27,6 +27,8 @@ export interface FineTuneResult {
   evaluation: Evaluation | null;
   /** The best epoch; null where there was no validation. */
   best: Best | null;
+  /** Numbers in the weights that were trained in the last phase. */
+  trainedParameters: number;
   /** Steps taken. */
   steps: number;
   /** Seconds of all runs together. */
@@ -136,6 +138,7 @@ async function trained(
     if (goesOn) await run.load(places.last, saved.progress);
     await run.go();
     const { history, best, step, seconds, stopped, evaluation } = run.progress;
+    const trainedParameters = model.trainableWeights.reduce((sum, w) => sum + w.read().size, 0);
     run.dispose();
     parts.finish();
     model.setUserDefinedMetadata(metadata);
@@ -145,6 +148,7 @@ async function trained(
       history,
       evaluation,
       best,
+      trainedParameters,
       steps: step,
       seconds,
       stopped: stopped as StopReason,
