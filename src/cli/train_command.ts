@@ -224,7 +224,7 @@ function settingsOf(options: TrainOptions): FineTuneOptions {
 /** What to type to go on. */
 function goOn(folder: string, options: TrainOptions): string {
   const quoted = (text: string) =>
-    /^[\w./:=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+    /^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
   const given = { ...options, resume: undefined, seed: options.seed || undefined };
   const words = Object.entries(given).flatMap(([name, value]) => {
     if (value === undefined || value === false) return [];
