@@ -1,10 +1,8 @@
 /** How pictures are changed before each step. */
 import { type SeededRandom, seededRandom } from '../augmentation/random';
 import { randomErasing } from '../augmentation/random_erasing';
-import {
-  trainingTransform,
-  type TrainingTransformOptions,
-} from '../augmentation/training_transform';
+import type { TrainingTransformOptions } from '../augmentation/training_pixels';
+import { trainingTransform } from '../augmentation/training_transform';
 import type { ModelInput } from '../data/model_input';
 import type { ImageTransform } from '../data/read_batches';
 import type { RgbImage } from '../preprocessing/image';

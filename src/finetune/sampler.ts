@@ -1,5 +1,5 @@
 /** The order in which an epoch goes through its examples, a function of the seed and the epoch alone. */
-import { epochOrder } from '../training/epoch_order';
+import { epochOrder } from '../augmentation/epoch_order';
 
 /**
  * How many steps an epoch has. A last batch of less than half the size is left out (other examples in

@@ -1,6 +1,6 @@
 /** Which examples are trained on and which are kept to look at how well it goes. */
+import { epochOrder } from '../augmentation/epoch_order';
 import { deriveSeed } from '../ops/engine/random';
-import { epochOrder } from '../training/epoch_order';
 
 /** Keeps what is drawn here apart from the order of epochs, which has the same seed. */
 const PURPOSE = 0x73706c74;
