@@ -48,11 +48,13 @@ export function usualBatch({ count, side }: Pick<Situation, 'count' | 'side'>): 
 }
 
 /** Learning rates at a batch of 32. */
-const RATES = { fresh: 2e-3, all: 3e-4, head: 2e-3, adapters: 1e-3 };
+const RATES = { fresh: 1e-3, freshSmall: 4e-3, all: 3e-4, head: 2e-3, adapters: 1e-3 };
 
 /** Highest learning rate; it goes with the root of the batch, as the noise of Adam's steps does. */
-export function usualRate({ train, isFresh }: Situation, batch: number): number {
-  return RATES[isFresh && train === 'all' ? 'fresh' : train] * Math.sqrt(batch / 32);
+export function usualRate({ train, isFresh, side }: Situation, batch: number): number {
+  // Networks for small pictures are small, and bear more.
+  const fresh = side !== undefined && side <= SMALL_SIDE ? 'freshSmall' : 'fresh';
+  return RATES[isFresh && train === 'all' ? fresh : train] * Math.sqrt(batch / 32);
 }
 
 /** The same for the passes in which only the head is trained. */

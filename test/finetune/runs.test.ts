@@ -34,197 +34,205 @@ async function outcome(options: FineTuneOptions) {
   };
 }
 
-describeBackends('runs of fineTune', () => {
-  test('stopped anywhere and gone on with, a run ends as one that was not', async () => {
-    const whole = await outcome(FEW);
-    for (const stopAt of [1, 4, 7]) {
-      const saveTo = path.join(folder, String(stopAt));
-      const controller = new AbortController();
-      const reason = new Error('enough');
-      const stopped = fineTune(MODEL, pictures(24), {
+describeBackends(
+  'runs of fineTune',
+  () => {
+    test('stopped anywhere and gone on with, a run ends as one that was not', async () => {
+      const whole = await outcome(FEW);
+      for (const stopAt of [1, 4, 7]) {
+        const saveTo = path.join(folder, String(stopAt));
+        const controller = new AbortController();
+        const reason = new Error('enough');
+        const stopped = fineTune(MODEL, pictures(24), {
+          ...FEW,
+          saveTo,
+          signal: controller.signal,
+          onStep: ({ step }) => {
+            if (step === stopAt) controller.abort(reason);
+          },
+        });
+        await expectNoLeak(() => expect(stopped).rejects.toBe(reason));
+        expect(await outcome({ ...FEW, saveTo, resume: true })).toEqual(whole);
+      }
+    });
+
+    test('with a head of its own first', async () => {
+      const run = async (options: FineTuneOptions) => {
+        const given = stockModel(3);
+        const values = given.getWeights().map((w, i) => tf.fill(w.shape, 0.01 * (i + 1)));
+        given.setWeights(values);
+        tf.dispose(values);
+        const { model } = await fineTune(given, pictures(24), {
+          ...FEW,
+          headEpochs: 2,
+          ...options,
+        });
+        const weights = weightsOf(model);
+        model.dispose();
+        given.dispose();
+        return weights;
+      };
+      const whole = await run({});
+      for (const stopAt of [2, 5, 6, 8]) {
+        const saveTo = path.join(folder, String(stopAt));
+        const controller = new AbortController();
+        const onStep: FineTuneOptions['onStep'] = ({ step }) => {
+          if (step === stopAt) controller.abort(new Error('enough'));
+        };
+        await expect(run({ saveTo, signal: controller.signal, onStep })).rejects.toThrow('enough');
+        expect(await run({ saveTo, resume: true })).toEqual(whole);
+      }
+    });
+
+    test('a run that was saved is not overwritten, nor gone on with by other settings', async () => {
+      const saveTo = path.join(folder, 'run');
+      const onEpoch = () => {
+        throw new Error('broken');
+      };
+      await expect(fineTune(MODEL, pictures(24), { ...FEW, saveTo, onEpoch })).rejects.toThrow(
+        'broken',
+      );
+      await expect(fineTune(MODEL, pictures(24), { ...FEW, saveTo })).rejects.toThrow(
+        /holds a training that is not finished; go on with it by resume: true/,
+      );
+      await expect(
+        fineTune(MODEL, pictures(24), { ...FEW, saveTo, resume: true, learningRate: 0.5 }),
+      ).rejects.toThrow(/has learningRate 0\.01, this one 0\.5/);
+      await expect(fineTune(MODEL, pictures(32), { ...FEW, saveTo, resume: true })).rejects.toThrow(
+        /has examples 20, this one 26/,
+      );
+    });
+
+    test('a given model has its weights again after a failure', async () => {
+      for (const train of ['all', 'head', 'adapters'] as const) {
+        const given = tinyModel();
+        const before = weightsOf(given);
+        const trained = given.trainableWeights.length;
+        await expectNoLeak(() =>
+          expect(
+            fineTune(given, pictures(16), {
+              ...FEW,
+              train,
+              onEpoch: () => Promise.reject(new Error('mine')),
+            }),
+          ).rejects.toThrow('mine'),
+        );
+        expect(weightsOf(given)).toEqual(before);
+        expect(given.trainableWeights).toHaveLength(trained);
+        given.dispose();
+      }
+    });
+
+    test('onEpoch ends training by false, with the best weights', async () => {
+      const { model, stopped, best } = await fineTune(MODEL, pictures(24), {
+        ...FEW,
+        onEpoch: ({ epoch }) => epoch < 2,
+      });
+      expect(stopped).toBe('callback');
+      expect(best?.epoch).toBeLessThanOrEqual(2);
+      model.dispose();
+    });
+
+    test('patience: training ends when it gets no better', async () => {
+      const { model, stopped, history } = await fineTune(MODEL, pictures(24), {
+        ...FEW,
+        epochs: 50,
+        patience: 2,
+        learningRate: 1e-9,
+        ema: false,
+      });
+      expect(stopped).toBe('patience');
+      expect(history.length).toBeLessThan(50);
+      model.dispose();
+    });
+
+    test.each([
+      ['column_1/level_1/block_0/expand/kernel', 'backbone/column-1'],
+      ['column_1/level_0/alpha', 'backbone/column-1'],
+      ['head/norm/gamma', 'head'],
+    ])('a loss that is not finite ends at the step: %s', async (broken, place) => {
+      const given = tinyModel();
+      const saveTo = path.join(folder, 'run');
+      const before = weightsOf(given);
+      const run = fineTune(given, pictures(24), {
         ...FEW,
         saveTo,
-        signal: controller.signal,
         onStep: ({ step }) => {
-          if (step === stopAt) controller.abort(reason);
+          if (step !== 5) return;
+          const kernel = given.weights.find((w) => w.originalName.includes(broken));
+          const nan = tf.fill(kernel?.shape as number[], NaN);
+          kernel?.write(nan);
+          nan.dispose();
         },
       });
-      await expectNoLeak(() => expect(stopped).rejects.toBe(reason));
-      expect(await outcome({ ...FEW, saveTo, resume: true })).toEqual(whole);
-    }
-  });
-
-  test('with a head of its own first', async () => {
-    const run = async (options: FineTuneOptions) => {
-      const given = stockModel(3);
-      const values = given.getWeights().map((w, i) => tf.fill(w.shape, 0.01 * (i + 1)));
-      given.setWeights(values);
-      tf.dispose(values);
-      const { model } = await fineTune(given, pictures(24), { ...FEW, headEpochs: 2, ...options });
-      const weights = weightsOf(model);
-      model.dispose();
-      given.dispose();
-      return weights;
-    };
-    const whole = await run({});
-    for (const stopAt of [2, 5, 6, 8]) {
-      const saveTo = path.join(folder, String(stopAt));
-      const controller = new AbortController();
-      const onStep: FineTuneOptions['onStep'] = ({ step }) => {
-        if (step === stopAt) controller.abort(new Error('enough'));
-      };
-      await expect(run({ saveTo, signal: controller.signal, onStep })).rejects.toThrow('enough');
-      expect(await run({ saveTo, resume: true })).toEqual(whole);
-    }
-  });
-
-  test('a run that was saved is not overwritten, nor gone on with by other settings', async () => {
-    const saveTo = path.join(folder, 'run');
-    const onEpoch = () => {
-      throw new Error('broken');
-    };
-    await expect(fineTune(MODEL, pictures(24), { ...FEW, saveTo, onEpoch })).rejects.toThrow(
-      'broken',
-    );
-    await expect(fineTune(MODEL, pictures(24), { ...FEW, saveTo })).rejects.toThrow(
-      /holds a training that is not finished; go on with it by resume: true/,
-    );
-    await expect(
-      fineTune(MODEL, pictures(24), { ...FEW, saveTo, resume: true, learningRate: 0.5 }),
-    ).rejects.toThrow(/has learningRate 0\.01, this one 0\.5/);
-    await expect(fineTune(MODEL, pictures(32), { ...FEW, saveTo, resume: true })).rejects.toThrow(
-      /has examples 20, this one 26/,
-    );
-  });
-
-  test('a given model has its weights again after a failure', async () => {
-    for (const train of ['all', 'head', 'adapters'] as const) {
-      const given = tinyModel();
-      const before = weightsOf(given);
-      const trained = given.trainableWeights.length;
-      await expectNoLeak(() =>
-        expect(
-          fineTune(given, pictures(16), {
-            ...FEW,
-            train,
-            onEpoch: () => Promise.reject(new Error('mine')),
-          }),
-        ).rejects.toThrow('mine'),
+      const error = await expectNoLeak(() => run.catch((e: unknown) => e));
+      expect(error).toBeInstanceOf(DivergedError);
+      expect(error).toMatchObject({ step: 6, layer: place });
+      expect((error as Error).message).toMatch(
+        /the loss of step 6 is NaN\. The first layer whose output is not finite is '.*', whose weights .* are not finite/,
       );
       expect(weightsOf(given)).toEqual(before);
-      expect(given.trainableWeights).toHaveLength(trained);
+      // What was saved before goes on.
+      const { model } = await fineTune(given, pictures(24), { ...FEW, saveTo, resume: true });
+      expect(weightsOf(model).flat().every(Number.isFinite)).toBe(true);
       given.dispose();
-    }
-  });
-
-  test('onEpoch ends training by false, with the best weights', async () => {
-    const { model, stopped, best } = await fineTune(MODEL, pictures(24), {
-      ...FEW,
-      onEpoch: ({ epoch }) => epoch < 2,
     });
-    expect(stopped).toBe('callback');
-    expect(best?.epoch).toBeLessThanOrEqual(2);
-    model.dispose();
-  });
 
-  test('patience: training ends when it gets no better', async () => {
-    const { model, stopped, history } = await fineTune(MODEL, pictures(24), {
-      ...FEW,
-      epochs: 50,
-      patience: 2,
-      learningRate: 1e-9,
-      ema: false,
-    });
-    expect(stopped).toBe('patience');
-    expect(history.length).toBeLessThan(50);
-    model.dispose();
-  });
-
-  test.each([
-    ['column_1/level_1/block_0/expand/kernel', 'backbone/column-1'],
-    ['column_1/level_0/alpha', 'backbone/column-1'],
-    ['head/norm/gamma', 'head'],
-  ])('a loss that is not finite ends at the step: %s', async (broken, place) => {
-    const given = tinyModel();
-    const saveTo = path.join(folder, 'run');
-    const before = weightsOf(given);
-    const run = fineTune(given, pictures(24), {
-      ...FEW,
-      saveTo,
-      onStep: ({ step }) => {
-        if (step !== 5) return;
-        const kernel = given.weights.find((w) => w.originalName.includes(broken));
-        const nan = tf.fill(kernel?.shape as number[], NaN);
-        kernel?.write(nan);
-        nan.dispose();
-      },
-    });
-    const error = await expectNoLeak(() => run.catch((e: unknown) => e));
-    expect(error).toBeInstanceOf(DivergedError);
-    expect(error).toMatchObject({ step: 6, layer: place });
-    expect((error as Error).message).toMatch(
-      /the loss of step 6 is NaN\. The first layer whose output is not finite is '.*', whose weights .* are not finite/,
-    );
-    expect(weightsOf(given)).toEqual(before);
-    // What was saved before goes on.
-    const { model } = await fineTune(given, pictures(24), { ...FEW, saveTo, resume: true });
-    expect(weightsOf(model).flat().every(Number.isFinite)).toBe(true);
-    given.dispose();
-  });
-
-  test('a disk that fails ends nothing, and a folder that was removed is made again', async () => {
-    const saveTo = path.join(folder, 'run');
-    const failures: unknown[] = [];
-    const { model, steps } = await fineTune(MODEL, pictures(24), {
-      ...FEW,
-      saveTo,
-      onSaveFailed: (error) => failures.push(error),
-      onStep: ({ step }) => {
-        if (step === 2) fs.rmSync(saveTo, { recursive: true });
-        // A file where the folder should be.
-        if (step === 4) fs.rmSync(saveTo, { recursive: true });
-        if (step === 4) fs.writeFileSync(saveTo, 'in the way');
-        if (step === 6) fs.rmSync(saveTo);
-      },
-    });
-    expect(steps).toBe(12);
-    expect(failures.length).toBeGreaterThan(0);
-    expect(fs.readdirSync(saveTo).sort()).toEqual(['best.safetensors', 'last.safetensors']);
-    model.dispose();
-  });
-
-  test('memory: parts of a step whose gradients are added, or a word that it cannot be', async () => {
-    const run = async (memory?: number) => {
-      const result = await fineTune(MODEL, pictures(24), {
+    test('a disk that fails ends nothing, and a folder that was removed is made again', async () => {
+      const saveTo = path.join(folder, 'run');
+      const failures: unknown[] = [];
+      const { model, steps } = await fineTune(MODEL, pictures(24), {
         ...FEW,
-        epochs: 1,
-        ema: false,
-        augment: 'none',
-        memory,
+        saveTo,
+        onSaveFailed: (error) => failures.push(error),
+        onStep: ({ step }) => {
+          if (step === 2) fs.rmSync(saveTo, { recursive: true });
+          // A file where the folder should be.
+          if (step === 4) fs.rmSync(saveTo, { recursive: true });
+          if (step === 4) fs.writeFileSync(saveTo, 'in the way');
+          if (step === 6) fs.rmSync(saveTo);
+        },
       });
-      const weights = weightsOf(result.model);
-      result.model.dispose();
-      return { ...result, weights };
-    };
-    const free = await run();
-    const peak = Math.max(...free.history.map(({ peakBytes }) => peakBytes ?? 0));
-    const bound = await run(peak * 0.8);
-    expect(bound.settings).toMatchObject({ train: 'all', batch: 8 });
-    expect(bound.settings.part).toBeLessThan(8);
-    expect(Math.max(...bound.history.map(({ peakBytes }) => peakBytes ?? 0))).toBeLessThan(
-      peak * 0.8,
-    );
-    const difference = bound.weights
-      .flat()
-      .map((w, i) => Math.abs(w - (free.weights.flat()[i] as number)));
-    expect(Math.max(...difference)).toBeLessThan(1e-3);
-    await expectNoLeak(() =>
-      expect(run(1000)).rejects.toThrow(
-        /memory is 1\.00 kB, but with one example at a time training takes/,
-      ),
-    );
-  });
-});
+      expect(steps).toBe(12);
+      expect(failures.length).toBeGreaterThan(0);
+      expect(fs.readdirSync(saveTo).sort()).toEqual(['best.safetensors', 'last.safetensors']);
+      model.dispose();
+    });
+
+    test('memory: parts of a step whose gradients are added, or a word that it cannot be', async () => {
+      const run = async (memory?: number) => {
+        const result = await fineTune(MODEL, pictures(24), {
+          ...FEW,
+          epochs: 1,
+          ema: false,
+          augment: 'none',
+          memory,
+        });
+        const weights = weightsOf(result.model);
+        result.model.dispose();
+        return { ...result, weights };
+      };
+      const free = await run();
+      const peak = Math.max(...free.history.map(({ peakBytes }) => peakBytes ?? 0));
+      const bound = await run(peak * 0.8);
+      expect(bound.settings).toMatchObject({ train: 'all', batch: 8 });
+      expect(bound.settings.part).toBeLessThan(8);
+      expect(Math.max(...bound.history.map(({ peakBytes }) => peakBytes ?? 0))).toBeLessThan(
+        peak * 0.8,
+      );
+      const difference = bound.weights
+        .flat()
+        .map((w, i) => Math.abs(w - (free.weights.flat()[i] as number)));
+      expect(Math.max(...difference)).toBeLessThan(1e-3);
+      await expectNoLeak(() =>
+        expect(run(1000)).rejects.toThrow(
+          /memory is 1\.00 kB, but with one example at a time training takes/,
+        ),
+      );
+    });
+  },
+  { only: ['cpu', 'wasm'] },
+);
 
 test('data that cannot be learned from are refused before anything', async () => {
   await tf.setBackend('cpu');
