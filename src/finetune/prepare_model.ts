@@ -62,8 +62,8 @@ export async function prepareModel(
   options: FineTuneOptions,
 ): Promise<PreparedModel> {
   const { seed = 0 } = options;
-  const isNamed = typeof given === 'string' || !('layers' in ((given ?? {}) as object));
-  const named = isNamed && namedModel(owner, given as Exclude<FineTuneModel, tfl.LayersModel>);
+  const isModel = typeof given === 'object' && given !== null && 'layers' in given;
+  const named = !isModel && namedModel(owner, given);
   if (!named) requireModel(owner, given);
   const base = named
     ? await makeModel(owner, named, data, options)

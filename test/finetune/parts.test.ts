@@ -133,7 +133,6 @@ describe('the head', () => {
     expect(() => headOf('test', flat)).toThrow(
       /ends in Add, .*Expected a model that ends in one such/,
     );
-    two.dispose();
     one.dispose();
   });
 });
