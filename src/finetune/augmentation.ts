@@ -1,10 +1,8 @@
 /** How pictures are changed before each step. */
 import { type SeededRandom, seededRandom } from '../augmentation/random';
-import { randomErasing } from '../augmentation/random_erasing';
 import type { TrainingTransformOptions } from '../augmentation/training_pixels';
-import { trainingTransform } from '../augmentation/training_transform';
 import type { ModelInput } from '../data/model_input';
-import type { ImageTransform } from '../data/read_batches';
+import { type ImageTransform, pixelTransform } from '../data/pixel_transform';
 import type { RgbImage } from '../preprocessing/image';
 
 /** How much pictures are changed. */
@@ -57,24 +55,15 @@ export function epochTransform(
   seed: number,
 ): EpochTransform {
   if (augment === 'none') return () => undefined;
-  const change = typeof augment === 'function' ? augment : standard(augment, inputSize, mean, std);
-  return (epoch) => (image, index) => change(image, seededRandom(seed, epoch, index), inputSize);
-}
-
-function standard(
-  augment: Exclude<Augmentation, AugmentationFunction | 'none'>,
-  inputSize: readonly [number, number],
-  mean: ModelInput['mean'],
-  std: ModelInput['std'],
-): AugmentationFunction {
-  const { erasing = {}, ...options } = typeof augment === 'string' ? LOOKS[augment] : augment;
+  if (typeof augment === 'function') {
+    return (epoch) => (image, index) => augment(image, seededRandom(seed, epoch, index), inputSize);
+  }
+  const given = typeof augment === 'string' ? LOOKS[augment] : augment;
   // A model that normalises by itself has 0 here, which is no colour to fill corners with.
   const statistics = mean?.some((value) => value !== 0) ? { mean, std } : {};
-  const transform = trainingTransform({ ...options, ...statistics, inputSize, erasing });
-  return (image, random) => {
-    const changed = transform.pixels(image, random.split(0));
-    return erasing
-      ? randomErasing(changed, { ...erasing, ...statistics, seed: random.split(1) })
-      : changed;
-  };
+  const options = { ...given, ...statistics, inputSize };
+  const ofEpoch = (epoch: number) => pixelTransform({ options, seed: [seed, epoch] });
+  // What is wrong with the options is told now.
+  ofEpoch(0);
+  return ofEpoch;
 }
