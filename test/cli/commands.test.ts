@@ -57,7 +57,7 @@ describe('models', () => {
     const tiny = segmenters.split('\n').find((line) => line.startsWith('upernet_revcol_tiny'));
     expect(tiny?.split(/ {2,}/)).toEqual([
       'upernet_revcol_tiny.ade20k_512',
-      '59.5 M',
+      '59.6 M',
       '4',
       '512x512',
       '150',
