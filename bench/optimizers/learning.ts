@@ -77,7 +77,8 @@ const WAYS: Record<string, Way> = {
     peak: PEAK,
   },
   'adamw, tuning': { ...adamw(), tunes: 'all weights' },
-  'adapters, tuning': { ...adamw({ fused: true }), tunes: 'adapters' },
+  // What starts at zero may move faster than what has been learned.
+  'adapters, tuning': { ...adamw({ fused: true }), peak: 3 * PEAK, tunes: 'adapters' },
 };
 
 const epochs = Number(values.epochs);
