@@ -21,7 +21,9 @@ export default defineConfig([
     ...shared,
     entry,
     esbuildPlugins: [browser.plugin],
-    esbuildOptions(options) {
+    esbuildOptions(options, { format }) {
+      // CommonJS knows its file by a path.
+      if (format === 'cjs') options.define = { ...options.define, 'import.meta.url': '__filename' };
       const more = Object.entries(browser.entries).map(([name, file]) => [`browser/${name}`, file]);
       options.entryPoints = { ...entry, ...(Object.fromEntries(more) as typeof entry) };
     },
@@ -36,9 +38,10 @@ export default defineConfig([
     splitting: true,
   },
   {
-    // A bundle of its own: none of the command line's libraries may get into the others.
+    // A bundle of its own: none of the command line's libraries may get into the others. The threads that
+    // decode pictures for `tfjs-revcol/node` share its decoders.
     ...shared,
-    entry: { main: 'src/cli/main.ts' },
+    entry: { main: 'src/cli/main.ts', image_worker: 'src/pictures/image_worker.ts' },
     outDir: 'dist/cli',
     format: 'esm',
     platform: 'node',
