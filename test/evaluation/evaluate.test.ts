@@ -26,7 +26,8 @@ function passing(
 }
 
 function expectAsSklearn(got: Evaluation, expected: Case, digits: number): void {
-  const near = (value: number | null) => (value === null ? null : expect.closeTo(value, digits));
+  const near = (value: number | null): unknown =>
+    value === null ? null : expect.closeTo(value, digits);
   expect(got).toMatchObject({
     examples: expected.labels.length,
     top1: near(expected.top1),

@@ -3,8 +3,8 @@ import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs';
 
 import { readPixels } from '../../src/preprocessing/canvas';
-import { type RgbImage, toRgb } from '../../src/preprocessing/image';
 import { fitImage } from '../../src/preprocessing/fit_image';
+import { type RgbImage, toRgb } from '../../src/preprocessing/image';
 import { preprocess } from '../../src/preprocessing/preprocess';
 import { resizeBicubic, resizeRegion } from '../../src/preprocessing/resize_bicubic';
 import { PRETRAINED_WEIGHTS } from '../../src/registry/pretrained';

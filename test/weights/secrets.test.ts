@@ -11,8 +11,8 @@ import { fetchPretrained } from '../../src/download/fetch_pretrained';
 import { fileSystem } from '../../src/model_files/file_system';
 import { fileSink } from '../../src/weights/bytes/sink';
 import { openCheckpoint } from '../../src/weights/open_checkpoint';
-import images from '../pictures/images.json';
 import { cli } from '../cli/run';
+import images from '../pictures/images.json';
 import { safetensorsOf } from './support/small_checkpoint';
 
 const SECRET = 'hunter2';
