@@ -16,11 +16,14 @@ export interface Best extends Score {
   readonly step: number;
 }
 
+/** A loss that is lower by less is the same. */
+const LEAST_GAIN = 1e-4;
+
 /** Whether a score is better than another: by accuracy, and by the loss where that is the same. */
 export function isBetter(score: Score, than: Score | null): boolean {
   if (!than) return true;
   if (score.accuracy !== than.accuracy) return score.accuracy > than.accuracy;
-  return score.loss < than.loss;
+  return than.loss - score.loss > LEAST_GAIN;
 }
 
 /**

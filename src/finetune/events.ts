@@ -24,7 +24,10 @@ export interface FineTuneStep {
   readonly secondsLeft: number;
 }
 
-/** An epoch that is over: the last point of the history, and how it compares. */
+/**
+ * An epoch that is over, and how it compares. Its loss, accuracy, speed and peak are those of the whole epoch; the point
+ * of the history has those since the point before.
+ */
 export interface FineTuneEpoch extends HistoryPoint {
   readonly epoch: number;
   readonly epochs: number;

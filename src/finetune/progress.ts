@@ -32,6 +32,8 @@ export interface Progress {
   seconds: number;
   history: HistoryPoint[];
   sums: Sums;
+  /** The same since the last epoch. */
+  epochSums: Sums;
   best: Best | null;
   stopped: StopReason | null;
   /** Of the validation part, by the best weights. */
@@ -50,6 +52,7 @@ export function newProgress(): Progress {
     seconds: 0,
     history: [],
     sums: noSums(),
+    epochSums: noSums(),
     best: null,
     stopped: null,
     evaluation: null,
@@ -67,15 +70,16 @@ export interface StepFacts {
 
 /** Counts a step. */
 export function addStep(progress: Progress, facts: StepFacts): void {
-  const { sums } = progress;
   progress.step++;
   progress.stepInEpoch++;
   progress.seconds += facts.seconds;
-  sums.loss += facts.loss * facts.examples;
-  sums.right += facts.right;
-  sums.examples += facts.examples;
-  sums.seconds += facts.seconds;
-  sums.peakBytes = Math.max(sums.peakBytes, facts.peakBytes);
+  for (const sums of [progress.sums, progress.epochSums]) {
+    sums.loss += facts.loss * facts.examples;
+    sums.right += facts.right;
+    sums.examples += facts.examples;
+    sums.seconds += facts.seconds;
+    sums.peakBytes = Math.max(sums.peakBytes, facts.peakBytes);
+  }
 }
 
 /** What a point has beside sums. */
@@ -87,18 +91,10 @@ type PointFacts = Pick<
 /** Ends an interval: adds a point to the history. */
 export function addPoint(progress: Progress, facts: PointFacts): HistoryPoint {
   const { sums, step, seconds } = progress;
-  const { examples } = sums;
   const point: HistoryPoint = {
     step,
     ...facts,
-    ...(examples > 0
-      ? {
-          loss: sums.loss / examples,
-          accuracy: sums.right / examples,
-          imagesPerSecond: examples / Math.max(sums.seconds, 1e-6),
-          peakBytes: sums.peakBytes,
-        }
-      : {}),
+    ...meansOf(sums),
     bytes: tf.memory().numBytes,
     ...(runsInNode() ? { residentBytes: process.memoryUsage.rss() } : {}),
     seconds,
@@ -106,4 +102,21 @@ export function addPoint(progress: Progress, facts: PointFacts): HistoryPoint {
   progress.history.push(point);
   progress.sums = noSums();
   return point;
+}
+
+/** Ends an epoch: gives the means over its steps. */
+export function endSums(progress: Progress): Partial<HistoryPoint> {
+  const means = meansOf(progress.epochSums);
+  progress.epochSums = noSums();
+  return means;
+}
+
+function meansOf({ loss, right, examples, seconds, peakBytes }: Sums): Partial<HistoryPoint> {
+  if (examples === 0) return {};
+  return {
+    loss: loss / examples,
+    accuracy: right / examples,
+    imagesPerSecond: examples / Math.max(seconds, 1e-6),
+    peakBytes,
+  };
 }

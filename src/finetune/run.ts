@@ -10,7 +10,7 @@ import { isBetter, isExhausted } from './early_stopping';
 import { areFinite } from './non_finite';
 import type { FineTuneOptions } from './options';
 import type { PreparedModel } from './prepare_model';
-import { addPoint, addStep, newProgress, type Progress } from './progress';
+import { addPoint, addStep, endSums, newProgress, type Progress } from './progress';
 import { rateGroups } from './rate_groups';
 import type { Phase, RunPlan } from './run_plan';
 import { Saver } from './saver';
@@ -102,6 +102,8 @@ export class Run {
     }
     if (this.best.isTaken) this.best.put();
     else if (this.ema) this.ema.apply();
+    // Once more: there may have been no validation, or the file may be gone since.
+    await this.saver?.saveBest(this.prepared.model, this.optimizer, this.saved);
   }
 
   /** Saves the state when a share of the usual time has passed since it was. */
@@ -220,7 +222,7 @@ export class Run {
     const start = performance.now();
     const evaluation = plan.validation ? await this.validated() : undefined;
     progress.seconds += (performance.now() - start) / 1000;
-    const point = this.point(evaluation);
+    const point = { ...this.point(evaluation), ...endSums(progress) };
     progress.epoch++;
     progress.stepInEpoch = 0;
     const isBest = !evaluation || progress.best?.epoch === progress.epoch;

@@ -153,6 +153,7 @@ test('the best epoch, and when waiting ends', () => {
   expect(isBetter(score(0.6, 9), score(0.5, 1))).toBe(true);
   expect(isBetter(score(0.5, 0.9), score(0.5, 1))).toBe(true);
   expect(isBetter(score(0.5, 1), score(0.5, 1))).toBe(false);
+  expect(isBetter(score(0.5, 0.99999), score(0.5, 1))).toBe(false);
   const best = { ...score(0.5, 1), epoch: 4, step: 40 };
   expect([5, 6, 7].map((epoch) => isExhausted(best, epoch, 3, 1))).toEqual([false, false, true]);
   // Waiting begins where everything is trained.
