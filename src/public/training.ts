@@ -142,7 +142,6 @@ export {
 } from '../evaluation/index';
 export { MeanIoU, type MeanIoUOptions, type MeanIoUResult } from '../evaluation/mean_iou';
 
-
 // From examples to a trained classifier
 export {
   type Augmentation,
