@@ -1,5 +1,5 @@
 /** Segmentations as pictures. */
-import { requireRanges, shown } from '../common/arguments';
+import { requireArgument, requireRanges, shown } from '../common/arguments';
 import { type PixelImage, toRgb } from '../preprocessing/image';
 import type { Segmentation } from './segment';
 
@@ -12,10 +12,15 @@ import type { Segmentation } from './segment';
  * @throws {Error} when the image is of another size, or the opacity out of range
  */
 export function paintSegmentation(
-  { width, height, map, palette }: Segmentation,
+  segmentation: Segmentation,
   image?: PixelImage,
   opacity = 0.5,
 ): PixelImage {
+  const given: Partial<Segmentation> | null | undefined = segmentation;
+  const fits = given?.map !== undefined && Array.isArray(given.palette);
+  const what = 'what segment gives';
+  requireArgument('paintSegmentation', 'segmentation', given, fits, what);
+  const { width, height, map, palette } = segmentation;
   requireRanges('paintSegmentation', [
     ['opacity', opacity, opacity >= 0 && opacity <= 1, 'from 0 to 1'],
   ]);
