@@ -108,7 +108,8 @@ export class Run {
 
   /** Saves the state when a share of the usual time has passed since it was. */
   private async save(share: number): Promise<void> {
-    if (!this.saver?.isDue(share)) return;
+    // Of no step there is nothing to go on with.
+    if (this.progress.step === 0 || !this.saver?.isDue(share)) return;
     // After an update that was not finite the state before it is kept: the next step tells.
     if (!(await areFinite(this.parts.changing))) return;
     await this.saver.saveLast(this.savedParts, this.saved);
