@@ -13,6 +13,11 @@ export function runsOnWindows(): boolean {
   return process.platform === 'win32';
 }
 
+/** Bytes of memory that the process holds, undefined where that is not told. */
+export function residentBytes(): number | undefined {
+  return runsInNode() ? process.memoryUsage.rss() : undefined;
+}
+
 interface Builtins {
   crypto: typeof import('node:crypto');
   fs: typeof import('node:fs/promises');

@@ -1,7 +1,7 @@
 /** How far training has come: plain JSON, which is saved with it, and the history that grows out of it. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { runsInNode } from '../common/node';
+import { residentBytes } from '../common/node';
 import type { Evaluation } from '../evaluation/evaluation';
 import type { HistoryPoint } from '../evaluation/training_history';
 import type { Best } from './early_stopping';
@@ -91,12 +91,13 @@ type PointFacts = Pick<
 /** Ends an interval: adds a point to the history. */
 export function addPoint(progress: Progress, facts: PointFacts): HistoryPoint {
   const { sums, step, seconds } = progress;
+  const resident = residentBytes();
   const point: HistoryPoint = {
     step,
     ...facts,
     ...meansOf(sums),
     bytes: tf.memory().numBytes,
-    ...(runsInNode() ? { residentBytes: process.memoryUsage.rss() } : {}),
+    ...(resident === undefined ? {} : { residentBytes: resident }),
     seconds,
   };
   progress.history.push(point);

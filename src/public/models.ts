@@ -28,3 +28,23 @@ export type { ModelName } from '../registry/names';
 export { ADE20K_CLASSES, ADE20K_PALETTE } from '../registry/ade20k';
 export { VIT_SIZES, type VitSize } from '../registry/sizes';
 export type { VitSizeName } from '../registry/architectures';
+
+// From examples to a trained classifier
+export {
+  type Augmentation,
+  type AugmentationFunction,
+  type AugmentationOptions,
+  type AugmentationStrength,
+  type Best,
+  DivergedError,
+  fineTune,
+  type FineTuneEpoch,
+  type FineTuneEvents,
+  type FineTuneModel,
+  type FineTuneOptions,
+  type FineTuneResult,
+  type FineTuneStep,
+  type StopReason,
+  type TrainedParts,
+  type TrainingPlaces,
+} from '../finetune/index';

@@ -141,23 +141,3 @@ export {
   type TrainingHistory,
 } from '../evaluation/index';
 export { MeanIoU, type MeanIoUOptions, type MeanIoUResult } from '../evaluation/mean_iou';
-
-// From examples to a trained classifier
-export {
-  type Augmentation,
-  type AugmentationFunction,
-  type AugmentationOptions,
-  type AugmentationStrength,
-  type Best,
-  DivergedError,
-  fineTune,
-  type FineTuneEpoch,
-  type FineTuneEvents,
-  type FineTuneModel,
-  type FineTuneOptions,
-  type FineTuneResult,
-  type FineTuneStep,
-  type StopReason,
-  type TrainedParts,
-  type TrainingPlaces,
-} from '../finetune/index';

@@ -441,6 +441,52 @@ const CASES: Record<string, Case> = {
       [[[3], [1, 2, 4], [1, 2]], EXPAND],
     ],
   },
+  uperHead: {
+    make: () => layers.uperHead({ units: 3, filters: 4 }),
+    built: [
+      [null, null, 4],
+      [null, null, 6],
+    ],
+    good: [
+      [
+        [1, 4, 4, 4],
+        [1, 2, 2, 6],
+      ],
+    ],
+    bad: [
+      [
+        [
+          [4, 4, 4],
+          [1, 2, 2, 6],
+        ],
+        EXPAND,
+      ],
+      [
+        [
+          [1, 4, 4, 5],
+          [1, 2, 2, 6],
+        ],
+        /\[1, 4, 4, 5\]; expected \[batch, height, width, 4\]/,
+      ],
+      [[[1, 4, 4, 4]], /1 inputs given; expected 2, for which/],
+    ],
+  },
+  fcnHead: {
+    make: () => layers.fcnHead({ units: 3, filters: 4 }),
+    built: [[null, null, 4]],
+    good: [[[1, 4, 4, 4]], [[2, 1, 3, 4]]],
+    bad: [
+      [[[1, 4, 4, 5]], /\[1, 4, 4, 5\]; expected \[batch, height, width, 4\]/],
+      [[[4, 4, 4]], EXPAND],
+      [
+        [
+          [1, 4, 4, 4],
+          [1, 2, 2, 6],
+        ],
+        /2 inputs given; expected one level of a pyramid/,
+      ],
+    ],
+  },
 };
 
 test('every layer is here', () => {

@@ -106,14 +106,14 @@ const PARTS: Record<string, { registers: string[] }> = {
 /** Signs of what a page gets, and the entries that may bring it. */
 const SIGNS: Record<string, string[]> = {
   'leaves no pixel at the top': ['layers', 'models', 'convert', 'plan'],
-  clipPreviousNorm: ['training', 'plan'],
+  clipPreviousNorm: ['models', 'training', 'plan'],
   'WebAssembly.Module': ['layers', 'models', 'plan'],
-  lora_a: ['adapters', 'plan'],
+  lora_a: ['models', 'training', 'adapters', 'plan'],
   'huggingface.co': ['weights', 'models', 'convert', 'plan'],
-  indexedDB: ['weights', 'models', 'convert', 'plan'],
+  indexedDB: ['weights', 'models', 'training', 'convert', 'plan'],
   corpusBleu: ['text'],
   'are no list of lists of ids': ['text', 'models'],
-  'got no image': ['images'],
+  'got no image': ['models', 'training', 'images'],
   convertCheckpoint: ['convert'],
 };
 
