@@ -98,8 +98,8 @@ export async function evaluate(
   data: ClassificationData,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  requireModel(OWNER, model);
   requireEvaluateOptions(options);
+  requireModel(OWNER, model);
   const { ema } = options;
   ema?.apply();
   try {

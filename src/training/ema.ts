@@ -62,8 +62,8 @@ export class Ema {
    * @throws {Error} when the model has no weights, or an option is out of range
    */
   constructor(model: tfl.LayersModel, options: EmaOptions = {}) {
-    requireModel(OWNER, model);
     requireOptions(OWNER, options, OPTIONS);
+    requireModel(OWNER, model);
     const { decay = 0.9999, warmup = false } = options;
     requireRate(OWNER, 'decay', decay);
     requireArgument(OWNER, 'warmup', warmup, typeof warmup === 'boolean', 'true or false');
