@@ -58,7 +58,7 @@ export async function loadClassifier(
 }
 
 /** The `model.json` that is given, or lies in the folder that is given. */
-async function modelFile(given: string): Promise<string | undefined> {
+export async function modelFile(given: string): Promise<string | undefined> {
   if (isUrlText(given)) return undefined;
   const isFile = (path: string) =>
     stat(path).then(

@@ -1,7 +1,7 @@
 /** `tfjs-revcol inspect`: what is in a checkpoint. */
 import type { Command } from 'commander';
 
-import { type Architecture, architectureOf } from '../convert/architecture';
+import { type Architecture, architectureOf, type SegmentationHeads } from '../convert/architecture';
 import type { Checkpoint } from '../weights/checkpoint';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { underPrefix } from '../weights/select_tensors';
@@ -92,13 +92,27 @@ function asText(checkpoint: Checkpoint, tensors: boolean): string {
 function modelLines(architecture: Architecture | { error: string }): string[] {
   if ('error' in architecture) return [`model:    ${architecture.error}`];
   const { size, columns, channels, depths, kernelSize, patchSize, topFusion } = architecture;
-  const { numClasses, supervised, prefix } = architecture;
+  const { numClasses, supervised, segmentation, prefix } = architecture;
   return [
     `model:    ${size ?? 'a RevCol of no published size'}: ${columns} columns, channels ` +
       `${channels.join(' ')}, depths ${depths.join(' ')}, kernel ${kernelSize}, patch ${patchSize}` +
       (topFusion ? ', Huge fusion' : ''),
-    `head:     ${numClasses === undefined ? 'none' : `${numClasses} classes`}` +
-      (supervised ? ', intermediate supervision' : ''),
+    segmentation
+      ? `head:     ${segmentationText(segmentation)}`
+      : `head:     ${numClasses === undefined ? 'none' : `${numClasses} classes`}` +
+        (supervised ? ', intermediate supervision' : ''),
     ...(prefix ? [`prefix:   ${prefix}`] : []),
   ];
+}
+
+function segmentationText(heads: SegmentationHeads): string {
+  const { head, numClasses, headChannels, poolings, auxiliaryHead } = heads;
+  const kind =
+    head === 'upernet'
+      ? `UPerNet, ${headChannels ?? 'unknown'} channels, pooled to ${poolings} grids`
+      : 'a segmentation head that is no UPerNet';
+  return (
+    `${kind}, ${numClasses ?? 'an unknown number of'} classes` +
+    (auxiliaryHead ? ', auxiliary head' : '')
+  );
 }

@@ -12,6 +12,7 @@ import { addEvaluateCommand } from './evaluate_command';
 import { addInspectCommand } from './inspect_command';
 import { addModelsCommand } from './models_command';
 import { addPlanCommand } from './plan_command';
+import { addSegmentCommand } from './segment_command';
 import { PROCESS_TERMINAL, type Terminal } from './terminal';
 import { addTrainCommand } from './train_command';
 
@@ -40,6 +41,7 @@ Examples:
     addConvertCommand,
     addClassifyCommand,
     addEvaluateCommand,
+    addSegmentCommand,
     addBenchCommand,
     addPlanCommand,
     addTrainCommand,

@@ -3,9 +3,10 @@ import { stat } from 'node:fs/promises';
 
 import { pickOptions } from '../common/options';
 import { isUrlText } from '../common/url';
-import { FETCH_OPTIONS, fetchPretrained } from '../download/fetch_pretrained';
-import { pretrainedWeights } from '../registry/names';
+import { type Downloadable, FETCH_OPTIONS, fetchPretrained } from '../download/fetch_pretrained';
+import { pretrainedWeights, segmentationWeights } from '../registry/names';
 import { PRETRAINED_WEIGHTS, type PretrainedWeights } from '../registry/pretrained';
+import { SEGMENTATION_WEIGHTS, type SegmentationWeights } from '../registry/segmentation';
 import { type Terminal, withProgress } from './terminal';
 import { bytesText } from './text';
 
@@ -14,37 +15,60 @@ export interface DownloadOptions {
   baseUrl?: string;
 }
 
-export interface WeightsSource {
+/** Weights where they are. */
+export interface FoundWeights<Published> {
   /** A path, or a URL for `openCheckpoint`. */
   source: string;
   /** The record, when published weights were named, or a file has the name of a published one. */
-  record?: PretrainedWeights;
+  record?: Published;
 }
 
+/** Those of a classifier. */
+export type WeightsSource = FoundWeights<PretrainedWeights>;
+
 /**
- * Finds the weights; those named by the registry are downloaded (once).
+ * Finds the weights of a classifier; those named by the registry are downloaded (once).
  *
  * @throws {Error} when it is neither a file, nor a URL, nor a known name
  * @throws {DownloadError} as `fetchPretrained`
  */
-export async function findWeights(
+export function findWeights(
   given: string,
   options: DownloadOptions,
   terminal: Terminal,
 ): Promise<WeightsSource> {
+  return findAmong(PRETRAINED_WEIGHTS, pretrainedWeights, given, options, terminal);
+}
+
+/** As `findWeights`, for a segmenter. */
+export function findSegmenterWeights(
+  given: string,
+  options: DownloadOptions & { signal?: AbortSignal },
+  terminal: Terminal,
+): Promise<FoundWeights<SegmentationWeights>> {
+  return findAmong(SEGMENTATION_WEIGHTS, segmentationWeights, given, options, terminal);
+}
+
+async function findAmong<Published extends Downloadable>(
+  records: Readonly<Record<string, Published>>,
+  recordOf: (name: string) => Published,
+  given: string,
+  options: DownloadOptions,
+  terminal: Terminal,
+): Promise<FoundWeights<Published>> {
   const isUrl = isUrlText(given);
   const fileName = (isUrl ? given.replace(/[?#].*$/s, '') : given).split(/[/\\]/).at(-1);
-  const record = Object.values(PRETRAINED_WEIGHTS).find((set) => set.fileName === fileName);
+  const record = Object.values(records).find((set) => set.fileName === fileName);
   if (isUrl) return { source: given, record };
   const found = await stat(given).catch(() => undefined);
   if (found?.isFile()) return { source: given, record };
-  if (found?.isDirectory() && !Object.hasOwn(PRETRAINED_WEIGHTS, given))
+  if (found?.isDirectory() && !Object.hasOwn(records, given))
     throw new Error(
       `${given} is a folder; give a checkpoint file, an address or the name of published weights`,
     );
   if (/[/\\]|\.(pth|pt|safetensors|bin|ckpt|json)$/.test(given))
     throw new Error(`there is no file ${given}`);
-  const named = pretrainedWeights(given);
+  const named = recordOf(given);
   const path = await withProgress(terminal, named.fileName, bytesText, (report) =>
     fetchPretrained(named, {
       ...pickOptions(options, FETCH_OPTIONS),

@@ -7,7 +7,25 @@ import {
 } from '../registry/architectures';
 import type { CheckpointEntry } from '../weights/checkpoint';
 import { CheckpointError } from '../weights/errors';
-import { findPrefix, withoutPrefix } from '../weights/names/published_names';
+import {
+  findPrefix,
+  isAuxiliaryHead,
+  isSegmentationHead,
+  withoutPrefix,
+} from '../weights/names/published_names';
+
+/** What a checkpoint's tensors tell of a segmenter's heads. */
+export interface SegmentationHeads {
+  /** A UPerNet's, or of another kind. */
+  head: 'upernet' | 'other';
+  numClasses?: number;
+  /** Channels within the decode head. */
+  headChannels?: number;
+  /** How many grids a UPerNet's head pools the top level to; no tensor tells their sides. */
+  poolings: number;
+  /** Whether there is the auxiliary head of training. */
+  auxiliaryHead: boolean;
+}
 
 /** What a checkpoint's tensors tell of the model. */
 export interface Architecture extends ConvNextArchitecture {
@@ -19,6 +37,8 @@ export interface Architecture extends ConvNextArchitecture {
   numClasses?: number;
   /** Whether there are classifiers and image decoders of intermediate supervision. */
   supervised: boolean;
+  /** The heads of a segmenter; undefined where there are none. */
+  segmentation?: SegmentationHeads;
   /** What stands before every published name in the file, e.g. `module.`. */
   prefix: string;
 }
@@ -74,7 +94,23 @@ export function architectureOf(entries: ReadonlyMap<string, CheckpointEntry>): A
     ),
     numClasses: shapes.get(`${head}.classifier.1.bias`)?.[0],
     supervised: classifiers > 0,
+    segmentation: headsOf(shapes),
     prefix,
+  };
+}
+
+function headsOf(shapes: Shapes): SegmentationHeads | undefined {
+  const heads = [...shapes.keys()].filter(isSegmentationHead);
+  if (heads.length === 0) return undefined;
+  const poolings = countOf(shapes, (index) => `decode_head.psp_modules.${index}.1.conv.weight`);
+  const hasPyramid = shapes.has('decode_head.fpn_bottleneck.conv.weight');
+  const [numClasses, headChannels] = shapes.get('decode_head.conv_seg.weight') ?? [];
+  return {
+    head: poolings > 0 && hasPyramid ? 'upernet' : 'other',
+    numClasses,
+    headChannels,
+    poolings,
+    auxiliaryHead: heads.some(isAuxiliaryHead),
   };
 }
 

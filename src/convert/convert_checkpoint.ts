@@ -146,10 +146,29 @@ export function planOf(checkpoint: Checkpoint): Plan {
   }
   const classifier: ConvNextClassifier = { ...architecture, numClasses };
   const published = withoutPrefix([...checkpoint.entries.keys()], prefix);
-  const inFile = withoutSupervision(published);
+  const weights = plannedWeights(
+    describeWeights(classifier),
+    withoutSupervision(published),
+    checkpoint,
+  );
+  const used = new Set(weights.map(({ inFile }) => inFile));
+  const unused = [...published].filter(([, file]) => !used.has(file)).map(([name]) => name);
+  return { name: size ?? 'revcol', classifier, weights, unused };
+}
+
+/**
+ * Finds weights that are described in the file.
+ *
+ * @param inFile published name to name in the file
+ * @throws {CheckpointError} 'mismatch' when one is missing or has another shape
+ */
+export function plannedWeights(
+  described: readonly { name: string; shape: readonly number[] }[],
+  inFile: ReadonlyMap<string, string>,
+  checkpoint: Checkpoint,
+): PlannedWeight[] {
   const mapping = nameMapping();
-  const used = new Set<string>();
-  const weights = describeWeights(classifier).map(({ name, shape }): PlannedWeight => {
+  return described.map(({ name, shape }) => {
     const mapped = mapping.toPublished(name);
     const file = mapped && inFile.get(mapped.name);
     const entry = file === undefined ? undefined : checkpoint.entries.get(file);
@@ -164,11 +183,13 @@ export function planOf(checkpoint: Checkpoint): Plan {
           `[${mapped.layout.publishedShape(shape)?.join(', ')}]`,
       );
     }
-    used.add(file);
-    return { name, shape, inFile: file, toOwn: (data) => mapped.layout.toOwn(data, entry.shape) };
+    return {
+      name,
+      shape: [...shape],
+      inFile: file,
+      toOwn: (data) => mapped.layout.toOwn(data, entry.shape),
+    };
   });
-  const unused = [...published].filter(([, file]) => !used.has(file)).map(([name]) => name);
-  return { name: size ?? 'revcol', classifier, weights, unused };
 }
 
 async function writeWeights(

@@ -167,7 +167,8 @@ async function classMap(
   }
 }
 
-function described(
+/** A class map with its names, colours and areas. */
+export function described(
   values: ArrayLike<number>,
   [height, width]: Size,
   { classes, palette }: Labels,

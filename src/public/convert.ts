@@ -1,5 +1,5 @@
 /** What tfjs-revcol/convert exports: from checkpoints to saved tfjs models. */
-export { architectureOf, type Architecture } from '../convert/architecture';
+export { architectureOf, type Architecture, type SegmentationHeads } from '../convert/architecture';
 export {
   convertCheckpoint,
   type ConvertOptions,

@@ -37,14 +37,18 @@ export function setPrefixes(names: readonly string[]): string[] {
 }
 
 /**
- * Published name to name in the file; names without the prefix keep their own.
+ * Published name to name in the file; names without the prefix keep their own. Where that ends with
+ * `backbone.`, what stands before it is taken off the names of a segmenter's heads, too.
  *
  * @throws {CheckpointError} 'mismatch' when a name is there with and without the prefix.
  */
 export function withoutPrefix(names: readonly string[], prefix: string): Map<string, string> {
   const published = new Map<string, string>();
+  const outer = prefix.endsWith('backbone.') ? prefix.slice(0, -'backbone.'.length) : '';
   for (const name of names) {
-    const bare = name.startsWith(prefix) ? name.slice(prefix.length) : name;
+    const beside = name.startsWith(outer) ? name.slice(outer.length) : name;
+    const own = isSegmentationHead(beside) ? beside : name;
+    const bare = name.startsWith(prefix) ? name.slice(prefix.length) : own;
     if (published.has(bare)) {
       throw new CheckpointError(
         'mismatch',

@@ -1,0 +1,256 @@
+/** `tfjs-revcol segment`: what is where in pictures. */
+import { readFile } from 'node:fs/promises';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+
+import { messageOf } from '../common/messages';
+import { paintSegmentation } from '../models/paint_segmentation';
+import { type ClassArea, segment } from '../models/segment';
+import type { SegmentOptions } from '../models/segment_options';
+import { checkImage, decodeShown } from '../pictures/decode_image';
+import type { RgbImage } from '../preprocessing/image';
+import { activateBackend, type BackendName } from './backend';
+import { readClassNames, requireNames } from './class_names';
+import { interruptible } from './interrupt';
+import { addDownloadOptions, addPartOptions, backendOption, integer } from './options';
+import { type PictureJob, pictureJobs, writeOutputs } from './segment_files';
+import { inSize, mapSize, requireFitting } from './segment_sizes';
+import { type LoadedSegmenter, loadSegmenter, type SegmenterOptions } from './segmenter';
+import { type Terminal, withProgress } from './terminal';
+
+interface SegmentCommandOptions extends Omit<SegmenterOptions, 'signal'> {
+  out: string;
+  mode: 'whole' | 'slide';
+  scales: number[];
+  flip?: boolean;
+  window?: number;
+  shortSide?: number;
+  classes?: string;
+  opacity: number;
+  top: number;
+  skipBroken?: boolean;
+  force?: boolean;
+  backend?: BackendName;
+  json?: boolean;
+}
+
+/** What is told of a picture. */
+interface PictureResult {
+  overlay: string;
+  classes: string;
+  width: number;
+  height: number;
+  areas: {
+    class: number;
+    name: string;
+    colour: readonly number[];
+    pixels: number;
+    share: number;
+  }[];
+}
+
+export function addSegmentCommand(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('segment')
+    .description('tell the class of every pixel of JPEG, PNG and WebP images')
+    .argument('<image|folder...>', 'image files, and folders of them')
+    .requiredOption(
+      '-w, --weights <file|folder|name>',
+      'checkpoint (path or URL), folder with a tfjs model, or a published segmenter',
+    )
+    .requiredOption('-o, --out <folder>', 'for NAME.overlay.png and NAME.classes.png')
+    .option('-m, --model <name>', 'published segmenter whose windows, sizes and classes apply')
+    .addOption(
+      new Option('--mode <mode>', 'the image at once, or windows that slide over it')
+        .choices(['whole', 'slide'])
+        .default('whole'),
+    )
+    .option('--scales <factors>', 'sizes whose results are averaged, e.g. 1,1.25', factors, [1])
+    .option('--flip', 'also look at each image mirrored, and average')
+    .option('--window <pixels>', 'side of the windows; default: as published, else 512', integer(1))
+    .option(
+      '--short-side <pixels>',
+      'resize the shorter side to this before; default: as published, else images keep their size',
+      integer(1),
+    )
+    .option('-c, --classes <file>', 'names of the classes, one in each line, or JSON')
+    .option('--opacity <share>', 'of the colours in the overlay, from 0 to 1', share, 0.5)
+    .option('-t, --top <count>', 'areas to show for each image', integer(1), 5)
+    .option('--skip-broken', 'leave out images that cannot be read or segmented, and list them')
+    .option('-f, --force', 'replace files of an earlier run')
+    .addOption(backendOption())
+    .option('--json', 'as JSON, with all areas');
+  addDownloadOptions(addPartOptions(command))
+    .addHelpText(
+      'after',
+      `
+A class map is a grey PNG of 8 bits whose values are the numbers of the classes, from 0. Images are turned
+upright by their orientation tag (EXIF).
+
+Examples:
+  $ tfjs-revcol segment street.jpg --weights upernet_revcol_tiny.ade20k_512 --out out --mode slide
+  $ tfjs-revcol segment photos --weights best.pth --classes parts.txt --out out --scales 1,1.25 --flip`,
+    )
+    .action(async (inputs: string[], options: SegmentCommandOptions) => {
+      // First what is given: a bad image should be found before gigabytes of weights.
+      const found = await pictureJobs(inputs, options.out, options.force ?? false);
+      const skipped: Record<string, string> = {};
+      const attempt = async (file: string, work: () => Promise<void>): Promise<boolean> => {
+        try {
+          await work();
+          return true;
+        } catch (error) {
+          if (!options.skipBroken) throw error;
+          skipped[file] = messageOf(error);
+          return false;
+        }
+      };
+      const jobs: PictureJob[] = [];
+      for (const job of found) {
+        const check = async () => checkImage(await readFile(job.file), job.file);
+        if (await attempt(job.file, check)) jobs.push(job);
+      }
+      if (jobs.length === 0) throw new Error(`no image can be read: ${Object.values(skipped)[0]}`);
+      const { classes } = options;
+      const given = classes === undefined ? undefined : await readClassNames(classes);
+      await activateBackend(options.backend);
+      const notes: string[] = [];
+      const results = await interruptible(async (signal) => {
+        const segmenter = await loadSegmenter({ ...options, signal }, terminal, (count) => {
+          if (given && classes !== undefined) requireNames(given, classes, count);
+        });
+        try {
+          const settings = settingsOf(segmenter, options, given);
+          const all: Record<string, PictureResult> = {};
+          const note = (text: string) => notes.push(text);
+          await withProgress(terminal, 'pictures', rounded, async (report) => {
+            for (const [i, job] of jobs.entries()) {
+              const onProgress = (done: number) => report(i + done, jobs.length);
+              onProgress(0);
+              await attempt(job.file, async () => {
+                const run = { ...settings, signal, onProgress };
+                all[job.file] = await segmentPicture(segmenter, job, run, options.opacity, note);
+              });
+              // Also where broken images are left out, an interrupt is no such thing.
+              signal.throwIfAborted();
+            }
+          });
+          return all;
+        } finally {
+          segmenter.model.dispose();
+        }
+      });
+      for (const text of notes) terminal.error(`${text}\n`);
+      const reasons = Object.values(skipped);
+      if (Object.keys(results).length === 0) throw new Error(reasons[0]);
+      for (const message of reasons) terminal.error(`left out: ${message}\n`);
+      terminal.out(
+        options.json ? `${JSON.stringify(results, null, 2)}\n` : asText(results, options.top),
+      );
+    });
+}
+
+const rounded = (value: number) => String(Math.floor(value));
+
+/** Factors on the size, with commas between. */
+function factors(text: string): number[] {
+  const values = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)));
+  if (values.every((value) => Number.isFinite(value) && value > 0)) return values;
+  throw new InvalidArgumentError('expected factors above 0, such as 0.75,1,1.25.');
+}
+
+function share(text: string): number {
+  const value = text.trim() === '' ? NaN : Number(text);
+  if (value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError('expected a number from 0 to 1.');
+}
+
+/** What the options say, else what the weights bring along. */
+function settingsOf(
+  { settings, fixedSize }: LoadedSegmenter,
+  { mode, scales, flip, window, shortSide }: SegmentCommandOptions,
+  classes: readonly string[] | undefined,
+): SegmentOptions {
+  const own = window === undefined ? {} : { inputSize: [window, window] as const };
+  const { slideStride, ...others } = settings;
+  const given: SegmentOptions = {
+    ...others,
+    ...(window === undefined && slideStride !== undefined ? { slideStride } : {}),
+    mode,
+    scales,
+    flip: flip ?? false,
+    ...own,
+    ...(shortSide === undefined ? {} : { shortSide }),
+    ...(classes ? { classes } : {}),
+  };
+  if (!fixedSize) return given;
+  const size = fixedSize.join(' x ');
+  if (mode !== 'slide') {
+    throw new Error(`the model takes images of ${size} pixels alone; give --mode slide`);
+  }
+  if (window !== undefined && fixedSize.some((side) => side !== window)) {
+    throw new Error(`the model takes windows of ${size} pixels alone; leave --window out`);
+  }
+  // Smaller images than a window could not be looked at.
+  return {
+    ...given,
+    inputSize: fixedSize,
+    slideStride: undefined,
+    shortSide: shortSide ?? Math.max(...fixedSize),
+  };
+}
+
+/** Reads, segments and writes one picture. */
+async function segmentPicture(
+  { model, numClasses }: LoadedSegmenter,
+  job: PictureJob,
+  settings: SegmentOptions,
+  opacity: number,
+  note: (text: string) => void,
+): Promise<PictureResult> {
+  const pixels: RgbImage = await decodeShown(await readFile(job.file), job.file);
+  const { width, height } = pixels;
+  const size = [height, width] as const;
+  const isSeveral = (settings.scales ?? []).length > 1 || settings.flip === true;
+  const outputSize = mapSize(size, numClasses, isSeveral);
+  let result;
+  try {
+    requireFitting(size, numClasses, settings);
+    result = inSize(await segment(model, pixels, { ...settings, outputSize }), size);
+  } catch (error) {
+    settings.signal?.throwIfAborted();
+    throw new Error(
+      `${job.file}, ${width} x ${height} pixels, cannot be segmented: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+  if (outputSize[0] !== height || outputSize[1] !== width) {
+    note(
+      `${job.file}: found at ${outputSize[1]} x ${outputSize[0]} pixels, for memory, and enlarged to ` +
+        `${width} x ${height}`,
+    );
+  }
+  const { data } = paintSegmentation(result, pixels, opacity);
+  await writeOutputs(job, {
+    overlay: { width, height, data: data as Uint8Array },
+    classes: { width, height, data: result.map as Uint8Array },
+  });
+  const { overlay, classes } = job;
+  return { overlay, classes, width, height, areas: result.areas.map(areaOf) };
+}
+
+function areaOf({ index, name, colour, pixels, share }: ClassArea): PictureResult['areas'][number] {
+  return { class: index, name, colour, pixels, share };
+}
+
+function asText(results: Record<string, PictureResult>, top: number): string {
+  const blocks = Object.entries(results).map(([file, { overlay, areas }]) => {
+    const lines = areas
+      .slice(0, top)
+      .map(
+        (area) =>
+          `${(100 * area.share).toFixed(1).padStart(6)}%  ${String(area.class).padStart(5)}  ${area.name}`,
+      );
+    return `${file} -> ${overlay}\n${lines.join('\n')}\n`;
+  });
+  return blocks.join('\n');
+}
