@@ -387,7 +387,7 @@ test('Ctrl-C: the picture at hand is given up, those before it are whole, and th
     const ran = await expectNoLeak(async () => {
       const running = cliError(...args);
       while (!fs.existsSync(first)) await new Promise((resolve) => setTimeout(resolve, 1));
-      process.emit('SIGINT');
+      process.emit('SIGINT', 'SIGINT');
       return running;
     });
     expect(ran).toBe('interrupted by SIGINT');
