@@ -135,8 +135,11 @@ async function fromCheckpoint(
   const opened = await openCheckpoint(source, { key });
   const { classifier, start, others } = await (async () => {
     const part = prefix === undefined ? opened : underPrefix(opened, prefix);
-    const { numClasses, prefix: within } = architectureOf(part.entries);
-    if (numClasses === undefined) throw new Error(`${shownSource(source)} has no classifier`);
+    const { numClasses, segmentation, prefix: within } = architectureOf(part.entries);
+    if (numClasses === undefined) {
+      const instead = segmentation ? '; it is a segmenter, which the command segment takes' : '';
+      throw new Error(`${shownSource(source)} has no classifier${instead}`);
+    }
     const start = `${prefix === undefined ? '' : prefixIn(opened, prefix)}${within}`;
     // Every shape is compared with the others before a model of such shapes is allocated.
     const others = [...opened.entries.keys()].filter((name) => !name.startsWith(start));

@@ -126,12 +126,17 @@ Examples:
             for (const [i, job] of jobs.entries()) {
               const onProgress = (done: number) => report(i + done, jobs.length);
               onProgress(0);
+              const run = { ...settings, signal, onProgress };
+              let made: Segmented | undefined;
               await attempt(job.file, async () => {
-                const run = { ...settings, signal, onProgress };
-                all[job.file] = await segmentPicture(segmenter, job, run, options.opacity, note);
+                made = await segmentPicture(segmenter, job, run, options.opacity, note);
               });
               // Also where broken images are left out, an interrupt is no such thing.
               signal.throwIfAborted();
+              if (made === undefined) continue;
+              // What cannot be written is no fault of the image.
+              await writeOutputs(job, made.pixels);
+              all[job.file] = made.result;
             }
           });
           return all;
@@ -199,14 +204,20 @@ function settingsOf(
   };
 }
 
-/** Reads, segments and writes one picture. */
+/** What is written and told of a picture. */
+interface Segmented {
+  pixels: Parameters<typeof writeOutputs>[1];
+  result: PictureResult;
+}
+
+/** Reads and segments one picture. */
 async function segmentPicture(
   { model, numClasses }: LoadedSegmenter,
   job: PictureJob,
   settings: SegmentOptions,
   opacity: number,
   note: (text: string) => void,
-): Promise<PictureResult> {
+): Promise<Segmented> {
   const pixels: RgbImage = await decodeShown(await readFile(job.file), job.file);
   const { width, height } = pixels;
   const size = [height, width] as const;
@@ -230,12 +241,14 @@ async function segmentPicture(
     );
   }
   const { data } = paintSegmentation(result, pixels, opacity);
-  await writeOutputs(job, {
-    overlay: { width, height, data: data as Uint8Array },
-    classes: { width, height, data: result.map as Uint8Array },
-  });
   const { overlay, classes } = job;
-  return { overlay, classes, width, height, areas: result.areas.map(areaOf) };
+  return {
+    pixels: {
+      overlay: { width, height, data: data as Uint8Array },
+      classes: { width, height, data: result.map as Uint8Array },
+    },
+    result: { overlay, classes, width, height, areas: result.areas.map(areaOf) },
+  };
 }
 
 function areaOf({ index, name, colour, pixels, share }: ClassArea): PictureResult['areas'][number] {

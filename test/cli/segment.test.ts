@@ -1,6 +1,8 @@
 /** `segment` on pictures and folders, with checkpoints and saved models; `inspect` of a segmenter. */
 import '@tensorflow/tfjs-backend-wasm';
 import * as fs from 'node:fs';
+import * as http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { PNG } from 'pngjs';
@@ -251,6 +253,28 @@ describe('weights', () => {
     );
   });
 
+  test('a published one by name is downloaded, once', async () => {
+    const asked: (string | undefined)[] = [];
+    const server = http.createServer((request, response) => {
+      asked.push(request.url);
+      response.end(fs.readFileSync(weights));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const record = SEGMENTATION_WEIGHTS['upernet_revcol_tiny.ade20k_512'];
+    const from = ['--base-url', `http://127.0.0.1:${port}/mirror`, '--cache-dir', at('cache')];
+    try {
+      const args = ['-w', record.name, ...from, '--short-side', '40'];
+      const { map: wanted } = await expected({ shortSide: 40 });
+      expect(await map(...args)).toEqual(wanted);
+      expect(await map(...args)).toEqual(wanted);
+      expect(asked).toEqual([`/mirror/${record.fileName}`]);
+    } finally {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
+
   test('names by --classes, and names of another number', async () => {
     fs.writeFileSync(at('names.txt'), 'p\nq\nr\n');
     const args = [at('one.png'), '-w', weights, '-o'];
@@ -367,7 +391,7 @@ describe('inputs', () => {
     const out = newOut();
     fs.mkdirSync(path.join(out, 'one.classes.png.part'), { recursive: true });
     fs.writeFileSync(path.join(out, 'one.classes.png.part', 'mine'), '');
-    const args = ['segment', at('one.png'), '-w', weights, '-o', out];
+    const args = ['segment', at('one.png'), '-w', weights, '-o', out, '--skip-broken'];
     expect(await expectNoLeak(() => cliError(...args))).toMatch(
       /one\.overlay\.png cannot be written/,
     );
@@ -431,6 +455,12 @@ describe('sizes', () => {
     );
     expect(() => requireFitting([1000, 1000], 150, { scales: [1, 1.75] })).toThrow('1750 x 1750');
   });
+});
+
+test('classify says what a segmenter is for', async () => {
+  expect(await cliError('classify', at('one.png'), '-w', weights)).toMatch(
+    /small\.pth has no classifier; it is a segmenter, which the command segment takes$/,
+  );
 });
 
 describe('inspect', () => {
