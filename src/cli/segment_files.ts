@@ -55,11 +55,24 @@ export async function pictureJobs(
   return jobs;
 }
 
+/** Paths of all files in a folder and its folders, from there. */
+async function filesBelow(folder: string, within: string): Promise<string[]> {
+  const place = join(folder, within);
+  const entries = await readdir(place, { withFileTypes: true }).catch((error: unknown) => {
+    throw new Error(`${place} cannot be listed: ${messageOf(error)}`, { cause: error });
+  });
+  const files: string[] = [];
+  for (const entry of entries.filter(({ name }) => !isHidden(name))) {
+    const name = join(within, entry.name);
+    if (entry.isDirectory()) files.push(...(await filesBelow(folder, name)));
+    else files.push(name);
+  }
+  return files;
+}
+
 /** Paths of a folder's pictures from there; what was written there before is none of them. */
 async function picturesIn(folder: string, out: string): Promise<string[]> {
-  const all = await readdir(folder, { recursive: true }).catch((error: unknown) => {
-    throw new Error(`${folder} cannot be listed: ${messageOf(error)}`, { cause: error });
-  });
+  const all = await filesBelow(folder, '');
   const real = (path: string) => realpath(path).catch(() => resolve(path));
   const within = relative(await real(folder), await real(out));
   const isOutput = (name: string) =>
@@ -67,7 +80,7 @@ async function picturesIn(folder: string, out: string): Promise<string[]> {
     (within === '' || name.startsWith(`${within}${sep}`));
   const names: string[] = [];
   for (const name of all.sort()) {
-    if (!isPicture(name) || name.split(sep).some(isHidden) || isOutput(name)) continue;
+    if (!isPicture(name) || isOutput(name)) continue;
     const found = await stat(join(folder, name)).catch(() => undefined);
     // A link that leads nowhere is left for reading it to tell.
     if (!found?.isDirectory()) names.push(name);

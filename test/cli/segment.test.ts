@@ -175,6 +175,9 @@ test.each([
 test('a folder: its pictures and those of its folders, the largest areas as text', async () => {
   const out = at('pics/made');
   const args = ['segment', at('pics'), '-w', weights, '-o', out, '--top', '1'];
+  // Hidden ones are none of it, and what leads back is not followed.
+  fs.writeFileSync(at('pics/deep/.c.png'), 'hidden');
+  fs.symlinkSync(at('pics'), at('pics/deep/back'));
   const text = await cliOut(...args);
   const stems = ['a', 'b', 'deep/a'];
   const outputs = stems.flatMap((stem) => [`${stem}.classes.png`, `${stem}.overlay.png`]);
