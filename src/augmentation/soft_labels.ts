@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { requireArgument, requireInteger, show, shown } from '../common/arguments';
 import { readsAtOnce } from '../ops/engine/read_at_once';
+import { oneHot } from '../ops/one_hot';
 
 /**
  * Labels of a batch: classes from 0 (a list, or a tensor `[batch]`), or shares of classes, such as one-hot vectors
@@ -79,7 +80,8 @@ export function requireLabels(
 export function softLabels(labels: Labels, classes: number, smoothing: number): tf.Tensor2D {
   const given = labels instanceof tf.Tensor ? labels : tf.tensor1d(Array.from(labels), 'int32');
   const isSoft = given.rank === 2;
-  const shares = isSoft ? given : tf.oneHot(tf.cast(given, 'int32') as tf.Tensor1D, classes);
-  const y = tf.cast(shares, 'float32') as tf.Tensor2D;
+  const y = isSoft
+    ? (tf.cast(given, 'float32') as tf.Tensor2D)
+    : oneHot(tf.cast(given, 'int32') as tf.Tensor1D, classes);
   return smoothing === 0 ? y : tf.add(tf.mul(y, 1 - smoothing), smoothing / classes);
 }

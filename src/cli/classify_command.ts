@@ -60,7 +60,7 @@ Examples:
     .action(async (images: string[], options: ClassifyOptions) => {
       // First the images: a bad one should be found before gigabytes of weights. They are decoded
       // later, one at a time: pixels take far more memory than files.
-      for (const image of images) await checkImage(await readFile(image), image);
+      for (const image of images) await checkImage(await bytesOfFile(image), image);
       const { labels } = options;
       const given = labels === undefined ? undefined : await readClassNames(labels);
       await activateBackend(options.backend);
@@ -73,7 +73,7 @@ Examples:
         const results: Record<string, Prediction[]> = {};
         for (const image of images) {
           const warn = (message: string) => terminal.error(`${message}\n`);
-          const bytes = await readFile(image);
+          const bytes = await bytesOfFile(image);
           const pixels = upright
             ? await decodeShown(bytes, image)
             : await decodeImage(bytes, image, warn);
@@ -128,4 +128,14 @@ function asText(results: Record<string, Prediction[]>): string {
     return `${image}\n${lines.join('\n')}\n`;
   });
   return blocks.join('\n');
+}
+
+/** @throws {Error} that names the file */
+async function bytesOfFile(image: string): Promise<Buffer> {
+  try {
+    return await readFile(image);
+  } catch (error) {
+    // The system does not name a folder that is read.
+    throw Object.assign(error as NodeJS.ErrnoException, { path: image });
+  }
 }

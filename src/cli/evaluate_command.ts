@@ -1,4 +1,6 @@
 /** `tfjs-revcol evaluate`: how good a classifier is on a folder of labelled pictures. */
+import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Command } from 'commander';
 
 import type { ExampleSource } from '../data/example_source';
@@ -61,6 +63,7 @@ Examples:
     .action(async (folder: string, options: EvaluateCommandOptions) => {
       const { labels, split, report } = options;
       const given = labels === undefined ? undefined : await readClassNames(labels);
+      if (report !== undefined) await requirePlace(report);
       // First the folder: what is wrong with it should be found before gigabytes of weights.
       const found = await imageFolder(folder, { split });
       await found.close();
@@ -186,4 +189,18 @@ export function asText(evaluation: Evaluation): string {
 
 function percentage(fraction: number | null): string | undefined {
   return fraction === null ? undefined : `${(100 * fraction).toFixed(1)} %`;
+}
+
+/** Asserts before the work that a report can be written there. */
+async function requirePlace(report: string): Promise<void> {
+  const kind = async (path: string) => stat(path).catch(() => undefined);
+  if ((await kind(report))?.isDirectory()) {
+    throw new Error(`--report ${report} is a folder; give a file, such as report.html`);
+  }
+  const folder = dirname(report);
+  if (!(await kind(folder))?.isDirectory()) {
+    throw new Error(
+      `--report ${report}: there is no folder ${folder}; make it, or give another place`,
+    );
+  }
 }

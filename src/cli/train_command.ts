@@ -1,4 +1,5 @@
 /** `tfjs-revcol train`: a classifier of one's own pictures. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 
@@ -152,7 +153,7 @@ async function train(
   })
     .catch((error: unknown) => {
       display.clear();
-      if (signal.aborted) terminal.error(`\n${goOn(folder, options)}\n`);
+      if (signal.aborted) terminal.error(`\n${afterInterrupt(folder, options)}\n`);
       if (typeof model === 'object' && 'layers' in model) model.dispose();
       throw error;
     })
@@ -221,8 +222,8 @@ function settingsOf(options: TrainOptions): FineTuneOptions {
   };
 }
 
-/** What to type to go on. */
-function goOn(folder: string, options: TrainOptions): string {
+/** What to type after an interruption. */
+function afterInterrupt(folder: string, options: TrainOptions): string {
   const quoted = (text: string) =>
     /^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
   const given = { ...options, resume: undefined, seed: options.seed || undefined };
@@ -231,10 +232,10 @@ function goOn(folder: string, options: TrainOptions): string {
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     return value === true ? [flag] : [flag, quoted(String(value))];
   });
-  return (
-    `interrupted; what was trained is saved. To go on:\n` +
-    `  tfjs-revcol train ${[quoted(folder), ...words].join(' ')} --resume`
-  );
+  const command = `npx tfjs-revcol train ${[quoted(folder), ...words].join(' ')}`;
+  return existsSync(join(options.out, CHECKPOINT, 'last.safetensors'))
+    ? `interrupted; what was trained is saved. To go on:\n  ${command} --resume`
+    : `interrupted before there was anything to save. To begin again:\n  ${command}`;
 }
 
 function tell(

@@ -1,5 +1,7 @@
 /** What `--weights` and `convert` take: a file, a URL, or the name of published weights. */
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import { pickOptions } from '../common/options';
 import { isUrlText } from '../common/url';
@@ -64,7 +66,7 @@ async function findAmong<Published extends Downloadable>(
   if (found?.isFile()) return { source: given, record };
   if (found?.isDirectory() && !Object.hasOwn(records, given))
     throw new Error(
-      `${given} is a folder; give a checkpoint file, an address or the name of published weights`,
+      `${given} is a folder${existsSync(join(given, 'model.json')) ? '' : ' without a model.json'}; give a checkpoint file, an address or the name of published weights`,
     );
   if (/[/\\]|\.(pth|pt|safetensors|bin|ckpt|json)$/.test(given))
     throw new Error(`there is no file ${given}`);

@@ -65,6 +65,12 @@ export class MeanIoU {
     requireInteger('MeanIoU', 'ignoreLabel', ignoreLabel, Number.MIN_SAFE_INTEGER);
     const isFlag = typeof reduceZeroLabel === 'boolean';
     requireArgument('MeanIoU', 'reduceZeroLabel', reduceZeroLabel, isFlag, 'true or false');
+    if (reduceZeroLabel && ignoreLabel >= 1 && ignoreLabel <= numClasses) {
+      throw new Error(
+        `MeanIoU: ignoreLabel ${ignoreLabel} with reduceZeroLabel is a class, as labels then count classes from ` +
+          `1 to ${numClasses}; give one outside, such as 255`,
+      );
+    }
     this.numClasses = numClasses;
     this.ignoreLabel = ignoreLabel;
     this.reduceZeroLabel = reduceZeroLabel;
@@ -108,7 +114,7 @@ export class MeanIoU {
     for (let i = 0; i < length; i++) {
       const given = label[i] as number;
       const wanted = this.classOf(given);
-      if (wanted === this.ignoreLabel) continue;
+      if (wanted === null) continue;
       const got = prediction[i] as number;
       this.requireClass('label', wanted, given);
       this.requireClass('prediction', got, got);
@@ -122,9 +128,11 @@ export class MeanIoU {
     }
   }
 
-  private classOf(label: number): number {
-    if (!this.reduceZeroLabel || label === this.ignoreLabel) return label;
-    return label === 0 ? this.ignoreLabel : label - 1;
+  /** The class of a label, null where it does not count. */
+  private classOf(label: number): number | null {
+    if (label === this.ignoreLabel) return null;
+    if (!this.reduceZeroLabel) return label;
+    return label === 0 ? null : label - 1;
   }
 
   private requireClass(map: string, value: number, given: number): void {

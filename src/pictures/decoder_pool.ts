@@ -97,6 +97,8 @@ export class DecoderPool {
   }
 
   private take(thread: Thread, answer: DecodeAnswer): void {
+    // One that is being ended must go on holding the process, and has nobody to answer to.
+    if (!this.threads.has(thread)) return;
     const { job } = thread;
     thread.job = undefined;
     thread.worker.unref();
@@ -110,6 +112,8 @@ export class DecoderPool {
     this.threads.delete(thread);
     thread.job = undefined;
     clearTimeout(thread.idle);
+    // Else Node may leave before the promise settles, with whatever was to come after it.
+    thread.worker.ref();
     await thread.worker.terminate();
   }
 }

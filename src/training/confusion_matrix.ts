@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { requireArgument, requireInteger } from '../common/arguments';
 import { readsAtOnce } from '../ops/engine/read_at_once';
+import { oneHot } from '../ops/one_hot';
 import { isClass, requireClasses } from './class_ids';
 
 const OWNER = 'confusionMatrix';
@@ -63,8 +64,7 @@ function counted(labels: tf.Tensor1D, predictions: tf.Tensor1D, classes: number)
   for (let start = 0; start < labels.size; start += CHUNK) {
     const next = tf.tidy(() => {
       const size = Math.min(CHUNK, labels.size - start);
-      const hot = (ids: tf.Tensor1D) =>
-        tf.cast(tf.oneHot(tf.slice(ids, start, size), classes), 'float32') as tf.Tensor2D;
+      const hot = (ids: tf.Tensor1D) => oneHot(tf.slice(ids, start, size), classes);
       const counts = tf.matMul(tf.transpose(hot(labels)), hot(predictions));
       return tf.add<tf.Tensor2D>(total, tf.cast(tf.round(counts), 'int32'));
     });

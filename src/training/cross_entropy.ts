@@ -5,6 +5,7 @@ import { requireArgument, requireRate, show } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { defineOp } from '../ops/engine/define_op';
 import { disposingTapeOnError } from '../ops/engine/engine';
+import { oneHot } from '../ops/one_hot';
 import { isClass, requireClasses } from './class_ids';
 
 /** Options of `softmaxCrossEntropy` and `sigmoidCrossEntropy`. */
@@ -110,7 +111,7 @@ export function toProbabilities(owner: string, labels: tf.Tensor, logits: tf.Ten
   return tf.tidy(() => {
     const ids = tf.cast(numbers, 'int32');
     const inside = isClass(ids, classes);
-    const hot = tf.cast(tf.oneHot(tf.where(inside, ids, tf.zerosLike(ids)), classes), 'float32');
+    const hot = oneHot(tf.where(inside, ids, tf.zerosLike(ids)) as tf.Tensor1D, classes);
     // Where nobody looked, a label out of range shows in the loss.
     const mark = tf.where(inside, tf.zeros([batch]), tf.fill([batch], NaN));
     return tf.add(hot, tf.reshape(mark, [batch, 1]));

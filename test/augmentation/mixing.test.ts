@@ -207,6 +207,13 @@ describeBackends('mixing', () => {
     tf.dispose([images, soft, ...forms.filter((form) => form instanceof tf.Tensor)]);
   });
 
+  test('one class', () => {
+    tf.tidy(() => {
+      const { labels } = mixup(tf.ones([2, 1, 1, 1]), [0, 0], { numClasses: 1, seed: 1 });
+      expect(labels.arraySync()).toEqual([[1], [1]]);
+    });
+  });
+
   test('images of integers, and batches of other ranks', async () => {
     const images = tf.tensor2d(
       [

@@ -236,7 +236,9 @@ test('models that cannot classify RGB images', async () => {
   model.dispose();
   expect(await cliError('classify', image, '-w', at('grey.safetensors'))).toContain('1 channels');
   fs.mkdirSync(at('empty'));
-  expect(await cliError('classify', image, '-w', at('empty'))).toContain('is a folder; give');
+  expect(await cliError('classify', image, '-w', at('empty'))).toContain(
+    'is a folder without a model.json; give',
+  );
 });
 
 describe('--labels', () => {

@@ -243,6 +243,10 @@ describeBackends(
       expect(() => metric.add([0, 1, 7], [1, 2, 3])).toThrow('a pixel of prediction is 7');
       expect(() => metric.add([0, 1, 2], [1, 2, 4])).toThrow('a class from 1 to 3');
       expect(() => metric.add([0], [1, 2])).toThrow('1 pixels, label 2');
+      expect(() => metric.add([0, 1], [1, 256])).toThrow('a pixel of label is 256');
+      expect(() => new MeanIoU({ numClasses: 3, reduceZeroLabel: true, ignoreLabel: 3 })).toThrow(
+        'ignoreLabel 3 with reduceZeroLabel is a class',
+      );
       // Nothing of those was taken in.
       expect(metric.result().pixels).toBe(3);
       expect(new MeanIoU({ numClasses: 2 }).result().mIoU).toBe(NaN);

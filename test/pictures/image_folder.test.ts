@@ -1,4 +1,5 @@
 /** Folders of labelled pictures: what is read of them, and what is said of those that are not in order. */
+import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
@@ -258,4 +259,30 @@ test('closing rejects what is being read; reading opens again', async () => {
     });
   }
   await expect(source.read(1)).resolves.toMatchObject({ width: 8 });
+});
+
+test('closing ends, also where an answer comes late and nothing else holds the process', () => {
+  const place = folder({ 'cat/1.png': RED, 'dog/1.png': RED });
+  const file = path.join(place, 'program.mts');
+  fs.writeFileSync(
+    file,
+    `import { Worker } from 'node:worker_threads';
+    import { imageFolder } from ${JSON.stringify(path.resolve('src/entries/node.ts'))};
+    const terminate = Worker.prototype.terminate;
+    Worker.prototype.terminate = function () {
+      const ended = terminate.call(this);
+      this.emit('message', { message: 'late' });
+      return ended;
+    };
+    const source = await imageFolder(${JSON.stringify(place)});
+    await source.read(0);
+    const reading = source.read(1).catch(({ message }) => message.split(': ').at(-1));
+    await source.close();
+    console.log(await reading);`,
+  );
+  const { status, stdout } = spawnSync(process.execPath, ['--import', 'tsx', file], {
+    encoding: 'utf8',
+    cwd: path.resolve('.'),
+  });
+  expect({ status, stdout }).toEqual({ status: 0, stdout: 'the source was closed\n' });
 });

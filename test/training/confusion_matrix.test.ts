@@ -51,6 +51,12 @@ describeBackends('confusionMatrix', (backend) => {
     );
   });
 
+  test('one class is a count', () => {
+    const matrix = confusionMatrix([0, 0, 0], tf.tensor1d([0, 0, 0], 'int32'), 1);
+    expect(matrix.arraySync()).toEqual([[3]]);
+    matrix.dispose();
+  });
+
   test('counts more examples than are one-hot at a time', () => {
     const random = seededRandom(1);
     const draw = () => Array.from({ length: 150_001 }, () => Math.floor(3 * random()));

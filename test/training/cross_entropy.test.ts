@@ -134,6 +134,13 @@ describeBackends('cross entropy from logits', (backend) => {
     });
   });
 
+  test('one class loses nothing', () => {
+    tf.tidy(() => {
+      const loss = softmaxCrossEntropy(tf.tensor1d([0, 0], 'int32'), tf.tensor2d([[3], [-2]]));
+      expect(loss.dataSync()[0]).toBe(0);
+    });
+  });
+
   test('a logit of -Infinity, as a mask makes it, counts where it is expected only', () => {
     tf.tidy(() => {
       const logits = tf.tensor2d([[1, -Infinity, 2]]);

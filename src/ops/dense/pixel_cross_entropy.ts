@@ -56,7 +56,11 @@ function lossOf(pixels: Pixels, ignored: number): tf.Tensor {
 function lossGradient(pixels: Pixels, ignored: number, scale: tf.Tensor): tf.Tensor {
   const factors = tf.mul(shares(pixels, ignored), scale);
   const column = tf.reshape(factors, [factors.size, 1]);
-  const spread = tf.tidy(() => tf.mul(tf.softmax(pixels.rows), column));
+  const spread = tf.tidy(() => {
+    const products = tf.mul(tf.softmax(pixels.rows), column);
+    // As in the loss: a product would make NaN of logits that do not count.
+    return tf.where(tf.equal(column, 0), tf.zerosLike(products), products);
+  });
   const at = places(pixels);
   const updated = tf.sub(tf.gatherND(spread, at), factors);
   const result = tf.tensorScatterUpdate(spread, at, updated);

@@ -174,6 +174,14 @@ describeBackends('gradients of operations for segmentation', () => {
         const some = tf.tensor3d([0, 255], [1, 1, 2], 'int32');
         const far = tf.tensor4d([1, 2, -Infinity, 5], [1, 1, 2, 2]);
         expect(Number.isFinite(pixelCrossEntropy(far, some, 255).dataSync()[0])).toBe(true);
+        const [slope] = tapeGradients(
+          (t) => pixelCrossEntropy(t, some, 255),
+          [tf.tensor4d([0.5, 0, NaN, Infinity], [1, 1, 2, 2])],
+          tf.scalar(1),
+        );
+        const values = Array.from((slope as tf.Tensor).dataSync());
+        expect(values.slice(2)).toEqual([0, 0]);
+        expect(values[0]).toBeCloseTo((1 / (1 + Math.exp(-0.5)) - 1) / 2, 5);
         const wrong = tf.tensor3d([0, 2], [1, 1, 2], 'int32');
         expect(
           pixelCrossEntropy(x.slice([0, 0, 0, 0], [1, 1, 2, 2]), wrong, 255).dataSync()[0],
