@@ -103,8 +103,8 @@ test('what is wrong is said before weights are read, and nothing is written', as
   expect(await cliError('evaluate', at('none'), '-w', at('nothing'), ...report)).toContain(
     'ENOENT',
   );
-  expect(await cliError(...all, '-w', model, '--report', at('all'))).toContain(
-    `--report ${at('all')} is a folder; give a file, such as report.html`,
+  expect(await cliError(...all, '-w', model, '--report', at('data'))).toContain(
+    `--report ${at('data')} is a folder; give a file, such as report.html`,
   );
   expect(await cliError(...all, '-w', model, '--report', at('no/r.html'))).toContain(
     `there is no folder ${at('no')}; make it, or give another place`,

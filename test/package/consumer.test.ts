@@ -108,7 +108,7 @@ const SIGNS: Record<string, string[]> = {
   'leaves no pixel at the top': ['layers', 'models', 'convert', 'plan'],
   clipPreviousNorm: ['models', 'training', 'plan'],
   'WebAssembly.Module': ['layers', 'models', 'plan'],
-  lora_a: ['models', 'training', 'adapters', 'plan'],
+  lora_a: ['models', 'adapters', 'plan'],
   'huggingface.co': ['weights', 'models', 'convert', 'plan'],
   indexedDB: ['weights', 'models', 'training', 'convert', 'plan'],
   corpusBleu: ['text'],
