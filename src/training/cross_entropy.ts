@@ -34,6 +34,11 @@ function reduced(losses: tf.Tensor, { mean }: Attrs): tf.Tensor {
   return mean ? tf.mean(losses) : losses;
 }
 
+/** A product in which a share of 0 leaves nothing of an infinite value, where one by itself gives NaN. */
+function shareOf(values: tf.Tensor, shares: tf.Tensor): tf.Tensor {
+  return tf.where(tf.notEqual(shares, 0), tf.mul(shares, values), tf.zerosLike(values));
+}
+
 const softmaxOp = defineOp({
   name: 'RevColSoftmaxCrossEntropy',
   inputs: ['logits', 'targets'],
@@ -41,9 +46,7 @@ const softmaxOp = defineOp({
     // The loss does not depend on what all logits have in common; without it less is rounded away.
     const x = tf.sub(logits, tf.max(logits, -1, true));
     const total = tf.mul(tf.sum(targets, -1), tf.log(tf.sum(tf.exp(x), -1)));
-    // A product would make NaN of a logit of -Infinity that has no share of the target.
-    const terms = tf.where(tf.notEqual(targets, 0), tf.mul(targets, x), tf.zerosLike(x));
-    return reduced(tf.sub(total, tf.sum(terms, -1)), attrs);
+    return reduced(tf.sub(total, tf.sum(shareOf(x, targets), -1)), attrs);
   },
   backward: (dy, { logits, targets }, attrs) => ({
     logits: () => {
@@ -59,8 +62,8 @@ const sigmoidOp = defineOp({
   inputs: ['logits', 'targets'],
   forward: ({ logits, targets }, attrs: Attrs) => {
     const wrong = tf.add(
-      tf.mul(tf.relu(logits), tf.sub(1, targets)),
-      tf.mul(tf.relu(tf.neg(logits)), targets),
+      shareOf(tf.relu(logits), tf.sub(1, targets)),
+      shareOf(tf.relu(tf.neg(logits)), targets),
     );
     const losses = tf.add(wrong, tf.log1p(tf.exp(tf.neg(tf.abs(logits)))));
     return reduced(tf.mean(tf.reshape(losses, [losses.shape[0] as number, -1]), 1), attrs);
@@ -166,8 +169,11 @@ export function sigmoidLosses(
  *
  *     loss = -sum(q * log p),  q = (1 - labelSmoothing) * label + labelSmoothing / classes
  *
- * averaged over the batch. Logits may be of any size: nothing overflows, and a wrong answer keeps its
- * gradient however sure it is. Labels have no gradient.
+ * averaged over the batch. Logits may be of any finite size: nothing overflows, and a wrong answer keeps its
+ * gradient however sure it is. A logit of -Infinity, as a mask makes it, is a class of probability 0: the loss
+ * is Infinity where it is expected, and is that of the other classes elsewhere. A logit of +Infinity, as
+ * training that has diverged makes it, gives NaN, in loss and gradient, as does an example whose logits are all
+ * -Infinity; so do they in PyTorch and TensorFlow. Labels have no gradient.
  *
  * @param labels class numbers, `[batch]` or `[batch, 1]`, int32 or whole numbers in float32; or
  *   probabilities `[batch, classes]`: one-hot, or soft as mixup and cutmix make them. Labels of shape
@@ -194,8 +200,9 @@ export function softmaxCrossEntropy(
  *
  *     loss = -q * log p - (1 - q) * log(1 - p)
  *
- * averaged over all values. For several classes at once, and for images. Logits may be of any size.
- * Labels have no gradient.
+ * averaged over all values. For several classes at once, and for images. Logits may be of any size, infinite
+ * ones too: those are the probabilities 0 and 1, whose loss is 0 where they are expected and Infinity
+ * otherwise. (PyTorch and TensorFlow give NaN for them where they are expected.) Labels have no gradient.
  *
  * @param labels probabilities `[batch, ...]`, int32, bool or float32
  * @param logits of the same shape, float32

@@ -153,6 +153,43 @@ describeBackends('cross entropy from logits', (backend) => {
     });
   });
 
+  test('infinite logits are the probabilities 0 and 1 of sigmoid', async () => {
+    await expectNoLeak(() =>
+      tf.tidy(() => {
+        const run = (logits: number[], labels: number[], labelSmoothing = 0) =>
+          tf.valueAndGrad((x: tf.Tensor) =>
+            sigmoidCrossEntropy(tf.tensor2d([labels]), x, { labelSmoothing }),
+          )(tf.tensor2d([logits]));
+        const right = run([Infinity, -Infinity, 0], [1, 0, 1]);
+        expectClose(right.value, [Math.log(2) / 3], 1e-6);
+        expectClose(right.grad, [0, 0, -1 / 6], 1e-6);
+        for (const [logit, label, smoothing, slope] of [
+          [Infinity, 0, 0, 1],
+          [-Infinity, 1, 0, -1],
+          [Infinity, 1, 0.2, 0.1],
+          [-Infinity, 0.25, 0, -0.25],
+        ] as const) {
+          const wrong = run([logit], [label], smoothing);
+          expect([...wrong.value.dataSync()]).toEqual([Infinity]);
+          expectClose(wrong.grad, [slope], 1e-6);
+        }
+        // What is no number stays none.
+        for (const label of [0, 1]) expect(run([NaN], [label]).value.dataSync()[0]).toBeNaN();
+        expect(run([1], [NaN]).value.dataSync()[0]).toBeNaN();
+      }),
+    );
+  });
+
+  test('softmax: an expected logit of -Infinity is an infinite loss, one of +Infinity shows as NaN', () => {
+    tf.tidy(() => {
+      const value = (logits: number[], id: number) =>
+        softmaxCrossEntropy(tf.tensor1d([id], 'int32'), tf.tensor2d([logits])).dataSync()[0];
+      expect(value([1, -Infinity, 2], 1)).toBe(Infinity);
+      for (const id of [0, 1]) expect(value([Infinity, 0, 1], id)).toBeNaN();
+      expect(value([-Infinity, -Infinity, -Infinity], 0)).toBeNaN();
+    });
+  });
+
   test('for compile: the loss of each example, times its weight', async () => {
     await expectNoLeak(() =>
       tf.tidy(() => {
