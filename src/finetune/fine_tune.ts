@@ -4,6 +4,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import type { ClassificationData } from '../data/classification_data';
 import type { Evaluation } from '../evaluation/evaluation';
 import type { TrainingHistory } from '../evaluation/training_history';
+import { distinctVariables } from '../training/model_variables';
 import type { Best } from './early_stopping';
 import { type FineTuneOptions, requireFineTuneOptions } from './options';
 import { type FineTuneModel, type PreparedModel, prepareModel } from './prepare_model';
@@ -138,7 +139,10 @@ async function trained(
     if (goesOn) await run.load(places.last, saved.progress);
     await run.go();
     const { history, best, step, seconds, stopped, evaluation } = run.progress;
-    const trainedParameters = model.trainableWeights.reduce((sum, w) => sum + w.read().size, 0);
+    const trainedParameters = distinctVariables(model.trainableWeights).reduce(
+      (sum, { size }) => sum + size,
+      0,
+    );
     run.dispose();
     parts.finish();
     model.setUserDefinedMetadata(metadata);

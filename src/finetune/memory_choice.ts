@@ -42,7 +42,7 @@ export function fitMemory(owner: string, prepared: PreparedModel, wanted: Wanted
   const { train, batch, memory } = wanted;
   const least: string[] = [];
   const { model } = prepared;
-  const others = tf.memory().numBytes - bytesOf(model.weights);
+  const others = tf.memory().numBytes - bytesOf(new Set(model.weights));
   for (const parts of train ? [train] : (['all', 'adapters', 'head'] as const)) {
     for (let part = batch; ; part = Math.ceil(part / 2)) {
       const bytes = others + plannedBytes(prepared, parts, part, wanted);
@@ -68,8 +68,8 @@ const WORDS: Readonly<Record<TrainedParts, string>> = {
   head: 'of the head',
 };
 
-function bytesOf(weights: readonly { shape: (number | null)[] }[]): number {
-  return weights.reduce(
+function bytesOf(weights: Iterable<{ shape: (number | null)[] }>): number {
+  return [...weights].reduce(
     (sum, { shape }) => sum + 4 * shape.reduce<number>((n, s) => n * (s ?? 1), 1),
     0,
   );

@@ -26,7 +26,7 @@ export function rateGroups(
   const top = layers.length - 1;
   const pace = Math.min(1, MOST_LAYERS / Math.max(1, top));
   return layers.flatMap((layer, i) =>
-    layer.weights.map((weight) => ({
+    [...new Set(layer.weights)].map((weight) => ({
       names: `^${escaped(weight.originalName)}(?:_\\d+)?$`,
       learningRateScale: layerDecay ** (pace * (top - i)),
     })),

@@ -59,7 +59,7 @@ export class PartsSwitch {
   get changing(): tfl.LayerVariable[] {
     const frozen = new Set(layersIn(this.tree).flatMap((layer) => layer['_trainableWeights']));
     for (const weight of this.model.trainableWeights) frozen.delete(weight);
-    return this.model.weights.filter((weight) => !frozen.has(weight));
+    return [...new Set(this.model.weights)].filter((weight) => !frozen.has(weight));
   }
 
   /** Ends training: adapters that were put on here are merged, and can be unmerged; flags are as before. */

@@ -2,11 +2,19 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireArgument, requireList, requireModel, requireRate, show } from '../common/arguments';
+import {
+  requireArgument,
+  requireInteger,
+  requireList,
+  requireModel,
+  requireRate,
+  show,
+} from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { readTensor } from '../ops/engine/lost_backend';
 import { keptValue } from '../ops/engine/writes';
 import { FitCallback } from './fit_callback';
+import { distinctVariables } from './model_variables';
 import type { NamedTensor } from './saved_states';
 
 const OWNER = 'Ema';
@@ -72,8 +80,9 @@ export class Ema {
     }
     this.decay = decay;
     this.warmup = warmup;
-    this.names = model.weights.map(({ originalName }) => originalName);
-    this.variables = model.weights.map((weight) => weight.read() as tf.Variable);
+    const names = new Map(model.weights.map((w) => [w.read() as tf.Variable, w.originalName]));
+    this.names = [...names.values()];
+    this.variables = [...names.keys()];
     for (const variable of this.variables) this.kept.push(sharing(variable));
   }
 
@@ -151,7 +160,7 @@ export class Ema {
 
   /**
    * Number of updates, then the average of each weight, in the order of the model and named after it.
-   * These are the average's own tensors, which change as it goes on: clone them to come back to them
+   * A weight that the model lists several times is there once. These are the average's own tensors, which change as it goes on: clone them to come back to them
    * later, and leave it to `dispose` to free them.
    *
    * @throws {Error} when the average or the model has been disposed of
@@ -173,8 +182,8 @@ export class Ema {
    * Goes on from what `getWeights` gave, of this average or that of a model with the same weights. They
    * are found by name, or, where names are others, by position. The tensors are copied.
    *
-   * @throws {Error} when the averages are applied, or tensors are missing or do not fit; then nothing has
-   *   changed
+   * @throws {Error} when the averages are applied, tensors are missing or do not fit, or the number of
+   *   updates is no integer from 0; then nothing has changed
    */
   async setWeights(weightValues: NamedTensor[]): Promise<void> {
     this.requireAlive('setWeights');
@@ -191,6 +200,7 @@ export class Ema {
       throw new Error(`${OWNER}: setWeights got no count of updates '${COUNT}', a scalar`);
     }
     const [count] = await readTensor(saved);
+    requireInteger(OWNER, `setWeights: the count of updates '${COUNT}'`, count, 0);
     this.requireAlive('setWeights');
     found.forEach((tensor, i) => {
       tf.tidy(() => this.kept[i]?.assign(tf.reshape(tensor, tensor.shape)));
@@ -225,9 +235,8 @@ export class Ema {
     return new FitCallback({
       start: ({ name, weights }) => {
         const own = new Set(this.variables);
-        if (weights.length === own.size && weights.every((w) => own.has(w.read() as tf.Variable))) {
-          return;
-        }
+        const fitted = distinctVariables(weights);
+        if (fitted.length === own.size && fitted.every((variable) => own.has(variable))) return;
         throw new Error(
           `${OWNER}: the callback of another model's average was given to fit of ${name}`,
         );

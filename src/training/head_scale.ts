@@ -51,7 +51,8 @@ export function scaleHeads(model: tfl.LayersModel, options: ScaleHeadsOptions = 
     throw new Error(`${OWNER}: layer ${layer.name} has neither kernel nor bias`);
   });
   tf.tidy(() => {
-    for (const weight of scaled) weight.write(tf.mul(weight.read(), scale));
+    // A layer that is named twice, or stands in two places, is scaled once.
+    for (const weight of new Set(scaled)) weight.write(tf.mul(weight.read(), scale));
   });
   return heads.map(({ name }) => name);
 }

@@ -11,6 +11,7 @@ import {
   restartBackend,
 } from '../ops/engine/lost_backend';
 import { keepTraining, restoreTraining } from './kept_training';
+import { distinctVariables } from './model_variables';
 import { SAVED_STEPS_OPTIONS, SavedSteps, type SavedStepsOptions } from './saved_steps';
 import type { SavesWeights } from './saved_training';
 import { requireParts } from './training_parts';
@@ -103,9 +104,8 @@ export async function recoverableTraining(
   requireInteger(OWNER, 'maxRecoveries', maxRecoveries, 0);
   const end = firstStep + steps;
   const saves = new SavedSteps(OWNER, { model, optimizer, ema, variables }, options, end);
-  const weights = model.weights.map((w) => w.read() as tf.Variable);
   const changing = {
-    variables: [...new Set([...weights, ...(variables ?? [])])],
+    variables: [...new Set([...distinctVariables(model.weights), ...(variables ?? [])])],
     optimizer,
     ema,
   };

@@ -7,6 +7,7 @@ import { disposingTapeOnError } from '../ops/engine/engine';
 import { requireBackend } from '../ops/engine/lost_backend';
 import { described } from '../ops/engine/sweep';
 import { shortening } from './clipping';
+import { distinctVariables } from './model_variables';
 
 /** A weight's gradient. */
 export interface NamedGradient {
@@ -30,7 +31,7 @@ interface StepArguments {
 /**
  * Asserts what a step is told.
  *
- * @returns the weights to be trained
+ * @returns the weights to be trained, each once
  * @throws {Error} when an argument is something else or the model has no trainable weight
  * @throws {BackendLostError} when the backend has lost its device
  */
@@ -57,7 +58,7 @@ export function checkedStep(
     "a tensor of the model's input, or a list of those of its inputs",
   );
   requireBackend();
-  const variables = model.trainableWeights.map((w) => w.read() as tf.Variable);
+  const variables = distinctVariables(model.trainableWeights);
   if (variables.length === 0) {
     throw new Error(`${owner}: ${model.name} has no trainable weight; set trainable = true`);
   }

@@ -167,6 +167,15 @@ describeBackends('the average of weights', () => {
         [{ name: good[0]?.name as string, tensor: count }, ...good.slice(1)],
         'a scalar',
       );
+      for (const bad of [-3.5, -1, 0.5, NaN, Infinity]) {
+        const tensor = tf.scalar(bad);
+        const given = good.map((g, i) =>
+          i === 0 ? { ...g, tensor } : { ...g, tensor: tf.zerosLike(g.tensor) },
+        );
+        await refused(given, `is ${bad}; expected an integer of at least 0`);
+        expect(ema.updates).toBe(0);
+        tf.dispose(given.map((g) => g.tensor));
+      }
       await refused({} as never, 'weightValues is {}; expected a list');
       tf.dispose([wrong, count]);
       ema.dispose();

@@ -43,7 +43,8 @@ export interface ModelWeights {
  * name, and when the model is disposed.
  */
 export function modelWeights(model: ModelLike, roles: LayerRoles = {}): ModelWeights {
-  const variables = model.weights;
+  // A layer that stands both in a nested model and outside of it is listed twice.
+  const variables = [...new Set(model.weights)];
   const allRoles = { ...findRoles(model, roles), ...roles };
   const nameOf = (variable: tfl.LayerVariable): string => inRole(variable.originalName, allRoles);
   const mapping = nameMapping(decoderOfOwn(variables.map(nameOf)));
