@@ -22,7 +22,11 @@ export interface BaseWeight {
 /** The weights of a model that are no adapter's, in an order that does not depend on what is trained. */
 export function baseWeights(tree: PartTree, set: AdapterSet | undefined): BaseWeight[] {
   const factors = new Set(set?.adapters.flatMap(({ down, up }) => [down, up]));
-  const all = weightsIn(tree).filter(({ weight }) => !factors.has(weight));
+  const seen = new Set<tfl.LayerVariable>(factors);
+  // A layer that stands both in a nested model and outside of it has its weights once.
+  const all = weightsIn(tree).filter(
+    ({ weight }) => !seen.has(weight) && Boolean(seen.add(weight)),
+  );
   return all.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 

@@ -57,7 +57,9 @@ export async function saveAdapters(
   const tree = treeOf(model);
   const state = stateIn(tree);
   const all = baseWeights(tree, set);
-  const changing = ({ weight }: BaseWeight) => weight.trainable || state.has(weight);
+  // Not the flags of weights: a nested tf.Sequential raises those of frozen layers when it first runs.
+  const trained = new Set(model.trainableWeights);
+  const changing = ({ weight }: BaseWeight) => trained.has(weight) || state.has(weight);
   const tensors = [
     ...set.adapters.flatMap(({ projection, down, up }) => [
       toWrite(`${projection.path}${DOWN}`, down),

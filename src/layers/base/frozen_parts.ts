@@ -1,6 +1,8 @@
 /** Which parts of a layer are trained: finding them by path, and saying what differs from how they were given. */
 import * as tfl from '@tensorflow/tfjs-layers';
 
+import { isFactor } from '../../ops/low_rank';
+
 type Layer = tfl.layers.Layer;
 
 /** A layer with parts, and their paths within it. */
@@ -87,8 +89,23 @@ export function normalPath(path: string): string {
   return path.replace(/_/g, '-').toLowerCase();
 }
 
-/** Names of weights without the scopes that all of them are in. */
+/**
+ * Names of weights without the scopes that all of them are in. Adapters, which are in scopes of their own,
+ * change nothing about the names of the others.
+ */
 function localNames(weights: readonly tfl.LayerVariable[]): string[] {
+  const isAdapter = (weight: tfl.LayerVariable) => isFactor(weight['val']);
+  const [own, adapters] = [weights.filter((w) => !isAdapter(w)), weights.filter(isAdapter)];
+  const names = new Map(
+    [own, adapters].flatMap((group) => {
+      const local = withoutShared(group);
+      return group.map((weight, i) => [weight, local[i] as string] as const);
+    }),
+  );
+  return weights.map((weight) => names.get(weight) as string);
+}
+
+function withoutShared(weights: readonly tfl.LayerVariable[]): string[] {
   const split = weights.map((w) => w.originalName.split('/'));
   const first = split[0] ?? [];
   let shared = 0;
