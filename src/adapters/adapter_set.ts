@@ -64,6 +64,11 @@ export function treeOf(model: tfl.LayersModel): PartTree {
   return withStablePaths(partTree(model));
 }
 
+/** Paths of the projections that `projectionsOf` gives, in its order, with all names as the layers have them. */
+export function namedPathsOf(model: tfl.LayersModel): string[] {
+  return projectionsIn(partTree(model)).map(({ path }) => path);
+}
+
 /** All projections of a model that can have adapters. */
 export function projectionsOf(model: tfl.LayersModel): Projection[] {
   return projectionsIn(treeOf(model));

@@ -15,7 +15,6 @@ import {
   collectTrainedWeights,
   detach,
   disposeFactors,
-  projectionsOf,
   requireAdapters,
   setAdapters,
   treeOf,
@@ -62,7 +61,7 @@ export function addAdapters(model: tfl.LayersModel, options: AdapterOptions = {}
   requireNone(model);
   requireInteger(OWNER, 'rank', rank, 1);
   requireRanges(OWNER, [['alpha', alpha, alpha > 0, 'above 0']]);
-  const projections = chosenProjections(OWNER, model.name, projectionsOf(model), targets);
+  const projections = chosenProjections(OWNER, model, targets);
   for (const projection of projections) requireFits(OWNER, projection, rank);
   putOn(OWNER, model, projections, rank, alpha);
 }

@@ -4,11 +4,15 @@ import * as tf from '@tensorflow/tfjs';
 import {
   accumulatedStep,
   AdamW,
+  addAdapters,
   Ema,
   layerDecayGroups,
   layers,
   Lion,
+  loadAdapters,
   loadTraining,
+  openCheckpoint,
+  saveAdapters,
   saveTraining,
   scaleHeads,
   SGD,
@@ -123,6 +127,28 @@ describeBackends('a layer that stands in a nested model and outside', () => {
       sgd.dispose();
     });
   });
+});
+
+test('adapters of it, and what is trained beside them, are saved once', async () => {
+  await tf.setBackend('cpu');
+  const [nested, other] = [model(true), model(true)];
+  for (const each of [nested, other]) addAdapters(each, { rank: 1 });
+  for (const layer of nested.layers) {
+    if (layer.getClassName() !== 'Dense') continue;
+    for (const weight of layer.weights) {
+      weight.trainable = true;
+      weight.write(normalTensor(weight.shape as number[], 5));
+    }
+  }
+  const blob = await saveAdapters(nested);
+  const names = [...(await openCheckpoint(blob)).entries.keys()];
+  expect(names.filter((name) => /kernel|bias|lora_a/.test(name)).sort()).toEqual(
+    [0, 1].flatMap((i) => ['bias', 'kernel', 'lora_a'].map((name) => `dense-${i}/${name}`)),
+  );
+  await loadAdapters(other, blob);
+  const x = normalTensor([4, 3], 1);
+  expectClose(other.apply(x) as tf.Tensor, nested.apply(x) as tf.Tensor, 1e-6);
+  free(nested, other);
 });
 
 test('weights that stand in two places are scaled and named once', async () => {

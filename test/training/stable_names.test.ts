@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 
 import {
-  addAdapters,
   AdamW,
+  addAdapters,
   loadAdapters,
   loadTraining,
   openCheckpoint,
@@ -121,6 +121,27 @@ describe.each(Object.entries(MODELS))('%s', (_, make) => {
       }
     },
   );
+});
+
+test('adapters find what they are to change by numbers of places and by names of layers', () => {
+  const make = () =>
+    tf.sequential({
+      layers: [
+        tf.sequential({ layers: [dense(3)].map(first([3])), name: 'model1' }),
+        tf.sequential({ layers: [dense(3)].map(first([3])) }),
+      ],
+    });
+  const adapted = (model: tf.LayersModel, target: string) => {
+    addAdapters(model, { rank: 1, targets: [target] });
+    const names = model.trainableWeights.map(({ originalName }) => originalName);
+    return names.filter((name) => name.endsWith('lora_a'));
+  };
+  expect(adapted(make(), 'sequential-0')).toEqual(['sequential-0/dense-0/lora_a']);
+  const model = make();
+  expect(adapted(model, (model.layers[1] as tf.layers.Layer).name)).toEqual([
+    'sequential-0/dense-0/lora_a',
+  ]);
+  expect(adapted(make(), 'model1')).toEqual(['model1/dense-0/lora_a']);
 });
 
 test('nested models are numbered by their places, and keep names of their own', async () => {
