@@ -10,7 +10,14 @@ import { isBetter, isExhausted } from './early_stopping';
 import { areFinite } from './non_finite';
 import type { FineTuneOptions } from './options';
 import type { PreparedModel } from './prepare_model';
-import { addPoint, addStep, endSums, newProgress, type Progress } from './progress';
+import {
+  addPoint,
+  addStep,
+  endSums,
+  newProgress,
+  type Progress,
+  type StopReason,
+} from './progress';
 import { rateGroups } from './rate_groups';
 import type { Phase, RunPlan } from './run_plan';
 import { Saver } from './saver';
@@ -81,18 +88,16 @@ export class Run {
 
   /** Trains to the end, and leaves the best weights in the model. */
   async go(): Promise<void> {
-    const { epochs, sampler, patience, phases } = this.plan;
+    const { sampler, phases } = this.plan;
     const { progress } = this;
     try {
+      // What was saved may have come to its end in an epoch whose `onEpoch` threw.
+      progress.stopped ??= this.endReached();
       while (progress.stopped === null) {
         this.enterPhase(phases.findIndex(({ to }) => progress.epoch < to));
         if (progress.stepInEpoch < sampler.steps) await this.trainEpoch();
         const goesOn = await this.endEpoch();
-        const main = (phases.at(-1) as Phase).from + 1;
-        if (!goesOn) progress.stopped = 'callback';
-        else if (progress.epoch === epochs) progress.stopped = 'epochs';
-        else if (isExhausted(progress.best, progress.epoch, patience, main))
-          progress.stopped = 'patience';
+        progress.stopped = goesOn ? this.endReached() : 'callback';
         // Not after every epoch where these are short.
         await this.save(progress.stopped === null ? 0.1 : 0);
       }
@@ -104,6 +109,15 @@ export class Run {
     else if (this.ema) this.ema.apply();
     // Once more: there may have been no validation, or the file may be gone since.
     await this.saver?.saveBest(this.prepared.model, this.optimizer, this.saved);
+  }
+
+  /** Why no epoch follows those that are over; null where one does. */
+  private endReached(): StopReason | null {
+    const { best, epoch } = this.progress;
+    const { epochs, patience, phases } = this.plan;
+    if (epoch >= epochs) return 'epochs';
+    const main = (phases.at(-1) as Phase).from + 1;
+    return isExhausted(best, epoch, patience, main) ? 'patience' : null;
   }
 
   /** Saves the state when a share of the usual time has passed since it was. */

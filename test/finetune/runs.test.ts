@@ -147,6 +147,33 @@ describeBackends(
     });
 
     test.each([
+      ['the last epoch', { epochs: 2 }, 2, 'epochs'],
+      ['the end of patience', { epochs: 9, patience: 1, learningRate: 1e-9, ema: false }, 2],
+    ] as const)('onEpoch throws at %s: gone on with, it takes no step more', async (...given) => {
+      const [, options, last, stopped = 'patience'] = given;
+      const saveTo = path.join(folder, 'run');
+      const whole = await fineTune(MODEL, pictures(24), { ...FEW, ...options });
+      expect([whole.stopped, whole.steps]).toEqual([stopped, 3 * last]);
+      const onEpoch: FineTuneOptions['onEpoch'] = ({ epoch }) => {
+        if (epoch === last) throw new Error('mine');
+      };
+      await expect(
+        fineTune(MODEL, pictures(24), { ...FEW, ...options, saveTo, onEpoch }),
+      ).rejects.toThrow('mine');
+      const again = await fineTune(MODEL, pictures(24), {
+        ...FEW,
+        ...options,
+        saveTo,
+        resume: true,
+      });
+      expect([again.stopped, again.steps]).toEqual([stopped, whole.steps]);
+      expect(again.best).toEqual(whole.best);
+      expect(weightsOf(again.model)).toEqual(weightsOf(whole.model));
+      whole.model.dispose();
+      again.model.dispose();
+    });
+
+    test.each([
       ['column_1/level_1/block_0/expand/kernel', 'backbone/column-1'],
       ['column_1/level_0/alpha', 'backbone/column-1'],
       ['head/norm/gamma', 'head'],
