@@ -114,6 +114,7 @@ async function* tensorBatches(
       x: tf.tidy(() => tf.gather(x, tf.tensor1d(indices, 'int32'))),
       labels: indices.map((index) => labels[index] as number),
       indices,
+      end: start + size,
     };
   }
 }
@@ -138,7 +139,7 @@ async function* readStream(
       const indices = Int32Array.from(labels, (_, i) => count + i);
       count += labels.length;
       tf.dispose(isTensor(y) ? y : []);
-      yield { x, labels, indices };
+      yield { x, labels, indices, end: count };
     } catch (error) {
       tf.dispose(isTensor(y) ? [x, y] : x);
       throw error;

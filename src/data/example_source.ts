@@ -36,6 +36,25 @@ export interface SkippedExample {
   readonly message: string;
 }
 
+/**
+ * Asserts that not all examples were left out because they cannot be read.
+ *
+ * @param count how many were read
+ * @throws {Error} when none was, with the first that was left out
+ */
+export function requireSomeRead(
+  owner: string,
+  count: number,
+  skipped: readonly SkippedExample[],
+): void {
+  const [first] = skipped;
+  if (count > 0 || !first) return;
+  throw new Error(
+    `${owner}: none of ${skipped.length} examples can be read; the first is ${first.name}: ` +
+      first.message,
+  );
+}
+
 /** Whether something is a source of examples. */
 export function isExampleSource(value: unknown): value is ExampleSource {
   const { length, classNames, label, read } = (value ?? {}) as Partial<ExampleSource>;

@@ -17,6 +17,8 @@ export interface LabelledBatch {
   readonly labels: Int32Array;
   /** The number of each in its source; in a stream they are counted from 0. */
   readonly indices: Int32Array;
+  /** How many places of the order are read with it, what was left out included. */
+  readonly end: number;
 }
 
 /** Options of `readBatches`. */
@@ -87,6 +89,7 @@ export async function* readBatches(
       x: imagesToTensor(images, input),
       labels: Int32Array.from(kept, (index) => source.label(index)),
       indices: Int32Array.from(kept),
+      end: start + indices.length,
     };
   }
 }

@@ -16,7 +16,7 @@ import {
   requireLabels,
 } from '../data/class_names';
 import { type ClassificationData, openData, type OpenedData } from '../data/classification_data';
-import { isExampleSource, type SkippedExample } from '../data/example_source';
+import { isExampleSource, requireSomeRead, type SkippedExample } from '../data/example_source';
 import { metadataOf, modelInput } from '../data/model_input';
 import type { ReadBatchesOptions } from '../data/read_batches';
 import type { PreprocessOptions } from '../preprocessing/fit_image';
@@ -137,13 +137,7 @@ async function evaluateNow(
     done += batch.indices.length;
     options.onProgress?.(done + skipped.length, opened.length);
   }
-  const [first] = skipped;
-  if (done === 0 && first) {
-    throw new Error(
-      `${OWNER}: none of ${skipped.length} examples can be read; the first is ${first.name}: ` +
-        first.message,
-    );
-  }
+  requireSomeRead(OWNER, done, skipped);
   return { ...metrics.result(), skipped };
 }
 

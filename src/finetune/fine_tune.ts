@@ -61,7 +61,8 @@ const OWNER = 'fineTune';
  *   its end and kept in memory
  * @returns the model and how it came about
  * @throws {Error} when an option or the data are wrong (a label out of range, a class without examples, only one
- *   class), or it does not fit into `memory`; nothing has changed then
+ *   class), or it does not fit into `memory`; nothing has changed then; or when, with `onError: 'skip'`, none of the
+ *   examples of an epoch or for validation can be read
  * @throws {DivergedError} when the loss is not finite any more, with the first layer whose output was not
  * @throws {unknown} the reason of `signal`; what a callback throws
  * After any failure a model that was given has the weights it had; what was saved can be gone on with.

@@ -24,7 +24,7 @@ export interface Progress {
   step: number;
   /** Epochs that are over. */
   epoch: number;
-  /** Steps taken in the next one. */
+  /** Steps of the next one that are over: taken, or left out as none of their examples can be read. */
   stepInEpoch: number;
   /** Number of the phase that was entered last. */
   phase: number;

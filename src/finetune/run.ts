@@ -1,6 +1,7 @@
 /** A run of fine-tuning: epochs of steps, validation, the best weights, and saving it all as it goes. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { requireSomeRead, type SkippedExample } from '../data/example_source';
 import type { LabelledBatch } from '../data/read_batches';
 import type { Evaluation } from '../evaluation/evaluation';
 import { watchBytes } from '../ops/engine/watch_bytes';
@@ -143,13 +144,15 @@ export class Run {
     const { sampler, batch, transform } = plan;
     const { signal, onError } = this.options;
     signal?.throwIfAborted();
+    const from = progress.stepInEpoch;
+    const skipped: SkippedExample[] = [];
     const batches = this.data.batches({
       batchSize: batch,
       input: this.prepared.input,
-      order: sampler.order(progress.epoch, progress.stepInEpoch),
+      order: sampler.order(progress.epoch, from),
       transform: transform(progress.epoch),
       signal,
-      ...(onError === 'skip' ? { onSkip: () => undefined } : {}),
+      ...(onError === 'skip' ? { onSkip: (example) => void skipped.push(example) } : {}),
     });
     let last = performance.now();
     for await (const examples of batches) {
@@ -160,6 +163,8 @@ export class Run {
         return passed;
       };
       try {
+        // Steps whose examples cannot be read are left out: those behind them keep their places.
+        progress.stepInEpoch = from + Math.ceil(examples.end / batch) - 1;
         await this.step(examples, seconds);
       } finally {
         examples.x.dispose();
@@ -169,7 +174,8 @@ export class Run {
       if (progress.stepInEpoch < sampler.steps) await this.save(1);
       if (progress.stepInEpoch === sampler.steps) break;
     }
-    // Examples that cannot be read may have left steps out.
+    requireSomeRead(this.owner, progress.epochSums.examples, skipped);
+    // The last steps may have been left out.
     progress.stepInEpoch = sampler.steps;
   }
 

@@ -1,5 +1,5 @@
 /** How well a model does on examples that it is not trained on. */
-import type { SkippedExample } from '../data/example_source';
+import { requireSomeRead, type SkippedExample } from '../data/example_source';
 import { predictLogProbabilities } from '../evaluation/class_outputs';
 import type { Evaluation } from '../evaluation/evaluation';
 import { ClassificationMetrics } from '../evaluation/metrics';
@@ -44,6 +44,7 @@ export async function validate(
   const skipped: SkippedExample[] = [];
   const onSkip = onError === 'skip' ? (one: SkippedExample) => void skipped.push(one) : undefined;
   const read = { batchSize: batch, input, order, signal, onSkip };
+  let done = 0;
   for await (const { x, labels, indices } of data.batches(read)) {
     try {
       const values = await predictLogProbabilities(model, output, x);
@@ -61,9 +62,11 @@ export async function validate(
         const row = values.subarray(i * classes, (i + 1) * classes);
         metrics.add({ index, name: data.nameOf(index), label: labels[i] as number }, row);
       });
+      done += indices.length;
     } finally {
       x.dispose();
     }
   }
+  requireSomeRead(`${owner}: validation`, done, skipped);
   return { ...metrics.result(), skipped };
 }

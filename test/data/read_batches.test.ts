@@ -47,6 +47,23 @@ test('slices of the order, the last one smaller, each normalised as preprocess d
   });
 });
 
+test('tells its place in the order, what was left out included', async () => {
+  const { source } = await numbered(8);
+  const read = (index: number) =>
+    index > 1 && index < 5 ? Promise.reject(new Error('gone')) : source.read(index);
+  const got: unknown[] = [];
+  const options = { batchSize: 2, input: INPUT, order: [0, 1, 2, 3, 4, 5, 6], onSkip: () => {} };
+  for await (const { x, indices, end } of readBatches('t', { ...source, read }, options)) {
+    got.push([[...indices], end]);
+    x.dispose();
+  }
+  expect(got).toEqual([
+    [[0, 1], 2],
+    [[5], 6],
+    [[6], 7],
+  ]);
+});
+
 test('reads ahead as many batches as it may, and no more', async () => {
   const { source, begun } = await numbered(20);
   const batches = readBatches('t', source, { batchSize: 3, input: INPUT, ahead: 2 });

@@ -6,7 +6,8 @@ import * as tf from '@tensorflow/tfjs';
 
 import { DivergedError, fineTune, type FineTuneOptions, tensorSource } from 'tfjs-revcol';
 import { describeBackends, expectNoLeak } from '../support/backends';
-import { pictures, SIDE, stockModel, TINY, tinyModel, weightsOf } from './support';
+import { Sampler } from '../../src/finetune/sampler';
+import { breaking, pictures, SIDE, stockModel, TINY, tinyModel, weightsOf } from './support';
 
 let folder: string;
 beforeEach(() => {
@@ -224,6 +225,49 @@ describeBackends(
       expect(failures.length).toBeGreaterThan(0);
       expect(fs.readdirSync(saveTo).sort()).toEqual(['best.safetensors', 'last.safetensors']);
       model.dispose();
+    });
+
+    test('pictures that cannot be read leave steps out, and it goes on exactly', async () => {
+      const all = Array.from({ length: 24 }, (_, i) => i);
+      const order = new Sampler(all, 4, 3).order(0, 0);
+      // The second step as a whole, one example of the third, and the last step.
+      const broken = new Set([...order.slice(4, 9), ...order.slice(20)]);
+      const options = { ...FEW, epochs: 2, batch: 4, validation: 0, onError: 'skip' } as const;
+      const run = async (more: FineTuneOptions) => {
+        const { model, steps, history } = await fineTune(MODEL, breaking(24, broken), {
+          ...options,
+          ...more,
+        });
+        const weights = weightsOf(model);
+        model.dispose();
+        return { steps, weights, losses: history.map(({ step, loss }) => [step, loss]) };
+      };
+      const whole = await run({});
+      for (const stopAt of [1, 2, 3, 4, 6]) {
+        const saveTo = path.join(folder, String(stopAt));
+        const controller = new AbortController();
+        const onStep: FineTuneOptions['onStep'] = ({ step }) => {
+          if (step === stopAt) controller.abort(new Error('enough'));
+        };
+        await expect(run({ saveTo, signal: controller.signal, onStep })).rejects.toThrow('enough');
+        expect(await run({ saveTo, resume: true })).toEqual(whole);
+      }
+    });
+
+    test('where no picture can be read, to train on or to look at, it says so', async () => {
+      const all = new Set(Array.from({ length: 12 }, (_, i) => i));
+      const broken = breaking(12, all);
+      const options = { ...FEW, onError: 'skip' } as const;
+      await expectNoLeak(async () => {
+        await expect(fineTune(MODEL, broken, { ...options, validation: 0 })).rejects.toThrow(
+          /^fineTune: none of 12 examples can be read; the first is picture \d+: is cut short$/,
+        );
+        await expect(
+          fineTune(MODEL, pictures(12), { ...options, validation: broken }),
+        ).rejects.toThrow(
+          /^fineTune: validation: none of 12 examples can be read; the first is picture 0: is cut/,
+        );
+      });
     });
 
     test('memory: parts of a step whose gradients are added, or a word that it cannot be', async () => {

@@ -36,6 +36,14 @@ export function pictures(
   };
 }
 
+/** The same pictures, some of which cannot be read. */
+export function breaking(count: number, broken: ReadonlySet<number>): ExampleSource {
+  const source = pictures(count);
+  const read = (index: number) =>
+    broken.has(index) ? Promise.reject(new Error('is cut short')) : source.read(index);
+  return { ...source, read };
+}
+
 /** Options of a network that learns to tell them apart in a few steps. */
 export const TINY = {
   columns: 2,
