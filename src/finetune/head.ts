@@ -97,7 +97,8 @@ export function requireExclusive(owner: string, model: tfl.LayersModel, head: He
 /**
  * A model with a new head of random weights in place of its own, for another number of classes. All that
  * comes before it the two models share: what trains one changes the other. Either may be disposed of, and
- * the shared layers go with the last of them.
+ * the shared layers go with the last of them. A layer of the head that is applied below it, too, stays there; the one
+ * in its place gets a name of its own.
  *
  * @param seed of the new weights
  * @throws {Error} when the head cannot be made for so many classes; nothing has changed then
@@ -109,27 +110,73 @@ export function withNewHead(
   newClasses: number,
   seed: number,
 ): tfl.LayersModel {
-  const made = layers.map((layer, i) => likeHead(layer, i === 0, classes, newClasses));
-  const output = withSeededRandom(seed, () =>
-    made.reduce((x, layer) => layer.apply(x) as tfl.SymbolicTensor, features),
-  );
-  if (output.shape.length !== 2 || output.shape[1] !== newClasses) {
-    for (const layer of made) layer.dispose();
-    throw new Error(
-      `${owner}: the last layers of ${model.name} give ${show(output.shape)} when ${layers[0]?.name} is ` +
-        `made for ${newClasses} classes; give a model with an output of [batch, ${newClasses}]`,
+  const below = layersBelow(features);
+  const made: Layer[] = [];
+  let renewed: tfl.LayersModel;
+  try {
+    for (const [i, layer] of layers.entries()) {
+      const name = below.has(layer) ? freshName(layer.name, [...below, ...layers]) : layer.name;
+      made.push(likeHead(layer, { name, isFirst: i === 0, classes, newClasses }));
+    }
+    const output = withSeededRandom(seed, () =>
+      made.reduce((x, layer) => layer.apply(x) as tfl.SymbolicTensor, features),
     );
+    if (output.shape.length !== 2 || output.shape[1] !== newClasses) {
+      throw new Error(
+        `${owner}: the last layers of ${model.name} give ${show(output.shape)} when ${layers[0]?.name} is ` +
+          `made for ${newClasses} classes; give a model with an output of [batch, ${newClasses}]`,
+      );
+    }
+    renewed = tfl.model({ inputs: model.inputs, outputs: output, name: model.name });
+  } catch (error) {
+    // A layer that has not been applied cannot be disposed of as one.
+    for (const { weights } of made) for (const weight of weights) weight.dispose();
+    throw error;
   }
   const shared = new Set(model.layers);
-  const renewed = tfl.model({ inputs: model.inputs, outputs: output, name: model.name });
   for (const layer of renewed.layers) if (shared.has(layer)) keepForBoth(layer);
   const metadata = model.getUserDefinedMetadata();
   if (metadata) renewed.setUserDefinedMetadata({ ...metadata });
   return renewed;
 }
 
+/** All layers on the way to a tensor, those of models within included. */
+function layersBelow(features: tfl.SymbolicTensor): Set<Layer> {
+  const found = new Set<Layer>();
+  const seen = new Set<tfl.SymbolicTensor>();
+  const waiting = [features];
+  for (let at = waiting.pop(); at; at = waiting.pop()) {
+    if (seen.has(at)) continue;
+    seen.add(at);
+    addWithParts(at.sourceLayer, found);
+    waiting.push(...at.inputs);
+  }
+  return found;
+}
+
+function addWithParts(layer: Layer, to: Set<Layer>): void {
+  to.add(layer);
+  if (layer instanceof tfl.LayersModel) for (const part of layer.layers) addWithParts(part, to);
+}
+
+/** The name with the lowest number behind it that none of the layers has. */
+function freshName(name: string, layers: readonly Layer[]): string {
+  const taken = new Set(layers.map((layer) => layer.name));
+  for (let i = 1; ; i++) if (!taken.has(`${name}_${i}`)) return `${name}_${i}`;
+}
+
+/** What a layer of a new head is to be. */
+interface NewLayer {
+  readonly name: string;
+  /** Whether it makes a number for each class. */
+  readonly isFirst: boolean;
+  /** Before and now. */
+  readonly classes: number;
+  readonly newClasses: number;
+}
+
 /** A layer as it is configured, for another number of classes. */
-function likeHead(layer: Layer, isFirst: boolean, classes: number, newClasses: number): Layer {
+function likeHead(layer: Layer, { name, isFirst, classes, newClasses }: NewLayer): Layer {
   const cls = layer.constructor as tf.serialization.SerializableConstructor<Layer>;
   const config: Config = { ...layer.getConfig() };
   const key = isFirst && sizeKey(layer);
@@ -141,7 +188,7 @@ function likeHead(layer: Layer, isFirst: boolean, classes: number, newClasses: n
   // Of classes that do not exclude each other; these do.
   if (config['activation'] === 'sigmoid') config['activation'] = 'softmax';
   // A frozen head would stay as random as it is.
-  return cls.fromConfig(cls, { ...config, trainable: true });
+  return cls.fromConfig(cls, { ...config, name, trainable: true });
 }
 
 /**

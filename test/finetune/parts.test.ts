@@ -117,6 +117,59 @@ describe('the head', () => {
     }
   });
 
+  test('a layer that is applied below the head, too, stays there', () => {
+    for (const isNested of [false, true]) {
+      const input = tf.input({ shape: [3] });
+      const dense = tf.layers.dense({ units: 3, name: 'twice' });
+      const relu = tf.layers.reLU({ name: 'too' });
+      const once = () => relu.apply(dense.apply(input)) as tf.SymbolicTensor;
+      const inner = isNested ? tf.model({ inputs: input, outputs: once() }) : undefined;
+      const outer = tf.input({ shape: [3] });
+      const below = inner ? inner.apply(outer) : once();
+      const output = relu.apply(dense.apply(below)) as tf.SymbolicTensor;
+      const model = tf.model({ inputs: inner ? outer : input, outputs: output });
+      const renewed = withNewHead('test', model, headOf('test', model), 5, 1);
+      const [first, second] = headOf('test', renewed).layers;
+      expect([first?.name, second?.name]).toEqual(['twice_1', 'too_1']);
+      const kernels = [dense.getWeights()[0], first?.getWeights()[0]] as tf.Tensor[];
+      expect(kernels.map(({ shape }) => shape)).toEqual([
+        [3, 3],
+        [3, 5],
+      ]);
+      tf.tidy(() => {
+        const x = tf.tensor2d([1, -2, 3], [1, 3]);
+        const [kernel, own] = kernels as [tf.Tensor2D, tf.Tensor2D];
+        const features = tf.relu(tf.matMul(x, kernel)) as tf.Tensor2D;
+        const expected = tf.relu(tf.matMul(features, own)).dataSync();
+        expect((renewed.predict(x) as tf.Tensor).dataSync()).toEqual(expected);
+      });
+    }
+  });
+
+  test('one that cannot be made leaves nothing behind', async () => {
+    const model = tf.sequential({
+      layers: [
+        tf.layers.dense({ units: 6, inputShape: [2] }),
+        tf.layers.reshape({ targetShape: [2, 3] }),
+        tf.layers.flatten(),
+      ],
+    });
+    const dense = tf.sequential({
+      layers: [
+        tf.layers.conv1d({ filters: 4, kernelSize: 1, inputShape: [2, 3] }),
+        tf.layers.flatten(),
+      ],
+    });
+    await expectNoLeak(() => {
+      expect(() => withNewHead('test', model, headOf('test', model), 5, 1)).toThrow();
+      expect(() => withNewHead('test', dense, headOf('test', dense), 5, 1)).toThrow(
+        /the last layers of .* give \[null, 10\] when .* is made for 5 classes/,
+      );
+    });
+    model.dispose();
+    dense.dispose();
+  });
+
   test('what is none', () => {
     const input = tf.input({ shape: [2] });
     const dense = tf.layers.dense({ units: 2, activation: 'sigmoid' });
