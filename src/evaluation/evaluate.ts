@@ -196,7 +196,7 @@ function skipperOf(
 function requireFinite(logProbabilities: Float64Array, name: string): void {
   if (!logProbabilities.some(Number.isNaN)) return;
   throw new Error(
-    `${OWNER}: the model gives no number (NaN) for ${name}; expected finite weights and outputs. Check what ` +
-      'training has made of the weights',
+    `${OWNER}: the model gives no number (NaN) for ${name}; expected finite values, weights and outputs. ` +
+      'Check the example, and what training has made of the weights',
   );
 }

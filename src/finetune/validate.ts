@@ -25,7 +25,8 @@ export interface Validated {
  * Evaluates a model as it is now.
  *
  * @param step the last one that was taken, for messages
- * @throws {DivergedError} when the model gives something else than numbers
+ * @throws {Error} when the examples hold values that are not finite, or none of them can be read
+ * @throws {DivergedError} when the model gives something else than numbers though they do not
  */
 export async function validate(
   owner: string,
@@ -49,7 +50,14 @@ export async function validate(
     try {
       const values = await predictLogProbabilities(model, output, x);
       if (values.some(Number.isNaN)) {
-        const { layer } = await findNonFinite(model, x, 0);
+        const { layer, sources } = await findNonFinite(model, x, 0);
+        if (layer === null && sources.length > 0) {
+          const wrong = Math.floor(values.findIndex(Number.isNaN) / classes);
+          throw new Error(
+            `${owner}: the examples for validation hold values that are not finite, at first ` +
+              `${data.nameOf(indices[wrong] as number)}. Give finite ones`,
+          );
+        }
         throw new DivergedError(
           step,
           layer,

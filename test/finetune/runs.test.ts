@@ -331,6 +331,33 @@ test('data that cannot be learned from are refused before anything', async () =>
   given.dispose();
 });
 
+test('examples that are not finite are told from training that diverges', async () => {
+  await tf.setBackend('cpu');
+  const given = tinyModel();
+  const y = [0, 1, 0, 1, 0, 1, 0, 1];
+  for (const value of [NaN, Infinity]) {
+    const x = tf.tidy(() => tf.linspace(-1, 1, 8 * SIDE * SIDE * 3).reshape([8, SIDE, SIDE, 3]));
+    const wrong = tf.tidy(() =>
+      tf.concat([tf.slice(x, 0, 3), tf.fill([1, SIDE, SIDE, 3], value), tf.slice(x, 4)]),
+    );
+    await expectNoLeak(async () => {
+      const error = await fineTune(given, { x, y }, { ...FEW, validation: { x: wrong, y } }).catch(
+        (e: unknown) => e,
+      );
+      expect(error).not.toBeInstanceOf(DivergedError);
+      expect((error as Error).message).toBe(
+        'fineTune: the examples for validation hold values that are not finite, at first example 3. ' +
+          'Give finite ones',
+      );
+      await expect(fineTune(given, { x: wrong, y }, { ...FEW, validation: 0 })).rejects.toThrow(
+        /The examples of the step hold values that are not finite/,
+      );
+    });
+    tf.dispose([x, wrong]);
+  }
+  given.dispose();
+});
+
 test('tensors and datasets are taken as the model takes them', async () => {
   await tf.setBackend('cpu');
   const source = pictures(24);
