@@ -122,8 +122,8 @@ async function trained(
   saved: Awaited<ReturnType<typeof savedRun>>,
 ): Promise<FineTuneResult> {
   const { model, head, isOwned, classNames, metadata } = prepared;
-  const plan = planRun(OWNER, prepared, examples, options);
   const goesOn = options.resume === true && places !== null && saved !== null;
+  const plan = planRun(OWNER, prepared, examples, options, goesOn ? saved.settings : undefined);
   if (goesOn) requireSame(OWNER, places.last, saved.settings, plan.settings);
   const parts = new PartsSwitch(model, head.layers);
   let run: Run | undefined;

@@ -103,6 +103,7 @@ export async function divideExamples(
 /**
  * Plans a run.
  *
+ * @param saved settings of the run to go on with: what `memory` chose is theirs, whatever else lives in memory now
  * @throws {Error} when it does not fit into the memory that there is, or the augmentation's options are wrong
  */
 export function planRun(
@@ -110,12 +111,15 @@ export function planRun(
   prepared: PreparedModel,
   { data, training, validation }: Examples,
   options: FineTuneOptions,
+  saved?: RunPlan['settings'],
 ): RunPlan {
   const { seed = 0, labelSmoothing = 0.1, weightDecay = 0.05, adapters, ema } = options;
   const side = prepared.input && Math.max(...prepared.input.inputSize);
   const asked = options.train ?? (adapters ? 'adapters' : undefined);
   const batch = options.batch ?? usualBatch({ count: training.length, side });
-  const form = stepForm(owner, prepared, options, asked, batch);
+  const form = saved
+    ? savedForm(saved, options, asked, batch)
+    : stepForm(owner, prepared, options, asked, batch);
   const { train } = form;
   const situation: Situation = { ...prepared, count: training.length, side, train };
   const epochs = options.epochs ?? usualEpochs(situation);
@@ -180,6 +184,18 @@ function stepForm(
   const bytes = parseBytes(owner, 'memory', memory);
   const wanted = { train: asked, batch, adapters, ema, memory: bytes };
   return fitMemory(owner, prepared, wanted);
+}
+
+/** The form that a run had; where more than `memory` has changed, that is told by its settings. */
+function savedForm(
+  { train, part }: RunPlan['settings'],
+  { memory }: FineTuneOptions,
+  asked: TrainedParts | undefined,
+  batch: number,
+): StepForm {
+  const chosen = memory === undefined ? 'all' : (train as TrainedParts);
+  const own = part as number;
+  return { train: asked ?? chosen, part: own, parts: Math.ceil(batch / own) };
 }
 
 function emaDecayOf(ema: boolean | number, steps: number): number | null {
