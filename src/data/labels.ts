@@ -16,7 +16,7 @@ export function isTensor(value: unknown): value is tf.Tensor {
  *
  * @returns the class of each example; of one-hot rows and of probabilities the most likely, the first of
  *   several
- * @throws {Error} when they are neither numbers nor of such a shape, or a row is 0 throughout
+ * @throws {Error} when they are neither whole numbers of 32 bits nor of such a shape, or a row is 0 throughout
  */
 export async function readLabels(owner: string, labels: ClassLabels): Promise<Int32Array> {
   if (!isTensor(labels)) return integers(owner, labels);
@@ -40,6 +40,28 @@ export async function readLabels(owner: string, labels: ClassLabels): Promise<In
   });
 }
 
+/**
+ * Numbers of classes as int32, of which none wraps around.
+ *
+ * @param nameOf says which label it is
+ * @throws {Error} for the first that is no whole number, or one beyond int32
+ */
+export function classIds(
+  owner: string,
+  labels: ArrayLike<number>,
+  nameOf: (position: number) => string,
+): Int32Array {
+  for (let i = 0; i < labels.length; i++) {
+    const label = labels[i];
+    // What is left of it as int32.
+    if (typeof label === 'number' && (label | 0) === label) continue;
+    throw new Error(
+      `${owner}: ${nameOf(i)} is ${shown(label)}; expected the number of a class, a whole number from 0`,
+    );
+  }
+  return Int32Array.from(labels);
+}
+
 function integers(owner: string, given: ArrayLike<number>): Int32Array {
   const fits =
     typeof given === 'object' &&
@@ -51,11 +73,5 @@ function integers(owner: string, given: ArrayLike<number>): Int32Array {
         'array, or a tensor',
     );
   }
-  for (let i = 0; i < given.length; i++) {
-    if (Number.isInteger(given[i])) continue;
-    throw new Error(
-      `${owner}: label ${i} is ${shown(given[i])}; expected the number of a class, a whole number from 0`,
-    );
-  }
-  return Int32Array.from(given);
+  return classIds(owner, given, (i) => `label ${i}`);
 }

@@ -6,6 +6,7 @@ import { fitImage } from '../preprocessing/fit_image';
 import type { RgbImage } from '../preprocessing/image';
 import { preprocess } from '../preprocessing/preprocess';
 import type { ExampleSource, SkippedExample } from './example_source';
+import { classIds } from './labels';
 import type { ModelInput } from './model_input';
 import type { ImageTransform } from './pixel_transform';
 
@@ -43,7 +44,7 @@ type Outcome = { image: RgbImage } | { error: unknown };
  * Reads batch after batch: slices of `order`, the last one maybe smaller. While one is used the next are
  * read. Broken examples, where they are left out, make a batch smaller, and others keep their places.
  *
- * @throws {Error} when an example cannot be read, which it names, or a transform gives another size
+ * @throws {Error} when an example cannot be read, which it names, or its label is no whole number, or a transform gives another size
  * @throws what `signal` was aborted with
  */
 export async function* readBatches(
@@ -85,9 +86,14 @@ export async function* readBatches(
     }
     signal?.throwIfAborted();
     if (images.length === 0) continue;
+    const labels = classIds(
+      owner,
+      kept.map((index) => source.label(index)),
+      (i) => `the label of ${source.name(kept[i] as number)}`,
+    );
     yield {
       x: imagesToTensor(images, input),
-      labels: Int32Array.from(kept, (index) => source.label(index)),
+      labels,
       indices: Int32Array.from(kept),
       end: start + indices.length,
     };
