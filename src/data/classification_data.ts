@@ -19,7 +19,7 @@ export interface LabelledTensors {
 /**
  * A stream of batches as the model takes them, such as a dataset of tf.data after `batch`: elements are
  * `{ xs, ys }` or `[xs, ys]`, tensors of `[examples, ...]` and of labels, `[examples]` or one-hot rows.
- * Whoever reads the stream disposes them.
+ * Whoever reads the stream disposes them, and whatever other tensors an element has. Empty batches are left out.
  */
 export interface BatchDataset {
   iterator(): Promise<BatchIterator>;
@@ -126,8 +126,8 @@ async function* readStream(
 ): AsyncGenerator<LabelledBatch, void> {
   let count = 0;
   for await (const element of 'iterator' in data ? iterated(data) : data) {
-    const { x, y } = pairOf(owner, element);
     try {
+      const { x, y } = pairOf(owner, element);
       signal?.throwIfAborted();
       const labels = await readLabels(owner, y);
       if (labels.length !== x.shape[0]) {
@@ -138,10 +138,15 @@ async function* readStream(
       }
       const indices = Int32Array.from(labels, (_, i) => count + i);
       count += labels.length;
-      tf.dispose(isTensor(y) ? y : []);
+      // Whatever else a batch has, such as weights of its examples, is no one's any more.
+      tf.dispose(Object.values(element as object).filter((value) => value !== x));
+      if (labels.length === 0) {
+        x.dispose();
+        continue;
+      }
       yield { x, labels, indices, end: count };
     } catch (error) {
-      tf.dispose(isTensor(y) ? [x, y] : x);
+      tf.dispose(element as tf.TensorContainer);
       throw error;
     }
   }

@@ -53,7 +53,7 @@ export interface Mistake {
   readonly probability: number;
   /** Probability that the model gives its class. */
   readonly labelProbability: number;
-  /** `-log` of the latter. */
+  /** `-log` of the latter; where that is infinite (a logit of -Infinity), 3.4e38, the largest float32. */
   readonly loss: number;
 }
 
@@ -70,7 +70,7 @@ export interface Evaluation {
   readonly examples: number;
   /** Names by class, as the model numbers them. */
   readonly classNames: readonly string[];
-  /** Mean cross entropy, in nats. */
+  /** Mean cross entropy, in nats; a probability of 0 counts as a loss of 3.4e38, the largest float32. */
   readonly loss: number;
   /** Part whose class is the most likely one, in 0..1. */
   readonly top1: number;

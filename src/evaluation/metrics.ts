@@ -5,6 +5,8 @@ import type { ClassMetrics, Confusion, Evaluation, Mistake } from './evaluation'
 /** With more classes than these the confusion matrix is left out: it grows with their square. */
 const MOST_IN_MATRIX = 1000;
 const MOST_CONFUSIONS = 50;
+/** Loss of a probability of 0, the largest float32: JSON has no infinity. */
+const MOST_LOSS = 3.4028234663852886e38;
 
 /** What is known of an example. */
 export interface Example {
@@ -50,6 +52,7 @@ export class ClassificationMetrics {
    */
   add({ index, name, label }: Example, logProbabilities: ArrayLike<number>): void {
     const own = logProbabilities[label] as number;
+    const loss = Math.min(-own, MOST_LOSS);
     let predicted = 0;
     let rank = 0;
     for (let c = 0; c < logProbabilities.length; c++) {
@@ -60,7 +63,7 @@ export class ClassificationMetrics {
     const isRight = predicted === label;
     const probability = Math.exp(logProbabilities[predicted] as number);
     this.examples++;
-    this.losses -= own;
+    this.losses += loss;
     if (rank < 5) this.inFive++;
     (this.support[label] as number)++;
     (this.predicted[predicted] as number)++;
@@ -76,7 +79,7 @@ export class ClassificationMetrics {
       predicted,
       probability,
       labelProbability: Math.exp(own),
-      loss: -own,
+      loss,
     });
   }
 
