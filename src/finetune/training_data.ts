@@ -1,7 +1,7 @@
 /** Examples for training: of whatever form, with all labels known, checked before anything else is done. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { shown } from '../common/arguments';
+import { show, shown } from '../common/arguments';
 import {
   matchClasses,
   numberedClasses,
@@ -43,10 +43,11 @@ export async function openTrainingData(
 ): Promise<TrainingData> {
   const opened = await openData(owner, data);
   if (isExampleSource(data)) {
-    const labels = Int32Array.from({ length: data.length }, (_, i) => data.label(i));
+    const given = Array.from({ length: data.length }, (_, i) => data.label(i));
     const { classNames } = data;
     requireClassNames(owner, classNames);
-    requireLabels(owner, labels, classNames.length, (i) => shown(data.name(i)));
+    requireLabels(owner, given, classNames.length, (i) => shown(data.name(i)));
+    const labels = Int32Array.from(given);
     return { ...opened, labels, classNames, arePictures: true, dispose: () => undefined };
   }
   const { x } = data as Partial<LabelledTensors>;
@@ -83,6 +84,7 @@ async function collected(
   try {
     for await (const batch of batches({ batchSize: 1, signal })) {
       parts.push(batch.x);
+      requireSameShape(owner, parts, labels.length);
       labels.push(...batch.labels);
     }
     if (labels.length === 0) throw new Error(`${owner}: the data hold no example`);
@@ -90,6 +92,16 @@ async function collected(
   } finally {
     tf.dispose(parts);
   }
+}
+
+/** Asserts that the last of some batches has examples of the shape of the first. */
+function requireSameShape(owner: string, batches: readonly tf.Tensor[], position: number): void {
+  const [first, last] = [batches[0], batches.at(-1)].map((x) => show(x?.shape.slice(1)));
+  if (first === last) return;
+  throw new Error(
+    `${owner}: the examples of the dataset are ${first} at first, but ${last} from example ${position} on; ` +
+      'expected one shape, that which the model takes. Bring all of them to it',
+  );
 }
 
 /**

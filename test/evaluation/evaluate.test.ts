@@ -1,7 +1,7 @@
 /** Evaluation of classifiers: against scikit-learn, from every kind of data, and what is refused. */
 import * as tf from '@tensorflow/tfjs';
 
-import { Ema, evaluate, type Evaluation, tensorSource } from 'tfjs-revcol';
+import { Ema, evaluate, type Evaluation, fineTune, tensorSource } from 'tfjs-revcol';
 import { describeBackends, expectNoLeak, useBackend } from '../support/backends';
 import fixture from './metrics.json';
 
@@ -255,6 +255,80 @@ describe('evaluate', () => {
       );
     });
     model.dispose();
+  });
+
+  test('batches of a stream that are wrong, empty, or have more to them leave nothing behind', async () => {
+    const model = passing(3);
+    const stream = async function* (...elements: unknown[]) {
+      for (const element of elements) yield await Promise.resolve(element);
+    };
+    const good = () => ({ xs: tf.eye(3), ys: tf.tensor1d([0, 1, 0], 'int32') });
+    const wrong: [make: () => unknown, says: RegExp][] = [
+      [() => ({ xs: tf.eye(3) }), /the dataset gave .*; expected \{ xs, ys \}/],
+      [() => [tf.eye(3)], /the dataset gave/],
+      [() => ({ xs: { a: tf.eye(3), b: tf.eye(3) }, ys: tf.eye(3) }), /the dataset gave/],
+      [() => tf.eye(3), /the dataset gave/],
+      [() => null, /the dataset gave null/],
+      [() => ({ xs: tf.eye(3), ys: tf.zeros([3, 1, 1]) }), /labels are/],
+      [() => ({ xs: tf.eye(3), ys: [0, 1], weights: tf.ones([3]) }), /inputs .* and 2 labels/],
+    ];
+    await expectNoLeak(async () => {
+      for (const [make, says] of wrong) {
+        await expect(evaluate(model, stream(good(), make()))).rejects.toThrow(says);
+      }
+      const empty = [
+        { xs: tf.zeros([0, 3]), ys: tf.tensor1d([], 'int32') },
+        { xs: tf.zeros([0, 3]), ys: tf.zeros([0, 3]) },
+        [tf.zeros([0, 3]), []],
+      ];
+      const weighted = { ...good(), weights: tf.ones([3]) };
+      const { examples, top1 } = await evaluate(model, stream(...empty, good(), weighted));
+      expect([examples, top1]).toEqual([6, 2 / 3]);
+    });
+    model.dispose();
+  });
+
+  test('a class that cannot be has a loss that JSON can hold', async () => {
+    const model = passing(3);
+    const x = tf.tensor2d([-Infinity, 0, 1, 1000, 0, -1000, 0, 1, 2], [3, 3]);
+    const got = await evaluate(model, { x, y: [0, 2, 2] });
+    expect(JSON.parse(JSON.stringify(got))).toEqual(got);
+    const most = 2 ** 128 - 2 ** 104;
+    expect(got.worst.map(({ index, loss }) => [index, loss])).toEqual([
+      [0, most],
+      [1, 2000],
+    ]);
+    expect(got.worst[0]?.labelProbability).toBe(0);
+    expect(got.loss).toBeCloseTo(most / 3, -26);
+    x.dispose();
+    model.dispose();
+  });
+
+  test('labels do not wrap around to others', async () => {
+    const model = tf.sequential({
+      layers: [
+        tf.layers.globalAveragePooling2d({ inputShape: [4, 4, 3], dataFormat: 'channelsLast' }),
+      ],
+    });
+    const flat = passing(3);
+    const x = tf.zeros([1, 3]);
+    const source = await tensorSource({ data: new Uint8Array(48), shape: [1, 4, 4, 3] }, [0]);
+    for (const label of [2 ** 32, -(2 ** 32), 2 ** 31, 1.5, NaN]) {
+      const says = new RegExp(
+        `^evaluate: .* is ${String(label)}; expected the number of a class, a whole number from 0`,
+      );
+      await expect(evaluate(flat, { x, y: [label] })).rejects.toThrow(says);
+      const given = { ...source, label: () => label, classNames: ['a', 'b', 'c'] };
+      await expect(evaluate(model, given)).rejects.toThrow(says);
+      await expect(fineTune(model, given)).rejects.toThrow(
+        new RegExp(`the label of ".*" is ${String(label)}; expected the number of a class`),
+      );
+    }
+    const floats = tf.tensor1d([2 ** 32]);
+    await expect(evaluate(flat, { x, y: floats })).rejects.toThrow(/label 0 is 4294967296; exp/);
+    tf.dispose([x, floats]);
+    model.dispose();
+    flat.dispose();
   });
 
   test('progress, and stopping', async () => {

@@ -5,8 +5,8 @@ import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 
 import { DivergedError, fineTune, type FineTuneOptions, tensorSource } from 'tfjs-revcol';
-import { describeBackends, expectNoLeak } from '../support/backends';
 import { Sampler } from '../../src/finetune/sampler';
+import { describeBackends, expectNoLeak } from '../support/backends';
 import { breaking, pictures, SIDE, stockModel, TINY, tinyModel, weightsOf } from './support';
 
 let folder: string;
@@ -206,6 +206,34 @@ describeBackends(
       given.dispose();
     });
 
+    test('what memory chose is gone on with, whatever else lives in tensors then', async () => {
+      const run = async (more: FineTuneOptions) => {
+        const options = { ...FEW, epochs: 2, augment: 'none', ...more } as const;
+        const { model, settings, history } = await fineTune(MODEL, pictures(24), options);
+        const weights = weightsOf(model);
+        model.dispose();
+        return { weights, settings, steps: history.map(({ step, loss }) => [step, loss]) };
+      };
+      const least = async (): Promise<number> => {
+        const error = await run({ memory: 1 }).catch((e: unknown) => e as Error);
+        const [, kilobytes] = /of the head ([\d.]+) kB/.exec((error as Error).message) ?? [];
+        return 1000 * Number(kilobytes);
+      };
+      const memory = 1.5 * (await least());
+      const whole = await run({ memory });
+      const chosen = [whole.settings.train, whole.settings.part];
+      expect(chosen).not.toEqual(['all', 8]);
+      const saveTo = path.join(folder, 'run');
+      const onEpoch = () => {
+        throw new Error('enough');
+      };
+      await expect(run({ memory, saveTo, onEpoch })).rejects.toThrow('enough');
+      const other = tf.zeros([Math.ceil(memory / 4)]);
+      await expect(run({ memory })).rejects.toThrow(/memory is/);
+      expect(await run({ memory, saveTo, resume: true })).toEqual(whole);
+      other.dispose();
+    });
+
     test('a disk that fails ends nothing, and a folder that was removed is made again', async () => {
       const saveTo = path.join(folder, 'run');
       const failures: unknown[] = [];
@@ -355,6 +383,22 @@ test('examples that are not finite are told from training that diverges', async 
     });
     tf.dispose([x, wrong]);
   }
+  given.dispose();
+});
+
+test('a dataset of examples of several shapes is refused', async () => {
+  await tf.setBackend('cpu');
+  const given = tinyModel();
+  const stream = async function* () {
+    for (const side of [SIDE, SIDE, SIDE + 1]) {
+      yield await Promise.resolve({ xs: tf.zeros([2, side, SIDE, 3]), ys: tf.tensor1d([0, 1]) });
+    }
+  };
+  await expectNoLeak(() =>
+    expect(fineTune(given, stream(), FEW)).rejects.toThrow(
+      /the examples of the dataset are \[8, 8, 3\] at first, but \[9, 8, 3\] from example 4 on; expected one/,
+    ),
+  );
   given.dispose();
 });
 
