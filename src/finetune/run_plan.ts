@@ -2,6 +2,7 @@
 import { parseBytes } from '../common/bytes';
 import { cosineSchedule } from '../training/cosine_schedule';
 import type { Schedule } from '../training/schedule_options';
+import { crc32 } from '../weights/zip/crc32';
 import { type Augmentation, type EpochTransform, epochTransform } from './augmentation';
 import {
   type Situation,
@@ -134,6 +135,7 @@ export function planRun(
   const settings = {
     examples: training.length,
     validation: validation?.order.length ?? 0,
+    examplesChecksum: checksumOf(data),
     classNames: prepared.classNames,
     train,
     adapters: adapters ?? null,
@@ -225,4 +227,10 @@ function phasesOf(
     phases.push({ name: train, from: headEpochs, to: epochs, rate: schedule(learningRate, main) });
   }
   return phases;
+}
+
+/** Tells other examples from these: by their names and classes, as reading them all takes long. */
+function checksumOf({ labels, nameOf }: TrainingData): number {
+  const lines = Array.from(labels, (label, i) => `${label} ${nameOf(i)}\n`);
+  return crc32(new TextEncoder().encode(lines.join('')));
 }

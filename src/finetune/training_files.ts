@@ -88,6 +88,14 @@ export function requireSame(
   const names = [...new Set([...Object.keys(saved), ...Object.keys(settings)])];
   const other = names.find((n) => JSON.stringify(saved[n]) !== JSON.stringify(settings[n]));
   if (other === undefined) return;
+  if (other === 'examples' || other === 'examplesChecksum') {
+    throw new Error(
+      `${owner}: the training saved at ${place} is of other examples: ${counted(saved)}, now ` +
+        `${counted(settings)}` +
+        (other === 'examples' ? '' : ', with other names or classes') +
+        `; an exact resume needs the same. Give those, or another place to begin anew`,
+    );
+  }
   const text = (value: unknown) => {
     const json = JSON.stringify(value) ?? 'not given';
     return json.length > 80 ? `${json.slice(0, 77)}...` : json;
@@ -96,4 +104,9 @@ export function requireSame(
     `${owner}: the training saved at ${place} has ${other} ${text(saved[other])}, this one ` +
       `${text(settings[other])}; an exact resume needs the same. Give what it had, or another place`,
   );
+}
+
+/** How many examples a run trains on. */
+function counted({ examples }: SavedRun['settings']): string {
+  return `${JSON.stringify(examples)} to train on`;
 }

@@ -100,7 +100,11 @@ describeBackends(
         fineTune(MODEL, pictures(24), { ...FEW, saveTo, resume: true, learningRate: 0.5 }),
       ).rejects.toThrow(/has learningRate 0\.01, this one 0\.5/);
       await expect(fineTune(MODEL, pictures(32), { ...FEW, saveTo, resume: true })).rejects.toThrow(
-        /has examples 20, this one 26/,
+        /is of other examples: 20 to train on, now 26 to train on;/,
+      );
+      const others = { ...pictures(24), name: (i: number) => `another ${i}` };
+      await expect(fineTune(MODEL, others, { ...FEW, saveTo, resume: true })).rejects.toThrow(
+        /is of other examples: 20 to train on, now 20 to train on, with other names or classes/,
       );
     });
 
