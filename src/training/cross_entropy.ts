@@ -61,11 +61,11 @@ const sigmoidOp = defineOp({
   name: 'RevColSigmoidCrossEntropy',
   inputs: ['logits', 'targets'],
   forward: ({ logits, targets }, attrs: Attrs) => {
-    const wrong = tf.add(
-      shareOf(tf.relu(logits), tf.sub(1, targets)),
-      shareOf(tf.relu(tf.neg(logits)), targets),
-    );
-    const losses = tf.add(wrong, tf.log1p(tf.exp(tf.neg(tf.abs(logits)))));
+    // The share of the target that the logit is against. No relu: webgl's makes NaN of -Infinity.
+    const against = tf.where(tf.greater(logits, 0), tf.sub(1, targets), targets);
+    const size = tf.abs(logits);
+    const wrong = shareOf(size, against);
+    const losses = tf.add(wrong, tf.log1p(tf.exp(tf.neg(size))));
     return reduced(tf.mean(tf.reshape(losses, [losses.shape[0] as number, -1]), 1), attrs);
   },
   backward: (dy, { logits, targets }, attrs) => ({
