@@ -6,12 +6,13 @@ import { type OptionNames, pickOptions, requireOptions } from '../common/options
 import { FETCH_OPTIONS, type FetchPretrainedOptions } from '../download/fetch_pretrained';
 import { RevColHead } from '../layers/columns/head';
 import { RevColImageDecoder } from '../layers/columns/image_decoder';
-import { RevColBackbone, type RevColBackboneArgs } from '../layers/columns/rev_col_backbone';
+import { RevColBackbone } from '../layers/columns/rev_col_backbone';
 import { modelRecord } from '../registry/models';
 import { type ModelName, weightsOf } from '../registry/names';
 import type { PretrainedName } from '../registry/pretrained';
 import { isSegmentationName, type SegmentationName } from '../registry/segmentation';
 import type { VitSize } from '../registry/sizes';
+import { NETWORK_OPTIONS, networkArgs, type NetworkOptions } from './network_options';
 import { createLoaded } from './pretrained';
 import {
   type CreatePretrainedSegmenterOptions,
@@ -22,20 +23,7 @@ import {
 import { createVitModel, VIT_OPTIONS } from './vit';
 
 /** Options of `createModel`; those left out are the named size's own. */
-export interface CreateModelOptions extends Pick<
-  RevColBackboneArgs,
-  | 'columns'
-  | 'channels'
-  | 'depths'
-  | 'kernelSize'
-  | 'patchSize'
-  | 'topFusion'
-  | 'dropPathRate'
-  | 'backprop'
-  | 'anchorEvery'
-  | 'pixelMean'
-  | 'pixelStd'
-> {
+export interface CreateModelOptions extends NetworkOptions {
   /** `[height, width, channels]` of the images. Default: that of the weight set, else [224, 224, 3]. */
   inputShape?: [number, number, number];
   /** Number of classes. Default: that of the weight set, else 1000. */
@@ -58,17 +46,7 @@ export interface CreatePretrainedOptions
 }
 
 const OPTIONS: OptionNames<CreateModelOptions> = {
-  columns: true,
-  channels: true,
-  depths: true,
-  kernelSize: true,
-  patchSize: true,
-  pixelMean: true,
-  pixelStd: true,
-  topFusion: true,
-  dropPathRate: true,
-  backprop: true,
-  anchorEvery: true,
+  ...NETWORK_OPTIONS,
   inputShape: true,
   numClasses: true,
   intermediateSupervision: true,
@@ -164,30 +142,19 @@ function createRandom(name: ModelName, options: CreateModelOptions): tfl.LayersM
     ...(weights?.inputSize ?? ([size.imageSize, size.imageSize, 3] as const)),
   ];
   if ('numHeads' in size) return createVit(size, { ...options, inputShape, numClasses });
-  const columns = options.columns ?? size.columns;
+  const network = networkArgs(options, size);
   const supervised = options.intermediateSupervision ?? false;
-  const args: RevColBackboneArgs & { channels: number[]; patchSize: number } = {
-    name: 'backbone',
-    columns,
-    channels: [...(options.channels ?? size.channels)],
-    depths: [...(options.depths ?? size.depths)],
-    kernelSize: options.kernelSize ?? size.kernelSize,
-    patchSize: options.patchSize ?? size.patchSize,
-    topFusion: options.topFusion ?? size.topFusion,
-    dropPathRate: options.dropPathRate ?? 0,
-    backprop: options.backprop,
-    anchorEvery: options.anchorEvery,
-    pixelMean: options.pixelMean,
-    pixelStd: options.pixelStd,
-    output: supervised ? supervisedColumns(columns) : 'last',
-  };
   const image = tfl.input({ shape: inputShape, name: 'image' });
-  const features = new RevColBackbone(args).apply(image);
+  const features = new RevColBackbone({
+    name: 'backbone',
+    ...network,
+    output: supervised ? supervisedColumns(network.columns) : 'last',
+  }).apply(image);
   const outputs = Array.isArray(features)
     ? supervisedOutputs(
         features as tfl.SymbolicTensor[],
         numClasses,
-        args,
+        network,
         image.shape[3] as number,
       )
     : new RevColHead({ name: 'head', units: numClasses }).apply(features);

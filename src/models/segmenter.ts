@@ -4,7 +4,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { requireImageShape, requireInteger, requireRate, shown } from '../common/arguments';
 import type { OptionNames } from '../common/options';
 import type { FetchPretrainedOptions } from '../download/fetch_pretrained';
-import { RevColBackbone, type RevColBackboneArgs } from '../layers/columns/rev_col_backbone';
+import { RevColBackbone } from '../layers/columns/rev_col_backbone';
 import { FCNHead } from '../layers/dense/fcn_head';
 import { UPerHead } from '../layers/dense/uper_head';
 import { REVCOL_ARCHITECTURES } from '../registry/architectures';
@@ -14,23 +14,11 @@ import {
   type SegmentationName,
   type SegmentationWeights,
 } from '../registry/segmentation';
+import { NETWORK_OPTIONS, networkArgs, type NetworkOptions } from './network_options';
 import { createLoaded } from './pretrained';
 
 /** Options of `createModel` for a segmenter; those left out are the published one's own. */
-export interface CreateSegmenterOptions extends Pick<
-  RevColBackboneArgs,
-  | 'columns'
-  | 'channels'
-  | 'depths'
-  | 'kernelSize'
-  | 'patchSize'
-  | 'topFusion'
-  | 'dropPathRate'
-  | 'backprop'
-  | 'anchorEvery'
-  | 'pixelMean'
-  | 'pixelStd'
-> {
+export interface CreateSegmenterOptions extends NetworkOptions {
   /** `[height, width, channels]` of the images, null for a side that is left open. Default [null, null, 3]. */
   inputShape?: [number | null, number | null, number];
   /** Number of classes. Default: that of the published weights. */
@@ -62,17 +50,7 @@ export interface CreatePretrainedSegmenterOptions
 
 /** The names of the options. */
 export const SEGMENTER_OPTIONS: OptionNames<CreateSegmenterOptions> = {
-  columns: true,
-  channels: true,
-  depths: true,
-  kernelSize: true,
-  patchSize: true,
-  topFusion: true,
-  dropPathRate: true,
-  backprop: true,
-  anchorEvery: true,
-  pixelMean: true,
-  pixelStd: true,
+  ...NETWORK_OPTIONS,
   inputShape: true,
   numClasses: true,
   headChannels: true,
@@ -107,7 +85,8 @@ function buildSegmenter(
   options: CreateSegmenterOptions,
 ): tfl.LayersModel {
   const size = REVCOL_ARCHITECTURES[record.size];
-  const channels = [...(options.channels ?? size.channels)];
+  const network = networkArgs(options, { ...size, kernelSize: record.kernelSize });
+  const { channels } = network;
   const { inputShape = [null, null, 3], auxiliaryHead: hasAuxiliary = false } = options;
   const heads = {
     units: options.numClasses ?? record.numClasses,
@@ -128,17 +107,7 @@ function buildSegmenter(
   }
   const backbone = new RevColBackbone({
     name: 'backbone',
-    columns: options.columns ?? size.columns,
-    channels,
-    depths: [...(options.depths ?? size.depths)],
-    kernelSize: options.kernelSize ?? record.kernelSize,
-    patchSize: options.patchSize ?? size.patchSize,
-    topFusion: options.topFusion ?? size.topFusion,
-    dropPathRate: options.dropPathRate ?? 0,
-    backprop: options.backprop,
-    anchorEvery: options.anchorEvery,
-    pixelMean: options.pixelMean,
-    pixelStd: options.pixelStd,
+    ...network,
     output: 'pyramid',
   });
   const { units, dropout, filters } = heads;
