@@ -1,9 +1,8 @@
 /** Labels as shares of classes. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { requireArgument, requireInteger, show, shown } from '../common/arguments';
-import { readsAtOnce } from '../ops/engine/read_at_once';
-import { oneHot } from '../ops/one_hot';
+import { requireArgument, requireInteger, show } from '../common/arguments';
+import { oneHot, requireClasses } from '../ops/class_ids';
 
 /**
  * Labels of a batch: classes from 0 (a list, or a tensor `[batch]`), or shares of classes, such as one-hot vectors
@@ -23,17 +22,6 @@ export interface LabelOptions {
 }
 
 const EXPECTED = 'a list or tensor [batch] of integers, or a tensor [batch, classes] of shares';
-
-/** Asserts classes from 0; of a tensor only where looking at it costs nothing. */
-function requireClasses(owner: string, labels: Labels, classes: number): void {
-  if (labels instanceof tf.Tensor && !readsAtOnce()) return;
-  for (const label of labels instanceof tf.Tensor ? labels.dataSync() : labels) {
-    if (Number.isInteger(label) && label >= 0 && label < classes) continue;
-    throw new Error(
-      `${owner}: a label is ${shown(label)}; expected integers from 0 to ${classes - 1}`,
-    );
-  }
-}
 
 /**
  * Asserts the labels of a batch.
@@ -69,7 +57,7 @@ export function requireLabels(
   if (numClasses === undefined) {
     throw new Error(`${owner}: numClasses is missing; labels that are integers do not tell it`);
   }
-  requireClasses(owner, given, numClasses);
+  requireClasses(owner, 'a label', given, numClasses);
   return numClasses;
 }
 

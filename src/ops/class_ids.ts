@@ -1,7 +1,8 @@
-/** Class numbers as labels: whether they are in range, looked at where that costs nothing. */
+/** Class numbers as labels: whether they are in range, and as rows of zeros with a one. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { readsAtOnce } from '../ops/engine/read_at_once';
+import { shown } from '../common/arguments';
+import { readsAtOnce } from './engine/read_at_once';
 
 /** Whether each is a number of one of so many classes, bool, of the ids' shape. */
 export function isClass(ids: tf.Tensor, classes: number): tf.Tensor {
@@ -26,8 +27,21 @@ export function requireClasses(
   for (const id of Array.from(values)) {
     if (id === ignored?.id || (Number.isInteger(id) && id >= 0 && id < classes)) continue;
     throw new Error(
-      `${owner}: ${what} is ${id}; expected integers from 0 to ${classes - 1}` +
+      `${owner}: ${what} is ${shown(id)}; expected integers from 0 to ${classes - 1}` +
         (ignored == null ? '' : `, or ${ignored.option} ${ignored.id}`),
     );
   }
+}
+
+/**
+ * `tf.oneHot` that also takes a single class, which tfjs's refuses. To be called inside of a tidy.
+ *
+ * @param ids class numbers `[n]`, int32; one out of range gives a row of zeros
+ * @param classes their number, from 1
+ * @returns float32 `[n, classes]`
+ */
+export function oneHot(ids: tf.Tensor1D, classes: number): tf.Tensor2D {
+  const hot =
+    classes === 1 ? tf.expandDims(tf.equal(ids, 0), 1) : tf.oneHot(ids, classes, 1, 0, 'int32');
+  return tf.cast(hot, 'float32') as tf.Tensor2D;
 }

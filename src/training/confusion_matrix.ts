@@ -2,9 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { requireArgument, requireInteger } from '../common/arguments';
+import { isClass, oneHot, requireClasses } from '../ops/class_ids';
 import { readsAtOnce } from '../ops/engine/read_at_once';
-import { oneHot } from '../ops/one_hot';
-import { isClass, requireClasses } from './class_ids';
 
 const OWNER = 'confusionMatrix';
 

@@ -3,10 +3,9 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { requireArgument, requireRate, show } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
+import { isClass, oneHot, requireClasses } from '../ops/class_ids';
 import { defineOp } from '../ops/engine/define_op';
 import { disposingTapeOnError } from '../ops/engine/engine';
-import { oneHot } from '../ops/one_hot';
-import { isClass, requireClasses } from './class_ids';
 
 /** Options of `softmaxCrossEntropy` and `sigmoidCrossEntropy`. */
 export interface CrossEntropyOptions {

@@ -3,11 +3,11 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { requireArgument, requireInteger, requireRanges, show, shown } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
+import { requireClasses } from '../ops/class_ids';
 import { addScaled } from '../ops/dense/joins';
 import { pixelCrossEntropy } from '../ops/dense/pixel_cross_entropy';
 import { resizeForward } from '../ops/dense/resize';
 import { disposingTapeOnError } from '../ops/engine/engine';
-import { requireClasses } from './class_ids';
 
 /** Options of `segmentationLoss`. */
 export interface SegmentationLossOptions {

@@ -3,10 +3,10 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { requireArgument, show, shown } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
+import { isClass, requireClasses } from '../ops/class_ids';
 import { defineOp } from '../ops/engine/define_op';
 import { disposingTapeOnError } from '../ops/engine/engine';
 import { toMatrix } from '../ops/mat_mul';
-import { isClass, requireClasses } from './class_ids';
 
 const OWNER = 'tokenCrossEntropy';
 

@@ -1,6 +1,7 @@
 /** Cross entropy of pixels, whose logits are resized to the labels on the way, one image at a time. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { isClass } from '../class_ids';
 import { defineOp } from '../engine/define_op';
 import { resizeBackward, resizeForward } from './resize';
 
@@ -25,20 +26,16 @@ function pixelsOf(logits: tf.Tensor, labels: tf.Tensor, image: number): Pixels {
   };
 }
 
-function isInside(labels: tf.Tensor, classes: number): tf.Tensor {
-  return tf.logicalAnd(tf.greaterEqual(labels, 0), tf.less(labels, classes));
-}
-
 /** By how much each pixel counts: 1, 0 where it is ignored, NaN where its label is no class. */
 function shares({ rows, labels }: Pixels, ignored: number): tf.Tensor {
   const counts = tf.notEqual(labels, tf.scalar(ignored, 'int32'));
-  const outside = tf.logicalAnd(counts, tf.logicalNot(isInside(labels, rows.shape[1])));
+  const outside = tf.logicalAnd(counts, tf.logicalNot(isClass(labels, rows.shape[1])));
   return tf.where(outside, tf.fill(labels.shape, NaN), tf.cast(counts, 'float32'));
 }
 
 /** Row and column of every pixel's logit, `[pixels, 2]`; of a label that is no class, that of class 0. */
 function places({ rows, labels }: Pixels): tf.Tensor {
-  const inside = tf.where(isInside(labels, rows.shape[1]), labels, tf.zerosLike(labels));
+  const inside = tf.where(isClass(labels, rows.shape[1]), labels, tf.zerosLike(labels));
   return tf.stack([tf.range(0, labels.shape[0], 1, 'int32'), inside], 1);
 }
 
