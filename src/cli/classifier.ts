@@ -97,7 +97,7 @@ async function fromFolder(
           `${shapes(model.outputs)}; expected [any, height, width, 3] and [any, classes]`,
       );
     }
-    requireRgb(file, channels);
+    requireRgb('classify', file, channels);
     const wanted = inputSize ?? height ?? width ?? 224;
     const sides = [height ?? wanted, width ?? wanted] as const;
     if (inputSize !== undefined && sides.some((side) => side !== inputSize)) {
@@ -147,7 +147,7 @@ async function fromCheckpoint(
   })().finally(() => opened.close());
   const { inputChannels, numClasses, channels, depths } = classifier;
   const { columns, kernelSize, patchSize, topFusion } = classifier;
-  requireRgb(shownSource(source), inputChannels);
+  requireRgb('classify', shownSource(source), inputChannels);
   checkClasses(numClasses);
   const side = inputSize ?? record?.inputSize[0] ?? 224;
   const model = createModel('revcol_tiny', {
@@ -187,10 +187,14 @@ async function fromCheckpoint(
   return { model, preprocessing, numClasses, givesProbabilities: false, upright: false };
 }
 
-function requireRgb(name: string, channels: number | null | undefined): void {
+export function requireRgb(
+  command: string,
+  name: string,
+  channels: number | null | undefined,
+): void {
   if (channels === 3) return;
   throw new Error(
-    `${name} is of images with ${channels ?? 'any number of'} channels; classify reads images as RGB, ` +
+    `${name} is of images with ${channels ?? 'any number of'} channels; ${command} reads images as RGB, ` +
       'so it needs 3',
   );
 }

@@ -19,7 +19,7 @@ import { loadCheckpoint, type LoadReport } from '../weights/load_checkpoint';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { prefixIn, underPrefix } from '../weights/select_tensors';
 import { namesBeside, requireNames } from './class_names';
-import { modelFile } from './classifier';
+import { modelFile, requireRgb } from './classifier';
 import { type Terminal, withProgress } from './terminal';
 import { few, percent } from './text';
 import { type DownloadOptions, findSegmenterWeights, type FoundWeights } from './weights_source';
@@ -125,7 +125,7 @@ async function fromFolder(
           (output.length === 2 ? '. What pictures show as a whole, classify tells' : ''),
       );
     }
-    requireRgb(file, channels);
+    requireRgb('segment', file, channels);
     checkClasses(numClasses);
     const { classNames, mean, std } = metadataOf(model);
     if (classNames) requireNames(classNames, file, numClasses);
@@ -168,7 +168,7 @@ async function fromCheckpoint(
     const others = [...opened.entries.keys()].filter((tensor) => !tensor.startsWith(outer));
     return { segmenter, start: `${outer}${within}`, others: new Set(others) };
   })().finally(() => opened.close());
-  requireRgb(name, segmenter.inputChannels);
+  requireRgb('segment', name, segmenter.inputChannels);
   if (wanted) requireSame(name, segmenter, wanted);
   checkClasses(segmenter.numClasses);
   const { columns, channels, depths, kernelSize, patchSize, topFusion } = segmenter;
@@ -242,14 +242,6 @@ function requireSame(name: string, found: Segmenter, wanted: SegmentationWeights
   const got = described(found, found.topFusion, found.headChannels);
   if (got === expected) return;
   throw new Error(`--model ${wanted.name} has ${expected}; ${name} holds ${got}. Leave it out`);
-}
-
-function requireRgb(name: string, channels: number | null | undefined): void {
-  if (channels === 3) return;
-  throw new Error(
-    `${name} is of images with ${channels ?? 'any number of'} channels; segment reads images as RGB, so it ` +
-      'needs 3',
-  );
 }
 
 /** Of logits that are no numbers the first class would be taken everywhere. */

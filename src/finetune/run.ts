@@ -171,8 +171,8 @@ export class Run {
       }
       await nextTurn();
       signal?.throwIfAborted();
-      if (progress.stepInEpoch < sampler.steps) await this.save(1);
       if (progress.stepInEpoch === sampler.steps) break;
+      await this.save(1);
     }
     requireSomeRead(this.owner, progress.epochSums.examples, skipped);
     // The last steps may have been left out.
