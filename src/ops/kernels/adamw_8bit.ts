@@ -33,7 +33,7 @@ const TABLES: readonly (Float32Array | Uint8Array)[] = [
 export const TABLE_BYTES = TABLES.reduce((sum, { byteLength }) => sum + byteLength, 0);
 
 /** Bytes of scratch memory that the kernel in WebAssembly needs. */
-export const SCRATCH_BYTES = 2 * BLOCK * Float32Array.BYTES_PER_ELEMENT;
+export const SCRATCH_BYTES = 4 * BLOCK * Float32Array.BYTES_PER_ELEMENT;
 
 /** Copies the tables into a heap. */
 export function writeTables(heap: Uint8Array, address: number): void {

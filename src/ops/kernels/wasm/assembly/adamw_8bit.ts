@@ -21,13 +21,26 @@ function codeOf(value: f32, middles: usize, lowest: usize): i32 {
   return code + i32(value > load<f32>(middles + ((<usize>code) << 2)));
 }
 
+/** Bytes of a block of numbers, of which the scratch memory holds four. */
+const ROW: usize = 1024;
+
+/** Overwrites `count` numbers, rounded up to fours, by their shares of the scale; 0 stays 0 whatever that is. */
+function toShares(numbers: usize, scale: f32, shares: usize, count: i32): void {
+  const end = ((<usize>count) << 2) + 12;
+  for (let at: usize = 0; at + 16 <= end; at += 16) {
+    const value = f32x4.abs(v128.load(numbers + at));
+    const share = f32x4.div(value, f32x4.splat(scale));
+    v128.store(shares + at, v128.and(share, f32x4.ne(value, f32x4.splat(0))));
+  }
+}
+
 /**
  * @param w the weight, `count` numbers, as are its new values `y`, its gradient `g`, and the codes `m`
  *   and `v`
  * @param mScale one number per block, as is `vScale`
  * @param kept what decay leaves of the weight
  * @param size factor of m / (sqrt(v) + epsilon)
- * @param scratch 2048 bytes
+ * @param scratch 4096 bytes
  */
 export function adamw8bit(
   w: usize,
@@ -48,7 +61,9 @@ export function adamw8bit(
   tables: usize,
   scratch: usize,
 ): void {
-  const second = scratch + 1024;
+  const second = scratch + ROW;
+  const shareM = second + ROW;
+  const shareV = shareM + ROW;
   const signedLowest = tables + LOWEST;
   const unsignedLowest = signedLowest + <usize>STRETCHES;
   for (let start = 0; start < count; start += BLOCK) {
@@ -59,8 +74,8 @@ export function adamw8bit(
       const at = (<usize>i) << 2;
       const codeM = (<usize>load<u8>(m + <usize>i)) << 2;
       const codeV = (<usize>load<u8>(v + <usize>i)) << 2;
-      store<f32>(scratch + at, load<f32>(tables + codeM) * scaleM);
-      store<f32>(second + at, load<f32>(tables + UNSIGNED + codeV) * scaleV);
+      store<f32>(scratch + at, load<f32>(tables + codeM));
+      store<f32>(second + at, load<f32>(tables + UNSIGNED + codeV));
     }
     const wide = ((<usize>length) << 2) & ~15;
     const end = (<usize>length) << 2;
@@ -70,11 +85,11 @@ export function adamw8bit(
     for (; at < wide; at += 16) {
       const gradient = v128.load(g + at);
       const first = f32x4.add(
-        f32x4.mul(v128.load(scratch + at), f32x4.splat(beta1)),
+        f32x4.mul(f32x4.mul(v128.load(scratch + at), f32x4.splat(scaleM)), f32x4.splat(beta1)),
         f32x4.mul(gradient, f32x4.splat(rest1)),
       );
       const square = f32x4.add(
-        f32x4.mul(v128.load(second + at), f32x4.splat(beta2)),
+        f32x4.mul(f32x4.mul(v128.load(second + at), f32x4.splat(scaleV)), f32x4.splat(beta2)),
         f32x4.mul(f32x4.mul(gradient, gradient), f32x4.splat(rest2)),
       );
       v128.store(scratch + at, first);
@@ -95,8 +110,8 @@ export function adamw8bit(
     );
     for (; at < end; at += 4) {
       const gradient = load<f32>(g + at);
-      const first = load<f32>(scratch + at) * beta1 + gradient * rest1;
-      const square = load<f32>(second + at) * beta2 + gradient * gradient * rest2;
+      const first = load<f32>(scratch + at) * scaleM * beta1 + gradient * rest1;
+      const square = load<f32>(second + at) * scaleV * beta2 + gradient * gradient * rest2;
       store<f32>(scratch + at, first);
       store<f32>(second + at, square);
       topM = max(topM, abs(first));
@@ -106,23 +121,20 @@ export function adamw8bit(
     }
     store<f32>(mScale, topM);
     store<f32>(vScale, topV);
+    toShares(scratch, topM, shareM, length);
+    toShares(second, topV, shareV, length);
+    // Without branches, since no processor can foretell the signs of gradients.
     for (let i = 0; i < length; i++) {
       const offset = (<usize>i) << 2;
-      const first = load<f32>(scratch + offset);
-      const square = load<f32>(second + offset);
-      let codeM = SIGNED_ZERO;
-      if (first != 0) {
-        codeM = codeOf(abs(first) / topM, tables + MIDDLES, signedLowest);
-        // The number 1 has no code below 0; the one next to it has.
-        if (first < 0) codeM = 2 * SIGNED_ZERO - min(codeM, 2 * SIGNED_ZERO);
-      }
-      let codeV = 0;
-      if (square != 0) {
-        // Never 0, by which a moment would be divided.
-        codeV = max(1, codeOf(square / topV, tables + UNSIGNED + MIDDLES, unsignedLowest));
-      }
-      store<u8>(m + <usize>i, <u8>codeM);
-      store<u8>(v + <usize>i, <u8>codeV);
+      const codeM = codeOf(load<f32>(shareM + offset), tables + MIDDLES, signedLowest);
+      const isBelow = -i32(load<f32>(scratch + offset) < 0);
+      // The number 1 has no code below 0; the one next to it has.
+      const mirrored = codeM - (((codeM + 1) >> 8) & isBelow);
+      store<u8>(m + <usize>i, <u8>((mirrored ^ isBelow) - isBelow + (2 * SIGNED_ZERO & isBelow)));
+      const codeV = codeOf(load<f32>(shareV + offset), tables + UNSIGNED + MIDDLES, unsignedLowest);
+      // Never 0, by which a moment would be divided.
+      const isLost = i32(codeV == 0) & i32(load<f32>(second + offset) != 0);
+      store<u8>(v + <usize>i, <u8>(codeV + isLost));
     }
     w += end;
     y += end;
