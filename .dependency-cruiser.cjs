@@ -14,6 +14,7 @@ const rooms = [
   'registry',
   'download',
   'preprocessing',
+  'coco',
   'augmentation',
   'data',
   'evaluation',

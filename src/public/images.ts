@@ -28,3 +28,16 @@ export {
   type SkippedExample,
   type TensorSourceOptions,
 } from '../data/index';
+
+// Objects in pictures
+export {
+  decodeMask,
+  encodeMask,
+  maskArea,
+  maskBox,
+  maskIoU,
+  mergeMasks,
+  polygonMask,
+} from '../coco/masks';
+export type { BinaryMask, CocoSegmentation, RunLengths } from '../coco/run_lengths';
+export type { CocoBox } from '../coco/runs';
