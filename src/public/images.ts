@@ -41,3 +41,11 @@ export {
 } from '../coco/masks';
 export type { BinaryMask, CocoSegmentation, RunLengths } from '../coco/run_lengths';
 export type { CocoBox } from '../coco/runs';
+export {
+  type CocoAnnotation,
+  type CocoCategory,
+  type CocoDataset,
+  type CocoImage,
+  parseCoco,
+} from '../coco/dataset';
+export { type CocoResult, parseCocoResults } from '../coco/results';

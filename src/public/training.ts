@@ -141,3 +141,15 @@ export {
   type TrainingHistory,
 } from '../evaluation/index';
 export { MeanIoU, type MeanIoUOptions, type MeanIoUResult } from '../evaluation/mean_iou';
+export {
+  AveragePrecision,
+  type AveragePrecisionOptions,
+  type EvaluatedImage,
+} from '../evaluation/average_precision';
+export type { DetectionKind, FoundObject, TrueObject } from '../evaluation/coco_objects';
+export { evaluateCoco, type EvaluateCocoOptions } from '../evaluation/evaluate_coco';
+export type {
+  AveragePrecisionResult,
+  CategoryPrecision,
+  DetectionLimits,
+} from '../evaluation/precision_summary';
