@@ -21,12 +21,19 @@ function program(name: string): () => void | Promise<void> {
   return run;
 }
 
-async function startBackend(name: string, threads: number): Promise<void> {
+async function startBackend({ backend, variant, threads }: Task): Promise<void> {
+  const name = backend as string;
   tf.enableProdMode();
   if (name === 'webgpu') await import('@tensorflow/tfjs-backend-webgpu');
   if (name === 'wasm') {
     setWasmPaths(`${location.origin}/wasm/`);
     setThreadsCount(threads);
+    // Stock tfjs has only its own threads; of these there are two sets, of which one works at a time.
+    if (variant !== 'stock' && threads > 1) {
+      const { setWasmThreads } = await import('tfjs-revcol');
+      const set = await setWasmThreads(threads);
+      if (set.threads < threads) throw new Error(`${set.threads} threads: ${set.reason}`);
+    }
   }
   if (!(await tf.setBackend(name))) throw new Error(`backend ${name} did not start`);
   await tf.ready();
@@ -48,7 +55,7 @@ async function base64Of(blob: Blob): Promise<string> {
 
 const CALLS = {
   start: async (task: Task): Promise<Ready> => {
-    await startBackend(task.backend as string, task.threads);
+    await startBackend(task);
     started = await startNetwork(task);
     const { parameters, programs } = started;
     return {

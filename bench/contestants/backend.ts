@@ -16,13 +16,21 @@ const PACKAGES: Record<string, string> = {
   cpu: '@tensorflow/tfjs-backend-cpu',
 };
 
+/** @throws {Error} where this package's kernels cannot have so many threads */
+async function startThreads(wanted: number): Promise<void> {
+  const { setWasmThreads } = await import('tfjs-revcol');
+  const { threads, reason } = await setWasmThreads(wanted);
+  if (threads < wanted) throw new Error(`backend wasm has ${threads} threads: ${reason}`);
+}
+
 /**
  * Loads and activates a backend; automatic differentiation is there as well.
  *
+ * @param threads of this package's kernels on wasm; tensorflow has its own setting
  * @returns versions of what computes
  * @throws {Error} when it does not start
  */
-export async function startBackend(name: string): Promise<Record<string, string>> {
+export async function startBackend(name: string, threads = 1): Promise<Record<string, string>> {
   tf.enableProdMode();
   const versions: Record<string, string> = { 'tfjs-core': tf.version_core, node: process.version };
   if (name === 'tensorflow') {
@@ -34,6 +42,7 @@ export async function startBackend(name: string): Promise<Record<string, string>
     const specifier = PACKAGES[name];
     if (!specifier) throw new Error(`there is no backend ${name}; expected wasm, tensorflow, cpu`);
     await import(specifier);
+    if (name === 'wasm' && threads > 1) await startThreads(threads);
   }
   if (!(await tf.setBackend(name))) throw new Error(`backend ${name} did not start`);
   await tf.ready();

@@ -10,7 +10,7 @@ import { startOperations } from './operations';
 import { writeSafetensors } from './weight_files';
 
 await serve(async (task) => {
-  const versions = await startBackend(task.backend ?? 'wasm');
+  const versions = await startBackend(task.backend ?? 'wasm', task.threads);
   if (isOperations(task.workload)) return { versions, ...(await startOperations(task)) };
   const { outputs, ...network } = await startNetwork(task);
   const check = async (file: string) => writeSafetensors(await outputs(), file);

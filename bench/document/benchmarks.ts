@@ -208,6 +208,9 @@ export function generate(results: Results = kept): Generated[] {
     ...parts(results, ['forward-1', 'forward-8'], contests),
     '## Training step',
     ...parts(results, ['train-2', 'train-8', 'train-wasm'], contests),
+    '## Threads on wasm',
+    "The package's kernels on two threads, by [`setWasmThreads`](browser.md#threads), beside one, taking turns:",
+    ...parts(results, ['threads-forward', 'threads-train'], contests),
     '## Start',
     'A fresh process each time, until its first and second result: RevCol-Tiny, batch 1. _tfjs alone_ ' +
       'multiplies two matrices. Medians, in the order of the steps:',

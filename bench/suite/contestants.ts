@@ -34,8 +34,8 @@ export const PEERS = [
 ] as const;
 export type Peer = (typeof PEERS)[number];
 
-/** Backends of tfjs on which this package and stock tfjs run. */
-export const BACKENDS = ['tensorflow', 'wasm', 'cpu'] as const;
+/** Backends of tfjs on which this package and stock tfjs run; wasm also on two threads. */
+export const BACKENDS = ['tensorflow', 'wasm', 'wasm-2', 'cpu'] as const;
 export type Backend = (typeof BACKENDS)[number];
 
 /** Backends in a page, by name; wasm with one thread and with two. */
@@ -55,32 +55,40 @@ function script(file: string): (task: Task) => Command {
   });
 }
 
-/** wasm has one thread in Node, because tfjs switches its threads off there. */
-const threadsOf = (backend: Backend, threads: number) => (backend === 'tensorflow' ? threads : 1);
+/** A backend by its name among contestants, and how many threads it takes: `wasm-2` takes two. */
+function backendOf(name: Backend | PageBackend, threads: number) {
+  const [backend, own] = name.split('-') as [string, string?];
+  return { backend, threads: own === undefined ? threads : Number(own) };
+}
 
-function tfjsEntrant(variant: Variant, backend: Backend, threads: number): Entrant {
+function titleOf(variant: Variant, backend: string, threads: number): string {
+  return `${variant} on ${backend}${backend === 'tensorflow' || threads === 1 ? '' : `, ${threads} threads`}`;
+}
+
+function tfjsEntrant(variant: Variant, name: Backend, wanted: number): Entrant {
   const native = path.join(ROOT, '.native/ready');
+  const { backend, threads } = backendOf(name, name === 'tensorflow' ? wanted : 1);
   const missing =
     backend === 'tensorflow' && !fs.existsSync(native)
       ? { what: 'backend tensorflow', install: 'npm run native' }
       : null;
   return {
-    name: `${variant} on ${backend}`,
+    name: titleOf(variant, backend, threads),
     missing,
-    task: { variant, backend, threads: threadsOf(backend, threads) },
+    task: { variant, backend, threads },
     command: script('bench/contestants/tfjs.ts'),
   };
 }
 
 /** A contestant in a page of Chromium. */
 function pageEntrant(variant: Variant, name: PageBackend): Entrant {
-  const [backend, threads = '1'] = name.split('-') as [string, string?];
+  const { backend, threads } = backendOf(name, 1);
   return {
-    name: `${variant} on ${backend}${threads === '1' ? '' : `, ${threads} threads`}`,
+    name: titleOf(variant, backend, threads),
     missing: CHROMIUM
       ? null
       : { what: 'Chromium', install: 'npx playwright-core install chromium' },
-    task: { variant, backend, threads: Number(threads) },
+    task: { variant, backend, threads },
     command: script('bench/browser/contestant.ts'),
     inPage: true,
   };
@@ -133,8 +141,11 @@ export interface Wanted {
 
 /** Why a contestant has no part in a workload; null when it has. */
 export function unfit(entrant: Entrant, workload: Workload): string | null {
-  const { variant } = entrant.task;
+  const { variant, backend, threads } = entrant.task;
   const trains = !isOperations(workload) && workload.pass === 'step';
+  if (variant === 'stock' && backend === 'wasm' && threads > 1 && !entrant.inPage) {
+    return 'has one thread in Node';
+  }
   if (isOperations(workload)) {
     return ['reversible', 'stock', 'pytorch'].includes(variant) ? null : 'has no single operations';
   }

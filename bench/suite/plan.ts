@@ -46,6 +46,16 @@ export const PLAN: readonly PlanEntry[] = [
     timed: true,
     args: 'train --batch 1 --backend wasm --peers none --rounds 3 --warm-ups 1',
   },
+  {
+    name: 'threads-forward',
+    timed: true,
+    args: 'forward --batch 1 --backend wasm,wasm-2 --variants reversible --peers none --rounds 9',
+  },
+  {
+    name: 'threads-train',
+    timed: true,
+    args: 'train --batch 1 --backend wasm,wasm-2 --variants reversible --peers none --warm-ups 1',
+  },
   { name: 'operations', timed: true, args: 'ops --warm-ups 1' },
   {
     name: 'tokens-wasm',

@@ -23,6 +23,7 @@ interface Builtins {
   fs: typeof import('node:fs/promises');
   os: typeof import('node:os');
   path: typeof import('node:path');
+  worker_threads: typeof import('node:worker_threads');
 }
 
 const SPECIFIERS: Record<keyof Builtins, string> = {
@@ -30,6 +31,7 @@ const SPECIFIERS: Record<keyof Builtins, string> = {
   fs: 'fs/promises',
   os: 'os',
   path: 'path',
+  worker_threads: 'worker_threads',
 };
 
 /** Loads one of Node's modules. */

@@ -45,6 +45,7 @@ export {
   type TranslationDecoderArgs,
 } from '../layers/transformer/translation_decoder';
 export { PaddingMask } from '../layers/transformer/padding_mask';
+export { setWasmThreads, type WasmThreads } from '../ops/kernels/wasm_threads';
 export { KeyValueCache } from '../ops/attention/cache';
 export type { DifferentiatedLayer } from '../layers/base/level_function_of';
 export type {

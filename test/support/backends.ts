@@ -2,6 +2,7 @@
 import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs';
 
+import { setWasmThreads } from '../../src/ops/kernels/wasm_threads';
 import { readsSettled } from '../../src/ops/reversible/late_reads';
 import { AVAILABLE, HINT, LOADERS } from './available';
 
@@ -25,8 +26,12 @@ function chosen(list: string | undefined): readonly string[] {
  */
 export const BACKENDS: readonly string[] = chosen(process.env.REVCOL_BACKENDS);
 
+/** Threads of the package's kernels on wasm, where the environment variable names a number. */
+const WASM_THREADS = process.env.REVCOL_WASM_THREADS;
+
 /** Makes a backend the current one. */
 export async function useBackend(name: string): Promise<void> {
+  if (name === 'wasm' && WASM_THREADS) await setWasmThreads(Number(WASM_THREADS));
   if (tf.findBackend(name) == null) LOADERS[name]?.();
   if (!(await tf.setBackend(name))) throw new Error(`backend ${name} did not start`);
   await tf.ready();

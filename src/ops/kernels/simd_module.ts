@@ -28,7 +28,14 @@ export interface SimdKernels {
     rows: number,
     columns: number,
   ): void;
-  columnSum(x: number, y: number, totals: number, rows: number, columns: number): void;
+  columnSum(
+    x: number,
+    y: number,
+    totals: number,
+    rows: number,
+    columns: number,
+    pitch: number,
+  ): void;
   gemm(
     a: number,
     b: number,
@@ -40,37 +47,86 @@ export interface SimdKernels {
     transposeA: number,
     transposeB: number,
     scratch: number,
+    aStride: number,
+    bStride: number,
+    cStride: number,
+  ): void;
+  gemmBatch(
+    a: number,
+    b: number,
+    c: number,
+    batch: number,
+    m: number,
+    n: number,
+    k: number,
+    transposeA: number,
+    transposeB: number,
+    scratch: number,
   ): void;
   convFilterGrad(x: number, dy: number, dw: number, ...geometryAndScratch: number[]): void;
   scatterPatches(patches: number, dx: number, first: number, ...countAndGeometry: number[]): void;
-  depthwiseFilterGrad(x: number, dy: number, dw: number, ...geometry: number[]): void;
-  depthwiseInputGrad(dy: number, filter: number, dx: number, ...geometry: number[]): void;
-  /** Bytes of scratch memory that `gemm` (4 columns + 32 more with a bias) and `convFilterGrad` need. */
+  depthwiseFilterGrad(x: number, dy: number, dw: number, ...geometryAndPitch: number[]): void;
+  depthwiseInputGrad(dy: number, filter: number, dx: number, ...geometryAndPitch: number[]): void;
+  /** Bytes of scratch memory that the products and `convFilterGrad` need. */
   BLOCK_SCRATCH: { value: number };
+}
+
+/** The part of emscripten's module of tfjs-backend-wasm that holds the memory. */
+export interface MemoryHolder {
+  asm?: { memory?: unknown };
+  wasmMemory?: unknown;
+}
+
+/** The memory of tfjs's wasm backend; null where it cannot be reached. */
+export function memoryOf(wasm: MemoryHolder): WebAssembly.Memory | null {
+  if (typeof WebAssembly === 'undefined') return null;
+  const memory = (wasm.wasmMemory ?? wasm.asm?.memory) as WebAssembly.Memory | undefined;
+  return memory?.buffer == null ? null : memory;
+}
+
+/** Whether several threads can work on a memory. */
+export function isShared({ buffer }: WebAssembly.Memory): boolean {
+  // By name, since instanceof fails for a buffer of another realm.
+  return Object.prototype.toString.call(buffer) === '[object SharedArrayBuffer]';
+}
+
+/**
+ * The module, with fused multiply-add where the engine has it, or null where WebAssembly SIMD is missing.
+ * Synchronously: it has 9 KB.
+ *
+ * @param shared whether for a shared memory, which the module must declare
+ */
+export function compileKernels(shared: boolean): WebAssembly.Module | null {
+  return compileBinary(RELAXED_BINARY, shared) ?? compileBinary(SIMD_BINARY, shared);
 }
 
 /**
  * The kernels working on `memory`, shared or not, or null where WebAssembly SIMD is missing or the memory
- * is refused. Compiled synchronously (9 KB), fused multiply-add where the engine has it.
+ * is refused.
  */
-export function instantiate(memory: WebAssembly.Memory): SimdKernels | null {
-  return instantiateBinary(RELAXED_BINARY, memory) ?? instantiateBinary(SIMD_BINARY, memory);
+export function instantiate(
+  memory: WebAssembly.Memory,
+  module: WebAssembly.Module | null = compileKernels(isShared(memory)),
+): SimdKernels | null {
+  if (module === null) return null;
+  try {
+    return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as SimdKernels;
+  } catch {
+    return null;
+  }
 }
 
-function instantiateBinary(
+function compileBinary(
   { base64, memoryFlagIndex }: KernelBinary,
-  memory: WebAssembly.Memory,
-): SimdKernels | null {
+  shared: boolean,
+): WebAssembly.Module | null {
   const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-  // The threaded build of tfjs has a shared memory, and the import must be declared alike. By name,
-  // since instanceof fails for a buffer of another realm.
-  if (Object.prototype.toString.call(memory.buffer) === '[object SharedArrayBuffer]') {
-    bytes[memoryFlagIndex] = 3;
-  }
+  if (shared) bytes[memoryFlagIndex] = 3;
+  if (!WebAssembly.validate(bytes)) return null;
   try {
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
-    return instance.exports as unknown as SimdKernels;
+    return new WebAssembly.Module(bytes);
   } catch {
+    // A page's policy may forbid what the engine could do.
     return null;
   }
 }

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import type { KernelContract } from '../contract';
 import { assertInputs, type Implementation, implementKernel } from '../fused';
+import type { MemoryHolder } from '../simd_module';
 
 /**
  * What the kernels use of tfjs's `BackendWasm`. Declared here because the package that defines it
@@ -10,12 +11,10 @@ import { assertInputs, type Implementation, implementKernel } from '../fused';
  * tfjs-backend-wasm 4.22 keep their memory; without either the kernels run in JavaScript.
  */
 export interface WasmBackend {
-  wasm: {
+  wasm: MemoryHolder & {
     HEAPU8: Uint8Array;
     _malloc(bytes: number): number;
     _free(pointer: number): void;
-    asm?: { memory?: unknown };
-    wasmMemory?: unknown;
   };
   getMemoryOffset(dataId: object): number;
   makeOutput(shape: number[], dtype: tf.DataType): tf.TensorInfo;

@@ -8,8 +8,6 @@ import { isAnyEmpty, pointer, type WasmBackend, wasmKernel, withScratch, zeros }
 import { transpose } from './layout';
 import { simdKernels } from './simd_module';
 
-const BYTES = 4;
-
 /** Shape of a batch of products. */
 interface Products {
   batch: number;
@@ -30,20 +28,8 @@ export const batchMatMul = wasmKernel(BATCH_MAT_MUL, (backend, { a, b }, attribu
   const c = backend.makeOutput([batch, m, n], 'float32');
   withScratch(backend, simd.BLOCK_SCRATCH.value, (scratch) => {
     const [aAt, bAt, cAt] = [pointer(backend, a), pointer(backend, b), pointer(backend, c)];
-    for (let i = 0; i < batch; i++) {
-      simd.gemm(
-        aAt + i * m * k * BYTES,
-        bAt + i * k * n * BYTES,
-        0,
-        cAt + i * m * n * BYTES,
-        m,
-        n,
-        k,
-        Number(transposeA),
-        Number(transposeB),
-        scratch,
-      );
-    }
+    const [tA, tB] = [Number(transposeA), Number(transposeB)];
+    simd.gemmBatch(aAt, bAt, cAt, batch, m, n, k, tA, tB, scratch);
   });
   return c;
 });

@@ -17,7 +17,7 @@ export const columnSum = wasmKernel(COLUMN_SUM, (backend, { x }) => {
   const simd = simdKernels(backend);
   if (simd != null) {
     withScratch(backend, columns * Float64Array.BYTES_PER_ELEMENT, (totals) => {
-      simd.columnSum(pointer(backend, x), pointer(backend, y), totals, rows, columns);
+      simd.columnSum(pointer(backend, x), pointer(backend, y), totals, rows, columns, columns);
     });
     return y;
   }

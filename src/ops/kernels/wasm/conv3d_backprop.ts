@@ -93,7 +93,8 @@ function inputSimd(
     for (const at of planes) {
       const from = pointer(backend, dy) + at.dy * BYTES;
       const weights = pointer(backend, filter) + at.filter * BYTES;
-      simd.gemm(from, weights, 0, patches, pixels, patch, plane.outChannels, 0, 1, scratch);
+      const [k, n] = [plane.outChannels, patch];
+      simd.gemm(from, weights, 0, patches, pixels, n, k, 0, 1, scratch, k, k, n);
       simd.scatterPatches(
         patches,
         pointer(backend, dx) + at.x * BYTES,

@@ -71,7 +71,8 @@ function inputGradient(
     const [from, weights, to] = [dy, filter, dx].map((info) => pointer(backend, info)) as Triple;
     const product = (at: number, first: number, count: number): void => {
       const source = from + first * g.outChannels * Float32Array.BYTES_PER_ELEMENT;
-      simd.gemm(source, weights, 0, at, count, patch, g.outChannels, 0, 1, scratch);
+      const [k, n] = [g.outChannels, patch];
+      simd.gemm(source, weights, 0, at, count, n, k, 0, 1, scratch, k, k, n);
     };
     if (direct) {
       product(to, 0, pixels);

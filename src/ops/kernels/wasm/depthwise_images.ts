@@ -22,12 +22,12 @@ export function forEachImage(
   });
 }
 
-/** What both SIMD kernels take after their pointers. */
+/** What both SIMD kernels take after their pointers: the geometry, and values from one pixel to the next. */
 export function geometryArguments(g: ConvGeometry, batch: number): number[] {
   return [
     ...[batch, g.height, g.width, g.outChannels, g.outHeight, g.outWidth],
     ...[g.filterHeight, g.filterWidth, g.strideHeight, g.strideWidth],
-    ...[g.dilationHeight, g.dilationWidth, g.top, g.left],
+    ...[g.dilationHeight, g.dilationWidth, g.top, g.left, g.outChannels],
   ];
 }
 

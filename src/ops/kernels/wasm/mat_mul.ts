@@ -38,10 +38,12 @@ export const matMul = wasmKernel(MAT_MUL, (backend, { a, b, bias }, attributes) 
   const simd = simdKernels(backend);
   if (simd == null) return compose(backend, a, b, bias, product);
   const c = backend.makeOutput([m, n], 'float32');
-  withScratch(backend, simd.BLOCK_SCRATCH.value + 4 * n + 32, (scratch) => {
+  withScratch(backend, simd.BLOCK_SCRATCH.value, (scratch) => {
     const biasAt = bias == null ? 0 : pointer(backend, bias);
     const [aAt, bAt, cAt] = [pointer(backend, a), pointer(backend, b), pointer(backend, c)];
-    simd.gemm(aAt, bAt, biasAt, cAt, m, n, k, Number(transposeA), Number(transposeB), scratch);
+    const [tA, tB] = [Number(transposeA), Number(transposeB)];
+    const strides = [transposeA ? m : k, transposeB ? k : n, n] as const;
+    simd.gemm(aAt, bAt, biasAt, cAt, m, n, k, tA, tB, scratch, ...strides);
   });
   return c;
 });

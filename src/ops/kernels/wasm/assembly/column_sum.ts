@@ -5,11 +5,24 @@
 // of 256 columns (32 KB) stays in the first-level cache while its column groups are walked.
 const BLOCK_ROWS: i32 = 32;
 
-/** y[j] = sum over i of x[i, j]. `totals` is scratch for `columns` float64 values. */
-export function columnSum(x: usize, y: usize, totals: usize, rows: i32, columns: i32): void {
-  const stride = (<usize>columns) << 2;
-  const wide = stride & ~15;
-  memory.fill(totals, 0, stride << 1);
+/**
+ * y[j] = sum over i of x[i, j].
+ *
+ * @param totals scratch for `columns` float64 values
+ * @param pitch values from one row to the next
+ */
+export function columnSum(
+  x: usize,
+  y: usize,
+  totals: usize,
+  rows: i32,
+  columns: i32,
+  pitch: i32,
+): void {
+  const stride = (<usize>pitch) << 2;
+  const bytes = (<usize>columns) << 2;
+  const wide = bytes & ~15;
+  memory.fill(totals, 0, bytes << 1);
   for (let row = 0; row < rows; row += BLOCK_ROWS) {
     const end = x + stride * <usize>min(BLOCK_ROWS, rows - row);
     let at: usize = 0;
@@ -22,7 +35,7 @@ export function columnSum(x: usize, y: usize, totals: usize, rows: i32, columns:
       v128.store(total, f64x2.add(v128.load(total), low));
       v128.store(total, f64x2.add(v128.load(total, 16), high), 16);
     }
-    for (; at < stride; at += 4) {
+    for (; at < bytes; at += 4) {
       let sum: f32 = 0;
       for (let p = x + at; p < end; p += stride) sum += load<f32>(p);
       const total = totals + (at << 1);
@@ -30,7 +43,7 @@ export function columnSum(x: usize, y: usize, totals: usize, rows: i32, columns:
     }
     x = end;
   }
-  for (let at: usize = 0; at < stride; at += 4) {
+  for (let at: usize = 0; at < bytes; at += 4) {
     store<f32>(y + at, <f32>load<f64>(totals + (at << 1)));
   }
 }

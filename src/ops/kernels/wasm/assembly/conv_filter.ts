@@ -45,5 +45,21 @@ export function convFilterGrad(
   );
   const rows = filterHeight * filterWidth * channels;
   const pixels = batch * outHeight * outWidth;
-  multiply(PATCHES, 0, dy, 0, dw, rows, outChannels, pixels, false, scratch);
+  const stride = (<usize>outChannels) << 2;
+  multiply(
+    PATCHES,
+    0,
+    dy,
+    0,
+    dw,
+    rows,
+    outChannels,
+    pixels,
+    false,
+    scratch,
+    0,
+    stride,
+    stride,
+    false,
+  );
 }

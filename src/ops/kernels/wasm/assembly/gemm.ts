@@ -14,8 +14,8 @@ import { tile } from './tile';
 const KC: i32 = 256;
 /** Columns of a block, a multiple of 16. */
 const NC: i32 = 512;
-/** Bytes of scratch memory that a block of B, a panel of A and a spilled tile need. */
-export const BLOCK_SCRATCH: i32 = KC * NC * 4 + KC * 16 + 128;
+/** Bytes of scratch memory that a block of B, a panel of A, a spilled tile and a block of bias need. */
+export const BLOCK_SCRATCH: i32 = KC * NC * 4 + KC * 16 + 128 + NC * 4 + 32;
 
 /** How the rows of op(A) are read. */
 export const ROWS: i32 = 0;
@@ -26,8 +26,9 @@ export const PATCHES: i32 = 2;
  * @param kind ROWS: a is m x k; COLUMNS: a is k x m; PATCHES: what `gatherPatches` reads, a unused
  * @param b k x n, or n x k when `transposeB`
  * @param bias n values, or 0
- * @param c m x n, overwritten; k must not be 0
- * @param scratch BLOCK_SCRATCH bytes, and 4 n + 32 more when there is a bias
+ * @param c m x n, overwritten, or added to with `adds`; k must not be 0
+ * @param scratch BLOCK_SCRATCH bytes
+ * @param aStride bytes from one row of `a` as it is stored to the next, as bStride and cStride are of theirs
  */
 export function multiply(
   kind: i32,
@@ -40,20 +41,22 @@ export function multiply(
   k: i32,
   transposeB: bool,
   scratch: usize,
+  aStride: usize,
+  bStride: usize,
+  cStride: usize,
+  adds: bool,
 ): void {
-  const aStride = (<usize>(kind == COLUMNS ? m : k)) << 2;
-  const bStride = (<usize>(transposeB ? k : n)) << 2;
-  const cStride = (<usize>n) << 2;
   const panelA = scratch + KC * NC * 4;
   const spill = panelA + KC * 16;
-  let paddedBias: usize = 0;
-  if (bias != 0) {
-    paddedBias = spill + 128;
-    memory.copy(paddedBias, bias, cStride);
-    memory.fill(paddedBias + cStride, 0, PANEL_ROW);
-  }
+  // The bias of a block, with zeros where the last tile reads beyond it.
+  const paddedBias: usize = bias == 0 ? 0 : spill + 128;
   for (let j0 = 0; j0 < n; j0 += NC) {
     const columns = min(NC, n - j0);
+    if (bias != 0) {
+      const bytes = (<usize>columns) << 2;
+      memory.copy(paddedBias, bias + ((<usize>j0) << 2), bytes);
+      memory.fill(paddedBias + bytes, 0, PANEL_ROW);
+    }
     for (let k0 = 0; k0 < k; k0 += KC) {
       const depth = min(KC, k - k0);
       if (transposeB) {
@@ -77,8 +80,8 @@ export function multiply(
             row + ((<usize>j) << 2),
             cStride,
             depth,
-            k0 == 0,
-            paddedBias == 0 ? 0 : paddedBias + ((<usize>(j0 + j)) << 2),
+            k0 == 0 && !adds,
+            paddedBias == 0 ? 0 : paddedBias + ((<usize>j) << 2),
             m - i,
             columns - j,
             spill,
@@ -89,7 +92,7 @@ export function multiply(
   }
 }
 
-/** C = op(A) op(B) + bias; see `multiply`. */
+/** C = op(A) op(B) + bias; see `multiply`. Strides in values. */
 export function gemm(
   a: usize,
   b: usize,
@@ -101,6 +104,47 @@ export function gemm(
   transposeA: bool,
   transposeB: bool,
   scratch: usize,
+  aStride: i32,
+  bStride: i32,
+  cStride: i32,
 ): void {
-  multiply(transposeA ? COLUMNS : ROWS, a, b, bias, c, m, n, k, transposeB, scratch);
+  multiply(
+    transposeA ? COLUMNS : ROWS,
+    a,
+    b,
+    bias,
+    c,
+    m,
+    n,
+    k,
+    transposeB,
+    scratch,
+    (<usize>aStride) << 2,
+    (<usize>bStride) << 2,
+    (<usize>cStride) << 2,
+    false,
+  );
+}
+
+/** `batch` products of matrices that lie one after the other; see `multiply`. */
+export function gemmBatch(
+  a: usize,
+  b: usize,
+  c: usize,
+  batch: i32,
+  m: i32,
+  n: i32,
+  k: i32,
+  transposeA: bool,
+  transposeB: bool,
+  scratch: usize,
+): void {
+  const aStride = transposeA ? m : k;
+  const bStride = transposeB ? k : n;
+  for (let i = 0; i < batch; i++) {
+    gemm(a, b, 0, c, m, n, k, transposeA, transposeB, scratch, aStride, bStride, n);
+    a += (<usize>m * <usize>k) << 2;
+    b += (<usize>k * <usize>n) << 2;
+    c += (<usize>m * <usize>n) << 2;
+  }
 }

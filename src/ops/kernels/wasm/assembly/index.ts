@@ -6,5 +6,5 @@ export { scatterPatches } from './conv_input';
 export { depthwiseFilterGrad } from './depthwise_filter';
 export { depthwiseInputGrad } from './depthwise_input';
 export { gelu, geluGrad } from './gelu';
-export { BLOCK_SCRATCH, gemm } from './gemm';
+export { BLOCK_SCRATCH, gemm, gemmBatch } from './gemm';
 export { layerNorm, layerNormGrad } from './layer_norm';

@@ -1,0 +1,190 @@
+/**
+ * The kernels of the WebAssembly module, their work split over threads. Every value of a result is computed by
+ * one thread, in the order in which a single one computes it, so that the results are the same to the bit
+ * for any number of threads.
+ */
+import type { SimdKernels } from './simd_module';
+import type { ThreadPool } from './thread_pool';
+
+/** Work of a product, in multiplications, below which handing it over costs more than it gains. */
+const MIN_PRODUCTS = 1 << 19;
+/** The same of kernels that go over values once, in values. */
+const MIN_VALUES = 1 << 14;
+/** Values of a cache line, which two threads should not both write. */
+const LINE = 16;
+const FLOAT = 4;
+/** Rows that `gemm` computes at a time, and columns that it packs; see `wasm/assembly/gemm.ts`. */
+const TILE_ROWS = 4;
+const BLOCK_COLUMNS = 512;
+/** Which argument of the products is their scratch memory. */
+const GEMM_SCRATCH = 9;
+/** Numbers that share a scale; see `adamw_8bit.ts`. */
+const MOMENTS = 256;
+
+type Range = readonly [start: number, count: number];
+
+/** `[0, length)` in `count` parts or fewer of about one size, all but the last multiples of `grain`. */
+export function ranges(length: number, count: number, grain: number): Range[] {
+  const size = Math.ceil(length / count / grain) * grain;
+  const parts: Range[] = [];
+  for (let at = 0; at < length; at += size) parts.push([at, Math.min(size, length - at)]);
+  return parts;
+}
+
+/** The kernels of `own` with `pool`; small work is left to the caller's thread. */
+export function threadedKernels(own: SimdKernels, pool: ThreadPool): SimdKernels {
+  const { threads } = pool;
+  const split = (length: number, grain: number) => ranges(length, threads, grain);
+  /** Parts of `rows` of `columns` values; a row for itself may be short, so they are of whole lines. */
+  const splitRows = (rows: number, columns: number) =>
+    split(rows, columns % LINE === 0 ? 1 : Math.min(LINE, Math.ceil(rows / threads)));
+  /** Whether a kernel that goes over so many values is shared. */
+  const isLarge = (values: number) => values >= MIN_VALUES;
+
+  const gemm: SimdKernels['gemm'] = (a, b, bias, c, m, n, k, tA, tB, scratch, ...strides) => {
+    const rest = [tA, tB, scratch, ...strides] as const;
+    if (m * n * k < MIN_PRODUCTS) return own.gemm(a, b, bias, c, m, n, k, ...rest);
+    const [aStride, bStride, cStride] = strides;
+    // Rows of c: every thread packs all of b. Columns: every thread packs all of a, once for each
+    // block of columns. Whichever repeats less.
+    const byRows = (threads - 1) * k * n;
+    const blocks = threads * Math.ceil(n / threads / BLOCK_COLUMNS);
+    const byColumns = m * k * (blocks - Math.ceil(n / BLOCK_COLUMNS));
+    const narrow = n < LINE * threads;
+    if (narrow || (byRows < byColumns && m >= TILE_ROWS * threads)) {
+      const aStep = FLOAT * (tA ? 1 : aStride);
+      const parts = split(m, TILE_ROWS).map(([row, count]) => {
+        return [a + aStep * row, b, bias, c + FLOAT * cStride * row, count, n, k, ...rest];
+      });
+      pool.run('gemm', parts, GEMM_SCRATCH);
+    } else {
+      const bStep = FLOAT * (tB ? bStride : 1);
+      const parts = split(n, LINE).map(([column, count]) => {
+        const [at, from] = [FLOAT * column, b + bStep * column];
+        return [a, from, bias === 0 ? 0 : bias + at, c + at, m, count, k, ...rest];
+      });
+      pool.run('gemm', parts, GEMM_SCRATCH);
+    }
+  };
+
+  return {
+    ...own,
+    gemm,
+
+    gelu(x, y, count) {
+      if (!isLarge(count)) return own.gelu(x, y, count);
+      const parts = split(count, LINE).map(([at, n]) => [x + FLOAT * at, y + FLOAT * at, n]);
+      pool.run('gelu', withoutRemnant(parts, 2));
+    },
+
+    geluGrad(x, dy, dx, count) {
+      if (!isLarge(count)) return own.geluGrad(x, dy, dx, count);
+      const parts = split(count, LINE).map(([at, n]) => {
+        const offset = FLOAT * at;
+        return [x + offset, dy + offset, dx + offset, n];
+      });
+      pool.run('geluGrad', withoutRemnant(parts, 3));
+    },
+
+    layerNorm(x, xhat, rstd, rows, columns, epsilon) {
+      if (!isLarge(rows * columns)) return own.layerNorm(x, xhat, rstd, rows, columns, epsilon);
+      const parts = splitRows(rows, columns).map(([row, n]) => {
+        const offset = FLOAT * row * columns;
+        return [x + offset, xhat + offset, rstd + FLOAT * row, n, columns, epsilon];
+      });
+      pool.run('layerNorm', parts);
+    },
+
+    layerNormGrad(dy, xhat, rstd, dx, rows, columns) {
+      if (!isLarge(rows * columns)) return own.layerNormGrad(dy, xhat, rstd, dx, rows, columns);
+      const parts = splitRows(rows, columns).map(([row, n]) => {
+        const offset = FLOAT * row * columns;
+        return [dy + offset, xhat + offset, rstd + FLOAT * row, dx + offset, n, columns];
+      });
+      pool.run('layerNormGrad', parts);
+    },
+
+    columnSum(x, y, totals, rows, columns, pitch) {
+      if (!isLarge(rows * columns)) return own.columnSum(x, y, totals, rows, columns, pitch);
+      const parts = split(columns, LINE).map(([at, n]) => {
+        return [x + FLOAT * at, y + FLOAT * at, totals + 2 * FLOAT * at, rows, n, pitch];
+      });
+      pool.run('columnSum', parts);
+    },
+
+    gemmBatch(a, b, c, batch, m, n, k, tA, tB, scratch) {
+      const shape = [m, n, k, tA, tB, scratch] as const;
+      const at = (i: number) => {
+        return [a + FLOAT * i * m * k, b + FLOAT * i * k * n, c + FLOAT * i * m * n] as const;
+      };
+      if (batch * m * n * k < MIN_PRODUCTS) return own.gemmBatch(a, b, c, batch, ...shape);
+      if (batch < threads) {
+        for (let i = 0; i < batch; i++) {
+          const [from, by, to] = at(i);
+          gemm(from, by, 0, to, ...shape, tA ? m : k, tB ? k : n, n);
+        }
+        return;
+      }
+      const parts = split(batch, 1).map(([i, count]) => [...at(i), count, ...shape]);
+      pool.run('gemmBatch', parts, GEMM_SCRATCH);
+    },
+
+    depthwiseFilterGrad(x, dy, dw, ...geometry) {
+      const parts = channelParts(x, dy, dw, geometry);
+      if (parts === null) return own.depthwiseFilterGrad(x, dy, dw, ...geometry);
+      pool.run('depthwiseFilterGrad', parts);
+    },
+
+    depthwiseInputGrad(dy, filter, dx, ...geometry) {
+      const parts = channelParts(dy, filter, dx, geometry);
+      if (parts === null) return own.depthwiseInputGrad(dy, filter, dx, ...geometry);
+      pool.run('depthwiseInputGrad', parts);
+    },
+
+    adamw8bit(...args) {
+      const [w, y, g, m, mScale, v, vScale, count, ...rest] = args as EightBit;
+      if (!isLarge(count)) return own.adamw8bit(...args);
+      // The scratch memory, which is the last argument, must be each thread's own.
+      const parts = split(count, MOMENTS).map(([at, n]) => {
+        const [words, scale] = [FLOAT * at, (FLOAT * at) / MOMENTS];
+        const moments = [m + at, mScale + scale, v + at, vScale + scale];
+        return [w + words, y + words, g + words, ...moments, n, ...rest];
+      });
+      pool.run('adamw8bit', parts, args.length - 1);
+    },
+  };
+
+  /** Arguments for some of the channels each: three addresses, then batch, height, width, channels, ... */
+  function channelParts(
+    first: number,
+    second: number,
+    third: number,
+    geometry: readonly number[],
+  ): number[][] | null {
+    const [batch, height, width, channels, ...rest] = geometry as [
+      ...[number, number, number, number],
+      ...number[],
+    ];
+    if (!isLarge(batch * height * width * channels) || channels < 2 * LINE) return null;
+    return split(channels, LINE).map(([at, count]) => {
+      const addresses = [first, second, third].map((address) => address + FLOAT * at);
+      return [...addresses, batch, height, width, count, ...rest];
+    });
+  }
+}
+
+type EightBit = [
+  ...[w: number, y: number, g: number, m: number, mScale: number],
+  ...[v: number, vScale: number, count: number],
+  ...number[],
+];
+
+/** GELU takes no fewer than 4 values at a time: a last part of fewer joins the one before it. */
+function withoutRemnant(parts: number[][], countAt: number): number[][] {
+  const last = parts.at(-1);
+  const before = parts.at(-2);
+  if (last === undefined || before === undefined || (last[countAt] as number) >= 4) return parts;
+  const joined = [...before];
+  joined[countAt] = (before[countAt] as number) + (last[countAt] as number);
+  return [...parts.slice(0, -2), joined];
+}
