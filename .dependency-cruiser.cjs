@@ -24,6 +24,7 @@ const rooms = [
   'plan',
   'finetune',
   'convert',
+  'doctor',
   'cli',
 ];
 /** What is public: names by entry, then the entries themselves. */

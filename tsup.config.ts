@@ -41,7 +41,11 @@ export default defineConfig([
     // A bundle of its own: none of the command line's libraries may get into the others. The threads that
     // decode pictures for `tfjs-revcol/node` share its decoders.
     ...shared,
-    entry: { main: 'src/cli/main.ts', image_worker: 'src/pictures/image_worker.ts' },
+    entry: {
+      main: 'src/cli/main.ts',
+      doctor_child: 'src/cli/doctor_child.ts',
+      image_worker: 'src/pictures/image_worker.ts',
+    },
     outDir: 'dist/cli',
     format: 'esm',
     platform: 'node',

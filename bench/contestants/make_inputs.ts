@@ -8,36 +8,17 @@
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 
+import { uniform, weightValues } from '../../src/doctor/numbers';
 import type { NetworkWorkload, Workload } from '../suite/workload';
 import { isOperations } from '../suite/workload';
 import { buildModel, logitsOf } from './build';
 import { operationInputs } from './operation_inputs';
-import { uniform } from './random';
 import { tensorToWrite, weightsToWrite, writeSafetensors } from './weight_files';
 
 interface Wanted {
   workload: Workload;
   weights: string;
   inputs: string;
-}
-
-/** Values of a weight: of a size that keeps activations near 1. */
-function weightValues(name: string, shape: readonly number[], seed: number): Float32Array {
-  const count = tf.util.sizeFromShape([...shape]);
-  if (name.endsWith('/alpha')) return new Float32Array(count).fill(0.5);
-  if (name.endsWith('/layer_scale')) return uniform(count, 0, 0.4, seed);
-  if (name.endsWith('/gamma')) return uniform(count, 1, 0.2, seed);
-  if (name.endsWith('/beta') || name.endsWith('bias')) return uniform(count, 0, 0.2, seed);
-  if (name.endsWith('/embeddings')) return uniform(count, 0, 1, seed);
-  // [height, width, channels, 1] of a depthwise kernel, [heads, depth, out], else [..., in, out].
-  const joined = /depthwise/.test(name) ? 0 : name.includes('attention_output') ? 2 : null;
-  const fanIn =
-    joined === 0
-      ? (shape[0] as number) * (shape[1] as number)
-      : /(query|key|value)\/kernel/.test(name)
-        ? (shape[0] as number)
-        : count / (shape.at(-1) as number);
-  return uniform(count, 0, fanIn ** -0.5, seed);
 }
 
 async function writeNetwork(

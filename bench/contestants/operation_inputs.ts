@@ -1,6 +1,6 @@
 /** Single operations that are timed, and what each is fed. */
+import { uniform } from '../../src/doctor/numbers';
 import type { OperationsWorkload } from '../suite/workload';
-import { uniform } from './random';
 
 /** A tensor by name, in the layout of tfjs. */
 export interface InputTensor {

@@ -65,7 +65,11 @@ function up(weights: Weights, path: string, x: tf.Tensor, like: tf.Tensor): tf.T
 }
 
 /** Logits of a batch of images, `[batch, height, width, 3]`. */
-export function stockImageForward(weights: Weights, layout: ImageNetwork, x: tf.Tensor): tf.Tensor {
+export function stockImageForward(
+  weights: Weights,
+  layout: Pick<ImageNetwork, 'columns' | 'channels' | 'depths' | 'patchSize'>,
+  x: tf.Tensor,
+): tf.Tensor {
   const stem = norm(
     weights,
     'backbone/stem/norm',

@@ -56,10 +56,10 @@ function positions(time: number, width: number): tf.Tensor {
   return tf.tensor2d(values);
 }
 
-/** Logits of every token, `[batch, time, vocabulary]`, of ids `[batch, time]`. */
-export function stockTokensForward(
+/** The top level of the last column, `[batch, time, width]`, of ids `[batch, time]`. */
+export function stockTokenFeatures(
   weights: Weights,
-  network: TokenNetwork,
+  network: Omit<TokenNetwork, 'kind' | 'vocabulary'>,
   ids: tf.Tensor,
 ): tf.Tensor {
   const { columns, levels, depth, heads, width } = network;
@@ -83,5 +83,14 @@ export function stockTokensForward(
     }
     previous = current;
   }
-  return dense(weights, 'head', previous[levels - 1] as tf.Tensor);
+  return previous[levels - 1] as tf.Tensor;
+}
+
+/** Logits of every token, `[batch, time, vocabulary]`, of ids `[batch, time]`. */
+export function stockTokensForward(
+  weights: Weights,
+  network: TokenNetwork,
+  ids: tf.Tensor,
+): tf.Tensor {
+  return dense(weights, 'head', stockTokenFeatures(weights, network, ids));
 }

@@ -57,7 +57,8 @@ export async function activateBackend(
   );
 }
 
-function isAbsent(error: unknown, specifier: string): boolean {
+/** Whether an error of an import says that the very package is not there. */
+export function isAbsent(error: unknown, specifier: string): boolean {
   const { code, message } = error as NodeJS.ErrnoException;
   const notFound = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND';
   return notFound && message.includes(`'${specifier}'`);

@@ -8,6 +8,7 @@ import { registerLayers } from '../registry/register_layers';
 import { addBenchCommand } from './bench_command';
 import { addClassifyCommand } from './classify_command';
 import { addConvertCommand } from './convert_command';
+import { addDoctorCommand } from './doctor_command';
 import { addEvaluateCommand } from './evaluate_command';
 import { addInspectCommand } from './inspect_command';
 import { addModelsCommand } from './models_command';
@@ -33,7 +34,8 @@ Examples:
   $ tfjs-revcol inspect revcol_tiny_1k.pth
   $ tfjs-revcol convert revcol_tiny.in1k web/revcol_tiny --dtype float16
   $ tfjs-revcol classify cat.jpg --weights revcol_tiny.in1k
-  $ tfjs-revcol train pets --model revcol_tiny.in1k --out out/pets`,
+  $ tfjs-revcol train pets --model revcol_tiny.in1k --out out/pets
+  $ tfjs-revcol doctor`,
     );
   for (const add of [
     addModelsCommand,
@@ -45,6 +47,7 @@ Examples:
     addBenchCommand,
     addPlanCommand,
     addTrainCommand,
+    addDoctorCommand,
   ]) {
     add(program, terminal);
   }
@@ -55,7 +58,7 @@ Examples:
  * Runs the command line.
  *
  * @param args the arguments after the program's name
- * @returns the exit status: 0, or 1 after a failure, which was told on `terminal.error`
+ * @returns the exit status: 0, or 1 after a failure, which was told on `terminal.error`; `doctor` has others
  */
 export async function run(
   args: readonly string[],

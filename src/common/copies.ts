@@ -26,12 +26,16 @@ export function warnOfTwoCopies(what: string): void {
 }
 
 /**
- * Warns where the engine, which the copy that was loaded first makes for all, is not of the copy of
- * tfjs-core that this package uses. Of a copy that is loaded later nothing can be seen here.
+ * Where the engine, which the copy that was loaded first makes for all, is not of the copy of tfjs-core that
+ * this package uses: which two they are; null where it is. Of a copy that is loaded later nothing can be seen here.
  */
+export function secondCore(): string | null {
+  if (tf.env() instanceof tf.Environment) return null;
+  return `tfjs-revcol uses @tensorflow/tfjs-core ${tf.version_core}, and another copy was loaded before it`;
+}
+
+/** Warns of a second copy of tfjs-core. */
 export function checkCore(): void {
-  if (tf.env() instanceof tf.Environment) return;
-  warnOfTwoCopies(
-    `tfjs-revcol uses @tensorflow/tfjs-core ${tf.version_core}, and another copy was loaded before it`,
-  );
+  const copies = secondCore();
+  if (copies) warnOfTwoCopies(copies);
 }

@@ -73,15 +73,25 @@ test('the public names are those of the list', () => {
 });
 
 test('the main entry has what the parts have, each under the same name', () => {
-  // Names of files in Node, and 30 kB of class names, are asked for by themselves.
-  const parts = PARTS.filter((part) => part !== 'node' && part !== 'imagenet_classes');
+  // Names of files in Node, 30 kB of class names, and examinations are asked for by themselves.
+  const apart = ['node', 'imagenet_classes', 'doctor'];
+  const parts = PARTS.filter((part) => !apart.includes(part));
   const all = new Set(parts.flatMap((part) => NAMES.get(part) ?? []));
   expect(NAMES.get('index')).toEqual([...all].sort(byName));
   expect(all.size).toBeGreaterThan(100);
 });
 
 /** Those that reach a file with a stand-in for browsers, and so have builds of their own. */
-const PORTABLE = ['index', 'adapters', 'convert', 'models', 'plan', 'training', 'weights'];
+const PORTABLE = [
+  'index',
+  'adapters',
+  'convert',
+  'doctor',
+  'models',
+  'plan',
+  'training',
+  'weights',
+];
 
 test('package.json exports every entry, also to old module resolution', () => {
   const file = (name: string, types: string, ending: string) => {

@@ -4,13 +4,19 @@ import * as tfl from '@tensorflow/tfjs-layers';
 
 import { twoCopies, warnOfTwoCopies } from '../../common/copies';
 
-/** Warns where tfjs-layers extends the classes of another copy of tfjs-core than this package uses. */
-export function checkLayers(): void {
-  if (tfl.layers.Layer.prototype instanceof tf.serialization.Serializable) return;
-  warnOfTwoCopies(
+/** Where tfjs-layers extends the classes of another copy of tfjs-core than this package uses; null where not. */
+export function secondLayers(): string | null {
+  if (tfl.layers.Layer.prototype instanceof tf.serialization.Serializable) return null;
+  return (
     `@tensorflow/tfjs-layers ${tfl.version_layers} uses another copy of @tensorflow/tfjs-core than ` +
-      `tfjs-revcol, which uses ${tf.version_core}`,
+    `tfjs-revcol, which uses ${tf.version_core}`
   );
+}
+
+/** Warns of such a copy. */
+export function checkLayers(): void {
+  const copies = secondLayers();
+  if (copies) warnOfTwoCopies(copies);
 }
 
 function says(value: unknown, ...names: string[]): boolean {

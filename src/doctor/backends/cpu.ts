@@ -1,0 +1,17 @@
+/** Backend cpu: plain JavaScript. */
+import type { BackendFacts } from './facts';
+
+export function cpuFacts(): BackendFacts {
+  return {
+    facts: {},
+    findings: [
+      {
+        kind: 'slow',
+        code: 'plain-javascript',
+        text: 'cpu computes in plain JavaScript, ten times slower than wasm',
+        advice:
+          'install @tensorflow/tfjs-backend-wasm, or in Node @tensorflow/tfjs-node, and use that',
+      },
+    ],
+  };
+}

@@ -1,0 +1,8 @@
+/** tfjs-revcol/doctor: what works here. Registers layers, optimizers and kernels, as the networks that are tried need them. */
+import { registerLayers } from '../registry/register_layers';
+import { registerOptimizers } from '../registry/register_optimizers';
+
+export * from '../public/doctor';
+
+registerLayers();
+registerOptimizers();
