@@ -32,8 +32,8 @@ const entries = ['public/', 'entries/', 'index\\.ts'];
 
 /** Inside rooms; `.` stands for the files that lie in the room itself. */
 const inside = {
-  ops: ['engine', 'kernels', '.', 'attention', 'reversible', 'blocks', 'dense'],
-  layers: ['base', 'columns', 'transformer', 'dense', '.'],
+  ops: ['engine', 'kernels', '.', 'attention', 'reversible', 'blocks', 'dense', 'detection'],
+  layers: ['base', 'columns', 'transformer', 'dense', 'detection', '.'],
   weights: ['bytes', 'zip', 'pickle', 'safetensors', 'pytorch', 'names'],
 };
 

@@ -2,15 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineOp } from './engine/define_op';
-
-/** Sums `rows` `[n, width]` into a table by their index: the gradient of a gather. */
-function scatterRows(rows: tf.Tensor, indices: tf.Tensor, tableRows: number): tf.Tensor {
-  const [count, width] = rows.shape as [number, number];
-  if (tf.getKernel('UnsortedSegmentSum', tf.getBackend()) != null) {
-    return tf.unsortedSegmentSum(rows, indices as tf.Tensor1D, tableRows);
-  }
-  return tf.scatterND(tf.reshape(indices, [count, 1]), rows, [tableRows, width]);
-}
+import { scatterRows } from './scatter_rows';
 
 const embedOp = defineOp({
   name: 'RevColEmbed',

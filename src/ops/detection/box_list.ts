@@ -1,0 +1,86 @@
+/** Boxes as plain numbers, one after the other: what decisions are made on, alike on every backend. */
+import { requireArgument, shown } from '../../common/arguments';
+
+/**
+ * Boxes `x1, y1, x2, y2` in pixels, one after the other: the first has the numbers 0 to 3. `x2` and `y2`
+ * are the edges: a box is `x2 - x1` pixels wide.
+ */
+export type BoxList = ArrayLike<number>;
+
+/** Height and width of an image, in pixels. */
+export type ImageSize = readonly [height: number, width: number];
+
+/** A box taken out of a list. */
+export type Box = readonly [x1: number, y1: number, x2: number, y2: number];
+
+/** The box at a place of a list. */
+export function boxAt(boxes: BoxList, i: number): Box {
+  const at = (k: number) => boxes[4 * i + k] as number;
+  return [at(0), at(1), at(2), at(3)];
+}
+
+/**
+ * Asserts a list of boxes.
+ *
+ * @param owner of the message
+ * @param width numbers of each: 4, or 5 with the number of an image before
+ * @returns their number
+ * @throws {Error} when the length is no multiple of that, or a number is not finite
+ */
+export function requireBoxes(owner: string, name: string, boxes: unknown, width = 4): number {
+  const list = (boxes ?? {}) as Partial<BoxList>;
+  const form = width === 4 ? 'x1, y1, x2, y2' : 'the number of an image, x1, y1, x2, y2';
+  const length = list.length ?? -1;
+  const isList = typeof boxes === 'object' && Number.isInteger(length) && length >= 0;
+  const what = `numbers ${form} of each box, one after the other`;
+  requireArgument(owner, name, boxes, isList, what);
+  if (length % width !== 0) {
+    throw new Error(
+      `${owner}: ${name} has ${length} numbers; expected ${width} for each box: ${form}`,
+    );
+  }
+  for (let i = 0; i < length; i++) {
+    if (Number.isFinite(list[i])) continue;
+    const [box, place] = [Math.floor(i / width), i % width];
+    throw new Error(
+      `${owner}: number ${place} of ${name} ${box} is ${shown(list[i])}; expected a finite number`,
+    );
+  }
+  return length / width;
+}
+
+/** Asserts as many numbers as boxes. */
+export function requireCount(owner: string, name: string, list: unknown, count: number): void {
+  const length = (list as Partial<ArrayLike<number>> | null)?.length;
+  if (length === count) return;
+  throw new Error(
+    `${owner}: ${name} has ${shown(length)} entries; expected ${count}, one for each box`,
+  );
+}
+
+/** Least area that a union counts with. */
+const LEAST_AREA = 1e-6;
+
+/**
+ * Intersection over union of a box of one list and one of another, in double precision; a union counts
+ * at least 1e-6.
+ */
+export function overlapOf(a: BoxList, i: number, b: BoxList, j: number): number {
+  const at = (list: BoxList, k: number) => list[k] as number;
+  const [p, q] = [4 * i, 4 * j];
+  const width = Math.min(at(a, p + 2), at(b, q + 2)) - Math.max(at(a, p), at(b, q));
+  if (width <= 0) return 0;
+  const height = Math.min(at(a, p + 3), at(b, q + 3)) - Math.max(at(a, p + 1), at(b, q + 1));
+  if (height <= 0) return 0;
+  const area = (list: BoxList, k: number) =>
+    (at(list, k + 2) - at(list, k)) * (at(list, k + 3) - at(list, k + 1));
+  const inner = width * height;
+  return inner / Math.max(area(a, p) + area(b, q) - inner, LEAST_AREA);
+}
+
+/** The boxes at some places of a list. */
+export function takeBoxes(boxes: BoxList, places: ArrayLike<number>): Float32Array {
+  const taken = new Float32Array(4 * places.length);
+  for (let i = 0; i < places.length; i++) taken.set(boxAt(boxes, places[i] as number), 4 * i);
+  return taken;
+}
