@@ -7,11 +7,18 @@ import { FETCH_OPTIONS, type FetchPretrainedOptions } from '../download/fetch_pr
 import { RevColHead } from '../layers/columns/head';
 import { RevColImageDecoder } from '../layers/columns/image_decoder';
 import { RevColBackbone } from '../layers/columns/rev_col_backbone';
+import { type DetectionName, isDetectionName } from '../registry/detection';
 import { modelRecord } from '../registry/models';
 import { type ModelName, weightsOf } from '../registry/names';
 import type { PretrainedName } from '../registry/pretrained';
 import { isSegmentationName, type SegmentationName } from '../registry/segmentation';
 import type { VitSize } from '../registry/sizes';
+import {
+  createDetector,
+  type CreateDetectorOptions,
+  type CreatePretrainedDetectorOptions,
+  DETECTOR_OPTIONS,
+} from './detector';
 import { NETWORK_OPTIONS, networkArgs, type NetworkOptions } from './network_options';
 import { createLoaded } from './pretrained';
 import {
@@ -54,6 +61,7 @@ const OPTIONS: OptionNames<CreateModelOptions> = {
 };
 
 type SegmenterOptions = CreateSegmenterOptions | CreatePretrainedSegmenterOptions;
+type DetectorOptions = CreateDetectorOptions | CreatePretrainedDetectorOptions;
 
 const OWNER = 'createModel';
 const DEFAULT_CLASSES = 1000;
@@ -80,6 +88,11 @@ const MAX_PROGRESSIVE_CLASSES = 1000;
  * `segmentationLoss` resize. Images may be of any size. With `auxiliaryHead` the logits of that head
  * follow, `[batch, height / 16, width / 16, numClasses]`. Its options are `CreateSegmenterOptions`.
  *
+ * A detector (`'cascade_mask_rcnn_revcol_tiny.coco'`, ...) is a Cascade Mask R-CNN on a RevCol, for `detect`: what
+ * of an image becomes boxes is decided between its parts, so that it has two more inputs, features of regions
+ * for its box heads and mask heads, and its outputs are those of all parts. Its options are
+ * `CreateDetectorOptions`.
+ *
  * With `pretrained: true` the name is that of a published weight set, and a promise is returned: of
  * the model with these weights, downloaded on first use (`cacheDir`, `baseUrl`, `onProgress`,
  * `signal`, ... are those of `fetchPretrained`). With another number of classes than the set's the
@@ -101,22 +114,34 @@ export function createModel(
   options?: CreateSegmenterOptions,
 ): tfl.LayersModel;
 export function createModel(
+  name: DetectionName,
+  options: CreatePretrainedDetectorOptions,
+): Promise<tfl.LayersModel>;
+export function createModel(name: DetectionName, options?: CreateDetectorOptions): tfl.LayersModel;
+export function createModel(
   name: PretrainedName,
   options: CreatePretrainedOptions,
 ): Promise<tfl.LayersModel>;
 export function createModel(name: ModelName, options?: CreateModelOptions): tfl.LayersModel;
 export function createModel(
   name: ModelName,
-  options: CreateModelOptions | CreatePretrainedOptions | SegmenterOptions = {},
+  options: CreateModelOptions | CreatePretrainedOptions | SegmenterOptions | DetectorOptions = {},
 ): tfl.LayersModel | Promise<tfl.LayersModel> {
-  const known = isSegmentationName(name) ? SEGMENTER_OPTIONS : OPTIONS;
+  const known = optionsOf(name);
   const names = options?.pretrained ? { ...known, ...FETCH_OPTIONS, inputChannels: true } : known;
   requireOptions(OWNER, options, names);
   if (isSegmentationName(name)) {
     return createSegmenter(OWNER, name, options as SegmenterOptions);
   }
+  if (isDetectionName(name)) return createDetector(OWNER, name, options as DetectorOptions);
   const own = options as CreateModelOptions | CreatePretrainedOptions;
   return own.pretrained ? createPretrained(name, own) : createRandom(name, own);
+}
+
+/** The names of the options for a model. */
+function optionsOf(name: ModelName): object {
+  if (isSegmentationName(name)) return SEGMENTER_OPTIONS;
+  return isDetectionName(name) ? DETECTOR_OPTIONS : OPTIONS;
 }
 
 async function createPretrained(

@@ -2,11 +2,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireArgument, requireModel } from '../common/arguments';
+import { requireModel } from '../common/arguments';
 import { requireOptions } from '../common/options';
 import { resizeForward } from '../ops/dense/resize';
 import { readTensor } from '../ops/engine/lost_backend';
-import { type PixelImage, toRgb } from '../preprocessing/image';
+import type { PixelImage } from '../preprocessing/image';
+import { type PictureSource, pictureSource } from './picture_source';
 import {
   type Colour,
   type Labels,
@@ -45,43 +46,6 @@ export interface Segmentation {
   areas: ClassArea[];
 }
 
-/** The image as a tensor `[1, height, width, channels]`, and how to make model input of a size of it. */
-interface Source {
-  size: Size;
-  tensor: tf.Tensor4D;
-  /** Resized and, where it is made of pixels, normalised. */
-  at(size: Size, settings: Settings): tf.Tensor4D;
-}
-
-function sourceOf(image: PixelImage | tf.Tensor): Source {
-  if (image instanceof tf.Tensor) {
-    const { rank, shape } = image;
-    const fits = (rank === 3 || (rank === 4 && shape[0] === 1)) && !shape.includes(0);
-    requireArgument(OWNER, 'image', image, fits, 'one image, [height, width, channels]');
-    const tensor: tf.Tensor4D = tf.tidy(() =>
-      tf.cast(tf.reshape(image, [1, ...shape.slice(-3)] as [1, number, number, number]), 'float32'),
-    );
-    return {
-      size: [tensor.shape[1], tensor.shape[2]],
-      tensor,
-      at: (size) => resizeForward(tensor, size) as tf.Tensor4D,
-    };
-  }
-  const { width, height, data } = toRgb(image);
-  const tensor = tf.tensor4d(Float32Array.from(data), [1, height, width, 3]);
-  return {
-    size: [height, width],
-    tensor,
-    at: (size, { mean, std }) =>
-      tf.tidy(() => {
-        // Bytes again, as a library of images gives them.
-        const resized = tf.round(resizeForward(tensor, size));
-        const centred = tf.sub(tf.div(resized, 255), tf.tensor1d([...mean]));
-        return tf.div(centred, tf.tensor1d([...std]));
-      }),
-  };
-}
-
 /** Mirrored, left to right. */
 const mirrored = (x: tf.Tensor) => tf.reverse(x, 2);
 
@@ -114,7 +78,7 @@ export async function segment(
   requireModel(OWNER, model);
   const classes = model.outputs?.[0]?.shape.at(-1) ?? null;
   const known = labelsOf(options, classes);
-  const source = sourceOf(image);
+  const source = pictureSource(OWNER, image);
   try {
     const settings = settingsOf(options, source.size);
     const values = await classMap(model, source, settings, options);
@@ -126,7 +90,7 @@ export async function segment(
 
 async function classMap(
   model: tfl.LayersModel,
-  source: Source,
+  source: PictureSource,
   settings: Settings,
   { onProgress, signal }: SegmentOptions,
 ): Promise<ArrayLike<number>> {

@@ -14,6 +14,13 @@ export { RevColStem, type RevColStemArgs } from '../layers/columns/stem';
 export { FCNHead, type FCNHeadArgs } from '../layers/dense/fcn_head';
 export { UPerHead, type UPerHeadArgs } from '../layers/dense/uper_head';
 
+// Parts of detectors
+export { BoxHead, type BoxHeadArgs } from '../layers/detection/box_head';
+export { CascadeHead, type CascadeHeadArgs } from '../layers/detection/cascade_head';
+export { FPN, type FPNArgs } from '../layers/detection/fpn';
+export { MaskHead, type MaskHeadArgs } from '../layers/detection/mask_head';
+export { RPNHead, type RPNHeadArgs } from '../layers/detection/rpn_head';
+
 // Transformer layers
 export {
   MultiHeadAttention,

@@ -5,6 +5,9 @@ export {
   type CreatePretrainedOptions,
 } from '../models/create_model';
 export type { CreatePretrainedSegmenterOptions, CreateSegmenterOptions } from '../models/segmenter';
+export type { CreateDetectorOptions, CreatePretrainedDetectorOptions } from '../models/detector';
+export { DetectedObject, type Detections, detect } from '../models/detect';
+export type { DetectOptions } from '../models/detect_options';
 export { type ClassArea, segment, type Segmentation } from '../models/segment';
 export type { Colour, SegmentOptions } from '../models/segment_options';
 export { paintSegmentation } from '../models/paint_segmentation';
@@ -26,6 +29,7 @@ export { createVitModel, type CreateVitModelOptions } from '../models/vit';
 export { listModels, type ListModelsOptions, type ModelRecord } from '../registry/models';
 export type { ModelName } from '../registry/names';
 export { ADE20K_CLASSES, ADE20K_PALETTE } from '../registry/ade20k';
+export { COCO_CATEGORY_IDS, COCO_CLASSES } from '../registry/coco';
 export { VIT_SIZES, type VitSize } from '../registry/sizes';
 export type { VitSizeName } from '../registry/architectures';
 

@@ -8,7 +8,8 @@ export type { ByteSource } from '../weights/bytes/byte_source';
 export type { CheckpointSource } from '../weights/bytes/source';
 
 // Published weights
-export { pretrainedWeights, segmentationWeights } from '../registry/names';
+export { detectionWeights, pretrainedWeights, segmentationWeights } from '../registry/names';
+export type { DetectionName, DetectionWeights } from '../registry/detection';
 export type { SegmentationName, SegmentationWeights } from '../registry/segmentation';
 export type { PretrainedName, PretrainedWeights, WeightSource } from '../registry/pretrained';
 export {

@@ -1,14 +1,9 @@
 /** What a segmenter is made of and what it costs, without allocating any of it. */
-import {
-  batchNormSpecs,
-  convSpec,
-  logitsSpecs,
-  runningSpecs,
-  type WeightSpec,
-} from '../layers/base/weight_specs';
+import { logitsSpecs } from '../layers/base/weight_specs';
 import { fcnModules, type HeadModule, uperModules } from '../layers/dense/modules';
 import { REVCOL_ARCHITECTURES } from './architectures';
 import { type ConvNextClassifier, countMultiplyAdds, describeWeights } from './describe';
+import { type DescribedWeight, moduleWeights, trainedValues, under } from './described';
 import type { SegmentationWeights } from './segmentation';
 
 /** Sides of the grids that a published UPerHead pools to. */
@@ -66,33 +61,20 @@ function headsOf({ channels, headChannels, poolScales, auxiliaryChannels }: Segm
 }
 
 /** Names, shapes and initial values of all weights of a segmenter; which of them are trained. */
-export function describeSegmenter(model: Segmenter): (WeightSpec & { trained: boolean })[] {
+export function describeSegmenter(model: Segmenter): DescribedWeight[] {
   const backbone = describeWeights(model).filter(({ name }) => name.startsWith('backbone/'));
-  const heads = headsOf(model).flatMap(({ path, modules, filters }) => {
-    const under = (place: string, specs: readonly WeightSpec[], trained = true) =>
-      specs.map((spec) => ({ ...spec, name: `${place}/${spec.name}`, trained }));
-    return [
-      ...modules.flatMap((module) => {
-        const place = `${path}/${module.path}`;
-        const kernel = convSpec(module.kernelSize, module.from, filters);
-        return [
-          ...under(place, [kernel, ...batchNormSpecs(filters)]),
-          ...under(place, runningSpecs(filters), false),
-        ];
-      }),
-      ...under(path, logitsSpecs(filters, model.numClasses)),
-    ];
-  });
+  const heads = headsOf(model).flatMap(({ path, modules, filters }) => [
+    ...modules.flatMap((module) =>
+      moduleWeights(`${path}/${module.path}`, module.kernelSize, module.from, filters),
+    ),
+    ...under(path, logitsSpecs(filters, model.numClasses)),
+  ]);
   return [...backbone.map((spec) => ({ ...spec, trained: true })), ...heads];
 }
 
-const valuesIn = ({ shape }: WeightSpec) => shape.reduce((a, b) => a * b, 1);
-
 /** Number of values in all trained weights of a segmenter. */
 export function countSegmenterParameters(model: Segmenter): number {
-  return describeSegmenter(model)
-    .filter(({ trained }) => trained)
-    .reduce((sum, spec) => sum + valuesIn(spec), 0);
+  return trainedValues(describeSegmenter(model));
 }
 
 /**

@@ -4,10 +4,16 @@ import { matchesGlob } from '../common/glob';
 import { type OptionNames, requireOptions } from '../common/options';
 import { countMultiplyAdds, countParameters } from './describe';
 import {
+  countDetectorMultiplyAdds,
+  countDetectorParameters,
+  detectorOf,
+} from './describe_detector';
+import {
   countSegmenterMultiplyAdds,
   countSegmenterParameters,
   segmenterOf,
 } from './describe_segmenter';
+import type { DetectionWeights } from './detection';
 import { MODEL_NAMES, type ModelName, type Named, parseName } from './names';
 import type { PretrainedWeights } from './pretrained';
 import type { SegmentationWeights } from './segmentation';
@@ -22,6 +28,8 @@ export interface ModelRecord {
   readonly weights?: PretrainedWeights;
   /** The published weights of a segmenter, when the name is that of one; `size` is its backbone's. */
   readonly segmentation?: SegmentationWeights;
+  /** The published weights of a detector, when the name is that of one; `size` is its backbone's. */
+  readonly detection?: DetectionWeights;
   /**
    * Trainable parameters of the model that this name builds, with one classifier: 1000 classes
    * for a size. Undefined when the number of classes is not published. Of a segmenter without the
@@ -30,16 +38,22 @@ export interface ModelRecord {
   readonly parameters?: number;
   /**
    * Multiply-adds of its forward pass of one image, of the weights' or the size's input size: half
-   * the floating point operations, and what papers call FLOPs. Undefined with `parameters`.
+   * the floating point operations, and what papers call FLOPs. Undefined with `parameters`. Of a detector with
+   * 1000 regions and 100 objects.
    */
   readonly multiplyAdds?: number;
 }
 
+/** What a model tells of images. */
+type Task = 'classification' | 'segmentation' | 'detection';
+
+const TASKS: readonly Task[] = ['classification', 'segmentation', 'detection'];
+
 export interface ListModelsOptions {
   /** `true`: only published weight sets; `false`: only sizes; left out: both. */
   pretrained?: boolean;
-  /** Only classifiers (sizes are of these), or only segmenters; left out: both. */
-  task?: 'classification' | 'segmentation';
+  /** Only classifiers (sizes are of these), only segmenters, or only detectors; left out: all. */
+  task?: Task;
   /** Glob over names, `*` for any text and `?` for one character, e.g. `'*_ft_in1k_*'`. */
   filter?: string;
 }
@@ -56,7 +70,7 @@ function sizeRecord(name: Named['size']): ModelSize | VitSize {
     : MODEL_SIZES[name as ModelSize['name']];
 }
 
-function recordOf({ name, size: sizeName, weights, segmentation }: Named): ModelRecord {
+function recordOf({ name, size: sizeName, weights, segmentation, detection }: Named): ModelRecord {
   const size = sizeRecord(sizeName);
   if (segmentation) {
     const model = segmenterOf(segmentation);
@@ -66,6 +80,16 @@ function recordOf({ name, size: sizeName, weights, segmentation }: Named): Model
       segmentation,
       parameters: countSegmenterParameters(model),
       multiplyAdds: countSegmenterMultiplyAdds(model, segmentation.inputSize),
+    };
+  }
+  if (detection) {
+    const model = detectorOf(detection);
+    return {
+      name,
+      size,
+      detection,
+      parameters: countDetectorParameters(model),
+      multiplyAdds: countDetectorMultiplyAdds(model, detection.inputSize),
     };
   }
   if (weights && weights.numClasses === undefined) return { name, size, weights };
@@ -78,6 +102,12 @@ function recordOf({ name, size: sizeName, weights, segmentation }: Named): Model
     parameters: countParameters(model),
     multiplyAdds: countMultiplyAdds(model, [height, width]),
   };
+}
+
+/** What the model of a record tells. */
+function taskOf({ segmentation, detection }: ModelRecord): Task {
+  if (segmentation) return 'segmentation';
+  return detection ? 'detection' : 'classification';
 }
 
 /** Made when somebody asks: counting takes some milliseconds. */
@@ -100,7 +130,7 @@ export function modelRecord(owner: string, name: string): ModelRecord {
 
 /**
  * Records of every size and published weight set: those of RevCol, then those of RevCol-ViT, then the
- * segmenters, each with the smallest size first.
+ * segmenters, then the detectors, each with the smallest size first.
  *
  * @example
  * listModels({ pretrained: true, filter: 'revcol_base*' }).map((record) => record.name);
@@ -109,11 +139,16 @@ export function listModels(options: ListModelsOptions = {}): ModelRecord[] {
   requireOptions('listModels', options, OPTIONS);
   const { pretrained, task, filter } = options;
   if (task !== undefined) {
-    requireOneOf('listModels', 'task', task, ['classification', 'segmentation']);
+    requireOneOf('listModels', 'task', task, TASKS);
   }
-  const isWanted = ({ weights, segmentation }: ModelRecord) =>
-    (pretrained === undefined || pretrained === ((weights ?? segmentation) !== undefined)) &&
-    (task === undefined || (task === 'segmentation') === (segmentation !== undefined));
+  const isWanted = (record: ModelRecord) => {
+    const { weights, segmentation, detection } = record;
+    const isPublished = (weights ?? segmentation ?? detection) !== undefined;
+    return (
+      (pretrained === undefined || pretrained === isPublished) &&
+      (task === undefined || task === taskOf(record))
+    );
+  };
   return MODEL_NAMES.filter((name) => filter === undefined || matchesGlob(name, filter))
     .map((name) => modelRecord('listModels', name))
     .filter(isWanted);

@@ -11,6 +11,12 @@ import {
 } from './architectures';
 import { PRETRAINED_WEIGHTS, type PretrainedName, type PretrainedWeights } from './pretrained';
 import {
+  DETECTION_WEIGHTS,
+  type DetectionName,
+  type DetectionWeights,
+  isDetectionName,
+} from './detection';
+import {
   isSegmentationName,
   SEGMENTATION_WEIGHTS,
   type SegmentationName,
@@ -18,10 +24,12 @@ import {
 } from './segmentation';
 
 /**
- * Name of a size (`revcol_base`, `revcol_vit_small`), of a published weight set (`revcol_base.in1k`), or
- * of a published segmenter (`upernet_revcol_base.ade20k_512`).
+ * Name of a size (`revcol_base`, `revcol_vit_small`), of a published weight set (`revcol_base.in1k`), of a
+ * published segmenter (`upernet_revcol_base.ade20k_512`), or of a published detector
+ * (`cascade_mask_rcnn_revcol_base.coco`).
  */
-export type ModelName = ModelSizeName | VitSizeName | PretrainedName | SegmentationName;
+export type ModelName =
+  ModelSizeName | VitSizeName | PretrainedName | SegmentationName | DetectionName;
 
 /** The weight sets of a size, or of any. */
 function setsOf(size: string): PretrainedName[] {
@@ -30,10 +38,11 @@ function setsOf(size: string): PretrainedName[] {
     .map(({ name }) => name);
 }
 
-/** Every name: each size, followed by its weight sets; then the segmenters. */
+/** Every name: each size, followed by its weight sets; then the segmenters, then the detectors. */
 export const MODEL_NAMES: readonly ModelName[] = /* @__PURE__ */ [
   ...SIZE_NAMES.flatMap((size): ModelName[] => [size, ...setsOf(size)]),
   ...(Object.keys(SEGMENTATION_WEIGHTS) as SegmentationName[]),
+  ...(Object.keys(DETECTION_WEIGHTS) as DetectionName[]),
 ];
 
 /** What a name says. */
@@ -44,6 +53,8 @@ export interface Named {
   weights?: PretrainedWeights;
   /** The published segmenter that the name is of. */
   segmentation?: SegmentationWeights;
+  /** The published detector that the name is of. */
+  detection?: DetectionWeights;
 }
 
 /**
@@ -64,6 +75,10 @@ export function parseName(owner: string, name: string): Named {
   if (isSegmentationName(name)) {
     const segmentation = SEGMENTATION_WEIGHTS[name];
     return { name, size: segmentation.size, segmentation };
+  }
+  if (isDetectionName(name)) {
+    const detection = DETECTION_WEIGHTS[name];
+    return { name, size: detection.size, detection };
   }
   const [size = '', tag] = name.split('.', 2);
   if (tag !== undefined && (SIZE_NAMES as readonly string[]).includes(size)) {
@@ -98,11 +113,16 @@ export function pretrainedWeights(name: string): PretrainedWeights {
 
 /** `pretrainedWeights` in the name of another function. */
 export function weightsOf(owner: string, name: string): PretrainedWeights {
-  const { weights, size, segmentation } = parseName(owner, name);
+  const { weights, size, segmentation, detection } = parseName(owner, name);
   if (weights) return weights;
   if (segmentation) {
     throw new Error(
       `${owner}: '${name}' names a segmenter; segmentationWeights('${name}') gives its record`,
+    );
+  }
+  if (detection) {
+    throw new Error(
+      `${owner}: '${name}' names a detector; detectionWeights('${name}') gives its record`,
     );
   }
   const published = setsOf(size);
@@ -119,10 +139,24 @@ export function weightsOf(owner: string, name: string): PretrainedWeights {
  * @throws {Error} for any other name, with the names that there are
  */
 export function segmentationWeights(name: string): SegmentationWeights {
-  const { segmentation } = parseName('segmentationWeights', name);
+  const { segmentation, detection } = parseName('segmentationWeights', name);
   if (segmentation) return segmentation;
   throw new Error(
-    `segmentationWeights: '${name}' names a classifier; the segmenters are ` +
+    `segmentationWeights: '${name}' names a ${detection ? 'detector' : 'classifier'}; the segmenters are ` +
       Object.keys(SEGMENTATION_WEIGHTS).join(', '),
+  );
+}
+
+/**
+ * The record of a published detector: where its file is, and how to use it.
+ *
+ * @throws {Error} for any other name, with the names that there are
+ */
+export function detectionWeights(name: string): DetectionWeights {
+  const { detection, segmentation } = parseName('detectionWeights', name);
+  if (detection) return detection;
+  throw new Error(
+    `detectionWeights: '${name}' names a ${segmentation ? 'segmenter' : 'classifier'}; the detectors are ` +
+      Object.keys(DETECTION_WEIGHTS).join(', '),
   );
 }

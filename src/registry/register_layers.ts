@@ -8,6 +8,7 @@ import { checkLayers } from '../layers/base/copies';
 import { registerOwnClasses } from '../layers/base/own_classes';
 import { COLUMN_LAYERS } from '../layers/columns/registered';
 import { DENSE_LAYERS } from '../layers/dense/registered';
+import { DETECTION_LAYERS } from '../layers/detection/registered';
 import { TRANSFORMER_LAYERS } from '../layers/transformer/registered';
 import { installGradients } from '../ops/kernels/gradients';
 import { onBackendStart } from '../ops/kernels/on_start';
@@ -23,7 +24,12 @@ import { repairWebgpuKernels } from '../ops/kernels/webgpu/index';
 export function registerLayers(): void {
   checkCore();
   checkLayers();
-  registerOwnClasses({ ...COLUMN_LAYERS, ...DENSE_LAYERS, ...TRANSFORMER_LAYERS });
+  registerOwnClasses({
+    ...COLUMN_LAYERS,
+    ...DENSE_LAYERS,
+    ...DETECTION_LAYERS,
+    ...TRANSFORMER_LAYERS,
+  });
   registerTensorflowKernels();
   installWasmKernels();
   // The backend may be imported after this package.

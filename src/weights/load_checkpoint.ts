@@ -17,7 +17,7 @@ import {
   findPrefix,
   isClassifier,
   isDecoder,
-  isSegmentationLogits,
+  isDenseLogits,
   withoutPrefix,
   withoutSupervision,
 } from './names/published_names';
@@ -37,9 +37,9 @@ export interface LoadOptions extends OpenOptions {
    */
   strict?: boolean;
   /**
-   * `'load'` (default) wants classifiers, image decoders and segmentation heads that fit. `'skip'` leaves
+   * `'load'` (default) wants classifiers, image decoders and heads of segmenters and detectors that fit. `'skip'` leaves
    * those that do not (another number of classes, or none at all) as they are in the model, with a
-   * warning: so a segmenter begins from a classifier's backbone.
+   * warning: so a segmenter or detector begins from a classifier's backbone.
    */
   head?: 'load' | 'skip';
   /**
@@ -182,7 +182,7 @@ function adaptedTo(
 function adviceOn(misshapen: readonly Misshapen[]): string[] {
   const advice: string[] = [];
   const stem = misshapen.find((weight) => weight.name === STEM_KERNEL && differsInChannels(weight));
-  const givesClasses = (name: string) => isClassifier(name) || isSegmentationLogits(name);
+  const givesClasses = (name: string) => isClassifier(name) || isDenseLogits(name);
   const heads = misshapen.filter(({ name }) => givesClasses(name) || isDecoder(name));
   if (misshapen.length > heads.length + (stem ? 1 : 0)) {
     return ["Build the model with the file's columns, channels and depths (tfjs-revcol inspect)."];
@@ -234,7 +234,7 @@ function misfit(model: ModelLike, comparison: NameComparison, report: LoadReport
     lines.push(
       "Build the model as the file was trained, or pass strict: false to load what fits (supervision: 'skip' " +
         'where only the classifiers and decoders of intermediate supervision, or an auxiliary head, are too ' +
-        "many; head: 'skip' to begin a segmenter from a classifier's backbone).",
+        "many; head: 'skip' to begin a segmenter or detector from a classifier's backbone).",
     );
   }
   return new CheckpointError(

@@ -7,7 +7,7 @@ import { readTensor } from '../ops/engine/lost_backend';
 import { CheckpointError } from './errors';
 import { type LabelMetadata, labelStrings, openMMLabMeta, requireLabels } from './label_metadata';
 import { type LayerRoles, type ModelLike, modelWeights } from './names/model_weights';
-import { isSegmentationHead } from './names/published_names';
+import { isBesideBackbone } from './names/published_names';
 import { writePyTorch } from './pytorch/write_pytorch';
 import { type TensorToWrite, type WriteOptions, writeSafetensors } from './safetensors/writer';
 
@@ -15,7 +15,7 @@ import { type TensorToWrite, type WriteOptions, writeSafetensors } from './safet
 export interface SaveOptions extends Omit<WriteOptions, 'onProgress'>, LabelMetadata {
   /**
    * `'safetensors'` (default), or `'openmmlab'`: a `.pth` file of PyTorch, `{meta, state_dict}`, as
-   * mmsegmentation loads it. `metadata`, `classes` and `palette` go into `meta`.
+   * mmsegmentation and mmdetection load it. `metadata`, `classes` and `palette` go into `meta`.
    */
   format?: 'safetensors' | 'openmmlab';
   /** Which of the model's layers are the backbone and the head, where that cannot be told. */
@@ -43,7 +43,8 @@ const OPTIONS: OptionNames<SaveOptions> = {
 /**
  * Saves a model's weights as safetensors, under the published names, in PyTorch's layout, float32:
  * what `safetensors.torch.load_file` reads and the official code's `load_state_dict` takes. Those of a
- * segmenter have mmsegmentation's names (`backbone.stem...`, `decode_head...`), and counts of batches are
+ * segmenter have mmsegmentation's names (`backbone.stem...`, `decode_head...`), of a detector mmdetection's
+ * (`neck...`, `rpn_head...`, `roi_head...`), and counts of batches are
  * int64. With `format: 'openmmlab'` the file is a `.pth` of PyTorch. Memory:
  * the largest tensor twice (and the whole file for a `Blob`, where the browser keeps it there).
  *
@@ -107,10 +108,10 @@ export async function saveCheckpoint(
           : 'a safetensors header holds strings only'),
     );
   }
-  const prefix = [...mapped.keys()].some(isSegmentationHead) ? 'backbone.' : '';
+  const prefix = [...mapped.keys()].some(isBesideBackbone) ? 'backbone.' : '';
   const tensors = [...mapped.values()].map(
     ({ variable, published, publishedShape, layout }): TensorToWrite => ({
-      name: isSegmentationHead(published) ? published : prefix + published,
+      name: isBesideBackbone(published) ? published : prefix + published,
       shape: publishedShape,
       dtype: layout.publishedType,
       read: async () => {

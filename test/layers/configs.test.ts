@@ -82,6 +82,34 @@ const CASES: Record<string, Case[]> = {
     },
   ],
   RevColFCNHead: [{ options: { units: 9, filters: 6, convs: 2, dropout: 0.25 }, inputs: [IMAGE] }],
+  RevColFPN: [{ options: { filters: 6, outputs: 4 }, inputs: [IMAGE, [4, 5, 5], [3, 2, 6]] }],
+  RevColRPNHead: [
+    {
+      options: { anchorScales: [4, 9], anchorRatios: [2], strides: [3, 7] },
+      inputs: [IMAGE, [4, 5, 3]],
+    },
+  ],
+  RevColBoxHead: [{ options: { units: 9, convs: 1, hidden: 6 }, inputs: [[5, 5, 3]] }],
+  RevColMaskHead: [{ options: { units: 9, convs: 2 }, inputs: [[5, 5, 3]] }],
+  RevColCascadeHead: [
+    {
+      options: {
+        units: 9,
+        deltaScales: [
+          [0.5, 0.25, 0.125, 1],
+          [1, 2, 3, 4],
+        ],
+        hidden: 6,
+        convs: 1,
+        strides: [2, 4],
+        finestScale: 20,
+      },
+      inputs: [
+        [3, 3, 5],
+        [4, 4, 5],
+      ],
+    },
+  ],
   ReversibleColumn: [{ options: { ...COLUMN, output: 'last' }, inputs: [[4, 4, 6]] }],
   RevColBackbone: [
     {

@@ -43,6 +43,13 @@ export function plainConv(x: tf.Tensor, kernel: tf.Tensor): tf.Tensor {
   return tf.conv2d(x as tf.Tensor4D, kernel as tf.Tensor4D, 1, 'same');
 }
 
+export function plainDoubling(x: tf.Tensor, kernel: tf.Tensor): tf.Tensor {
+  const [batch, height, width] = x.shape as [number, number, number, number];
+  const filter = tf.transpose(kernel, [1, 2, 3, 0]) as tf.Tensor4D;
+  const shape: [number, number, number, number] = [batch, 2 * height, 2 * width, filter.shape[2]];
+  return tf.conv2dTranspose(x as tf.Tensor4D, filter, shape, 2, 'valid');
+}
+
 /** Batch normalisation by the statistics of the batch, which tfjs differentiates through. */
 export function plainBatchNorm(
   x: tf.Tensor,

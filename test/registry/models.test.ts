@@ -1,5 +1,6 @@
 /** What has a name: sizes, published weight sets, and what is said of names that do not exist. */
 import { isModelSizeName, SIZE_NAMES } from '../../src/registry/architectures';
+import { DETECTION_WEIGHTS } from '../../src/registry/detection';
 import { listModels, modelRecord as recordOf } from '../../src/registry/models';
 import { pretrainedWeights } from '../../src/registry/names';
 import { PRETRAINED_WEIGHTS } from '../../src/registry/pretrained';
@@ -118,17 +119,23 @@ describe('listModels', () => {
   test('sizes, sets, or both', () => {
     expect(names({ pretrained: false })).toEqual(SIZE_NAMES);
     expect(SIZE_NAMES).toEqual([...Object.keys(MODEL_SIZES), ...Object.keys(VIT_SIZES)]);
-    const [sets, segmenters] = [PRETRAINED_WEIGHTS, SEGMENTATION_WEIGHTS].map(Object.keys) as [
-      string[],
-      string[],
-    ];
-    expect(new Set(names({ pretrained: true }))).toEqual(new Set([...sets, ...segmenters]));
-    expect(names()).toHaveLength(SIZE_NAMES.length + sets.length + segmenters.length);
+    const [sets, segmenters, detectors] = [
+      PRETRAINED_WEIGHTS,
+      SEGMENTATION_WEIGHTS,
+      DETECTION_WEIGHTS,
+    ].map(Object.keys) as [string[], string[], string[]];
+    const published = [...sets, ...segmenters, ...detectors];
+    expect(new Set(names({ pretrained: true }))).toEqual(new Set(published));
+    expect(names()).toHaveLength(SIZE_NAMES.length + published.length);
     expect(names({ task: 'segmentation' })).toEqual(segmenters);
+    expect(names({ task: 'detection' })).toEqual(detectors);
     expect(names({ task: 'segmentation', pretrained: false })).toEqual([]);
     expect(names({ task: 'classification', pretrained: true })).toHaveLength(sets.length);
-    expect(names().slice(-segmenters.length)).toEqual(segmenters);
-    expect(() => names({ task: 'detection' as never })).toThrow("'classification', 'segmentation'");
+    const dense = [...segmenters, ...detectors];
+    expect(names().slice(-dense.length)).toEqual(dense);
+    expect(() => names({ task: 'tracking' as never })).toThrow(
+      "'classification', 'segmentation', 'detection'",
+    );
   });
 
   test('smallest first, RevCol-ViT last, and every set behind its size', () => {

@@ -114,3 +114,29 @@ export function runningSpecs(channels: number): WeightSpec[] {
 export function logitsSpecs(channels: number, classes: number): WeightSpec[] {
   return kernelAndBias('logits', [channels, classes], classes);
 }
+
+/** A convolution of a head for detection, with bias: `PATH/kernel` and `PATH/bias`. */
+export function biasedConvSpecs(
+  path: string,
+  kernelSize: number,
+  from: number,
+  to: number,
+): WeightSpec[] {
+  // One of side 1 is a product of matrices.
+  const kernel = kernelSize === 1 ? [from, to] : [kernelSize, kernelSize, from, to];
+  return kernelAndBias(path, kernel, to);
+}
+
+/** A product of all values of a map of features, with bias. */
+export function flatSpecs(
+  path: string,
+  map: readonly [height: number, width: number, channels: number],
+  to: number,
+): WeightSpec[] {
+  return kernelAndBias(path, [...map, to], to);
+}
+
+/** A transposed convolution that doubles a map, with bias. */
+export function doublingSpecs(path: string, from: number, to: number): WeightSpec[] {
+  return kernelAndBias(path, [from, 2, 2, to], to);
+}

@@ -84,3 +84,14 @@ export function takeBoxes(boxes: BoxList, places: ArrayLike<number>): Float32Arr
   for (let i = 0; i < places.length; i++) taken.set(boxAt(boxes, places[i] as number), 4 * i);
   return taken;
 }
+
+/** Lists of boxes, one behind the other. */
+export function joinedBoxes(lists: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(lists.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const list of lists) {
+    all.set(list, at);
+    at += list.length;
+  }
+  return all;
+}

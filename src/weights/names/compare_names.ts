@@ -6,8 +6,9 @@ import {
   isAuxiliaryHead,
   isClassifier,
   isDecoder,
+  isDenseLogits,
+  isDetectorPart,
   isSegmentationHead,
-  isSegmentationLogits,
 } from './published_names';
 
 /** A tensor whose shape is not that of its weight; both in PyTorch's layout. */
@@ -33,7 +34,8 @@ export interface NameComparison {
  *
  * @param inFile published name to name in the file.
  * @param dropHeads whether classifiers are left out when not all of them fit; image decoders, and the
- * logits of segmentation, likewise; and a whole segmentation head where one side has none.
+ * logits of segmenters and detectors, likewise; and a whole segmentation head, or all of a detector beside its
+ * backbone, where one side has none.
  */
 export function compareNames(
   weights: ReadonlyMap<string, MappedWeight>,
@@ -47,8 +49,8 @@ export function compareNames(
     return file !== undefined && model !== undefined && sameShape(file, model);
   };
   const all = [...new Set([...inFile.keys(), ...weights.keys()])];
-  const groups = dropHeads ? [isClassifier, isDecoder, isSegmentationLogits] : [];
-  const heads = dropHeads ? [isAuxiliaryHead, isSegmentationHead] : [];
+  const groups = dropHeads ? [isClassifier, isDecoder, isDenseLogits] : [];
+  const heads = dropHeads ? [isAuxiliaryHead, isSegmentationHead, isDetectorPart] : [];
   const isOnBothSides = (group: (name: string) => boolean) =>
     [inFile, weights].every((side) => [...side.keys()].some(group));
   const unfit = [

@@ -3,7 +3,8 @@
  * names of the weights here. Pure and invertible; both sides' layouts come with it.
  *
  * Source of the published names: `models/revcol.py` and `models/revcol_huge.py` of
- * https://github.com/megvii-research/RevCol; those of the heads for segmentation are mmsegmentation's.
+ * https://github.com/megvii-research/RevCol; those of the heads for segmentation are mmsegmentation's,
+ * those of detectors mmdetection's.
  */
 
 import {
@@ -11,8 +12,10 @@ import {
   CONVOLUTION,
   COUNT,
   DEPTHWISE,
+  FLATTENED,
   LINEAR,
   POINTWISE,
+  TRANSPOSED,
   VECTOR,
   type WeightLayout,
 } from './weight_layout';
@@ -127,6 +130,29 @@ const SEGMENTATION_RULES: readonly Rule[] = [
   ...convModule('decode_head.fpn_bottleneck', 'decode_head/fpn_bottleneck'),
 ];
 
+const BOXES = 'roi_head.bbox_head.{k}';
+const OWN_BOXES = 'roi_head/box_{k}';
+const MASKS = 'roi_head.mask_head.{k}';
+const OWN_MASKS = 'roi_head/mask_{k}';
+
+/** Parts of detectors, by the names that a detector gives them. */
+const DETECTION_RULES: readonly Rule[] = [
+  ...kernelAndBias('neck.lateral_convs.{i}.conv', 'neck/lateral_{i}', POINTWISE),
+  ...kernelAndBias('neck.fpn_convs.{i}.conv', 'neck/output_{i}', CONVOLUTION),
+  ...kernelAndBias('rpn_head.rpn_conv', 'rpn_head/conv', CONVOLUTION),
+  ...kernelAndBias('rpn_head.rpn_cls', 'rpn_head/objectness', POINTWISE),
+  ...kernelAndBias('rpn_head.rpn_reg', 'rpn_head/deltas', POINTWISE),
+  ...kernelAndBias(`${BOXES}.fc_cls`, `${OWN_BOXES}/classes`, LINEAR),
+  ...kernelAndBias(`${BOXES}.fc_reg`, `${OWN_BOXES}/deltas`, LINEAR),
+  ...convModule(`${BOXES}.shared_convs.{i}`, `${OWN_BOXES}/shared_{i}`),
+  ...kernelAndBias(`${BOXES}.shared_fcs.0`, `${OWN_BOXES}/hidden`, FLATTENED),
+  ...kernelAndBias(`${MASKS}.convs.{i}.conv`, `${OWN_MASKS}/conv_{i}`, CONVOLUTION),
+  ...kernelAndBias(`${MASKS}.upsample`, `${OWN_MASKS}/upsample`, TRANSPOSED),
+  ...kernelAndBias(`${MASKS}.conv_logits`, `${OWN_MASKS}/logits`, POINTWISE),
+];
+
+const HEAD_RULES: readonly Rule[] = [...SEGMENTATION_RULES, ...DETECTION_RULES];
+
 const PIXEL_RULES: Readonly<Record<DecoderKind, readonly Rule[]>> = {
   progressive: kernelAndBias(`${DECODER}.projback.0`, 'decoder_{k}/pixels', POINTWISE),
   simple: [
@@ -136,8 +162,8 @@ const PIXEL_RULES: Readonly<Record<DecoderKind, readonly Rule[]>> = {
 };
 
 const MAPPINGS: Readonly<Record<DecoderKind, NameMapping>> = {
-  progressive: compile([...COMMON_RULES, ...SEGMENTATION_RULES, ...PIXEL_RULES.progressive]),
-  simple: compile([...COMMON_RULES, ...SEGMENTATION_RULES, ...PIXEL_RULES.simple]),
+  progressive: compile([...COMMON_RULES, ...HEAD_RULES, ...PIXEL_RULES.progressive]),
+  simple: compile([...COMMON_RULES, ...HEAD_RULES, ...PIXEL_RULES.simple]),
 };
 
 /** The mapping for checkpoints and models with this kind of decoder, or with none. */

@@ -38,7 +38,7 @@ export function setPrefixes(names: readonly string[]): string[] {
 
 /**
  * Published name to name in the file; names without the prefix keep their own. Where that ends with
- * `backbone.`, what stands before it is taken off the names of a segmenter's heads, too.
+ * `backbone.`, what stands before it is taken off the names of a segmenter's heads and a detector's parts, too.
  *
  * @throws {CheckpointError} 'mismatch' when a name is there with and without the prefix.
  */
@@ -47,7 +47,7 @@ export function withoutPrefix(names: readonly string[], prefix: string): Map<str
   const outer = prefix.endsWith('backbone.') ? prefix.slice(0, -'backbone.'.length) : '';
   for (const name of names) {
     const beside = name.startsWith(outer) ? name.slice(outer.length) : name;
-    const own = isSegmentationHead(beside) ? beside : name;
+    const own = isBesideBackbone(beside) ? beside : name;
     const bare = name.startsWith(prefix) ? name.slice(prefix.length) : own;
     if (published.has(bare)) {
       throw new CheckpointError(
@@ -75,9 +75,22 @@ export function isSegmentationHead(published: string): boolean {
   return published.startsWith('decode_head.') || isAuxiliaryHead(published);
 }
 
-/** Whether a published name belongs to what gives a segmentation head's logits of classes. */
-export function isSegmentationLogits(published: string): boolean {
-  return /^(decode|auxiliary)_head\.conv_seg\./.test(published);
+/** Whether a published name belongs to a part of a detector that is not its backbone. */
+export function isDetectorPart(published: string): boolean {
+  return /^(neck|rpn_head|roi_head)\./.test(published);
+}
+
+/** Whether a published name stands beside the backbone's, which then begin with `backbone.`. */
+export function isBesideBackbone(published: string): boolean {
+  return isSegmentationHead(published) || isDetectorPart(published);
+}
+
+/** Whether a published name belongs to what depends on the classes of a segmenter or detector. */
+export function isDenseLogits(published: string): boolean {
+  return (
+    /^(decode|auxiliary)_head\.conv_seg\./.test(published) ||
+    /^roi_head\.(bbox_head\.\d+\.fc_(cls|reg)|mask_head\.\d+\.conv_logits)\./.test(published)
+  );
 }
 
 /** Whether a published name belongs to the segmentation head that only training has. */

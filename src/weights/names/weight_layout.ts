@@ -145,6 +145,68 @@ export const CONVOLUTION: WeightLayout = {
   },
 };
 
+/** Side of the maps of features whose values a `FLATTENED` weight multiplies. */
+const FLAT_SIDE = 7;
+const FLAT_PLACES = FLAT_SIDE * FLAT_SIDE;
+
+/**
+ * Products of all values of a map of 7 x 7 features: `[out, C * 7 * 7]` in PyTorch, which goes by channels first,
+ * `[7, 7, C, out]` here. Of maps of other sizes PyTorch's shape would not tell the order.
+ */
+export const FLATTENED: WeightLayout = {
+  name: 'flattened',
+  ownShape: (shape) => {
+    if (!isTwo(shape) || shape[1] % FLAT_PLACES !== 0) return undefined;
+    return [FLAT_SIDE, FLAT_SIDE, shape[1] / FLAT_PLACES, shape[0]];
+  },
+  publishedShape: (shape) => {
+    if (!isFour(shape)) return undefined;
+    const [height, width, into, out] = shape;
+    return height === FLAT_SIDE && width === FLAT_SIDE ? [out, into * FLAT_PLACES] : undefined;
+  },
+  toOwn: (data, published) => {
+    const [out, values] = published as Two;
+    return swapOuter(data, out, values / FLAT_PLACES, FLAT_PLACES);
+  },
+  toPublished: (data, own) => {
+    const [, , into, out] = own as Four;
+    return swapOuter(data, FLAT_PLACES, into, out);
+  },
+};
+
+/** The matrices of each of `count` inputs, transposed. */
+function transposeEach(data: Float32Array, count: number, shape: Two): Float32Array {
+  const size = shape[0] * shape[1];
+  const out = new Float32Array(data.length);
+  for (let i = 0; i < count; i++) {
+    out.set(transpose(data.subarray(i * size, (i + 1) * size), shape), i * size);
+  }
+  return out;
+}
+
+/** Transposed convolutions: `[in, out, height, width]` in PyTorch, `[in, height, width, out]` here. */
+export const TRANSPOSED: WeightLayout = {
+  name: 'transposed',
+  ownShape: (shape) => {
+    if (!isFour(shape)) return undefined;
+    const [into, out, height, width] = shape;
+    return [into, height, width, out];
+  },
+  publishedShape: (shape) => {
+    if (!isFour(shape)) return undefined;
+    const [into, height, width, out] = shape;
+    return [into, out, height, width];
+  },
+  toOwn: (data, published) => {
+    const [into, out, height, width] = published as Four;
+    return transposeEach(data, into, [out, height * width]);
+  },
+  toPublished: (data, own) => {
+    const [into, height, width, out] = own as Four;
+    return transposeEach(data, into, [height * width, out]);
+  },
+};
+
 /** Depthwise convolutions: `[C, 1, height, width]` in PyTorch, `[height, width, C, 1]` here. */
 export const DEPTHWISE: WeightLayout = {
   name: 'depthwise',

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { recompute } from 'tfjs-revcol';
 import { adaptiveAvgPool } from '../../../src/ops/dense/adaptive_avg_pool';
+import { addBias } from '../../../src/ops/dense/add_bias';
 import {
   batchMoments,
   batchNorm,
@@ -11,6 +12,9 @@ import {
 } from '../../../src/ops/dense/batch_norm';
 import { channelDropout } from '../../../src/ops/dense/channel_dropout';
 import { conv } from '../../../src/ops/dense/conv';
+import { doublingConv } from '../../../src/ops/dense/doubling_conv';
+import { everySecond } from '../../../src/ops/dense/every_second';
+import { flatProduct } from '../../../src/ops/dense/flat_product';
 import { addScaled, joinChannels } from '../../../src/ops/dense/joins';
 import { pixelCrossEntropy } from '../../../src/ops/dense/pixel_cross_entropy';
 import { resize, resizeForward } from '../../../src/ops/dense/resize';
@@ -22,6 +26,7 @@ import {
   plainAdaptivePool,
   plainBatchNorm,
   plainConv,
+  plainDoubling,
   plainFrozenNorm,
   plainPixelCrossEntropy,
   plainResize,
@@ -100,6 +105,44 @@ const CASES: GradientCase[] = [
     ],
   },
   {
+    name: 'a bias',
+    op: (x, bias) => addBias(x, bias),
+    plain: tf.add,
+    shapes: [[2, 3, 1, 4], [4]],
+  },
+  ...([
+    [2, 3],
+    [1, 1],
+  ].map(([h, w]) => ({
+    name: `doubling of ${h} x ${w}`,
+    op: doublingConv,
+    plain: plainDoubling,
+    shapes: [
+      [2, h, w, 3],
+      [3, 2, 2, 4],
+    ],
+  })) as GradientCase[]),
+  ...[
+    [2, 4],
+    [3, 5],
+    [1, 2],
+  ].map(([h, w]) => ({
+    name: `every second pixel of ${h} x ${w}`,
+    op: everySecond,
+    plain: (x: tf.Tensor) => tf.maxPool(x as tf.Tensor4D, 1, 2, 'valid'),
+    shapes: [[2, h as number, w as number, 3]],
+  })),
+  {
+    name: 'a product of all values',
+    op: flatProduct,
+    plain: (x, weight) =>
+      tf.matMul(tf.reshape(x, [2, 18]) as tf.Tensor2D, tf.reshape(weight, [18, 5]) as tf.Tensor2D),
+    shapes: [
+      [2, 3, 2, 3],
+      [3, 2, 3, 5],
+    ],
+  },
+  {
     name: 'a scaled sum',
     op: (a, b) => addScaled(a, b, 0.4),
     plain: (a, b) => tf.add(a, tf.mul(b, 0.4)),
@@ -134,6 +177,20 @@ describeBackends('gradients of operations for segmentation', () => {
           ]) as [tf.Tensor[], tf.Tensor[]];
           got.forEach((t, i) => expectClose(t, expected[i] as tf.Tensor, 1e-5, `${ofBatch} ${i}`));
         }
+      }),
+    );
+  });
+
+  test('a ReLU behind a bias', async () => {
+    await expectNoLeak(() =>
+      tf.tidy(() => {
+        const xs = [normalTensor([2, 3, 4], 1), normalTensor([4], 2)];
+        const dy = normalTensor([2, 3, 4], 3);
+        const [got, expected] = [
+          (x: tf.Tensor, b: tf.Tensor) => addBias(x, b, true),
+          (x: tf.Tensor, b: tf.Tensor) => tf.relu(tf.add(x, b)),
+        ].map((f) => [f(...(xs as [tf.Tensor, tf.Tensor])), ...tapeGradients(f as never, xs, dy)]);
+        got?.forEach((t, i) => expectClose(t, expected?.[i] as tf.Tensor, 1e-6, String(i)));
       }),
     );
   });
