@@ -2,6 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
+import { ifThere } from '../common/if_there';
 import { messageOf } from '../common/messages';
 
 /**
@@ -32,7 +33,7 @@ const BESIDE = ['labels.json', 'labels.txt', 'classes.txt'];
 export async function namesBeside(file: string, classes: number): Promise<string[] | undefined> {
   for (const name of BESIDE) {
     const beside = join(dirname(file), name);
-    const found = await stat(beside).catch(() => undefined);
+    const found = await ifThere(stat(beside));
     const names = found?.isFile() ? await readClassNames(beside) : [];
     if (names.length === classes) return names;
   }

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import * as tfl from '@tensorflow/tfjs-layers';
 
+import { ifThere } from '../common/if_there';
 import { isUrlText, shownSource } from '../common/url';
 import { architectureOf } from '../convert/architecture';
 import { planOf } from '../convert/convert_checkpoint';
@@ -60,11 +61,7 @@ export async function loadClassifier(
 /** The `model.json` that is given, or lies in the folder that is given. */
 export async function modelFile(given: string): Promise<string | undefined> {
   if (isUrlText(given)) return undefined;
-  const isFile = (path: string) =>
-    stat(path).then(
-      (found) => found.isFile(),
-      () => false,
-    );
+  const isFile = async (path: string) => (await ifThere(stat(path)))?.isFile();
   if (basename(given) === 'model.json' && (await isFile(given))) return given;
   const within = join(given, 'model.json');
   return (await isFile(within)) ? within : undefined;

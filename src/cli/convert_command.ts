@@ -3,6 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type Command, Option } from 'commander';
 
+import { ifThere } from '../common/if_there';
 import { convertCheckpoint } from '../convert/convert_checkpoint';
 import { folderSink } from '../convert/model_sinks';
 import { WEIGHT_DTYPES, type WeightDType } from '../convert/quantize';
@@ -94,7 +95,7 @@ async function requireFree(
   { to: asked, force }: ConvertCommandOptions,
 ): Promise<void> {
   requirePath(to);
-  const found = await stat(to).catch(() => undefined);
+  const found = await ifThere(stat(to));
   // A name of published weights has what looks like an ending.
   const isName = Object.hasOwn(PRETRAINED_WEIGHTS, basename(to));
   const ending = /(?<=[^/\\.])\.[a-z]\w*$/i.exec(to)?.[0];

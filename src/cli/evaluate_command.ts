@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 
+import { ifThere } from '../common/if_there';
 import type { ExampleSource } from '../data/example_source';
 import { evaluate } from '../evaluation/evaluate';
 import type { Evaluation } from '../evaluation/evaluation';
@@ -193,7 +194,7 @@ function percentage(fraction: number | null): string | undefined {
 
 /** Asserts before the work that a report can be written there. */
 async function requirePlace(report: string): Promise<void> {
-  const kind = async (path: string) => stat(path).catch(() => undefined);
+  const kind = (path: string) => ifThere(stat(path));
   if ((await kind(report))?.isDirectory()) {
     throw new Error(`--report ${report} is a folder; give a file, such as report.html`);
   }

@@ -7,6 +7,7 @@ import { withoutSecrets } from '../common/url';
 import { registerLayers } from '../registry/register_layers';
 import { addBenchCommand } from './bench_command';
 import { addClassifyCommand } from './classify_command';
+import { inCommandWords } from './command_words';
 import { addConvertCommand } from './convert_command';
 import { addDoctorCommand } from './doctor_command';
 import { addEvaluateCommand } from './evaluate_command';
@@ -95,5 +96,7 @@ const FAILURES: Readonly<Record<string, string>> = {
 function inWords(error: unknown): string {
   const { message, code, path } = error as NodeJS.ErrnoException;
   const words = code === undefined || !message.startsWith(code) ? undefined : FAILURES[code];
-  return words === undefined ? message : `${path ?? 'a file that was given'}: ${words}`;
+  return words === undefined
+    ? inCommandWords(message)
+    : `${path ?? 'a file that was given'}: ${words}`;
 }

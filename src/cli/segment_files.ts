@@ -2,9 +2,11 @@
 import { mkdir, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
 
+import { ifThere } from '../common/if_there';
 import { messageOf } from '../common/messages';
 import { isHidden, isPicture } from '../data/class_folders';
 import { type EncodedPixels, encodePng } from '../pictures/encode_png';
+import { listing } from '../pictures/listing';
 
 /** A picture and what is made of it. */
 export interface PictureJob {
@@ -30,7 +32,7 @@ export async function pictureJobs(
   out: string,
   force: boolean,
 ): Promise<PictureJob[]> {
-  const place = await stat(out).catch(() => undefined);
+  const place = await ifThere(stat(out));
   if (place && !place.isDirectory()) {
     throw new Error(`--out: ${out} is a file; give a folder, which is made where there is none`);
   }
@@ -58,9 +60,7 @@ export async function pictureJobs(
 /** Paths of all files in a folder and its folders, from there. */
 async function filesBelow(folder: string, within: string): Promise<string[]> {
   const place = join(folder, within);
-  const entries = await readdir(place, { withFileTypes: true }).catch((error: unknown) => {
-    throw new Error(`${place} cannot be listed: ${messageOf(error)}`, { cause: error });
-  });
+  const entries = await listing(place, () => readdir(place, { withFileTypes: true }));
   const files: string[] = [];
   for (const entry of entries.filter(({ name }) => !isHidden(name))) {
     const name = join(within, entry.name);
@@ -81,7 +81,7 @@ async function picturesIn(folder: string, out: string): Promise<string[]> {
   const names: string[] = [];
   for (const name of all.sort()) {
     if (!isPicture(name) || isOutput(name)) continue;
-    const found = await stat(join(folder, name)).catch(() => undefined);
+    const found = await ifThere(stat(join(folder, name)));
     // A link that leads nowhere is left for reading it to tell.
     if (!found?.isDirectory()) names.push(name);
   }
@@ -118,7 +118,7 @@ async function requireFree(jobs: readonly PictureJob[], force: boolean): Promise
         `${output} is a picture to segment, and would be replaced; give another --out`,
       );
     }
-    const found = await stat(output).catch(() => undefined);
+    const found = await ifThere(stat(output));
     if (found?.isDirectory()) throw new Error(`${output} is a folder; give another --out`);
     if (found && !force) throw new Error(`${output} exists; --force replaces it`);
   }

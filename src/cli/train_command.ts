@@ -11,10 +11,11 @@ import { fineTune } from '../finetune/fine_tune';
 import type { FineTuneOptions } from '../finetune/options';
 import type { FineTuneModel } from '../finetune/prepare_model';
 import type { PreprocessOptions } from '../preprocessing/fit_image';
-import { MODEL_NAMES, type ModelName } from '../registry/names';
+import { MODEL_NAMES, type ModelName, parseName } from '../registry/names';
 import { registerOptimizers } from '../registry/register_optimizers';
 import { activateBackend, type BackendName } from './backend';
 import { loadClassifier } from './classifier';
+import { DownloadNotice } from './download_notice';
 import { loadGradients } from './gradients';
 import { interruptible } from './interrupt';
 import { addDownloadOptions, backendOption, integer } from './options';
@@ -138,7 +139,7 @@ async function train(
 ): Promise<void> {
   const { training, validation, test } = pictures;
   const display = new TrainingDisplay(terminal);
-  const { model, preprocessing } = await chosenModel(options, terminal);
+  const { model, preprocessing, notice } = await chosenModel(options, terminal);
   const result = await fineTune(model, training, {
     ...settingsOf(options),
     ...(validation ? { validation } : {}),
@@ -157,7 +158,10 @@ async function train(
       if (typeof model === 'object' && 'layers' in model) model.dispose();
       throw error;
     })
-    .finally(() => display.clear());
+    .finally(() => {
+      display.clear();
+      notice?.end();
+    });
   const given =
     typeof model === 'object' && 'layers' in model && model !== result.model ? model : null;
   try {
@@ -185,13 +189,19 @@ async function train(
 async function chosenModel(
   { model, inputSize, columns, channels, depths, patchSize, cacheDir, baseUrl }: TrainOptions,
   terminal: Terminal,
-): Promise<{ model: FineTuneModel; preprocessing?: PreprocessOptions }> {
+): Promise<{ model: FineTuneModel; preprocessing?: PreprocessOptions; notice?: DownloadNotice }> {
   const size = inputSize === undefined ? undefined : ([inputSize, inputSize] as const);
   const form = { columns, channels, depths, patchSize };
   if ((MODEL_NAMES as readonly string[]).includes(model)) {
     const name = model as ModelName;
-    const named = { name, ...form, ...(model.includes('.') ? { cacheDir, baseUrl } : {}) };
-    return { model: named, preprocessing: size && { inputSize: size } };
+    const { weights } = parseName('train', name);
+    const notice = weights && new DownloadNotice(terminal, weights, false);
+    const { fetch, onProgress } = notice ?? {};
+    const named = {
+      ...{ name, ...form },
+      ...(notice ? { cacheDir, baseUrl, fetch, onProgress } : {}),
+    };
+    return { model: named, preprocessing: size && { inputSize: size }, notice };
   }
   const wrong = Object.entries(form).find(([, value]) => value !== undefined)?.[0];
   if (wrong !== undefined) {

@@ -3,6 +3,7 @@ import { mkdir, readdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { bytesText } from '../common/bytes';
+import { ifThere } from '../common/if_there';
 import type { ExampleSource } from '../data/example_source';
 import type { Evaluation } from '../evaluation/evaluation';
 import type { FineTuneResult } from '../finetune/fine_tune';
@@ -19,7 +20,7 @@ export const CHECKPOINT = 'checkpoint';
  * @throws {Error} when the folder holds something that would be lost, or that cannot be gone on with
  */
 export async function requireOutput(out: string, resume: boolean): Promise<void> {
-  const found = await stat(out).catch(() => undefined);
+  const found = await ifThere(stat(out));
   if (!found) return;
   if (!found.isDirectory()) {
     throw new Error(`--out: ${out} is a file; give a folder, which is made where there is none`);

@@ -1,9 +1,9 @@
 /** The pictures that `train` is given: a folder of classes, or one of parts. */
 import { readdir } from 'node:fs/promises';
 
-import { messageOf } from '../common/messages';
 import type { ExampleSource } from '../data/example_source';
 import { imageFolder } from '../pictures/image_folder';
+import { listing } from '../pictures/listing';
 
 /** Pictures by what they are for. */
 export interface TrainingFolder {
@@ -21,9 +21,7 @@ export interface TrainingFolder {
  * @throws {Error} when it cannot be read, and as `imageFolder`
  */
 export async function openTrainingFolder(folder: string): Promise<TrainingFolder> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-    throw new Error(`${folder} cannot be listed: ${messageOf(error)}`, { cause: error });
-  });
+  const entries = await listing(folder, () => readdir(folder, { withFileTypes: true }));
   const find = (pattern: RegExp) =>
     entries.find((entry) => entry.isDirectory() && pattern.test(entry.name))?.name;
   const split = find(/^train(ing)?$/i);

@@ -1,14 +1,17 @@
 /** What `--weights` and `convert` take: a file, a URL, or the name of published weights. */
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
+import { ifThere } from '../common/if_there';
 import { pickOptions } from '../common/options';
 import { isUrlText } from '../common/url';
 import { type Downloadable, FETCH_OPTIONS, fetchPretrained } from '../download/fetch_pretrained';
 import { pretrainedWeights, segmentationWeights } from '../registry/names';
 import { PRETRAINED_WEIGHTS, type PretrainedWeights } from '../registry/pretrained';
 import { SEGMENTATION_WEIGHTS, type SegmentationWeights } from '../registry/segmentation';
+import { savedTraining } from '../training/load_training';
+import { DownloadNotice } from './download_notice';
 import { type Terminal, withProgress } from './terminal';
 import { bytesText } from './text';
 
@@ -62,8 +65,11 @@ async function findAmong<Published extends Downloadable>(
   const fileName = (isUrl ? given.replace(/[?#].*$/s, '') : given).split(/[/\\]/).at(-1);
   const record = Object.values(records).find((set) => set.fileName === fileName);
   if (isUrl) return { source: given, record };
-  const found = await stat(given).catch(() => undefined);
-  if (found?.isFile()) return { source: given, record };
+  const found = await ifThere(stat(given));
+  if (found?.isFile()) {
+    await refuseTraining(given);
+    return { source: given, record };
+  }
   if (found?.isDirectory() && !Object.hasOwn(records, given))
     throw new Error(
       `${given} is a folder${existsSync(join(given, 'model.json')) ? '' : ' without a model.json'}; give a checkpoint file, an address or the name of published weights`,
@@ -71,11 +77,32 @@ async function findAmong<Published extends Downloadable>(
   if (/[/\\]|\.(pth|pt|safetensors|bin|ckpt|json)$/.test(given))
     throw new Error(`there is no file ${given}`);
   const named = recordOf(given);
+  const notice = new DownloadNotice(terminal, named, terminal.progress !== undefined);
   const path = await withProgress(terminal, named.fileName, bytesText, (report) =>
     fetchPretrained(named, {
       ...pickOptions(options, FETCH_OPTIONS),
-      onProgress: ({ loaded, total }) => report(loaded, total ?? named.approximateBytes),
+      fetch: notice.fetch,
+      onProgress: (progress) => {
+        notice.onProgress(progress);
+        report(progress.loaded, progress.total ?? named.approximateBytes);
+      },
     }),
-  );
+  ).finally(() => notice.end());
   return { source: path as string, record: named };
+}
+
+/**
+ * Refuses what training goes on from: it lies in the folder of the model that is meant, and its weights have
+ * other names.
+ *
+ * @throws {Error} when the file is that
+ */
+async function refuseTraining(file: string): Promise<void> {
+  const saved = await savedTraining(file).catch(() => null);
+  if (!saved) return;
+  const folder = dirname(dirname(resolve(file)));
+  const model = existsSync(join(folder, 'model.json'))
+    ? `the folder of the model, ${folder}`
+    : 'the folder that train makes when it has come to its end';
+  throw new Error(`${file} is what train --resume goes on from, and no model; give ${model}`);
 }

@@ -53,6 +53,9 @@ export const FETCH_OPTIONS: OptionNames<FetchPretrainedOptions> = {
   stallTimeoutMs: true,
 };
 
+/** How often and how long is tried where nothing is said. */
+export const DOWNLOAD_DEFAULTS = { retries: 5, retryDelayMs: 500, stallTimeoutMs: 60_000 };
+
 const PROGRESS_INTERVAL_MS = 50;
 
 /** One running download that any number of callers wait for. */
@@ -165,9 +168,9 @@ function begin(
   };
   const settings = {
     fetch: options.fetch ?? globalThis.fetch.bind(globalThis),
-    retries: options.retries ?? 5,
-    retryDelayMs: options.retryDelayMs ?? 500,
-    stallTimeoutMs: options.stallTimeoutMs ?? 60_000,
+    retries: options.retries ?? DOWNLOAD_DEFAULTS.retries,
+    retryDelayMs: options.retryDelayMs ?? DOWNLOAD_DEFAULTS.retryDelayMs,
+    stallTimeoutMs: options.stallTimeoutMs ?? DOWNLOAD_DEFAULTS.stallTimeoutMs,
     onProgress,
   };
   const shared: Shared = {

@@ -1,6 +1,7 @@
 /** What earlier downloads left beside a file: taken over by the one that now holds the lock, or removed. */
 import type { FileHandle } from 'node:fs/promises';
 
+import { ifThere } from '../common/if_there';
 import { nodeBuiltin } from '../common/node';
 import { codeOf, type FileSystem, replaceFile } from './node_file_system';
 import { type FileLock, isOver } from './node_lock';
@@ -55,8 +56,8 @@ async function bestLeftover(
 }
 
 async function readRecord(fs: FileSystem, path: string): Promise<PartRecord | undefined> {
-  const part = await fs.lstat(path).catch(() => undefined);
-  const note = await fs.stat(`${path}.json`).catch(() => undefined);
+  const part = await ifThere(fs.lstat(path));
+  const note = await ifThere(fs.stat(`${path}.json`));
   if (!part?.isFile() || !note?.isFile() || note.size > LONGEST_RECORD) return undefined;
   const record = parseRecord(await fs.readFile(`${path}.json`, 'utf8'));
   return record && record.received > 0 && record.received <= part.size ? record : undefined;
@@ -113,7 +114,7 @@ async function openExclusive(
   bytes: number,
 ): Promise<FileHandle | undefined> {
   const handle = await fs.open(path, fs.constants.O_RDWR | (fs.constants.O_NOFOLLOW ?? 0));
-  const stat = await handle.stat().catch(() => undefined);
+  const stat = await ifThere(handle.stat());
   if (stat?.nlink === 1 && stat.size >= bytes) return handle;
   await handle.close();
   return undefined;
@@ -129,7 +130,7 @@ export async function sweep(fs: FileSystem, whole: string, lock: FileLock): Prom
 }
 
 async function isAbandoned(fs: FileSystem, path: string): Promise<boolean> {
-  const stat = await fs.lstat(path).catch(() => undefined);
+  const stat = await ifThere(fs.lstat(path));
   if (!stat) return false;
   if (Date.now() - stat.mtimeMs > ABANDONED_MS) return true;
   const holder = parseHolder(await fs.readFile(path, 'utf8').catch(() => ''));

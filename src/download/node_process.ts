@@ -1,4 +1,5 @@
 /** Which process holds a lock, and whether it still runs. */
+import { ifThere } from '../common/if_there';
 import { nodeBuiltin } from '../common/node';
 
 /** What tells a process from every other that might use the folder. */
@@ -49,7 +50,7 @@ async function identify(): Promise<ProcessIdentity> {
 /** When a process started; undefined where that cannot be read. */
 async function startOf(pid: number): Promise<string | undefined> {
   const fs = await nodeBuiltin('fs');
-  const stat = await fs.readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  const stat = await ifThere(fs.readFile(`/proc/${pid}/stat`, 'utf8'));
   // The name, second of the fields, may hold anything, also spaces and brackets.
   return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
 }

@@ -1,4 +1,5 @@
 /** Downloaded files in a folder. */
+import { ifThere } from '../common/if_there';
 import { nodeBuiltin } from '../common/node';
 import { storing } from './errors';
 import { type FileSystem, replaceFile } from './node_file_system';
@@ -58,7 +59,7 @@ class NodeStore implements WeightStore<string> {
 
   async find(fileName: string): Promise<StoredFile<string> | undefined> {
     const whole = this.at(fileName);
-    const stat = await this.fs.stat(whole).catch(() => undefined);
+    const stat = await ifThere(this.fs.stat(whole));
     if (!stat?.isFile()) return undefined;
     const { ino, size, mtimeMs, ctimeMs } = stat;
     const kept = parseNote(await this.fs.readFile(noteOf(whole), 'utf8').catch(() => ''));

@@ -5,11 +5,11 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 
 import { requireArgument, requireInteger } from '../common/arguments';
-import { messageOf } from '../common/messages';
 import { type OptionNames, requireOptions } from '../common/options';
 import { type ClassFolderOptions, isHidden, sortByClass } from '../data/class_folders';
 import { type ExampleSource, requireExample } from '../data/example_source';
 import { DecoderPool } from './decoder_pool';
+import { listing } from './listing';
 
 /** Options of `imageFolder`. */
 export interface ImageFolderOptions extends ClassFolderOptions {
@@ -111,7 +111,7 @@ async function listInto(
   above: ReadonlySet<string>,
 ): Promise<void> {
   const folder = path.join(place, within);
-  const real = await listing(folder, () => fs.realpath(folder));
+  const real = await listing(`${OWNER}: ${folder}`, () => fs.realpath(folder));
   if (above.has(real)) return;
   for (const entry of await entriesOf(folder)) {
     const name = `${within}/${entry.name}`;
@@ -124,26 +124,11 @@ async function listInto(
 /** What is in a folder and not hidden. */
 async function entriesOf(folder: string, parent?: string): Promise<Dirent[]> {
   const read = () => fs.readdir(folder, { withFileTypes: true });
-  const entries = await listing(folder, read, async () => {
+  const entries = await listing(`${OWNER}: ${folder}`, read, async () => {
     const there = parent === undefined ? [] : await foldersIn(parent);
     return there.length > 0 ? `; ${parent} has ${there.join(', ')}` : '';
   });
   return entries.filter(({ name }) => !isHidden(name));
-}
-
-/** Errors name the folder, and say what there is instead. */
-async function listing<T>(
-  folder: string,
-  work: () => Promise<T>,
-  instead: () => Promise<string> = async () => '',
-): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw new Error(`${OWNER}: ${folder} cannot be listed: ${messageOf(error)}${await instead()}`, {
-      cause: error,
-    });
-  }
 }
 
 async function foldersIn(folder: string): Promise<string[]> {

@@ -5,6 +5,7 @@ import * as path from 'node:path';
 
 import { version } from '../../package.json';
 import { activateBackend } from '../../src/cli/backend';
+import { DownloadNotice } from '../../src/cli/download_notice';
 import { SIZE_NAMES } from '../../src/registry/architectures';
 import { listModels } from '../../src/registry/models';
 import { PRETRAINED_WEIGHTS } from '../../src/registry/pretrained';
@@ -228,7 +229,9 @@ describe('bench', () => {
   });
 
   test('an unknown model', async () => {
-    expect(await cliError('bench', 'revcol_tinny')).toContain('nearest names: revcol_tiny');
+    expect(await cliError('bench', 'revcol_tinny')).toMatch(
+      /^unknown model 'revcol_tinny'; nearest names: revcol_tiny, .*; tfjs-revcol models lists all of them$/,
+    );
   });
 });
 
@@ -303,5 +306,70 @@ describe('the backend', () => {
       specifier === name ? Promise.resolve() : absent(specifier);
     expect(await activateBackend(undefined, only('@tensorflow/tfjs-backend-cpu'))).toBe('cpu');
     expect(await activateBackend(undefined, only('@tensorflow/tfjs-backend-wasm'))).toBe('wasm');
+  });
+});
+
+describe('a download that waits', () => {
+  const wanted = { fileName: 'a.pth', approximateBytes: 135e6 };
+  const address = 'https://example.invalid/models/a.pth?secret';
+
+  /** What is said while `work` goes on, whose requests `answer` answers. */
+  async function said(
+    answer: () => Promise<Response>,
+    work: (notice: DownloadNotice) => Promise<unknown>,
+  ): Promise<string> {
+    let text = '';
+    const out = () => undefined;
+    const terminal = { out, error: (more: string) => void (text += more) };
+    const notice = new DownloadNotice(terminal, wanted, false, 20);
+    const request = jest.spyOn(globalThis, 'fetch').mockImplementation(answer);
+    await work(notice).finally(() => notice.end());
+    request.mockRestore();
+    return text;
+  }
+  const pause = () => new Promise((resolve) => setTimeout(resolve, 60));
+
+  test('says what it is, from where, and when it is tried again; once', async () => {
+    const slow = async () => {
+      await pause();
+      return new Response('');
+    };
+    const text = await said(slow, async ({ fetch }) => {
+      await fetch(address);
+      await fetch(address);
+    });
+    expect(text).toBe(
+      'downloading a.pth, 135 MB, from example.invalid; where nothing arrives for 60 s it is tried ' +
+        'again, 5 times at most\n',
+    );
+  });
+
+  test('says at once that an address cannot be reached, once', async () => {
+    const failing = () =>
+      Promise.reject(new TypeError('fetch failed', { cause: new Error('ENOTFOUND') }));
+    const text = await said(failing, async ({ fetch }) => {
+      for (let i = 0; i < 2; i++) await expect(fetch(address)).rejects.toThrow('fetch failed');
+    });
+    expect(text).toMatch(
+      /^example\.invalid does not give a\.pth, 135 MB: .*; it is tried again, 5 times at most\n$/,
+    );
+    expect(text).not.toContain('secret');
+  });
+
+  test('is silent where everything arrives, and where it was interrupted', async () => {
+    const text = await said(
+      async () => new Response(''),
+      async ({ fetch, onProgress }) => {
+        await fetch(address);
+        onProgress({ fileName: 'a.pth', loaded: 5, total: 5 });
+        await pause();
+      },
+    );
+    const signal = AbortSignal.abort(new Error('interrupted'));
+    const aborted = () => Promise.reject(new Error('interrupted'));
+    const other = await said(aborted, ({ fetch }) =>
+      expect(fetch(address, { signal })).rejects.toThrow('interrupted'),
+    );
+    expect(text + other).toBe('');
   });
 });

@@ -92,10 +92,10 @@ test('what is wrong is said before weights are read, and nothing is written', as
   const report = ['--report', at('none.html')];
   const all = ['evaluate', at('data')];
   expect(await cliError(...all, '-w', model, ...report)).toContain(
-    'holds the parts test, train, each with folders of classes; say which by split: "test"',
+    'holds the parts test, train, each with folders of classes; say which by --split "test"',
   );
   expect(await cliError(...all, '-w', model, '--split', 'test', ...report)).toMatch(
-    /example \d cannot be read: .*2\.jpg: neither JPEG, PNG nor WebP.*onError: 'skip'/,
+    /example \d cannot be read: .*2\.jpg: neither JPEG, PNG nor WebP.*left out: --skip-broken$/,
   );
   expect(await cliError('evaluate', at('odd'), '-w', model, ...report)).toContain(
     'the model knows no class "white"; it has "red", "green", "blue"',

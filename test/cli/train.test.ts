@@ -85,6 +85,16 @@ test('a folder becomes a model that classify takes, with its history and a repor
     await cliOut('classify', path.join(pets, 'day', '0.png'), '--weights', out, '--json'),
   ) as Record<string, { name: string; probability: number }[]>;
   expect(Object.values(classified)[0]?.[0]?.name).toBe('day');
+  // What training goes on from is no model.
+  const state = path.join(out, 'checkpoint/best.safetensors');
+  for (const args of [
+    ['classify', path.join(pets, 'day', '0.png'), '-w', state],
+    ['convert', state, at('converted')],
+  ]) {
+    expect(await cliError(...args)).toMatch(
+      /best\.safetensors is what train --resume goes on from, and no model; give the folder of the model, .*whole$/,
+    );
+  }
   // It does not write over what it has written.
   expect(await cliError('train', pets, ...TINY.split(' '), '--out', out)).toMatch(/is not empty/);
 });
