@@ -20,3 +20,15 @@ export class DivergedError extends Error {
     super(message);
   }
 }
+
+/** The highest learning rate of some steps, and the option that sets it. */
+export interface PeakRate {
+  readonly option: 'learningRate' | 'headLearningRate';
+  readonly peak: number;
+}
+
+/** What to do when training has diverged: a third of a rate that was too high is most often low enough. */
+export function againSlower({ option, peak }: PeakRate): string {
+  const lower = Number((peak / 3).toPrecision(1));
+  return `Training has diverged: begin again with ${option} ${lower} or less; it was ${Number(peak.toPrecision(3))}`;
+}

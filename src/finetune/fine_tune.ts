@@ -55,13 +55,14 @@ const OWNER = 'fineTune';
  * @param model any classifier of layers with one input and an output `[batch, classes]`, logits or softmax; a name
  *   of a size (random weights) or of published weights; or a name and options of `createModel`. The last layer with
  *   units is replaced where the classes are others than the model's: the result is another model then, which shares
- *   everything below with the given one.
+ *   everything below with the given one. A model counts as one that has learned something: where it has not, give
+ *   its name and options instead, for the rates and epochs of random weights.
  * @param data pictures (`imageFolder`, `imageFiles`, `tensorSource`), which are fitted and normalised as the model
  *   says, never twice; or tensors `{ x, y }` or a dataset of tf.data, as the model takes them; a dataset is read to
  *   its end and kept in memory
  * @returns the model and how it came about
  * @throws {Error} when an option or the data are wrong (a label out of range, a class without examples, only one
- *   class), or it does not fit into `memory`; nothing has changed then; or when, with `onError: 'skip'`, none of the
+ *   class; of a model that is given and of examples without names, a label beyond its classes), or it does not fit into `memory`; nothing has changed then; or when, with `onError: 'skip'`, none of the
  *   examples of an epoch or for validation can be read
  * @throws {DivergedError} when the loss is not finite any more, with the first layer whose output was not
  * @throws {unknown} the reason of `signal`; what a callback throws

@@ -72,6 +72,7 @@ export async function prepareModel(
   let renewed: tfl.LayersModel | undefined;
   try {
     const head = headOf(owner, model);
+    if (!named) requireOwnClasses(owner, model, head, data);
     const known = metadataOf(model).classNames;
     const classNames = known && isSameSet(known, data.classNames) ? known : data.classNames;
     const fits = base.fits ?? (known ? classNames === known : head.classes === classNames.length);
@@ -145,6 +146,24 @@ async function makeModel(
     pretrained: true,
   });
   return { model, isFresh: false, statistics: { mean, std, crop }, fits: false };
+}
+
+/**
+ * Asserts labels of the model's own classes where only their numbers are known: a wrong one would else ask for
+ * more classes.
+ */
+function requireOwnClasses(
+  owner: string,
+  model: tfl.LayersModel,
+  { classes }: Head,
+  { areNamed, classNames, labels, nameOf }: TrainingData,
+): void {
+  if (areNamed || classNames.length <= classes) return;
+  const wrong = labels.findIndex((label) => label >= classes);
+  throw new Error(
+    `${owner}: the label of ${nameOf(wrong)} is ${labels[wrong]}, but ${model.name} has ${classes} classes; ` +
+      `expected labels from 0 to ${classes - 1}. For a new head of more classes give classNames, their names`,
+  );
 }
 
 function isSameSet(a: readonly string[], b: readonly string[]): boolean {

@@ -199,7 +199,7 @@ export class Run {
       optimizer,
       number,
       examples,
-      { givesProbabilities, labelSmoothing, seed, part: form.part },
+      { givesProbabilities, labelSmoothing, seed, part: form.part, phase },
     ).finally(stop);
     this.ema?.update();
     this.isBroken = false;
@@ -263,7 +263,7 @@ export class Run {
     const { data, order } = plan.validation as NonNullable<RunPlan['validation']>;
     ema?.apply();
     try {
-      const shown = { data, order, batch: plan.form.part };
+      const shown = { data, order, batch: plan.form.part, phase: this.phase as Phase };
       const evaluation = await validate(
         this.owner,
         this.prepared,

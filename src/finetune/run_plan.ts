@@ -17,6 +17,7 @@ import {
   usualRate,
   warmupOf,
 } from './defaults';
+import type { PeakRate } from './errors';
 import { fitMemory, type StepForm } from './memory_choice';
 import type { FineTuneOptions } from './options';
 import type { PreparedModel } from './prepare_model';
@@ -25,7 +26,7 @@ import { stratifiedSplit, usualShare } from './split';
 import { numberedAs, openTrainingData, requireClasses, type TrainingData } from './training_data';
 
 /** Epochs in which the same parts are trained. */
-export interface Phase {
+export interface Phase extends PeakRate {
   readonly name: TrainedParts;
   /** First epoch and the one behind the last, from 0. */
   readonly from: number;
@@ -221,10 +222,14 @@ function phasesOf(
   const main = epochs - headEpochs;
   const phases: Phase[] = [];
   if (headEpochs > 0) {
-    phases.push({ name: 'head', from: 0, to: headEpochs, rate: schedule(headRate, headEpochs) });
+    const rate = schedule(headRate, headEpochs);
+    const peak = { option: 'headLearningRate', peak: headRate } as const;
+    phases.push({ name: 'head', from: 0, to: headEpochs, rate, ...peak });
   }
   if (main > 0) {
-    phases.push({ name: train, from: headEpochs, to: epochs, rate: schedule(learningRate, main) });
+    const rate = schedule(learningRate, main);
+    const peak = { option: 'learningRate', peak: learningRate } as const;
+    phases.push({ name: train, from: headEpochs, to: epochs, rate, ...peak });
   }
   return phases;
 }

@@ -8,7 +8,7 @@ import { deriveSeed, withSeededRandom } from '../ops/engine/random';
 import { readsAtOnce } from '../ops/engine/read_at_once';
 import { accumulatedStep } from '../training/accumulated_step';
 import { trainingStep } from '../training/training_step';
-import { DivergedError } from './errors';
+import { againSlower, DivergedError, type PeakRate } from './errors';
 import { classificationLoss, countRight } from './loss';
 import { areFinite, findNonFinite } from './non_finite';
 
@@ -20,6 +20,8 @@ export interface StepOptions {
   readonly seed: number;
   /** Examples that are computed at once. */
   readonly part: number;
+  /** What it is taken by, for messages. */
+  readonly phase: PeakRate;
 }
 
 /** What came of a step. */
@@ -51,7 +53,7 @@ export async function takeStep(
   optimizer: tf.Optimizer,
   step: number,
   { x, labels }: LabelledBatch,
-  { givesProbabilities, labelSmoothing, seed, part }: StepOptions,
+  { givesProbabilities, labelSmoothing, seed, part, phase }: StepOptions,
 ): Promise<StepOutcome> {
   const own = deriveSeed(seed, step);
   const ids = tf.tensor1d(labels, 'int32');
@@ -80,7 +82,7 @@ export async function takeStep(
     // Layers that look at their weights tell before there is a loss.
     if (!isLoss && (await areFinite(model.weights))) throw error;
     const value = isLoss ? error.value : NaN;
-    throw await diverged(owner, { model, optimizer, step, value, x, seed: own });
+    throw await diverged(owner, { model, step, value, x, seed: own, phase });
   } finally {
     tf.dispose([ids, ...counts, ...(loss ? [loss] : [])]);
   }
@@ -92,22 +94,20 @@ function requireFinite(value: number): void {
 
 interface Divergence {
   model: tfl.LayersModel;
-  optimizer: tf.Optimizer;
   step: number;
   value: number;
   x: tf.Tensor;
   seed: number;
+  phase: PeakRate;
 }
 
 /** What to say of a loss that is not finite. */
 async function diverged(
   owner: string,
-  { model, optimizer, step, value, x, seed }: Divergence,
+  { model, step, value, x, seed, phase }: Divergence,
 ): Promise<DivergedError> {
   const { layer, sources } = await findNonFinite(model, x, seed);
-  const { learningRate } = optimizer as unknown as { learningRate?: number };
-  const lower = `a learningRate below ${learningRate?.toPrecision(2) ?? 'the present one'}`;
-  const again = `Training has diverged: begin again with ${lower}`;
+  const again = againSlower(phase);
   const said = (where: string, advice: string) =>
     new DivergedError(
       step,

@@ -21,6 +21,8 @@ import { isTensor, readLabels } from '../data/labels';
 export interface TrainingData extends Pick<OpenedData, 'nameOf' | 'batches'> {
   readonly labels: Int32Array;
   readonly classNames: readonly string[];
+  /** Whether somebody has named the classes; else their names are the numbers up to the highest label. */
+  readonly areNamed: boolean;
   /** Whether they are pictures, to be fitted and normalised; else they are as the model takes them. */
   readonly arePictures: boolean;
   /** Shape of an example as the model takes it; undefined for pictures. */
@@ -48,7 +50,10 @@ export async function openTrainingData(
     requireClassNames(owner, classNames);
     requireLabels(owner, given, classNames.length, (i) => shown(data.name(i)));
     const labels = Int32Array.from(given);
-    return { ...opened, labels, classNames, arePictures: true, dispose: () => undefined };
+    return {
+      ...{ ...opened, labels, classNames, areNamed: true, arePictures: true },
+      dispose: () => undefined,
+    };
   }
   const { x } = data as Partial<LabelledTensors>;
   const isStream = !isTensor(x);
@@ -58,12 +63,14 @@ export async function openTrainingData(
   try {
     const labels = tensors.y as Int32Array;
     const count = labels.reduce((most, label) => Math.max(most, label + 1), 1);
-    const classNames = names ?? tensors.classNames ?? numberedClasses(count);
+    const given = names ?? tensors.classNames;
+    const classNames = given ?? numberedClasses(count);
     requireLabels(owner, labels, classNames.length);
     return {
       ...(await openData(owner, tensors)),
       labels,
       classNames,
+      areNamed: given !== undefined,
       arePictures: false,
       inputShape: tensors.x.shape.slice(1),
       dispose: () => (isStream ? tensors.x.dispose() : undefined),

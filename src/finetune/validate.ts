@@ -3,7 +3,7 @@ import { requireSomeRead, type SkippedExample } from '../data/example_source';
 import { predictLogProbabilities } from '../evaluation/class_outputs';
 import type { Evaluation } from '../evaluation/evaluation';
 import { ClassificationMetrics } from '../evaluation/metrics';
-import { DivergedError } from './errors';
+import { againSlower, DivergedError, type PeakRate } from './errors';
 import { findNonFinite } from './non_finite';
 import type { FineTuneOptions } from './options';
 import type { PreparedModel } from './prepare_model';
@@ -19,6 +19,8 @@ export interface Validated {
   readonly order: readonly number[];
   /** Examples at a time. */
   readonly batch: number;
+  /** What the model is trained by, for messages. */
+  readonly phase: PeakRate;
 }
 
 /**
@@ -31,7 +33,7 @@ export interface Validated {
 export async function validate(
   owner: string,
   { model, head, input, classNames }: PreparedModel,
-  { data, order, batch }: Validated,
+  { data, order, batch, phase }: Validated,
   step: number,
   { signal, onError }: Pick<FineTuneOptions, 'signal' | 'onError'>,
 ): Promise<Evaluation> {
@@ -62,8 +64,7 @@ export async function validate(
           step,
           layer,
           `${owner}: after step ${step} the model gives something else than numbers` +
-            `${layer === null ? '' : `, at first in layer '${layer}'`}. Training has diverged: begin again, ` +
-            `or go on from where it was saved, with a lower learningRate`,
+            `${layer === null ? '' : `, at first in layer '${layer}'`}. ${againSlower(phase)}`,
         );
       }
       indices.forEach((index, i) => {

@@ -201,7 +201,7 @@ describeBackends(
       expect(error).toBeInstanceOf(DivergedError);
       expect(error).toMatchObject({ step: 6, layer: place });
       expect((error as Error).message).toMatch(
-        /the loss of step 6 is NaN\. The first layer whose output is not finite is '.*', whose weights .* are not finite/,
+        /the loss of step 6 is NaN\. The first layer whose output is not finite is '.*', whose weights .* are not finite .* begin again with learningRate 0\.003 or less; it was 0\.01$/,
       );
       expect(weightsOf(given)).toEqual(before);
       // What was saved before goes on.
@@ -355,6 +355,10 @@ test('data that cannot be learned from are refused before anything', async () =>
       /x is \[null, 3\], but revcol_tiny takes \[null, 8, 8, 3\]/,
     ],
     [{ x: tf.zeros([4, SIDE, SIDE, 3]), y: [0, 1, 0] }, /4 examples and y 3 labels/],
+    [
+      { x: tf.zeros([4, SIDE, SIDE, 3]), y: [0, 1, 2, 3] },
+      /the label of example 2 is 2, but revcol_tiny has 2 classes; .* give classNames/,
+    ],
   ];
   for (const [data, says] of wrong) {
     await expectNoLeak(() => expect(fineTune(given, data, FEW)).rejects.toThrow(says));
