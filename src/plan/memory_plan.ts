@@ -9,7 +9,9 @@ import { requireOneOf } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { createModel, type CreateModelOptions } from '../models/create_model';
 import type { ModelName } from '../registry/names';
+import { distinctVariables } from '../training/model_variables';
 import { trainingStep } from '../training/training_step';
+import { copyMaker } from './copy_model';
 import { optimizerMaker, type PlannedOptimizer } from './optimizers';
 import { blank, inSandbox } from './sandbox';
 import { findPeak, partsAtPeak, type PeakParts, type StepMarks } from './step_trace';
@@ -127,10 +129,7 @@ function modelMaker(
           `options instead`,
       );
     }
-    // Read here: what a layer says of itself may ask for its weights.
-    const config = model.getConfig() as tf.serialization.ConfigDict;
-    const cls = model.constructor as tf.serialization.SerializableConstructor<tfl.LayersModel>;
-    return () => cls.fromConfig(cls, config) as tfl.LayersModel;
+    return copyMaker(model);
   }
   const named =
     typeof model === 'string' || typeof (model as PlannedModel | null)?.name === 'string';
@@ -149,8 +148,8 @@ function planStep(
   options: MemoryPlanOptions,
 ): Omit<MemoryPlan, 'backend' | 'batch'> {
   const inputs = model.inputs.map((input) => blank(inputShape(input, batch, options), input.dtype));
-  const variables = model.weights.map((w) => w.read() as tf.Variable);
-  const trained = model.trainableWeights.map((w) => w.read() as tf.Variable);
+  const variables = distinctVariables(model.weights);
+  const trained = distinctVariables(model.trainableWeights);
   const weights = bytesIn(variables);
   const inputBytes = bytesIn(inputs);
   const start = tf.memory().numBytes;

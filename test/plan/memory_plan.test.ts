@@ -49,6 +49,17 @@ const stockModel = () =>
     ],
   });
 
+/** A dense layer that stands both outside and in a nested model. */
+function sharingModel(): tf.LayersModel {
+  const shared = tf.layers.dense({ units: 40, activation: 'relu' });
+  const outside = tf.input({ shape: [40] });
+  const own = tf.input({ shape: [40] });
+  const nested = tf.model({ inputs: own, outputs: shared.apply(own) as tf.SymbolicTensor });
+  const hidden = shared.apply(outside) as tf.SymbolicTensor;
+  const outputs = tf.layers.dense({ units: 2 }).apply(nested.apply(hidden)) as tf.SymbolicTensor;
+  return tf.model({ inputs: outside, outputs });
+}
+
 interface Case {
   make: () => tf.LayersModel;
   /** Given by name in the plan, not as a model. */
@@ -101,6 +112,10 @@ const CASES: Record<string, Case> = {
     input: (batch) => tf.fill([batch, 16], 3, 'int32'),
   },
   'of stock layers': { make: stockModel, input: images(16) },
+  'of a layer that a nested model has as well': {
+    make: sharingModel,
+    input: (batch) => tf.zeros([batch, 40]),
+  },
 };
 
 /** Optimizers by the names of a plan, with networks whose weights take moments of eight bits. */
@@ -160,7 +175,8 @@ describeBackends('a plan is what memoryPeak measures', (backend) => {
       step();
       expect(plan.moments).toBe(tf.memory().numBytes - before);
       const { peakBytes } = await memoryPeak(step);
-      const weights = 4 * model.countParams();
+      const variables = new Set(model.weights.map((weight) => weight.read()));
+      const weights = 4 * [...variables].reduce((sum, { size }) => sum + size, 0);
       // What lived before is not the step's.
       const own = peakBytes - (before - weights - x.size * 4);
       expect(Math.abs(plan.peakBytes / own - 1)).toBeLessThan(TOLERANCE);
@@ -173,6 +189,8 @@ describeBackends('a plan is what memoryPeak measures', (backend) => {
         0,
       );
       model.dispose();
+      // A layer is counted once for each place.
+      tf.dispose([...variables]);
       optimizer.dispose();
       x.dispose();
     });
