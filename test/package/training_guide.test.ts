@@ -21,7 +21,11 @@ describeBackends(
   'the guide to training',
   () => {
     test('does what its text says', async () => {
+      const print = jest.spyOn(console, 'log').mockImplementation();
       const made = await documentProgram<Made>('docs/training.md', NAMES)(require);
+      const printed = print.mock.calls.map(([line]) => line as string);
+      print.mockRestore();
+      expect(printed).toEqual(made.losses.map((loss, i) => `step ${i + 1}: loss ${loss}`));
       // Two epochs of two steps; images alone are three decoders at a weight of 3.
       expect(made.losses).toHaveLength(4);
       expect(made.losses.every((loss) => loss > 1 && loss < 20)).toBe(true);
