@@ -69,7 +69,7 @@ export function drawCrop(
 }
 
 /** A rectangle of an image. */
-function cut(image: RgbImage, { left, top, width, height }: Region): RgbImage {
+export function cut(image: RgbImage, { left, top, width, height }: Region): RgbImage {
   if (width === image.width && height === image.height) return image;
   const data = new Uint8Array(3 * width * height);
   for (let y = 0; y < height; y++) {

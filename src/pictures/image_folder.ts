@@ -78,7 +78,7 @@ export async function imageFolder(
 }
 
 /** One is left for the thread that trains. */
-function defaultThreads(): number {
+export function defaultThreads(): number {
   return Math.min(8, Math.max(1, os.availableParallelism() - 1));
 }
 

@@ -49,3 +49,7 @@ export {
   parseCoco,
 } from '../coco/dataset';
 export { type CocoResult, parseCocoResults } from '../coco/results';
+export { cocoResults, type FoundInPicture } from '../coco/write_results';
+export type { PictureObjects } from '../coco/picture_objects';
+export { type CocoSource, cocoSource, type CocoSourceOptions } from '../data/coco_source';
+export type { ObjectSource } from '../data/object_source';

@@ -120,7 +120,19 @@ export {
   type TrainingTransform,
   type TrainingTransformOptions,
 } from '../augmentation/index';
+export {
+  detectionBatch,
+  type DetectionBatch,
+  type DetectionBatchOptions,
+} from '../data/detection_batch';
 export { epochOrder } from '../augmentation/epoch_order';
+export {
+  type DetectionCrop,
+  type DetectionExample,
+  detectionTransform,
+  type DetectionTransform,
+  type DetectionTransformOptions,
+} from '../augmentation/detection_transform';
 
 // Memory and the device
 export { BackendLostError } from '../ops/engine/lost_backend';
