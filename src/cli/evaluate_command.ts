@@ -1,4 +1,4 @@
-/** `tfjs-revcol evaluate`: how good a classifier is on a folder of labelled pictures. */
+/** `tfjs-revcol evaluate`: how good a classifier is on a folder of labelled pictures; COCO's files apart. */
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
@@ -11,6 +11,7 @@ import { imageFolder } from '../pictures/image_folder';
 import { activateBackend, type BackendName } from './backend';
 import { imagenetNames, readClassNames, requireNames } from './class_names';
 import { type Classifier, type ClassifierOptions, loadClassifier } from './classifier';
+import { addCocoOptions, type CocoOptions, evaluateCocoFiles } from './evaluate_coco';
 import {
   addDownloadOptions,
   addPartOptions,
@@ -32,12 +33,15 @@ interface EvaluateCommandOptions extends ClassifierOptions {
   json?: boolean;
 }
 
+/** As they are given: without a folder and weights for COCO's files. */
+type GivenOptions = Omit<EvaluateCommandOptions, 'weights'> & CocoOptions & { weights?: string };
+
 export function addEvaluateCommand(program: Command, terminal: Terminal): void {
   const command = program
     .command('evaluate')
-    .description('how good a classifier is on a folder of labelled pictures')
-    .argument('<folder>', 'holds a folder for each class, with its JPEG, PNG and WebP files')
-    .requiredOption(
+    .description('how good a classifier is on labelled pictures, or results of a detector are')
+    .argument('[folder]', 'holds a folder for each class, with its JPEG, PNG and WebP files')
+    .option(
       '-w, --weights <file|folder|name>',
       'checkpoint (path or URL), folder that train or convert made, or published weights',
     )
@@ -50,7 +54,7 @@ export function addEvaluateCommand(program: Command, terminal: Terminal): void {
     .addOption(inputSizeOption())
     .addOption(backendOption())
     .option('--json', 'as JSON');
-  addDownloadOptions(addPartOptions(command))
+  addCocoOptions(addDownloadOptions(addPartOptions(command)))
     .addHelpText(
       'after',
       `
@@ -59,22 +63,28 @@ others give --labels.
 
 Examples:
   $ tfjs-revcol evaluate pets --split test --weights out/pets
-  $ tfjs-revcol evaluate birds --weights best.pth --labels birds.txt --report report.html`,
+  $ tfjs-revcol evaluate birds --weights best.pth --labels birds.txt --report report.html
+  $ tfjs-revcol evaluate --coco instances_val2017.json --results detections.json`,
     )
-    .action(async (folder: string, options: EvaluateCommandOptions) => {
+    .action(async (given: string | undefined, all: GivenOptions) => {
+      if (all.coco !== undefined || all.results !== undefined) {
+        await evaluateCocoFiles(given, all, command, terminal);
+        return;
+      }
+      const { folder, options } = requireClassifier(command, given, all);
       const { labels, split, report } = options;
-      const given = labels === undefined ? undefined : await readClassNames(labels);
+      const names = labels === undefined ? undefined : await readClassNames(labels);
       if (report !== undefined) await requirePlace(report);
       // First the folder: what is wrong with it should be found before gigabytes of weights.
       const found = await imageFolder(folder, { split });
       await found.close();
       await activateBackend(options.backend);
       const classifier = await loadClassifier(options, terminal, (count) => {
-        if (given && labels !== undefined) requireNames(given, labels, count);
+        if (names && labels !== undefined) requireNames(names, labels, count);
       });
       try {
         const classNames =
-          given ?? classifier.classNames ?? (await imagenetNames(classifier.numClasses));
+          names ?? classifier.classNames ?? (await imagenetNames(classifier.numClasses));
         const evaluation = await evaluateFolder(
           found,
           classifier,
@@ -99,6 +109,22 @@ Examples:
         await found.close();
       }
     });
+}
+
+/** What a classifier cannot do without, told in commander's words. */
+function requireClassifier(
+  command: Command,
+  folder: string | undefined,
+  { weights, kind, limits, ...options }: GivenOptions,
+): { folder: string; options: EvaluateCommandOptions } {
+  if (folder === undefined) command.error("error: missing required argument 'folder'");
+  if (weights === undefined) {
+    command.error("error: required option '-w, --weights <file|folder|name>' not specified");
+  }
+  if (kind !== undefined || limits !== undefined) {
+    throw new Error('--kind and --limits go with --coco, the annotations, and --results');
+  }
+  return { folder, options: { ...options, weights } };
 }
 
 interface Wanted {
