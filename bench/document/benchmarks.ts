@@ -6,7 +6,7 @@ import { ROOT } from '../suite/contestants';
 import { pictureTable } from '../suite/picture_results';
 import { disturbance, PLAN, QUIET } from '../suite/plan';
 import type { ResultFile } from '../suite/results';
-import { deviceMemoryTable, pageSection } from './browser';
+import { deviceMemoryTable, gpuSection, pageSection } from './browser';
 import { growthChart } from './chart';
 import { growthPanels, memoryFits, SERIES, type Series, timeFits } from './growth';
 import { kept, type Results } from './measured';
@@ -50,7 +50,7 @@ function provenance(result: ResultFile): string {
       ? ' with AVX2'
       : '';
   return (
-    `${date.slice(0, 10)}, ${machine.cores} cores of ${article(machine.processor)}${vectors}, ` +
+    `${date.slice(0, 10)}, ${machine.gpu ? `${machine.gpu}, ` : ''}${machine.cores} cores of ${article(machine.processor)}${vectors}, ` +
     `${versionsOf(result)}; commit ${source.commit}${busy}.\n\n\`\`\`sh\n${command}\n\`\`\``
   );
 }
@@ -58,7 +58,12 @@ function provenance(result: ResultFile): string {
 const article = (processor: string) => (/^[AEIOU]/.test(processor) ? `an ${processor}` : processor);
 
 /** What is said where an entry of the plan has no result yet. */
-const pending = (name: string) => `Not measured yet: \`npm run bench -- baseline --only ${name}\`.`;
+function pending(name: string): string {
+  const elsewhere = PLAN.find((entry) => entry.name === name)?.elsewhere;
+  return elsewhere
+    ? `Not measured yet: no machine with a graphics card was to be had; \`${elsewhere}\` makes what measures it.`
+    : `Not measured yet: \`npm run bench -- baseline --only ${name}\`.`;
+}
 
 /** The parts of a section, one for each of the results named. */
 function parts(
@@ -142,6 +147,11 @@ includes compiling; _kernels_ and _programs_ are run in a step, _compiled_ are t
 opened; _on the device_ is the peak of \`numBytesInGPU\`; _deviation_ is how far outputs and the gradients of all weights are
 from the first contestant's, the worst of them. stock runs on wasm only beside this package, which adds the gradients
 that tfjs lacks there.`;
+
+const ON_A_GPU = `## On a graphics card
+
+webgpu in Node, on Dawn: RevCol-Tiny and the transformer, forward and a training step. _stock_ runs beside this package, which
+mends the products of matrices that tfjs has wrong there ([portable check](doctor.md#on-a-machine-with-a-graphics-card)).`;
 
 const DEVICE_MEMORY = `**Memory of the device by columns**, webgl: the peak of \`numBytesInGPU\` in a step, and what tfjs holds
 afterwards, its pool of textures included.`;
@@ -243,6 +253,8 @@ export function generate(results: Results = kept): Generated[] {
     ),
     DEVICE_MEMORY,
     ...parts(results, ['browser-memory'], deviceMemoryTable),
+    ON_A_GPU,
+    ...parts(results, ['gpu'], gpuSection),
     grown.text,
   ];
   return [

@@ -54,6 +54,19 @@ function rowsOf(contest: Contest, outcome: Measured): string[][] {
   });
 }
 
+/** Contests on a graphics card, and what tfjs's own products of matrices come to there. */
+export function gpuSection({ contests, splitProducts = [] }: ResultFile): string {
+  const wrong = splitProducts.filter(({ state }) => state !== 'right');
+  const products =
+    splitProducts.length === 0
+      ? []
+      : [
+          `Of ${splitProducts.length} products of matrices with a transposed second operand and many terms, tfjs's own ` +
+            `kernels have ${wrong.length} wrong on this card.`,
+        ];
+  return [...contests.map(pageSection), ...products].join('\n\n');
+}
+
 /** Memory of the graphics device by columns: what is in use at most, and what is held afterwards. */
 export function deviceMemoryTable({ contests }: ResultFile): string {
   const rows = contests.flatMap(({ workload, outcomes }) => {

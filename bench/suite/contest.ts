@@ -11,12 +11,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 import { type Deviation, deviation, TOLERANCE } from './compare';
-import { type Entrant, ROOT } from './contestants';
+import { type Entrant, ROOT } from './entrant';
 import { busyMs } from './machine';
 import type { Counted, Ready, Task, Timed } from './messages';
 import type { Contest, Outcome } from './results';
 import type { Sample } from './statistics';
-import { WorkerProcess } from './worker_process';
+import { type Command, WorkerProcess } from './worker_process';
 import { isOperations, type Workload } from './workload';
 
 /** How to run a contest. */
@@ -29,7 +29,14 @@ export interface ContestOptions {
   turns: boolean;
   /** Told what happens. */
   say: (line: string) => void;
+  /** Writes weights and inputs; given what is wanted as JSON. Default: the script of this repository. */
+  makeInputs?: (wanted: string) => Command;
 }
+
+const makeInputsHere = (wanted: string): Command => ({
+  file: process.execPath,
+  args: ['--import', 'tsx', path.join(ROOT, 'bench/contestants/make_inputs.ts'), wanted],
+});
 
 /** Largest batch on which outputs are compared: the check takes memory as well. */
 const CHECK_BATCH = 2;
@@ -56,15 +63,16 @@ interface Files {
   inputs: string | null;
 }
 
-async function makeFiles(workload: Workload, folder: string, prefix: string): Promise<Files> {
+async function makeFiles(
+  workload: Workload,
+  folder: string,
+  prefix: string,
+  { makeInputs = makeInputsHere }: ContestOptions,
+): Promise<Files> {
   const inputs = path.join(folder, `${prefix}inputs.safetensors`);
   const weights = path.join(folder, `${prefix}weights.safetensors`);
-  await promisify(execFile)(process.execPath, [
-    '--import',
-    'tsx',
-    path.join(ROOT, 'bench/contestants/make_inputs.ts'),
-    JSON.stringify({ workload, weights, inputs }),
-  ]);
+  const { file, args } = makeInputs(JSON.stringify({ workload, weights, inputs }));
+  await promisify(execFile)(file, args);
   return { inputs, weights: isOperations(workload) ? null : weights };
 }
 
@@ -79,10 +87,11 @@ async function checkAll(
   field: readonly Entrant[],
   workload: Workload,
   folder: string,
+  options: ContestOptions,
   fail: (entrant: Entrant, reason: string) => void,
 ): Promise<Map<Entrant, number>> {
   const small = { ...workload, batch: Math.min(CHECK_BATCH, workload.batch) };
-  const files = await makeFiles(small, folder, 'check-');
+  const files = await makeFiles(small, folder, 'check-', options);
   const trains = !isOperations(workload) && workload.pass === 'step';
   const deviations = new Map<Entrant, number>();
   let reference: string | null = null;
@@ -140,7 +149,8 @@ async function start(
         firstMs ??= ms;
       }
       const counted = await worker.ask<Counted>({ do: 'count', program });
-      const first = entrant.inPage && firstMs !== undefined ? { firstMs } : {};
+      const tells = entrant.inPage || entrant.onDevice;
+      const first = tells && firstMs !== undefined ? { firstMs } : {};
       outcome.programs[program] = { ...counted, ...first, times, samples: [] };
     }
     return { entrant, worker, outcome };
@@ -199,11 +209,11 @@ export async function holdContest(
     }
     const present = field.filter((entrant) => !entrant.missing);
     const compared = check
-      ? await checkAll(present, workload, folder, fail)
+      ? await checkAll(present, workload, folder, options, fail)
       : new Map<Entrant, number>();
     const files =
       check || isOperations(workload)
-        ? await makeFiles(workload, folder, '')
+        ? await makeFiles(workload, folder, '', options)
         : { weights: null, inputs: null };
     const healthy = present.filter((entrant) => !outcomes.has(entrant));
     const groups = turns ? [healthy] : healthy.map((entrant) => [entrant]);

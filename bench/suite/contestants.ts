@@ -1,29 +1,17 @@
 /** Who takes part: every contestant by name, how it is started, and what it needs to be there. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { CHROMIUM } from '../../test/browser/chromium';
+import { type Entrant, ROOT } from './entrant';
 import type { Task } from './messages';
 import type { Command } from './worker_process';
 import { isOperations, type Workload } from './workload';
 
-export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+export { type Entrant, ROOT };
 
 /** Where `npm run bench:peers` puts what no dependency of this package is. */
 export const PEERS_FOLDER = process.env.REVCOL_PEERS ?? path.join(ROOT, '.peers');
-
-/** Who takes part. */
-export interface Entrant {
-  /** As in tables, for example `reversible on wasm` or `PyTorch, checkpointed`. */
-  name: string;
-  /** What it needs that is not here, and the command that installs it; null when it is all here. */
-  missing: { what: string; install: string } | null;
-  task: Omit<Task, 'workload' | 'weights' | 'inputs'>;
-  command: (task: Task) => Command;
-  /** Whether it computes in a browser, so that memory of the process says nothing of it. */
-  inPage?: boolean;
-}
 
 /** Peers by the name on the command line. */
 export const PEERS = [

@@ -12,6 +12,8 @@ export interface Machine {
   instructionSets: string[];
   system: string;
   node: string;
+  /** The graphics card, where the contestants computed on one. */
+  gpu?: string;
 }
 
 /** What state the code was in. */

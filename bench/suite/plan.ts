@@ -18,6 +18,8 @@ export interface PlanEntry {
   timed: boolean;
   /** As on the command line. */
   args: string;
+  /** The command that measures it on another machine; `baseline` leaves it alone. */
+  elsewhere?: string;
 }
 
 /** Small networks on wasm, whose times follow from their arithmetic and little else. */
@@ -142,6 +144,7 @@ export const PLAN: readonly PlanEntry[] = [
     timed: false,
     args: 'memory --size digits --side 24 --batch 50 --columns 2,4,8,16,32 --backend wasm',
   },
+  { name: 'gpu', timed: true, args: 'gpu', elsewhere: 'npm run gpu-bundle' },
 ];
 
 export const RESULTS_FOLDER = path.join(ROOT, 'bench/results');
@@ -174,9 +177,10 @@ export function disturbance({ contests, starts = [], pictures = [] }: ResultFile
 
 /** Why an entry has to be measured (again); null where its result stands. */
 export function whyMeasure(
-  { name, timed, args }: PlanEntry,
+  { name, timed, args, elsewhere }: PlanEntry,
   kept: ResultFile | null = keptResult(name),
 ): string | null {
+  if (elsewhere) return null;
   if (!kept) return 'never measured';
   if (!kept.complete) return 'was cut off';
   const gaps = [...kept.contests.flatMap(({ outcomes }) => outcomes), ...(kept.starts ?? [])];

@@ -2,6 +2,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
+import type { DoctorBackend } from '../../src/doctor/report';
 import type { Machine, Source } from './machine';
 import type { DeviceCounts } from './messages';
 import type { PictureResult } from './picture_results';
@@ -74,6 +75,19 @@ export interface ResultFile {
   starts?: (Start | Exclude<Outcome, { state: 'measured' }>)[];
   /** Of `images`. */
   pictures?: PictureResult[];
+  /** Of the portable bundle for graphics cards: what the doctor found, and whether tfjs's split products are right. */
+  doctor?: DoctorBackend[];
+  splitProducts?: SplitProduct[];
+}
+
+/** A product of matrices with a transposed second operand, in tfjs's own kernels. */
+export interface SplitProduct {
+  rows: number;
+  terms: number;
+  columns: number;
+  /** Relative error; null where it was no number. */
+  error: number | null;
+  state: 'right' | 'wrong' | 'fails';
 }
 
 export function writeResult(file: string, result: ResultFile): void {

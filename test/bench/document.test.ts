@@ -102,6 +102,23 @@ test('a result that was cut off or has gaps is measured again', () => {
   expect(whyMeasure(entry, here)).toBe('others used 50 % of the machine');
 });
 
+test('results of a graphics card have its name, and are never measured here', () => {
+  const machine = { ...RESULT.machine, gpu: 'NVIDIA Abacus' };
+  const product = { rows: 2, terms: 2048, columns: 512 };
+  const splitProducts: ResultFile['splitProducts'] = [
+    { ...product, error: 1.3, state: 'wrong' },
+    { ...product, error: 1e-7, state: 'right' },
+  ];
+  const section = (text: string) => text.split('## On a graphics card')[1]?.split('\n## ')[0] ?? '';
+  const shown = section(page('gpu', { ...RESULT, machine, splitProducts }));
+  expect(shown).toContain('2026-01-02, NVIDIA Abacus, 2 cores of an Abacus');
+  expect(shown).toContain('Of 2 products of matrices with a transposed second operand');
+  expect(shown).toContain('have 1 wrong on this card');
+  expect(section(page('none', RESULT))).toContain('Not measured yet');
+  const entry = PLAN.find(({ name }) => name === 'gpu');
+  expect(entry && whyMeasure(entry, null)).toBeNull();
+});
+
 describe('a section', () => {
   const text = page('train-2', RESULT);
 
