@@ -126,6 +126,57 @@ describeBackends(
       );
     });
 
+    test.each([true, false])("is tf.matMul's as well, SIMD: %p", async (simd) => {
+      const cases: [outer: number[], m: number, k: number, n: number][] = [
+        [[], 1, 259, 261],
+        [[], 37, 43, 50],
+        [[3], 1, 150, 151],
+        [[2, 3], 21, 23, 31],
+        [[2], 130, 2, 131],
+      ];
+      tf.env().set(SIMD_FLAG, simd);
+      try {
+        await expectNoLeak(() => {
+          for (const [outer, m, k, n] of cases) {
+            for (const [transposeA, transposeB] of [
+              [0, 0],
+              [0, 1],
+              [1, 0],
+              [1, 1],
+            ]) {
+              // prettier-ignore
+              tf.tidy(() => {
+                const batch = tf.util.sizeFromShape(outer);
+                const [a, b] = [normals(1, batch * m * k), normals(2, batch * k * n)];
+                const c = tf.matMul(
+                  tf.tensor(a, [...outer, ...(transposeA ? [k, m] : [m, k])]),
+                  tf.tensor(b, [...outer, ...(transposeB ? [n, k] : [k, n])]),
+                  transposeA === 1,
+                  transposeB === 1,
+                );
+                expect(c.shape).toEqual([...outer, m, n]);
+                const shape = [batch, m, k, n] as const;
+                expectClose(c, reference(a, b, shape, transposeA === 1, transposeB === 1), 1e-6);
+              });
+            }
+          }
+        });
+      } finally {
+        tf.env().set(SIMD_FLAG, true);
+      }
+    });
+
+    test('leaves operands that are broadcast to tfjs', async () => {
+      await expectNoLeak(() =>
+        tf.tidy(() => {
+          const [a, b] = [normals(1, 2 * 40 * 41), normals(2, 41 * 42)];
+          const c = tf.matMul(tf.tensor3d(a, [2, 40, 41]), tf.tensor3d(b, [1, 41, 42]));
+          const twice = Float32Array.of(...b, ...b);
+          expectClose(c, reference(a, twice, [2, 40, 41, 42], false, false), 1e-6);
+        }),
+      );
+    });
+
     test('empty ones', async () => {
       await expectNoLeak(() =>
         tf.tidy(() => {

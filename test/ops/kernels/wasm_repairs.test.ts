@@ -34,6 +34,27 @@ onWasm('repaired kernels of wasm', () => {
     );
   });
 
+  test('gather of rows copies them, whatever their type', async () => {
+    await expectNoLeak(() =>
+      tf.tidy(() => {
+        for (const dtype of ['float32', 'int32'] as const) {
+          const x = tf.reshape(tf.range(0, 66, 1, dtype), [3, 2, 11]);
+          const rows = tf.gather(x, tf.tensor2d([2, 0], [1, 2], 'int32'));
+          expect(rows.shape).toEqual([1, 2, 2, 11]);
+          expect(rows.dtype).toBe(dtype);
+          const from = (start: number) => Array.from({ length: 22 }, (_, i) => start + i);
+          expect([...rows.dataSync()]).toEqual([...from(44), ...from(0)]);
+          const middle = tf.gather(x, tf.tensor1d([1, 1], 'int32'), -2);
+          expect(middle.shape).toEqual([3, 2, 11]);
+          expect([...middle.dataSync()].slice(33, 35)).toEqual([44, 45].map((v) => v - 11));
+        }
+        const x = tf.zeros([3, 20]);
+        expect(() => tf.gather(x, tf.tensor1d([3], 'int32'))).toThrow('value 3 is not in [0, 2]');
+        expect(tf.gather(x, tf.tensor1d([], 'int32')).shape).toEqual([0, 20]);
+      }),
+    );
+  });
+
   test('slice stays within the tensor', async () => {
     await expectNoLeak(() =>
       tf.tidy(() => {

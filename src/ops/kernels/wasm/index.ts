@@ -4,12 +4,12 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { onBackendStart } from '../on_start';
 import { adamw8bit } from './adamw_8bit';
 import { avgPool3dGrad, avgPoolGrad } from './avg_pool_grad';
-import { batchMatMul } from './batch_mat_mul';
+import { batchMatMul, stockMatMul } from './batch_mat_mul';
 import { columnSum } from './column_sum';
 import { convBackpropFilter } from './conv_backprop_filter';
 import { convBackpropInput } from './conv_backprop_input';
 import { conv3dBackpropFilter, conv3dBackpropInput } from './conv3d_backprop';
-import { castToBool, gatherInBatches, oneHot } from './conversions';
+import { castToBool, gather, oneHot } from './conversions';
 import { depthwiseBackpropFilter } from './depthwise_backprop_filter';
 import { depthwiseBackpropInput } from './depthwise_backprop_input';
 import { dilation2d, dilation2dBackpropFilter, dilation2dBackpropInput } from './dilation2d';
@@ -60,9 +60,10 @@ const REPAIRED: readonly (tf.KernelConfig | KernelRepair)[] = [
   dilation2dBackpropFilter,
   resizeBilinearGrad,
   resizeNearestNeighborGrad,
+  stockMatMul,
   castToBool,
   oneHot,
-  gatherInBatches,
+  gather,
   slice,
   ...windows,
   ...emptyInputs,

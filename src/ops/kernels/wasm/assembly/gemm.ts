@@ -8,6 +8,7 @@
  */
 import { gatherPatches } from './patches';
 import { interleave, packATransposed, packB, packBTransposed, PANEL_ROW } from './pack';
+import { rowProduct } from './row_product';
 import { tile } from './tile';
 
 /** Depth of a block. */
@@ -108,6 +109,10 @@ export function gemm(
   bStride: i32,
   cStride: i32,
 ): void {
+  if (m == 1 && !transposeA && !transposeB) {
+    rowProduct(a, b, bias, c, n, k, (<usize>bStride) << 2);
+    return;
+  }
   multiply(
     transposeA ? COLUMNS : ROWS,
     a,
