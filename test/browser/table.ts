@@ -26,6 +26,8 @@ const ONLY_IN_NODE: Readonly<Record<string, string>> = {
   'training/adamw_v0_1_0': 'loads from files',
   'training/killed_training': 'kills processes',
   'training/resumed_steps': 'saves to files',
+  'ops/kernels/thread_pool': "starts Node's threads; browser/in_page has those of pages",
+  'ops/kernels/wasm_threads': 'starts processes; browser/in_page has threads of pages',
   'training/saved_training_files': 'saves to files; browser/in_page has IndexedDB',
 };
 
@@ -122,7 +124,7 @@ const ALL: readonly Row[] = [
 const SOME: readonly Row[] = [
   {
     environment: { ...wasm, threads: 2 },
-    files: [...IN_WORKERS, 'browser/in_page/saved_training'],
+    files: [...IN_WORKERS, 'browser/in_page/saved_training', 'browser/in_page/threads'],
   },
   { environment: { ...wasm, simd: false }, files: ['ops/gradients'] },
   ...WORKERS.map((where) => ({
