@@ -70,7 +70,12 @@ describeBrowser('doctor() in a page', () => {
     );
     expect(webgl?.facts).toMatchObject({ textureBits: 32, webglVersion: 2 });
     expect(webgl && codes(webgl)).toEqual(['software-renderer']);
-    expect(wasm?.facts).toMatchObject({ threads: 2, simd: true, kernelForm: 'relaxed SIMD' });
+    expect(wasm?.facts).toMatchObject({
+      threads: 1,
+      tfjsThreads: 2,
+      simd: true,
+      kernelForm: 'relaxed SIMD',
+    });
     expect(report.facts).toMatchObject({ runtime: 'page', isolated: true });
     expect(report.fastest).toBe('wasm');
   });

@@ -1,9 +1,10 @@
 /** Backend wasm: threads, SIMD, and the form of this package's kernels. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { runsInNode } from '../../common/node';
+import { nodeBuiltin, runsInNode } from '../../common/node';
 import { type KernelBinary, RELAXED_BINARY, SIMD_BINARY } from '../../ops/kernels/simd_binary';
 import { SIMD_FLAG } from '../../ops/kernels/simd_module';
+import { threadSetting } from '../../ops/kernels/wasm_threads';
 import type { DoctorFinding } from '../report';
 import type { BackendFacts } from './facts';
 
@@ -16,7 +17,7 @@ const isValid = ({ base64 }: KernelBinary) =>
   WebAssembly.validate(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)));
 
 /** How many threads tfjs's own kernels use; null where it does not tell. */
-function threads(): number | null {
+function threadsOfTfjs(): number | null {
   try {
     return (tf.backend() as unknown as WasmBackend).wasm.tfjs?.getThreadsCount?.() ?? null;
   } catch {
@@ -26,7 +27,6 @@ function threads(): number | null {
 
 export async function wasmFacts(): Promise<BackendFacts> {
   const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
-  const count = threads();
   const kernelForm = !tf.env().getBool(SIMD_FLAG)
     ? `JavaScript (${SIMD_FLAG} is off)`
     : isValid(RELAXED_BINARY)
@@ -43,40 +43,35 @@ export async function wasmFacts(): Promise<BackendFacts> {
       advice: 'use a current browser or Node, and leave the flag on',
     });
   }
-  if (count === 1) findings.push(oneThread());
-  return { facts: { threads: count, simd: Boolean(simd), kernelForm }, findings };
+  const threads = threadSetting()?.threads ?? 1;
+  const cores = await processorThreads();
+  if (threads === 1 && cores > 1) findings.push(oneThread(cores));
+  const facts = { threads, tfjsThreads: threadsOfTfjs(), simd: Boolean(simd), kernelForm };
+  return { facts, findings };
 }
 
-/** Why tfjs's kernels have one thread. */
-function oneThread(): DoctorFinding {
-  if (runsInNode()) {
-    return {
-      kind: 'slow',
-      code: 'one-thread',
-      text: "tfjs's own kernels have one thread on wasm: in Node tfjs switches its threads off",
-      advice: 'where tfjs-node installs, its backend tensorflow uses all of them',
-    };
-  }
-  const { crossOriginIsolated, navigator } = globalThis;
-  const hardware = navigator?.hardwareConcurrency ?? 1;
-  const code = 'one-thread';
+async function processorThreads(): Promise<number> {
+  if (!runsInNode()) return globalThis.navigator?.hardwareConcurrency ?? 1;
+  return (await nodeBuiltin('os')).availableParallelism();
+}
+
+/** Why this package's kernels have one thread. */
+function oneThread(cores: number): DoctorFinding {
+  const { crossOriginIsolated = true } = globalThis as Partial<typeof globalThis>;
+  const common = { kind: 'slow', code: 'one-thread' } as const;
+  const call = "call await setWasmThreads() before tf.setBackend('wasm')";
   if (!crossOriginIsolated) {
     return {
-      kind: 'slow',
-      code,
-      text: 'wasm has one thread, because the page is not isolated',
+      ...common,
+      text: `wasm uses one of ${cores} threads, because the page is not isolated`,
       advice:
-        'serve it with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp',
+        'serve it with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: ' +
+        `require-corp, and ${call}`,
     };
   }
-  if (hardware < 4) {
-    const text = `wasm has one thread: tfjs takes half of the ${hardware} threads of the hardware`;
-    return { kind: 'note', code, text };
-  }
   return {
-    kind: 'slow',
-    code,
-    text: 'wasm has one thread although the page is isolated: threads are switched off or were not asked for',
-    advice: 'see WASM_HAS_MULTITHREAD_SUPPORT and setThreadsCount in the program',
+    ...common,
+    text: `this package's kernels on wasm use one of ${cores} threads, as the program has not asked for more`,
+    advice: call,
   };
 }
