@@ -239,5 +239,11 @@ export const SHAPE_RULES: Readonly<Record<string, ShapeRule>> = {
   [contract.LAYER_NORM_GRAD.name]: shapedLike('xhat'),
   [contract.GELU.name]: shapedLike('x'),
   [contract.GELU_GRAD.name]: shapedLike('x'),
+  [contract.ATTENTION.name]: (inputs) => {
+    const { shape } = of(inputs, 'query');
+    return float([...shape.slice(0, -1), of(inputs, 'value').shape.at(-1) as number]);
+  },
+  [contract.ATTENTION_GRAD.name]: (inputs) =>
+    ['query', 'key', 'value'].map((name) => float(of(inputs, name).shape)),
   [contract.ADAMW_8BIT.name]: shapedLike('weight'),
 };

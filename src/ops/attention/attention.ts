@@ -3,9 +3,11 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { scoreDropoutFactors } from '../dropout';
 import { accumulate, free, only, tidyAll } from '../engine/tensors';
+import { ATTENTION, ATTENTION_GRAD, type KernelContract } from '../kernels/contract';
+import { hasKernel, runFused } from '../kernels/fused';
 import { batchMatMul } from '../mat_mul';
 import { mergeHeads, padTime, sliceTime, splitHeads } from './heads';
-import { type AttentionMasks, type ChunkMask, chunkMask } from './mask';
+import { type AttentionMasks, type ChunkMask, chunkMask, maskBias } from './mask';
 
 /** Scores held at a time when `chunkSize` is left to the op: 16 MB in float32. */
 const SCORES_AT_A_TIME = 2 ** 22;
@@ -76,8 +78,30 @@ function weights(
   });
 }
 
+/** Whether a backend's own kernel can do it, which knows neither dropout nor masks of pairs. */
+function fits(contract: KernelContract, operands: AttentionOperands, s: MaskedSettings): boolean {
+  const isPlain = s.dropRate === 0 && s.attentionMask == null && s.scale > 0;
+  const sizes = [operands.query, operands.key, operands.value].map(({ size }) => size);
+  return isPlain && Math.min(...sizes) > 0 && hasKernel(contract);
+}
+
+const attributesOf = ({ numHeads, scale, causalOffset = Infinity }: MaskedSettings) => ({
+  numHeads,
+  scale,
+  causalOffset,
+});
+
 /** Output `[batch, t, heads * e]`, without a tape node. */
-export function attentionForward(
+export function attentionForward(operands: AttentionOperands, settings: MaskedSettings): tf.Tensor {
+  const compose = () => forwardInChunks(operands, settings);
+  if (!fits(ATTENTION, operands, settings)) return compose();
+  return tf.tidy(() => {
+    const bias = settings.keyMask && maskBias(settings.keyMask);
+    return runFused(ATTENTION, { ...operands, bias }, attributesOf(settings), compose);
+  });
+}
+
+function forwardInChunks(
   { query, key, value }: AttentionOperands,
   settings: MaskedSettings,
 ): tf.Tensor {
@@ -111,6 +135,30 @@ export function attentionForward(
  * softmax's gradient needs are those of `dOutput * output` (Dao et al. 2022, arXiv 2205.14135).
  */
 export function attentionBackward(
+  dOutput: tf.Tensor,
+  output: tf.Tensor,
+  operands: AttentionOperands,
+  settings: MaskedSettings,
+): AttentionGradients {
+  const compose = () => backwardInChunks(dOutput, output, operands, settings);
+  if (!fits(ATTENTION_GRAD, operands, settings)) return compose();
+  return tidyAll(() => {
+    const bias = settings.keyMask && maskBias(settings.keyMask);
+    const { query, key, value } = operands;
+    const { dQuery, dKey, dValue } = runFused(
+      ATTENTION_GRAD,
+      { query, key, value, output, dOutput, bias },
+      attributesOf(settings),
+      () => {
+        const { query: dQuery, key: dKey, value: dValue } = compose();
+        return { dQuery, dKey, dValue };
+      },
+    );
+    return { query: dQuery, key: dKey, value: dValue };
+  });
+}
+
+function backwardInChunks(
   dOutput: tf.Tensor,
   output: tf.Tensor,
   { query, key, value }: AttentionOperands,

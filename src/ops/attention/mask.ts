@@ -61,6 +61,11 @@ function toBias(visible: tf.Tensor): tf.Tensor {
   return tf.mul(tf.sub(1, tf.cast(visible, 'float32')), LOW);
 }
 
+/** `keyMask` as what is added to the scores of keys, `[batch, keys]`. */
+export function maskBias(keyMask: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => toBias(keyMask));
+}
+
 function keyBias(keyMask: tf.Tensor, seen: number): tf.Tensor4D {
   const batch = keyMask.shape[0] as number;
   const cut = tf.slice(keyMask as tf.Tensor2D, [0, 0], [batch, seen]);

@@ -100,6 +100,29 @@ export const GELU_GRAD = {
 } as const satisfies KernelContract;
 
 /**
+ * Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762): query `[batch, t, heads d]`, key
+ * `[batch, s, heads d]`, value `[batch, s, heads e]`, and bias `[batch, s]`, which is added to the scores of a
+ * key, where one of -1e9 hides it. Scores are dot products times scale, which is above 0. Query i sees keys up to
+ * i + causalOffset; Infinity: all. A query that sees none gives 0. Gives `[batch, t, heads e]`.
+ */
+export const ATTENTION = {
+  name: 'RevColAttentionForward',
+  inputs: ['query', 'key', 'value'],
+  optionalInputs: ['bias'],
+  attributes: { numHeads: 'number', scale: 'number', causalOffset: 'number' },
+  outputs: ['output'],
+} as const satisfies KernelContract;
+
+/** Gradients of that attention, for its output and the gradient dOutput of it. Give the shapes of the operands. */
+export const ATTENTION_GRAD = {
+  name: 'RevColAttentionGrad',
+  inputs: ['query', 'key', 'value', 'output', 'dOutput'],
+  optionalInputs: ['bias'],
+  attributes: { numHeads: 'number', scale: 'number', causalOffset: 'number' },
+  outputs: ['dQuery', 'dKey', 'dValue'],
+} as const satisfies KernelContract;
+
+/**
  * One step of AdamW with moments of eight bits (Dettmers et al. 2021, arXiv 2110.02861): reads weight and
  * gradient and gives the updated weight; m, mScale, v and vScale are read and overwritten. weight and gradient are of one shape; m and
  * v, the codes of `dynamic_codes.ts` in bytes, of that shape, too; the scales have one number per 256 of

@@ -20,9 +20,16 @@ export type OutputsOf<K extends KernelContract, T> = K['outputs'] extends readon
   ? T
   : Record<K['outputs'][number], T>;
 
+/** A kernel that cannot always compute. */
+export interface ConditionalKernel extends tf.KernelConfig {
+  /** Whether it can now, on the backend in use. */
+  isAvailable?: () => boolean;
+}
+
 /** Whether the backend in use has a kernel of its own for this. */
 export function hasKernel({ name }: KernelContract): boolean {
-  return tf.getKernel(name, tf.getBackend()) != null;
+  const kernel = tf.getKernel(name, tf.getBackend()) as ConditionalKernel | undefined;
+  return kernel != null && (kernel.isAvailable?.() ?? true);
 }
 
 /**

@@ -5,11 +5,19 @@ import { type KernelBinary, RELAXED_BINARY, SIMD_BINARY } from './simd_binary';
 export const SIMD_FLAG = 'REVCOL_WASM_SIMD';
 
 /**
+ * Scores that the attention kernels hold at a time, in numbers, as long as 4 queries need no more: what stays in
+ * the second-level cache. Gradients need twice as many. They lie behind `BLOCK_SCRATCH`.
+ */
+export const SCORES_AT_A_TIME = 1 << 15;
+
+/**
  * The functions of `wasm/assembly/`; arguments are addresses in the memory, counts, flags and strides in
  * elements. Their sources say what each one means.
  */
 export interface SimdKernels {
   adamw8bit(...addressesCountRatesAndScratch: number[]): void;
+  attention(...addressesRangeAndShape: number[]): void;
+  attentionGrad(...addressesRangeAndShape: number[]): void;
   gelu(x: number, y: number, count: number): void;
   geluGrad(x: number, dy: number, dx: number, count: number): void;
   layerNorm(

@@ -7,7 +7,7 @@ export const MAX_THREADS = 32;
 export const MAX_PARTS = 2 * MAX_THREADS;
 
 /** Most arguments of a kernel. */
-export const MAX_ARGUMENTS = 20;
+export const MAX_ARGUMENTS = 24;
 
 /**
  * Indices of 32-bit words. Those that several threads write lie 64 bytes apart, each in a cache line of its

@@ -1,5 +1,5 @@
 /** Threads that share the work of the package's WebAssembly kernels with whoever calls them. */
-import type { SimdKernels } from './simd_module';
+import { SCORES_AT_A_TIME, type SimdKernels } from './simd_module';
 import {
   ARGUMENTS_AT,
   CONTROL_BYTES,
@@ -47,6 +47,8 @@ const SLICE_MILLISECONDS = 100;
 /** Starts that may fail before nothing is started any more. */
 const MAX_FAILED_STARTS = 3;
 const ALIGNMENT = 64;
+/** Bytes of scores, twice, behind what products need. */
+const SCORE_BYTES = 2 * SCORES_AT_A_TIME * Float32Array.BYTES_PER_ELEMENT;
 
 /**
  * Work is cut into parts, and whoever is free takes the next one: the caller, who waits for nobody but
@@ -83,8 +85,8 @@ export class ThreadPool {
   /**
    * Runs a kernel once for each list of arguments, in any order, by several threads.
    *
-   * @param scratchArgument index of the argument that is scratch memory of `BLOCK_SCRATCH` bytes, which each
-   *   thread replaces by its own
+   * @param scratchArgument index of the argument that is scratch memory, of as many bytes as products or
+   *   `SCORES_AT_A_TIME` need, which each thread replaces by its own
    * @throws what the kernel throws in this thread, and Error when another failed or was lost; nothing is
    *   shared with threads afterwards
    */
@@ -188,7 +190,7 @@ export class ThreadPool {
 
   private start(index: number): void {
     const { module, memory, kernels, start } = this.parts;
-    const scratch = this.scratchOf(index, kernels.BLOCK_SCRATCH.value);
+    const scratch = this.scratchOf(index, kernels.BLOCK_SCRATCH.value + SCORE_BYTES);
     if (scratch === 0) return;
     Atomics.store(this.words, WORD.STATES + index, STATE.STARTING);
     const gone = (): void => {

@@ -3,7 +3,7 @@
  * one thread, in the order in which a single one computes it, so that the results are the same to the bit
  * for any number of threads.
  */
-import type { SimdKernels } from './simd_module';
+import { SCORES_AT_A_TIME, type SimdKernels } from './simd_module';
 import type { ThreadPool } from './thread_pool';
 
 /** Work of a product, in multiplications, below which handing it over costs more than it gains. */
@@ -129,6 +129,18 @@ export function threadedKernels(own: SimdKernels, pool: ThreadPool): SimdKernels
       pool.run('gemmBatch', parts, GEMM_SCRATCH);
     },
 
+    attention(...args) {
+      const parts = headParts(args, 5);
+      if (parts === null) return own.attention(...args);
+      pool.run('attention', parts, args.length - 1);
+    },
+
+    attentionGrad(...args) {
+      const parts = headParts(args, 9);
+      if (parts === null) return own.attentionGrad(...args);
+      pool.run('attentionGrad', parts, args.length - 1);
+    },
+
     depthwiseFilterGrad(x, dy, dw, ...geometry) {
       const parts = channelParts(x, dy, dw, geometry);
       if (parts === null) return own.depthwiseFilterGrad(x, dy, dw, ...geometry);
@@ -154,6 +166,16 @@ export function threadedKernels(own: SimdKernels, pool: ThreadPool): SimdKernels
     },
   };
 
+  /** Arguments for some of the heads each, whose range is at `rangeAt`; null where one thread is to do it. */
+  function headParts(args: readonly number[], rangeAt: number): number[][] | null {
+    const numbers = args.slice(rangeAt) as AttentionNumbers;
+    const [first, count, , t, s, d, e, , , padded, tile] = numbers;
+    const fits = tile * padded <= SCORES_AT_A_TIME;
+    if (!fits || count < 2 || count * t * s * (d + e) < MIN_PRODUCTS) return null;
+    const [before, rest] = [args.slice(0, rangeAt), args.slice(rangeAt + 2)];
+    return split(count, 1).map(([at, n]) => [...before, first + at, n, ...rest]);
+  }
+
   /** Arguments for some of the channels each: three addresses, then batch, height, width, channels, ... */
   function channelParts(
     first: number,
@@ -172,6 +194,11 @@ export function threadedKernels(own: SimdKernels, pool: ThreadPool): SimdKernels
     });
   }
 }
+
+type AttentionNumbers = [
+  ...[first: number, count: number, heads: number, t: number, s: number, d: number, e: number],
+  ...[scale: number, causalOffset: number, padded: number, tile: number, scratch: number],
+];
 
 type EightBit = [
   ...[w: number, y: number, g: number, m: number, mScale: number],

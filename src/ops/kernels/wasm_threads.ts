@@ -32,13 +32,13 @@ export function threadSetting(): ThreadSetting | null {
 
 /**
  * Splits this package's kernels on backend 'wasm' over threads: products of matrices, normalisation, GELU,
- * sums of gradients and the gradients of depthwise convolutions, not what tfjs computes itself. It works in
+ * attention, sums of gradients and the gradients of depthwise convolutions, not what tfjs computes itself. It works in
  * Node, and in pages that are cross-origin isolated and whose policy allows workers from `blob:`. Results
  * are the same to the bit for any number of threads. Off unless called: threads take cores that the program
  * may want for something else, and in Node tfjs's memory must be declared shared for them.
  *
  * Threads start with the first large piece of work, which does not wait for them, do not keep a process
- * alive, and end by themselves after 5 seconds without work. Each takes 0.5 MB of wasm's heap.
+ * alive, and end by themselves after 5 seconds without work. Each takes 0.8 MB of wasm's heap.
  *
  * @param count most threads, that of the caller included; at most as many as there are cores, which is also
  *   the default. 1 switches them off

@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import {
   compileKernels,
   instantiate,
+  SCORES_AT_A_TIME,
   type SimdKernels,
 } from '../../../src/ops/kernels/simd_module';
 import { type PoolPatience, ThreadPool } from '../../../src/ops/kernels/thread_pool';
@@ -16,7 +17,7 @@ const MODULE = compileKernels(true) as WebAssembly.Module;
 const KERNELS = instantiate(MEMORY, MODULE) as SimdKernels;
 
 /** Scratch memory of one thread, and of all of them; operands lie behind it. */
-const SCRATCH = KERNELS.BLOCK_SCRATCH.value + 128;
+const SCRATCH = KERNELS.BLOCK_SCRATCH.value + 8 * SCORES_AT_A_TIME + 128;
 const OPERANDS = 24 * SCRATCH;
 
 /** Hands out addresses of a part of the memory, one behind the other. */
@@ -151,6 +152,29 @@ const CASES: Record<string, fc.Arbitrary<() => Case>> = {
         results: [[c, batch * m * n]],
       };
     }),
+  attention: fc.tuple(size(2, 5), size(40, 80), fc.boolean()).map(([heads, t, causal]) => () => {
+    const s = t + 3;
+    const d = Math.ceil(2 ** 18 / (heads * t * s));
+    const [q, y, dy, dq] = [t, t, t, t].map((rows) => operand(rows * heads * d)) as Four;
+    const [k, v, dk, dv] = [s, s, s, s].map((rows) => operand(rows * heads * d)) as Four;
+    const padded = Math.ceil(s / 4) * 4;
+    const offset = causal ? 3 : 2 ** 30;
+    const rest = [0, heads, heads, t, s, d, d, 0.5, offset, padded, 64, scratch];
+    const run = (kernels: SimdKernels) => {
+      kernels.attention(q, k, v, 0, y, ...rest);
+      kernels.attentionGrad(q, k, v, 0, y, dy, dq, dk, dv, ...rest);
+    };
+    const [queries, keys] = [t * heads * d, s * heads * d];
+    return {
+      run,
+      results: [
+        [y, queries],
+        [dq, queries],
+        [dk, keys],
+        [dv, keys],
+      ],
+    };
+  }),
   'depthwise gradients': fc
     .record({
       channels: size(32, 70),
@@ -185,6 +209,7 @@ const CASES: Record<string, fc.Arbitrary<() => Case>> = {
 
 type Two = [number, number];
 type Three = [...Two, number];
+type Four = [...Three, number];
 type Five = [...Three, number, number];
 
 describe.each([2, 3])('kernels on %d threads', (threads) => {

@@ -3,6 +3,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 
 import { onBackendStart } from '../on_start';
 import { adamw8bit } from './adamw_8bit';
+import { attention, attentionGrad } from './attention';
 import { avgPool3dGrad, avgPoolGrad } from './avg_pool_grad';
 import { batchMatMul, stockMatMul } from './batch_mat_mul';
 import { columnSum } from './column_sum';
@@ -34,6 +35,8 @@ const FUSED: readonly tf.KernelConfig[] = [
   columnSum,
   matMul,
   batchMatMul,
+  attention,
+  attentionGrad,
   adamw8bit,
 ];
 

@@ -16,7 +16,7 @@ const KC: i32 = 256;
 /** Columns of a block, a multiple of 16. */
 const NC: i32 = 512;
 /** Bytes of scratch memory that a block of B, a panel of A, a spilled tile and a block of bias need. */
-export const BLOCK_SCRATCH: i32 = KC * NC * 4 + KC * 16 + 128 + NC * 4 + 32;
+export const BLOCK_SCRATCH: i32 = KC * NC * 4 + KC * 16 + 128 + NC * 4 + 64;
 
 /** How the rows of op(A) are read. */
 export const ROWS: i32 = 0;

@@ -1,5 +1,6 @@
 /** Everything that the WebAssembly module exports; `../simd_module.ts` declares it for TypeScript. */
 export { adamw8bit } from './adamw_8bit';
+export { attention, attentionGrad } from './attention';
 export { columnSum } from './column_sum';
 export { convFilterGrad } from './conv_filter';
 export { scatterPatches } from './conv_input';

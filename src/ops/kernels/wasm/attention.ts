@@ -1,0 +1,150 @@
+/** Attention and its gradients without a matrix of all scores, on wasm; only with SIMD. */
+import * as tf from '@tensorflow/tfjs-core';
+
+import { show } from '../../../common/arguments';
+import { ATTENTION, ATTENTION_GRAD } from '../contract';
+import type { AttributesOf, ConditionalKernel } from '../fused';
+import { SCORES_AT_A_TIME, SIMD_FLAG, type SimdKernels } from '../simd_module';
+import { floats, pointer, type WasmBackend, wasmKernel, withScratch } from './backend';
+import { simdKernels } from './simd_module';
+
+/** Queries at a time: all keys are packed anew for each lot. */
+const MOST_QUERIES = 64;
+const LEAST_QUERIES = 4;
+/** Stands for "all keys are seen"; see `assembly/attention.ts`. */
+const ALL = 0x40000000;
+const BYTES = Float32Array.BYTES_PER_ELEMENT;
+
+interface Operands {
+  query: tf.TensorInfo;
+  key: tf.TensorInfo;
+  value: tf.TensorInfo;
+  bias?: tf.TensorInfo;
+}
+
+export const attention = available(
+  wasmKernel(ATTENTION, (backend, inputs, attributes) => {
+    const shape = shapeOf(ATTENTION.name, inputs, attributes);
+    const { batch, t, valueWidth, heads } = shape;
+    const output = backend.makeOutput([batch, t, valueWidth], 'float32');
+    const simd = requireSimd(backend, ATTENTION.name);
+    const { query, key, value, bias } = inputs;
+    withWorkspace(backend, simd, shape, bias, 1, (numbers, biasAt) => {
+      const operands = [query, key, value].map((info) => pointer(backend, info));
+      simd.attention(...operands, biasAt, pointer(backend, output), 0, batch * heads, ...numbers);
+    });
+    return output;
+  }),
+);
+
+export const attentionGrad = available(
+  wasmKernel(ATTENTION_GRAD, (backend, inputs, attributes) => {
+    const shape = shapeOf(ATTENTION_GRAD.name, inputs, attributes);
+    const { query, key, value, output, dOutput, bias } = inputs;
+    const { batch, t, valueWidth, heads } = shape;
+    const like = [batch, t, valueWidth];
+    if (![output, dOutput].every((info) => tf.util.arraysEqual(info.shape, like))) {
+      throw new Error(
+        `${ATTENTION_GRAD.name} (wasm): output has shape ${show(output.shape)}, dOutput ` +
+          `${show(dOutput.shape)}; ${show(like)} is expected of both`,
+      );
+    }
+    const [dQuery, dKey, dValue] = [query, key, value].map(({ shape: s }) =>
+      backend.makeOutput(s, 'float32'),
+    ) as [tf.TensorInfo, tf.TensorInfo, tf.TensorInfo];
+    const simd = requireSimd(backend, ATTENTION_GRAD.name);
+    withWorkspace(backend, simd, shape, bias, 2, (numbers, biasAt) => {
+      const operands = [query, key, value].map((info) => pointer(backend, info));
+      const rest = [output, dOutput, dQuery, dKey, dValue].map((info) => pointer(backend, info));
+      simd.attentionGrad(...operands, biasAt, ...rest, 0, batch * heads, ...numbers);
+    });
+    return { dQuery, dKey, dValue };
+  }),
+);
+
+/** What both kernels know of their operands. */
+interface AttentionShape {
+  batch: number;
+  t: number;
+  s: number;
+  heads: number;
+  width: number;
+  valueWidth: number;
+  scale: number;
+  causalOffset: number;
+}
+
+/** @throws {Error} when operands do not fit each other or the heads, or the scale is not above 0 */
+function shapeOf(
+  name: string,
+  { query, key, value, bias }: Operands,
+  { numHeads, scale, causalOffset }: AttributesOf<typeof ATTENTION>,
+): AttentionShape {
+  const [batch, t, width] = query.shape as [number, number, number];
+  const [keyBatch, s, keyWidth] = key.shape as [number, number, number];
+  const [valueBatch, valueTime, valueWidth] = value.shape as [number, number, number];
+  const ranks = [query, key, value].every(({ shape }) => shape.length === 3);
+  const alike = keyBatch === batch && valueBatch === batch && keyWidth === width && valueTime === s;
+  const divides = width % numHeads === 0 && valueWidth % numHeads === 0;
+  const biased = bias === undefined || tf.util.arraysEqual(bias.shape, [batch, s]);
+  const isEmpty = Math.min(batch, t, s, width, valueWidth) === 0;
+  if (!ranks || !alike || !divides || !biased || isEmpty || !(scale > 0)) {
+    throw new Error(
+      `${name} (wasm): query ${show(query.shape)}, key ${show(key.shape)}, value ${show(value.shape)} and ` +
+        `bias ${bias ? show(bias.shape) : 'none'} with ${numHeads} heads and scale ${scale} do not fit: ` +
+        `[batch, t, heads d], [batch, s, heads d], [batch, s, heads e] and [batch, s], none of them empty, ` +
+        'and a scale above 0 are expected',
+    );
+  }
+  return { batch, t, s, heads: numHeads, width, valueWidth, scale, causalOffset };
+}
+
+/**
+ * Runs `fn` with the numbers that both kernels take after the range of heads, scratch memory last, and with
+ * the address of the bias, 0 for none.
+ *
+ * @param rowsPerQuery rows of scores that are needed for each query at a time
+ */
+function withWorkspace(
+  backend: WasmBackend,
+  simd: SimdKernels,
+  { batch, t, s, heads, width, valueWidth, scale, causalOffset }: AttentionShape,
+  bias: tf.TensorInfo | undefined,
+  rowsPerQuery: number,
+  fn: (numbers: number[], biasAt: number) => void,
+): void {
+  // Kernels read whole vectors of 4.
+  const padded = Math.ceil(s / 4) * 4;
+  const fitting = Math.floor(SCORES_AT_A_TIME / padded / LEAST_QUERIES) * LEAST_QUERIES;
+  const tile = Math.min(MOST_QUERIES, Math.max(LEAST_QUERIES, fitting));
+  const block = simd.BLOCK_SCRATCH.value + rowsPerQuery * tile * padded * BYTES;
+  withScratch(backend, block + (bias ? batch * padded * BYTES : 0), (scratch) => {
+    if (bias) {
+      const heap = new Float32Array(backend.wasm.HEAPU8.buffer, scratch + block, batch * padded);
+      const values = floats(backend, bias);
+      heap.fill(0);
+      for (let b = 0; b < batch; b++) heap.set(values.subarray(b * s, (b + 1) * s), b * padded);
+    }
+    const offset = Math.max(-ALL, Math.min(causalOffset, ALL));
+    const depths = [width / heads, valueWidth / heads];
+    const numbers = [heads, t, s, ...depths, scale, Math.trunc(offset), padded, tile, scratch];
+    fn(numbers, bias ? scratch + block : 0);
+  });
+}
+
+function requireSimd(backend: WasmBackend, name: string): SimdKernels {
+  const simd = simdKernels(backend);
+  if (simd === null) throw new Error(`${name} (wasm): there is no SIMD; use operations of tfjs`);
+  return simd;
+}
+
+/** A kernel that is there with SIMD only: without, tfjs's own operations are the faster way. */
+function available(kernel: tf.KernelConfig): ConditionalKernel {
+  const isAvailable = () => {
+    const backend = tf.backend() as unknown as Partial<WasmBackend>;
+    // Where memory is planned, shapes stand in for the backend.
+    if (backend.wasm === undefined) return tf.env().getBool(SIMD_FLAG);
+    return simdKernels(backend as WasmBackend) !== null;
+  };
+  return { ...kernel, isAvailable };
+}
