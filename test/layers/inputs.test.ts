@@ -487,6 +487,94 @@ const CASES: Record<string, Case> = {
       ],
     ],
   },
+  fpn: {
+    make: () => layers.fpn({ filters: 3, outputs: 3 }),
+    built: [
+      [null, null, 4],
+      [null, null, 6],
+    ],
+    good: [
+      [
+        [1, 4, 5, 4],
+        [1, 2, 3, 6],
+      ],
+    ],
+    bad: [
+      [
+        [
+          [1, 4, 4, 5],
+          [1, 2, 2, 6],
+        ],
+        /\[1, 4, 4, 5\]; expected \[batch, height, width, 4\]/,
+      ],
+      [[[1, 4, 4, 4]], /1 inputs given; expected 2, for which/],
+    ],
+  },
+  rpnHead: {
+    make: () => layers.rpnHead({ strides: [2, 4] }),
+    built: [
+      [null, null, 4],
+      [null, null, 4],
+    ],
+    good: [
+      [
+        [1, 4, 5, 4],
+        [1, 2, 3, 4],
+      ],
+    ],
+    bad: [
+      [
+        [
+          [1, 4, 4, 4],
+          [1, 2, 2, 6],
+        ],
+        /\[1, 2, 2, 6\]; expected \[batch, height, width, 4\]/,
+      ],
+      [[[1, 4, 4, 4]], /1 inputs given; expected 2, for which/],
+    ],
+  },
+  boxHead: {
+    make: () => layers.boxHead({ units: 2, convs: 1, hidden: 3 }),
+    built: [[3, 3, 4]],
+    good: [[[2, 3, 3, 4]]],
+    bad: [
+      [[[2, 3, 3, 5]], /\[2, 3, 3, 5\]; expected \[batch, height, width, 4\]/],
+      [[[2, 3, 2, 4]], /\[2, 3, 2, 4\]; expected 3 x 3 bins/],
+      [[[3, 3, 4]], EXPAND],
+    ],
+  },
+  maskHead: {
+    make: () => layers.maskHead({ units: 2, convs: 1 }),
+    built: [[3, 3, 4]],
+    good: [[[2, 3, 3, 4]], [[1, 2, 5, 4]]],
+    bad: [
+      [[[2, 3, 3, 5]], /\[2, 3, 3, 5\]; expected \[batch, height, width, 4\]/],
+      [[[3, 3, 4]], EXPAND],
+    ],
+  },
+  cascadeHead: {
+    make: () => layers.cascadeHead({ units: 2, convs: 1, hidden: 3 }),
+    built: [
+      [3, 3, 4],
+      [4, 4, 4],
+    ],
+    good: [
+      [
+        [3, 3, 3, 4],
+        [2, 4, 4, 4],
+      ],
+    ],
+    bad: [
+      [
+        [
+          [2, 3, 3, 4],
+          [2, 4, 4, 5],
+        ],
+        /\[2, 4, 4, 5\]; expected \[batch, height, width, 4\]/,
+      ],
+      [[[2, 3, 3, 4]], /1 inputs given; expected features of regions/],
+    ],
+  },
 };
 
 test('every layer is here', () => {

@@ -2,7 +2,7 @@
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 
-import { createModel, type CreateDetectorOptions, loadCheckpoint } from 'tfjs-revcol';
+import { loadCheckpoint } from 'tfjs-revcol';
 import { type BatchImage, maskGrids, objectsOf } from '../../src/models/cascade';
 import {
   anchorsOf,
@@ -22,6 +22,7 @@ import {
   type GoldenTensor,
   readGolden,
 } from '../support/goldens';
+import { goldenDetector } from './support/golden_detector';
 import { goldenTensor } from './support/golden_model';
 
 const TOLERANCE = 1e-4;
@@ -39,23 +40,6 @@ interface GoldenMeta {
   img_shape: [number, number];
   ori_shape: [number, number];
   scale_factor: [number, number, number, number];
-}
-
-/** The model that the golden checkpoint holds the weights of. */
-export function goldenDetector(
-  golden: Golden,
-  options: CreateDetectorOptions = {},
-): tf.LayersModel {
-  return createModel('cascade_mask_rcnn_revcol_tiny.coco', {
-    columns: json(golden, 'columns'),
-    channels: json(golden, 'channels'),
-    depths: json(golden, 'depths'),
-    numClasses: json(golden, 'classes'),
-    pyramidChannels: json(golden, 'width'),
-    hiddenChannels: json(golden, 'hidden'),
-    finestScale: (json(golden, 'config') as GoldenConfig).finest_scale,
-    ...options,
-  });
 }
 
 /** Backends that run all of it. */

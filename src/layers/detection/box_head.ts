@@ -7,10 +7,11 @@ import { addBias } from '../../ops/dense/add_bias';
 import { flatProduct } from '../../ops/dense/flat_product';
 import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
 import { IMAGE } from '../base/input_axes';
+import type { Shapes } from '../base/inputs';
 import { ConvModule } from '../dense/conv_module';
 import { through } from '../dense/segmentation_head';
 import { boxParts } from './parts';
-import { type CallKwargs, PartsLayer } from './parts_layer';
+import { type CallKwargs, PartsLayer, requireBins } from './parts_layer';
 
 const OWNER = 'BoxHead';
 
@@ -57,6 +58,14 @@ export class BoxHead extends PartsLayer {
     requireInteger(OWNER, 'units', this.units, 1);
     requireInteger(OWNER, 'convs', this.convs, 0);
     requireInteger(OWNER, 'hidden', this.hidden, 1);
+  }
+
+  protected override checkInputs(shapes: Shapes): void {
+    super.checkInputs(shapes);
+    if (!this.built) return;
+    // The hidden layer multiplies each bin with weights of its own.
+    const [height, width] = this.variable('hidden/kernel').shape as [number, number];
+    requireBins(OWNER, shapes[0], [height, width]);
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {

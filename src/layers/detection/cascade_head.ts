@@ -12,9 +12,10 @@ import type { DeltaScales } from '../../ops/detection/box_deltas';
 import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
 import { CompositeLayer } from '../base/composite_layer';
 import { IMAGE } from '../base/input_axes';
+import type { Shapes } from '../base/inputs';
 import { BoxHead } from './box_head';
 import { MaskHead } from './mask_head';
-import type { CallKwargs } from './parts_layer';
+import { type CallKwargs, requireBins } from './parts_layer';
 import { requireStrides } from './rpn_head';
 
 const OWNER = 'CascadeHead';
@@ -111,6 +112,12 @@ export class CascadeHead extends CompositeLayer {
   /** Bins of the features of a region for masks; masks have twice as many. */
   get maskBins(): number {
     return this.bins[1];
+  }
+
+  protected override checkInputs(shapes: Shapes): void {
+    super.checkInputs(shapes);
+    if (!this.built) return;
+    this.bins.forEach((side, i) => requireBins(OWNER, shapes[i], [side, side]));
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {

@@ -2,6 +2,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
+import { show } from '../../common/arguments';
 import { addBias } from '../../ops/dense/add_bias';
 import { conv } from '../../ops/dense/conv';
 import { linear } from '../../ops/linear';
@@ -38,4 +39,21 @@ export abstract class PartsLayer extends CompositeLayer {
   protected convolve(path: string, x: tf.Tensor, relu: boolean): tf.Tensor {
     return addBias(conv(x, this.variable(`${path}/kernel`)), this.variable(`${path}/bias`), relu);
   }
+}
+
+/**
+ * Asserts features of regions of as many bins as a layer was built for.
+ *
+ * @throws {Error} when there are others, so far as they are known
+ */
+export function requireBins(
+  owner: string,
+  shape: tfl.Shape | undefined,
+  [rows, columns]: readonly [number, number],
+): void {
+  const [, height, width] = shape ?? [];
+  if ((height ?? rows) === rows && (width ?? columns) === columns) return;
+  throw new Error(
+    `${owner}: input shape ${show(shape)}; expected ${rows} x ${columns} bins, for which the layer was built`,
+  );
 }

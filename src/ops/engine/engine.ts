@@ -1,13 +1,14 @@
 /**
  * The one place that touches the insides of tfjs's engine: its tape, its counters, its tensors. (Its
- * count of bytes is watched in `watch_bytes.ts`.)
+ * count of bytes is watched in `watch_bytes.ts`, tapes are begun in `started_tape.ts`.)
  */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { withWeightTaker } from './weight_taker';
 
 type EngineState = ReturnType<typeof tf.engine>['state'];
-type Tape = NonNullable<EngineState['activeTape']>;
+/** A tape of tfjs's. */
+export type Tape = NonNullable<EngineState['activeTape']>;
 
 /** Methods of the engine that its types hide. */
 interface HiddenEngine {
@@ -17,7 +18,8 @@ interface HiddenEngine {
   nextTensorId: () => number;
 }
 
-function hidden(): HiddenEngine {
+/** The engine with those. */
+export function hidden(): HiddenEngine {
   return tf.engine() as unknown as HiddenEngine;
 }
 
@@ -26,7 +28,8 @@ export function nextTensorId(): number {
   return hidden().nextTensorId();
 }
 
-function state(): EngineState {
+/** What the engine is at. */
+export function state(): EngineState {
   return tf.engine().state;
 }
 
@@ -82,7 +85,8 @@ export function withFreshTape<T>(fn: () => T): T {
   }
 }
 
-function disposeSaved(tape: Tape | null): void {
+/** Frees what the nodes of a tape have saved. */
+export function disposeSaved(tape: Tape | null): void {
   for (const node of tape ?? []) {
     for (const tensor of node.saved ?? []) tensor.dispose();
   }
@@ -235,38 +239,6 @@ export function reviving<T>(
     return fn();
   } finally {
     tf.dispose(revived);
-  }
-}
-
-/**
- * Runs `use` with a new tape, and frees what the tape has saved afterwards.
- *
- * @param use gets the tape and a function that runs another one while the tape records, to be called once
- */
-export function startingTape<T>(
-  use: (tape: Tape, forward: (f: () => tf.Tensor) => tf.Tensor) => T,
-): T {
-  hidden().startTape();
-  const tape = state().activeTape;
-  // Copies that are being saved by an operation that fails are on no node's list of what it has saved.
-  const copies: tf.Tensor[] = [];
-  tape.push = (...nodes) => {
-    if (state().kernelDepth > 0) copies.push(...nodes.flatMap(({ outputs }) => outputs));
-    return Array.prototype.push.apply(tape, nodes);
-  };
-  const forward = (f: () => tf.Tensor) => {
-    try {
-      return tf.tidy('forward', f);
-    } finally {
-      hidden().endTape();
-    }
-  };
-  try {
-    return use(tape, forward);
-  } finally {
-    disposeSaved(tape);
-    tf.dispose(copies.filter(({ kept }) => kept));
-    (state() as { activeTape: Tape | null }).activeTape = null;
   }
 }
 

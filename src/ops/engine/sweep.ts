@@ -12,8 +12,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { show } from '../../common/arguments';
-import { nextTensorId, startingTape } from './engine';
+import { nextTensorId } from './engine';
 import { ReadNotes, watchingReads } from './reads';
+import { startingTape } from './started_tape';
 import { GradientSums, inputGradient, type PathNode, pathNodes, type TapeNode } from './tape';
 import { type WeightTaker, withWeightTaker } from './weight_taker';
 import { watchingWrites, writingForGood } from './writes';
@@ -58,7 +59,7 @@ export function sweep(
       if (!(loss instanceof tf.Tensor) || loss.rank !== 0) {
         throw new Error(`the loss is ${described(loss)}; expected a scalar tensor`);
       }
-      const path = pathNodes(tape, variables, loss);
+      const path = pathNodes(tape, variables, [loss]);
       const onPath = new Set(path.map(({ node }) => node));
       freeSaved(tape.filter((node) => !onPath.has(node)));
       tf.tidy(() => new Sweep(variables, path, notes, written, actions).run(loss));

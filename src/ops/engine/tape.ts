@@ -15,11 +15,11 @@ export interface PathNode {
   inputs: [name: string, tensor: tf.Tensor][];
 }
 
-/** The nodes that lead from `xs` to `y`, in the order of the tape: those that tfjs differentiates. */
+/** The nodes that lead from `xs` to any of `ys`, in the order of the tape: those that tfjs differentiates. */
 export function pathNodes(
   tape: readonly TapeNode[],
   xs: readonly tf.Tensor[],
-  y: tf.Tensor,
+  ys: readonly tf.Tensor[],
 ): PathNode[] {
   const fromX = new Set(xs.map(({ id }) => id));
   const candidates = tape.flatMap((node, index): PathNode[] => {
@@ -28,7 +28,7 @@ export function pathNodes(
     for (const { id } of node.outputs) fromX.add(id);
     return [{ node, index, inputs }];
   });
-  const toY = new Set([y.id]);
+  const toY = new Set(ys.map(({ id }) => id));
   const onPath = candidates.reverse().filter(({ node }) => {
     if (!node.outputs.some(({ id }) => toY.has(id))) return false;
     for (const { id } of Object.values(node.inputs)) toY.add(id);

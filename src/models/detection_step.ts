@@ -1,0 +1,197 @@
+/** One step of training a detector. */
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+
+import {
+  requireArgument,
+  requireInteger,
+  requireList,
+  requireRanges,
+  show,
+} from '../common/arguments';
+import { type OptionNames, requireOptions } from '../common/options';
+import { sampleBoxes } from '../ops/detection/assignment';
+import { requireBackend } from '../ops/engine/lost_backend';
+import { drawSeed, seededRandom, withSeededRandom } from '../ops/engine/random';
+import { distinctVariables } from '../training/model_variables';
+import { applied, isFused } from '../training/step_parts';
+import { requireStepSeed, seedOfStep } from '../training/step_seed';
+import type { TrainingStepOptions } from '../training/training_step';
+import {
+  DETECTION_TRAINING,
+  type DetectionTraining,
+  type ImageObjects,
+  requireObjects,
+} from './detection_targets';
+import { detectionGradients, type DetectionLosses } from './detection_gradients';
+import { type DetectorParts, detectorParts } from './detector_parts';
+
+const OWNER = 'detectionStep';
+
+/** Options of `detectionStep`. */
+export interface DetectionStepOptions extends TrainingStepOptions {
+  /**
+   * How anchors and regions are assigned, chosen and weighed. Default: the published settings, of a cascade of three
+   * heads; for another number give `overlaps` and `headWeights`.
+   */
+  training?: Partial<DetectionTraining>;
+}
+
+const OPTIONS: OptionNames<DetectionStepOptions> = { clipNorm: true, seed: true, training: true };
+
+const TRAINING_OPTIONS: OptionNames<DetectionTraining> = {
+  proposals: true,
+  anchors: true,
+  anchorSamples: true,
+  overlaps: true,
+  regionSamples: true,
+  headWeights: true,
+  beta: true,
+  boxWeight: true,
+};
+
+/**
+ * One step of training a detector, as mmdetection trains a Cascade Mask R-CNN: losses of anchors and of all heads,
+ * their gradients, clipping, update. What the heads see is decided by what the parts before them gave, so that the
+ * step reads values in between, when the device has them: it is a promise, and `model.fit` cannot train detectors. The
+ * step is not to be begun before the one before has ended.
+ *
+ * What a head has kept for its way back is freed before the next one runs; the backbone is walked back last, in
+ * reversible mode without stored activations.
+ *
+ * @param model a detector, such as `createModel('cascade_mask_rcnn_revcol_tiny.coco')`
+ * @param images `[batch, height, width, channels]`, as the model takes them, each padded behind its right and lower
+ *   edges to one size, a multiple of the largest stride (32); they stay the caller's
+ * @param objects of each image: its size without padding, and boxes, labels and masks of the objects in it; there may be
+ *   none
+ * @returns losses before the step, weights of the heads included
+ * @throws {Error} when the model is no detector or has no trainable weight, images and objects do not fit each other, an
+ *   option is out of range, or the optimizer is fused
+ * @throws {BackendLostError} when the backend has lost its device
+ *
+ * @example
+ * const { loss } = await detectionStep(model, optimizer, images, [
+ *   { size: [480, 640], boxes: [10, 20, 200, 220], labels: [0], masks: [mask] },
+ * ], { seed: [7, step] });
+ */
+export async function detectionStep(
+  model: tfl.LayersModel,
+  optimizer: tf.Optimizer,
+  images: tf.Tensor,
+  objects: readonly ImageObjects[],
+  options: DetectionStepOptions = {},
+): Promise<DetectionLosses> {
+  requireOptions(OWNER, options, OPTIONS);
+  const { clipNorm, seed } = options;
+  const parts = detectorParts(OWNER, model);
+  const training = trainingOf(options.training ?? {}, parts);
+  const isOptimizer = typeof (optimizer as Partial<tf.Optimizer>)?.applyGradients === 'function';
+  requireArgument(OWNER, 'optimizer', optimizer, isOptimizer, 'one such as tf.train.sgd(0.1)');
+  if (isFused(optimizer)) {
+    throw new Error(
+      `${OWNER}: the optimizer is fused: it updates weights while the loss is walked back at once, which goes part ` +
+        'by part here; make it with fused: false',
+    );
+  }
+  if (clipNorm !== undefined) {
+    requireRanges(OWNER, [['clipNorm', clipNorm, clipNorm > 0, 'above 0']]);
+  }
+  requireStepSeed(OWNER, seed);
+  requireBatch(parts, images, objects);
+  requireBackend();
+  const variables = distinctVariables(model.trainableWeights);
+  if (variables.length === 0) {
+    throw new Error(`${OWNER}: ${model.name} has no trainable weight; set trainable = true`);
+  }
+  const numbers = seed ?? [drawSeed(), drawSeed()];
+  const { losses, gradients } = await detectionGradients(
+    parts,
+    { x: images, objects },
+    variables,
+    training,
+    (assigned, rules, place) =>
+      sampleBoxes(assigned, rules, seededRandom(seedOfStep([...numbers, 1, ...place]))),
+    (part, fn) => withSeededRandom(seedOfStep([...numbers, 0, part]), fn),
+  );
+  try {
+    tf.tidy(() =>
+      applied(
+        optimizer,
+        variables.map(({ name }, i) => ({ name, tensor: gradients[i] ?? null })),
+        clipNorm,
+      ),
+    );
+  } finally {
+    tf.dispose(gradients.filter((gradient) => gradient !== null));
+  }
+  return losses;
+}
+
+function trainingOf(
+  given: Partial<DetectionTraining>,
+  { heads }: DetectorParts,
+): DetectionTraining {
+  requireOptions(OWNER, given, TRAINING_OPTIONS);
+  const training = { ...DETECTION_TRAINING, ...given };
+  const count = heads.deltaScales.length;
+  const { overlaps, headWeights, beta, boxWeight } = training;
+  for (const [name, list] of Object.entries({ overlaps, headWeights })) {
+    requireList(OWNER, `training.${name}`, list, 'numbers, one for each head');
+    if (list.length !== count) {
+      throw new Error(
+        `${OWNER}: training.${name} has ${list.length} numbers; expected ${count}, one for each head of the cascade`,
+      );
+    }
+    requireRanges(
+      OWNER,
+      list.map(
+        (v: number, i: number) => [`training.${name}[${i}]`, v, v >= 0, 'of at least 0'] as const,
+      ),
+    );
+  }
+  requireRanges(OWNER, [
+    ['training.beta', beta, beta > 0, 'above 0'],
+    ['training.boxWeight', boxWeight, boxWeight >= 0, 'of at least 0'],
+  ]);
+  const { perLevel, most, threshold, leastSide } = training.proposals;
+  requireInteger(OWNER, 'training.proposals.perLevel', perLevel, 1);
+  requireInteger(OWNER, 'training.proposals.most', most, 0);
+  requireRanges(OWNER, [
+    ['training.proposals.threshold', threshold, threshold >= 0 && threshold <= 1, 'from 0 to 1'],
+    ['training.proposals.leastSide', leastSide, leastSide >= 0, 'of at least 0'],
+  ]);
+  return training;
+}
+
+function requireBatch(
+  { multiple, heads, first }: DetectorParts,
+  images: tf.Tensor,
+  objects: readonly ImageObjects[],
+): void {
+  const isImages = images instanceof tf.Tensor && images.rank === 4 && !images.shape.includes(0);
+  requireArgument(OWNER, 'images', images, isImages, 'a tensor [batch, height, width, channels]');
+  const [batch, height, width] = images.shape as [number, number, number, number];
+  if (height % multiple !== 0 || width % multiple !== 0) {
+    throw new Error(
+      `${OWNER}: images are ${show(images.shape)}; expected sides that are multiples of ${multiple}: pad them behind ` +
+        'the right and lower edges',
+    );
+  }
+  const [, h, w] = first.inputs[0]?.shape as tfl.Shape;
+  if ((h ?? height) !== height || (w ?? width) !== width) {
+    throw new Error(
+      `${OWNER}: images are ${show(images.shape)}, the model takes ${show([h ?? null, w ?? null])}`,
+    );
+  }
+  requireList(OWNER, 'objects', objects, 'those of each image');
+  if (objects.length !== batch) {
+    throw new Error(
+      `${OWNER}: objects of ${objects.length} images for a batch of ${batch}; expected one of each`,
+    );
+  }
+  objects.forEach((own, i) => {
+    requireObjects(OWNER, i, own, heads.units);
+    const fits = own.size[0] <= height && own.size[1] <= width;
+    requireArgument(OWNER, `objects[${i}].size`, own.size, fits, `at most ${height} x ${width}`);
+  });
+}

@@ -1,0 +1,219 @@
+/** Steps of training detectors: they learn, by their seeds; pictures without objects; what is refused. */
+import * as tf from '@tensorflow/tfjs';
+
+import {
+  AdamW,
+  createModel,
+  type CreateDetectorOptions,
+  detect,
+  detectionStep,
+  type ImageObjects,
+} from 'tfjs-revcol';
+import { linearize } from '../../src/ops/engine/linearize';
+import { withSeededRandom } from '../../src/ops/engine/random';
+import { describeBackends, expectClose, expectNoLeak } from '../support/backends';
+import { randomizeWeights, weightValues } from '../support/training_step';
+
+const small = (options: CreateDetectorOptions = {}) =>
+  withSeededRandom(4, () =>
+    createModel('cascade_mask_rcnn_revcol_tiny.coco', {
+      columns: 2,
+      channels: [6, 8, 10],
+      depths: [1, 0, 1],
+      patchSize: 2,
+      pyramidChannels: 8,
+      hiddenChannels: 12,
+      numClasses: 2,
+      finestScale: 6,
+      anchorScales: [4],
+      deltaScales: [
+        [0.1, 0.1, 0.2, 0.2],
+        [0.05, 0.05, 0.1, 0.1],
+      ],
+      ...options,
+    }),
+  );
+
+const SIDE = 32;
+/** Edges of a square in a picture. */
+const [FROM, TO] = [8, 22];
+
+/** A picture with a square of class 1. */
+function picture(): { x: tf.Tensor; objects: ImageObjects[] } {
+  const inside = (i: number) => i >= FROM && i < TO;
+  const mask = Uint8Array.from({ length: SIDE * SIDE }, (_, i) =>
+    Number(inside(Math.floor(i / SIDE)) && inside(i % SIDE)),
+  );
+  const x = tf.tidy(() => {
+    const one = tf.sub(tf.tensor4d(Float32Array.from(mask), [1, SIDE, SIDE, 1]), 0.5);
+    return tf.mul(tf.concat([one, tf.neg(one), one], 3), 2);
+  });
+  const masks = [{ height: SIDE, width: SIDE, data: mask }];
+  return { x, objects: [{ size: [SIDE, SIDE], boxes: [FROM, FROM, TO, TO], labels: [1], masks }] };
+}
+
+const FEW = {
+  proposals: { perLevel: 16, most: 24, threshold: 0.7, leastSide: 0 },
+  anchorSamples: { count: 32, positiveShare: 0.5 },
+  regionSamples: { count: 24, positiveShare: 0.25 },
+  overlaps: [0.5, 0.6],
+  headWeights: [1, 0.5],
+};
+
+describeBackends('steps of detectors', (backend) => {
+  test('equal seeds make equal steps, in both modes; frozen parts stay', async () => {
+    await expectNoLeak(async () => {
+      const { x, objects } = picture();
+      const values = [];
+      for (const backprop of ['reversible', 'reversible', 'stored'] as const) {
+        const model = small({ backprop, dropPathRate: 0.3 });
+        randomizeWeights(model.weights, 3);
+        model.getLayer('rpn_head').trainable = false;
+        const before = weightValues(model.getLayer('rpn_head').weights);
+        const optimizer = tf.train.sgd(0.01);
+        const options = { seed: [1, 2] as const, training: FEW, clipNorm: 5 };
+        const losses = await detectionStep(model, optimizer, x, objects, options);
+        expect(weightValues(model.getLayer('rpn_head').weights)).toEqual(before);
+        expect(losses.classes).toHaveLength(2);
+        expect(losses.objectness).toHaveLength(4);
+        const all = Object.values({ ...losses, loss: [] }).flat();
+        expect(all.reduce((a, b) => a + b, 0)).toBeCloseTo(losses.loss, 5);
+        values.push({ losses, weights: weightValues(model.weights) });
+        optimizer.dispose();
+        model.dispose();
+      }
+      const [first, again, stored] = values;
+      expect(again?.losses).toEqual(first?.losses);
+      expect(stored?.losses.loss).toBeCloseTo(first?.losses.loss as number, 4);
+      for (const [name, value] of first?.weights ?? []) {
+        expect(again?.weights.get(name)).toEqual(value);
+        expectClose(stored?.weights.get(name) ?? [], value, 1e-3, name);
+      }
+      x.dispose();
+    });
+  });
+
+  test('pictures without objects: background is learnt, masks are not', async () => {
+    await expectNoLeak(async () => {
+      const model = small();
+      const { x } = picture();
+      const none: ImageObjects = { size: [30, 20], boxes: [], labels: [], masks: [] };
+      const optimizer = tf.train.sgd(0.01);
+      const losses = await detectionStep(model, optimizer, x, [none], { training: FEW });
+      expect([losses.masks, losses.boxes]).toEqual([
+        [0, 0],
+        [0, 0],
+      ]);
+      expect(losses.anchorDeltas).toEqual([0, 0, 0, 0]);
+      expect(losses.classes.every((loss) => loss > 0)).toBe(true);
+      expect(Number.isFinite(losses.loss)).toBe(true);
+      optimizer.dispose();
+      model.dispose();
+      x.dispose();
+    });
+  });
+
+  if (backend === 'cpu') return;
+
+  test('a square is learnt: its box, its class, its mask', async () => {
+    await expectNoLeak(async () => {
+      const model = small({ deltaScales: [[0.1, 0.1, 0.2, 0.2]] });
+      const { x, objects } = picture();
+      const optimizer = new AdamW({ learningRate: 5e-3, weightDecay: 0.01, fused: false });
+      const training = { ...FEW, overlaps: [0.5], headWeights: [1] };
+      let loss = 0;
+      for (let step = 0; step < 40; step++) {
+        const losses = await detectionStep(model, optimizer, x, objects, {
+          seed: [5, step],
+          training,
+        });
+        loss = losses.loss;
+      }
+      // It begins at about 11.
+      expect(loss).toBeLessThan(1);
+      const image = tf.tidy(() => tf.squeeze(x, [0]));
+      const found = await detect(model, image as tf.Tensor3D, { shortSide: SIDE, longSide: SIDE });
+      const [best] = found.objects;
+      expect(best?.label).toBe(1);
+      best?.box.forEach((edge, i) => {
+        expect(Math.abs(edge - (i < 2 ? FROM : TO))).toBeLessThan(2);
+      });
+      const wanted = objects[0]?.masks[0]?.data ?? [];
+      const wrong = best?.mask?.filter((value, i) => value !== wanted[i]).length;
+      expect(wrong).toBeLessThan(0.05 * SIDE * SIDE);
+      tf.dispose([x, image]);
+      optimizer.dispose();
+      model.dispose();
+    });
+  });
+});
+
+describeBackends(
+  'what steps refuse',
+  () => {
+    test('before anything changes', async () => {
+      await expectNoLeak(async () => {
+        const model = small();
+        const { x, objects } = picture();
+        const own = objects[0] as ImageObjects;
+        const sgd = tf.train.sgd(0.1);
+        const before = weightValues(model.weights);
+        const refused = (objects: unknown, text: string, options: object = {}, images = x) =>
+          expect(
+            detectionStep(model, sgd, images, objects as ImageObjects[], {
+              training: FEW,
+              ...options,
+            }),
+          ).rejects.toThrow(text);
+        await refused([], 'objects of 0 images for a batch of 1');
+        await refused([{ ...own, labels: [2] }], 'a label is 2');
+        await refused([{ ...own, labels: [] }], 'labels has 0 entries');
+        await refused([{ ...own, boxes: [8, 8, 8, 9] }], 'expected x1 < x2');
+        await refused([{ ...own, masks: [] }], 'masks has 0 entries');
+        await refused([{ ...own, size: [33, 32] }], 'at most 32 x 32');
+        const odd = tf.tidy(() => tf.slice(x, [0, 0, 0, 0], [1, 31, 32, 3]));
+        await refused(objects, 'multiples of 8', {}, odd);
+        odd.dispose();
+        await refused(objects, 'clipNorm is 0', { clipNorm: 0 });
+        await refused(objects, 'training.overlaps has 1', { training: { overlaps: [0.5] } });
+        await refused(objects, "no option 'rate'", { training: { rate: 1 } });
+        await refused(objects, 'seed is 3', { seed: 3 });
+        const fused = new AdamW({ learningRate: 0.1, fused: true });
+        await expect(detectionStep(model, fused, x, objects, { training: FEW })).rejects.toThrow(
+          'fused: false',
+        );
+        expect(weightValues(model.weights)).toEqual(before);
+        fused.dispose();
+        sgd.dispose();
+        model.dispose();
+        x.dispose();
+      });
+    });
+
+    test('linearize: gradients of any outputs later, and what is kept is freed', async () => {
+      await expectNoLeak(async () => {
+        const [a, b] = [tf.tensor1d([1, 2, 3]), tf.tensor1d([4, 5, 6])];
+        const run = () => linearize(() => [tf.mul(a, b), tf.sum(tf.square(a))], [a, b]);
+        const step = run();
+        await Promise.resolve();
+        const dy = tf.tensor1d([1, 0, 2]);
+        const [dA, dB] = step.pullBack([dy, null]);
+        expect(Array.from(dA?.dataSync() ?? [])).toEqual([4, 0, 12]);
+        expect(Array.from(dB?.dataSync() ?? [])).toEqual([1, 0, 6]);
+        expect(() => step.pullBack([dy, null])).toThrow('has been walked');
+        const other = run();
+        const one = tf.scalar(1);
+        const [d, none] = other.pullBack([null, one]);
+        expect(Array.from(d?.dataSync() ?? [])).toEqual([2, 4, 6]);
+        expect(none).toBe(null);
+        const unused = run();
+        unused.dispose();
+        const inGradient = tf.grad((x) => linearize(() => [x], [x]).outputs[0] as tf.Tensor);
+        expect(() => inGradient(a)).toThrow('a gradient is being recorded');
+        tf.dispose([a, b, dy, one, ...[dA, dB, d].map((t) => t as tf.Tensor)]);
+        for (const { outputs } of [step, other, unused]) tf.dispose([...outputs]);
+      });
+    });
+  },
+  { only: ['wasm'] },
+);
