@@ -25,8 +25,11 @@ function digitBatch(): Batch {
 }
 
 const CASES = {
-  signal: { build: signalModel, batch: () => signalBatch(40, seededRandom(3)) },
-  mlp: { build: mlpModel, batch: digitBatch },
+  signal: {
+    ...{ build: signalModel, batch: () => signalBatch(40, seededRandom(3)) },
+    ...{ steps: 80, peakRate: 0.01 },
+  },
+  mlp: { build: mlpModel, batch: digitBatch, steps: 40, peakRate: 0.015 },
 };
 
 // The backend that both examples start by default.
@@ -34,14 +37,15 @@ describeBackends(
   'small examples',
   () => {
     test.each(Object.entries(CASES))('%s: fits a batch seen again and again', async (_, c) => {
+      const { steps, peakRate } = c;
       const accuracy = await expectNoLeak(async () => {
         const model = withSeededRandom(5, () => c.build({ columns: 3 }));
         const batch = c.batch();
         function* same() {
           yield { inputs: tf.clone(batch.inputs), labels: tf.clone(batch.labels) };
         }
-        const losses = await trainClassifier(model, same, { steps: 80, peakRate: 0.01 });
-        expect(losses).toHaveLength(80);
+        const losses = await trainClassifier(model, same, { steps, peakRate });
+        expect(losses).toHaveLength(steps);
         const result = accuracyOf(model, batch);
         tf.dispose([batch.inputs, batch.labels]);
         model.dispose();

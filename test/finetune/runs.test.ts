@@ -84,7 +84,13 @@ describeBackends(
         expect(await run({ saveTo, resume: true })).toEqual(whole);
       }
     });
+  },
+  { only: ['cpu', 'wasm'] },
+);
 
+describeBackends(
+  'runs of fineTune, whatever the backend computes',
+  () => {
     test('a run that was saved is not overwritten, nor gone on with by other settings', async () => {
       const saveTo = path.join(folder, 'run');
       const onEpoch = () => {
@@ -334,7 +340,7 @@ describeBackends(
       );
     });
   },
-  { only: ['cpu', 'wasm'] },
+  { only: ['wasm'] },
 );
 
 test('data that cannot be learned from are refused before anything', async () => {

@@ -24,20 +24,20 @@ async function forAll(
 
 describeBackends('a training step of any network', (backend) => {
   test('over tokens is that of stored mode', async () => {
-    await forAll(tokenNetworks(), 11, 8, (network) => expectSameAsStored(network));
+    await forAll(tokenNetworks(), 11, 4, (network) => expectSameAsStored(network));
   });
 
   test('is that of a copy, saved and loaded', async () => {
-    await forAll(allNetworks(), 12, 5, expectSameWhenLoaded);
+    await forAll(allNetworks(), 12, 3, expectSameWhenLoaded);
   });
 
   test('has the slope of finite differences', async () => {
-    await forAll(allNetworks(), 13, 6, expectSlope);
+    await forAll(allNetworks(), 13, 3, expectSlope);
   });
 
   if (backend !== BACKENDS[0]) {
     test(`is that of ${BACKENDS[0]}`, async () => {
-      await forAll(allNetworks(), 14, 6, (n) => expectSameOnBackend(n, BACKENDS[0] as string));
+      await forAll(allNetworks(), 14, 3, (n) => expectSameOnBackend(n, BACKENDS[0] as string));
     });
   }
 });

@@ -156,7 +156,10 @@ const meanSquare = (outputs: tf.Tensor | tf.Tensor[]) =>
 describeBackends('a plan is what memoryPeak measures', (backend) => {
   const titles = Object.keys(CASES).filter((t) => !t.includes('8bit') || backend !== 'cpu');
   test.each(titles)('%s', async (title) => {
-    const c = CASES[title] as Case;
+    const wide = CASES[title] as Case;
+    // There are no moments of eight bits there, and every value takes long.
+    const isNarrow = backend === 'cpu' && wide.named !== undefined;
+    const c = isNarrow ? { ...wide, ...make({ columns: 2 }) } : wide;
     const batch = 3;
     await expectNoLeak(async () => {
       const model = c.make();
@@ -265,7 +268,10 @@ describe('planning', () => {
 
   test('gradients are few where weights are updated in the backward pass', () => {
     const plan = (optimizer: PlannedOptimizer, fused: boolean) =>
-      memoryPlan({ name: 'revcol_tiny', columns: 2 }, { backend: 'wasm', optimizer, fused });
+      memoryPlan(
+        { name: 'revcol_tiny', columns: 2, depths: [1, 1, 1, 1] },
+        { backend: 'wasm', optimizer, fused },
+      );
     for (const name of ['sgd', 'momentum', 'lion', 'adafactor', 'adamw', 'adamw8bit'] as const) {
       const [plain, fused] = [plan(name, false), plan(name, true)];
       // The most is where the update of a weight begins, or just before the last gradients are there.

@@ -10,6 +10,10 @@ import { format } from 'node:util';
 import type { Circus } from '@jest/types';
 import { TestEnvironment } from 'jest-environment-node';
 
+import { shareScripts } from './shared_scripts';
+
+shareScripts();
+
 const METHODS = ['log', 'info', 'warn', 'error', 'debug', 'dir', 'table', 'trace'] as const;
 
 /** What tfjs's cpu backend says when it starts; tfjs can only be silenced as a whole. */
@@ -53,14 +57,26 @@ export default class QuietEnvironment extends TestEnvironment {
   }
 
   /** jest-circus calls this after it has noted the event itself, and before it reports the test. */
-  handleTestEvent(event: Circus.AsyncEvent | Circus.SyncEvent, state: Circus.State): void {
+  async handleTestEvent(
+    event: Circus.AsyncEvent | Circus.SyncEvent,
+    state: Circus.State,
+  ): Promise<void> {
     if (event.name === 'test_done') {
       const error = this.takePrinted();
       if (error) event.test.errors.push(error);
     } else if (event.name === 'run_finish') {
-      const left = [...openFiles()].filter((file) => !this.openBefore.has(file));
+      const left = await this.filesLeft();
       const open = left.length > 0 ? new Error(`left open: ${left.join(', ')}`) : undefined;
       for (const error of [this.takePrinted(), open]) if (error) state.unhandledErrors.push(error);
+    }
+  }
+
+  /** Files that stay open. What TensorFlow looks at in threads of its own as it starts does not. */
+  private async filesLeft(): Promise<string[]> {
+    for (let attempt = 0; ; attempt++) {
+      const left = [...openFiles()].filter((file) => !this.openBefore.has(file));
+      if (left.length === 0 || attempt === 5) return left;
+      await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 

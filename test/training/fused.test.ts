@@ -23,7 +23,7 @@ async function afterSteps(make: () => Trained, optimizer: tf.Optimizer): Promise
   const { model, loss, dispose } = make();
   const own = tf.engine().registeredVariables;
   const known = new Set(Object.values(own));
-  const losses = [1, 2, 3].map((seed) =>
+  const losses = [1, 2].map((seed) =>
     withSeededRandom(seed, () => {
       const value = optimizer.minimize(loss, true) as tf.Scalar;
       const [number] = value.dataSync();

@@ -5,6 +5,7 @@ import * as fc from 'fast-check';
 import { layers, RevColBackbone, type RevColBackboneArgs } from 'tfjs-revcol';
 import { tidyAll } from '../../../src/ops/engine/tensors';
 import { BACKENDS, describeBackends, expectClose, expectNoLeak } from '../../support/backends';
+import { runs } from '../../support/runs';
 import {
   normalTensor,
   projectedLoss,
@@ -204,7 +205,7 @@ describeBackends('a backbone', (backend) => {
     });
   });
 
-  const samples = backend === BACKENDS[0] ? 25 : 10;
+  const samples = runs(backend === BACKENDS[0] ? 8 : 4);
   test('any columns, levels, channels, depths, kernels, patches and sizes', async () => {
     const property = fc.asyncProperty(
       fc.record({

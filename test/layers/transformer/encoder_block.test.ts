@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { TransformerEncoderBlock, type TransformerEncoderBlockArgs } from 'tfjs-revcol';
 import type { LevelContext } from '../../../src/ops/reversible/level_function';
 import { describeBackends, expectClose, expectNoLeak } from '../../support/backends';
+import { runs } from '../../support/runs';
 import { normalTensor, randomizeWeights } from '../../support/training_step';
 
 interface Case {
@@ -53,7 +54,7 @@ function contextOf(c: Case): LevelContext {
 }
 
 describeBackends('transformer encoder block', (backend) => {
-  const numRuns = backend === 'cpu' ? 30 : 60;
+  const numRuns = runs(backend === 'cpu' ? 8 : 20);
 
   test('hand-written gradients equal those of the recorded operations', async () => {
     await expectNoLeak(() =>

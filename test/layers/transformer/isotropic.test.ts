@@ -52,7 +52,7 @@ const BLOCKS: [string, BlockArgs][] = [
   ['post-norm cosine', { ...RANDOM, norm: 'post', attention: 'cosine' }],
 ];
 
-describeBackends('isotropic columns over tokens', (backend) => {
+describeBackends('isotropic columns over tokens', () => {
   test.each(BLOCKS)('%s: reversible equals stored, dropout and masks on', async (_, block) => {
     await expectNoLeak(() => {
       const options = { dropPathRate: 0.3, output: 'pyramid' as const };
@@ -131,7 +131,7 @@ describeBackends('isotropic columns over tokens', (backend) => {
       ],
     });
     model.compile({
-      optimizer: tf.train.adam(0.01),
+      optimizer: tf.train.adam(0.03),
       loss: (target, logits) => tf.losses.softmaxCrossEntropy(target, logits),
     });
     const ids = tf.tensor2d([IDS[1] as number[], [2, 6, 5, 3, 5, 9]], undefined, 'int32');
@@ -141,10 +141,9 @@ describeBackends('isotropic columns over tokens', (backend) => {
     });
     const train = () => model.trainOnBatch(ids, next) as Promise<number>;
     const first = await train();
-    const steps = backend === 'cpu' ? 20 : 30;
     let last = first;
     await expectNoLeak(async () => {
-      for (let i = 0; i < steps; i++) last = await train();
+      for (let i = 0; i < 8; i++) last = await train();
     });
     expect(last).toBeLessThan(0.7 * first);
     tf.dispose([ids, next]);

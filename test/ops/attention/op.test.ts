@@ -7,6 +7,7 @@ import { scoreDropoutFactors } from '../../../src/ops/dropout';
 import { memoryPeak } from '../../../src/ops/engine/memory_peak';
 import { seededRandom } from '../../../src/ops/engine/random';
 import { describeBackends, expectClose, expectNoLeak, useBackend } from '../../support/backends';
+import { runs } from '../../support/runs';
 import { normalTensor } from '../../support/training_step';
 
 interface Case {
@@ -136,7 +137,7 @@ describeBackends('attention op', (backend) => {
             );
           }),
         ),
-        { numRuns: backend === 'cpu' ? 40 : 80, seed: 4 },
+        { numRuns: runs(backend === 'cpu' ? 10 : 25), seed: 4 },
       ),
     );
   });

@@ -5,6 +5,7 @@ import * as fc from 'fast-check';
 import { recompute } from 'tfjs-revcol';
 import { seededRandom } from '../../../src/ops/engine/random';
 import { describeBackends, expectClose, expectNoLeak } from '../../support/backends';
+import { runs } from '../../support/runs';
 import { normalTensor } from '../../support/training_step';
 
 const UNARY = ['tanh', 'sigmoid', 'softmax', 'elu', 'relu', 'sin'] as const;
@@ -179,7 +180,7 @@ describeBackends('programs with checkpointed parts', () => {
         });
         expectClose(got[1] as Float32Array, plain[1] as Float32Array, 1e-5, 'state');
       }),
-      { numRuns: 60, seed: 1 },
+      { numRuns: runs(20), seed: 1 },
     );
   });
 });

@@ -6,6 +6,7 @@ import { SIMD_FLAG } from '../../../src/ops/kernels/simd_module';
 import { linearForward } from '../../../src/ops/linear';
 import { batchMatMul, matMul2d } from '../../../src/ops/mat_mul';
 import { describeBackends, expectClose, expectNoLeak } from '../../support/backends';
+import { runs } from '../../support/runs';
 import { normals } from '../../support/training_step';
 
 /** Products in double precision. */
@@ -92,13 +93,13 @@ function checkSingle(numRuns: number): void {
 
 describeBackends('matrix products', () => {
   test('equal those in double precision', async () => {
-    await expectNoLeak(() => checkSingle(60));
+    await expectNoLeak(() => checkSingle(runs(20)));
   });
 });
 
 describeBackends('batches of matrix products', () => {
   test('equal those in double precision', async () => {
-    await expectNoLeak(() => check(60));
+    await expectNoLeak(() => check(runs(20)));
   });
 });
 
@@ -108,8 +109,8 @@ describeBackends(
     test('without SIMD gives the same', async () => {
       tf.env().set(SIMD_FLAG, false);
       try {
-        await expectNoLeak(() => check(20));
-        await expectNoLeak(() => checkSingle(20));
+        await expectNoLeak(() => check(runs(8)));
+        await expectNoLeak(() => checkSingle(runs(8)));
       } finally {
         tf.env().set(SIMD_FLAG, true);
       }

@@ -14,7 +14,7 @@ describeBackends('reversible equals stored', (backend) => {
     await expectNoLeak(() => {
       fc.assert(
         fc.property(networks(4), (network) => expectSameAsStored(network)),
-        { numRuns: runsOn(backend, 24), seed: 1 },
+        { numRuns: runsOn(backend, 10), seed: 1 },
       );
     });
   });
@@ -24,7 +24,7 @@ describeBackends('reversible equals stored', (backend) => {
     await expectNoLeak(() => {
       fc.assert(
         fc.property(narrow, (network) => expectSameAsStored(network, false)),
-        { numRuns: runsOn(backend, 6), seed: 2 },
+        { numRuns: runsOn(backend, 4), seed: 2 },
       );
     });
   });

@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { layers } from 'tfjs-revcol';
 import { describeBackends } from '../../support/backends';
 import { backboneOf, inputOf, type Network } from '../../support/networks';
+import { runs } from '../../support/runs';
 import {
   expectSameStep,
   projectedLoss,
@@ -189,7 +190,7 @@ describeBackends(
           failingAt(n, setup.step);
           expect({ n, tensors: tf.memory().numTensors }).toEqual({ n, tensors: before });
         }),
-        { numRuns: 30, seed: 1 },
+        { numRuns: runs(10), seed: 1 },
       );
       expect(setup.step().gradients.size).toBeGreaterThan(0);
       setup.dispose();
