@@ -6,7 +6,7 @@
  */
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createInflate, inflateSync } from 'node:zlib';
+import { createInflate, deflateSync, inflateSync } from 'node:zlib';
 
 import { crc32 } from '../weights/zip/crc32';
 import { requireSize } from './image_size';
@@ -31,7 +31,7 @@ const ADAM7 = [
   [0, 1, 1, 2],
 ] as const;
 const PALETTE_BYTES = 3 * 256;
-/** Bytes that may follow the last row: some writers leave a few, and decoders pass over them. */
+/** Bytes that may follow the last row: some writers leave a few, which are left out here. */
 const SLACK = 2 ** 16;
 /** Up to here, data are inflated at once: of a small image, a stream takes longer than all the rest. */
 const SMALL = 2 ** 16;
@@ -100,19 +100,40 @@ export async function checkPng(bytes: Uint8Array): Promise<PngParts> {
   }
   if (!header || data.length === 0) throw new Error('the file holds no pixels');
   if (header.colour === 3 && !hasPalette) throw new Error('the file has no palette');
-  await checkLength(data, inflatedLength(header));
-  return { header, pieces: kept, exif };
+  const expected = inflatedLength(header);
+  const hasMore = (await checkLength(data, expected)) > expected;
+  return { header, pieces: hasMore ? withoutMore(kept, data, expected) : kept, exif };
+}
+
+/** The pieces with nothing behind the last row: pngjs loses rows where there is more, or refuses it. */
+function withoutMore(
+  kept: readonly Uint8Array[],
+  data: readonly Uint8Array[],
+  expected: number,
+): Uint8Array[] {
+  const rows = inflateSync(Buffer.concat(data), { maxOutputLength: expected + SLACK });
+  const others = kept.filter((piece) => typeOf(piece) !== 'IDAT');
+  others.splice(-1, 0, chunkOf('IDAT', deflateSync(rows.subarray(0, expected), { level: 1 })));
+  return others;
+}
+
+const typeOf = (chunk: Uint8Array): string => String.fromCharCode(...chunk.subarray(4, 8));
+
+function chunkOf(type: string, content: Uint8Array): Uint8Array {
+  const chunk = Buffer.alloc(12 + content.length);
+  chunk.writeUInt32BE(content.length);
+  chunk.write(type, 4);
+  chunk.set(content, 8);
+  chunk.writeUInt32BE(crc32(chunk.subarray(4, -4)), 8 + content.length);
+  return chunk;
 }
 
 /** A palette of all 256 entries, as a chunk. */
 function wholePalette(content: Uint8Array): Uint8Array {
-  const chunk = Buffer.alloc(12 + PALETTE_BYTES);
-  chunk.writeUInt32BE(PALETTE_BYTES);
-  chunk.write('PLTE', 4);
+  const palette = new Uint8Array(PALETTE_BYTES);
   const whole = content.length - (content.length % 3);
-  chunk.set(content.subarray(0, Math.min(whole, PALETTE_BYTES)), 8);
-  chunk.writeUInt32BE(crc32(chunk.subarray(4, 8 + PALETTE_BYTES)), 8 + PALETTE_BYTES);
-  return chunk;
+  palette.set(content.subarray(0, Math.min(whole, PALETTE_BYTES)));
+  return chunkOf('PLTE', palette);
 }
 
 function readHeader(content: Uint8Array): PngHeader {
@@ -144,13 +165,15 @@ function inflatedLength({ width, height, depth, colour, isInterlaced }: PngHeade
   );
 }
 
-async function checkLength(data: readonly Uint8Array[], expected: number): Promise<void> {
+/** How many bytes data inflate to, where these are as many as the header says, or a few more. */
+async function checkLength(data: readonly Uint8Array[], expected: number): Promise<number> {
   const size = data.reduce((sum, piece) => sum + piece.length, 0);
   const most = expected + SLACK;
   const isSmall = size <= SMALL && expected <= SMALL;
   const length = isSmall ? countNow(data, most) : await countInStream(data, most);
   if (length > most) throw new Error('it holds more data than its header says');
   if (length < expected) throw new Error('it holds fewer data than its header says');
+  return length;
 }
 
 /** How many bytes data inflate to; Infinity where they are more than `most`. */

@@ -114,6 +114,18 @@ describe('PNG', () => {
       );
       const [a, b] = [await decodeImage(straight, 'a'), await decodeImage(interlaced, 'b')];
       expect(Buffer.from(b.data).equals(Buffer.from(a.data))).toBe(true);
+      // pngjs refuses more than the rows where they are interlaced, and else loses rows before it.
+      for (const [interlace, rows] of [
+        [0, plain],
+        [1, Buffer.from(passes)],
+      ] as const) {
+        const data = deflateSync(Buffer.concat([rows, Buffer.alloc(100, 9)]));
+        const more = await decodeImage(
+          png([pngHeader(width, height, { ...grey, interlace })], data),
+          'c',
+        );
+        expect(Buffer.from(more.data).equals(Buffer.from(a.data))).toBe(true);
+      }
     }
   });
 
