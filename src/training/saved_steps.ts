@@ -2,8 +2,6 @@
 import { requireArgument, requireFunction, requireInteger } from '../common/arguments';
 import type { OptionNames } from '../common/options';
 import { CheckpointError } from '../weights/errors';
-import { loadTraining, savedTraining } from './load_training';
-import { saveTraining } from './save_training';
 import type { TrainingParts, TrainingTarget } from './saved_training';
 
 /** Whether, where and when steps are saved. */
@@ -27,6 +25,10 @@ export interface SavedStepsOptions {
   /** Stops before the next step, when that is saved. */
   signal?: AbortSignal;
 }
+
+/** Two thirds of what a page would carry, loaded where steps are saved. */
+const loading = () => import('./load_training');
+const saving = () => import('./save_training');
 
 /** Their names. */
 export const SAVED_STEPS_OPTIONS: OptionNames<SavedStepsOptions> = {
@@ -79,6 +81,7 @@ export class SavedSteps {
     const { owner, options, end } = this;
     const { saveTo, onResume } = options;
     if (saveTo == null) return firstStep;
+    const { loadTraining, savedTraining } = await loading();
     const found = await savedTraining(saveTo);
     if (!found) {
       await this.save(firstStep);
@@ -118,6 +121,7 @@ export class SavedSteps {
   private async save(next: number): Promise<void> {
     const { saveTo, extra } = this.options;
     if (saveTo == null) return;
+    const { saveTraining } = await saving();
     await saveTraining(saveTo, { ...this.parts, step: next, extra: extra?.(next) });
     this.saved = next;
   }
