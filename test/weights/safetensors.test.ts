@@ -81,45 +81,202 @@ describe('safetensors', () => {
     expect(await checkpoint.read('a')).toEqual(data);
     expect(await checkpoint.read('ünïcode "quoted"')).toEqual(Float32Array.of(3));
     expect(await checkpoint.read('empty')).toHaveLength(0);
+    expect(checkpoint).toMatchObject({ format: 'safetensors' });
+    expect([...checkpoint.metadata]).toEqual([['format', 'pt']]);
+    await checkpoint.close();
+  });
+
+  test('reads tensors in any order of the header, with types that are packed', async () => {
+    const header = {
+      c: F32([2], 12, 20),
+      a: F32([1], 0, 4),
+      b: { dtype: 'F4', shape: [16], data_offsets: [4, 12] },
+    };
+    const data = bytesOf(Float32Array.of(1, 0, 0, 2, 3));
+    const checkpoint = await openCheckpoint(fileOf(header, data));
+    expect([...checkpoint.entries]).toEqual([
+      ['a', { dtype: 'float32', shape: [1], bytes: 4 }],
+      ['b', { dtype: 'F4', shape: [16], bytes: 8 }],
+      ['c', { dtype: 'float32', shape: [2], bytes: 8 }],
+    ]);
+    expect([...(await checkpoint.read('c'))]).toEqual([2, 3]);
+  });
+
+  test('writes what it is told beside tensors, aligned, and says how far it is', async () => {
+    const tensor = (name: string, value: number) => ({
+      ...{ name, shape: [1], read: async () => Float32Array.of(value) },
+    });
+    for (const name of ['a', 'ab', 'abc', 'abcdefgh']) {
+      const done: number[][] = [];
+      const onProgress = (...counts: number[]) => void done.push(counts);
+      const file = await writeSafetensors([tensor(name, 1), tensor('z', 2)], undefined, {
+        ...{ metadata: { made: 'here' }, onProgress },
+      });
+      const bytes = new Uint8Array(await file.arrayBuffer());
+      const length = Number(new DataView(bytes.buffer).getBigUint64(0, true));
+      expect([length % 8, bytes.length]).toEqual([0, 8 + length + 8]);
+      expect(done).toEqual([
+        [1, 2],
+        [2, 2],
+      ]);
+      expect([...(await openCheckpoint(bytes)).metadata]).toEqual([['made', 'here']]);
+    }
+  });
+
+  test('writes nothing of tensors that do not fit together', async () => {
+    const one = { name: 'a', shape: [2, 3], read: async () => Float32Array.of(1) };
+    await expect(writeSafetensors([one])).rejects.toMatchObject({
+      code: 'mismatch',
+      message: 'Tensor a has 1 elements, its shape [2, 3] needs 6',
+    });
+    await expect(writeSafetensors([one, one])).rejects.toMatchObject({
+      code: 'mismatch',
+      message: 'Two tensors are named a',
+    });
+    await expect(writeSafetensors([{ ...one, name: 'n'.repeat(9 << 20) }])).rejects.toMatchObject({
+      code: 'unsupported',
+      message: '1 tensors are too many for one file',
+    });
   });
 });
 
-const LIES: Record<string, () => Uint8Array> = {
-  'a header longer than the file': () => fileOf({ w: F32([1], 0, 4) }, 4, 10_000n),
-  'a header of 2^63 bytes': () => fileOf({ w: F32([1], 0, 4) }, 4, 2n ** 63n),
-  'a header cut short': () => fileOf({ w: F32([1], 0, 4) }, 4, 20n),
-  'a tensor past the end': () => fileOf({ w: F32([2], 0, 8) }, 4),
-  'bytes that no tensor has': () => fileOf({ w: F32([1], 0, 4) }, 8),
-  'two tensors at one place': () => fileOf({ a: F32([1], 0, 4), b: F32([1], 0, 4) }, 4),
-  'tensors that overlap': () => fileOf({ a: F32([2], 0, 8), b: F32([2], 4, 12) }, 12),
-  'a gap between tensors': () => fileOf({ a: F32([1], 0, 4), b: F32([1], 8, 12) }, 12),
-  'an end before its start': () => fileOf({ w: F32([1], 4, 0) }, 4),
-  'a shape of another size': () => fileOf({ w: F32([3], 0, 4) }, 4),
-  'a shape whose product overflows': () => fileOf({ w: F32(Array(60).fill(2 ** 40), 0, 4) }, 4),
-  'a negative size': () => fileOf({ w: F32([-1], 0, 4) }, 4),
-  'two negative sizes': () => fileOf({ w: F32([-1, -1], 0, 4) }, 4),
-  'half an element': () => fileOf({ w: F32([0.5], 0, 2) }, 2),
-  'an offset of 1e400': () =>
-    fileOf('{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,1e400]}}', 4),
-  'a shape that is a string': () => fileOf({ w: { ...F32([1], 0, 4), shape: 'x' } }, 4),
-  'no offsets': () => fileOf({ w: { dtype: 'F32', shape: [1] } }, 4),
-  'a tensor that is a number': () => fileOf({ w: 5 }, 4),
-  'metadata that is not a string': () => fileOf({ __metadata__: { a: 1 }, w: F32([1], 0, 4) }, 4),
-  'a header that does not end': () => fileOf('{"w":', 4),
-  'text that is no UTF-8': () => concat(fileOf('{"', 0, 4n), Uint8Array.of(0xff, 0x22)),
+const LIES: Record<string, [file: () => Uint8Array, says: RegExp]> = {
+  'a header longer than the file': [
+    () => fileOf({ w: F32([1], 0, 4) }, 4, 10_000n),
+    /: its header claims 10000 bytes of a file of \d+/,
+  ],
+  'a header of 2^63 bytes': [
+    () => fileOf({ w: F32([1], 0, 4) }, 4, 2n ** 63n),
+    /: its header claims 9223372036854776000 bytes of a file/,
+  ],
+  'a header cut short': [
+    () => fileOf({ w: F32([1], 0, 4) }, 4, 20n),
+    /: its header does not parse: /,
+  ],
+  'a tensor past the end': [
+    () => fileOf({ w: F32([2], 0, 8) }, 4),
+    /: its tensors take 8 bytes, the file has 4/,
+  ],
+  'bytes that no tensor has': [
+    () => fileOf({ w: F32([1], 0, 4) }, 8),
+    /: its tensors take 4 bytes, the file has 8/,
+  ],
+  'two tensors at one place': [
+    () => fileOf({ a: F32([1], 0, 4), b: F32([1], 0, 4) }, 4),
+    /: tensor b begins at 0, the one before it ends at 4/,
+  ],
+  'tensors that overlap': [
+    () => fileOf({ a: F32([2], 0, 8), b: F32([2], 4, 12) }, 12),
+    /: tensor b begins at 4, the one before it ends at 8/,
+  ],
+  'a gap between tensors': [
+    () => fileOf({ a: F32([1], 0, 4), b: F32([1], 8, 12) }, 12),
+    /: tensor b begins at 8, the one before it ends at 4/,
+  ],
+  'an end before its start': [
+    () => fileOf({ w: F32([1], 4, 0) }, 4),
+    /: tensor w has -4 bytes, its shape needs 4/,
+  ],
+  'a shape of another size': [
+    () => fileOf({ w: F32([3], 0, 4) }, 4),
+    /: tensor w has 4 bytes, its shape needs 12/,
+  ],
+  'a shape whose product overflows': [
+    () => fileOf({ w: F32(Array(60).fill(2 ** 40), 0, 4) }, 4),
+    /: tensor w has 4 bytes, its shape needs Infinity/,
+  ],
+  'a negative size': [
+    () => fileOf({ w: F32([-1], 0, 4) }, 4),
+    /: tensor w lacks dtype, shape or data_offsets/,
+  ],
+  'two negative sizes': [
+    () => fileOf({ w: F32([-1, -1], 0, 4) }, 4),
+    /: tensor w lacks dtype, shape or data_offsets/,
+  ],
+  'half an element': [
+    () => fileOf({ w: F32([0.5], 0, 2) }, 2),
+    /: tensor w lacks dtype, shape or data_offsets/,
+  ],
+  'an offset of 1e400': [
+    () => fileOf('{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,1e400]}}', 4),
+    /: tensor w lacks dtype, shape or data_offsets/,
+  ],
+  'a shape that is a string': [
+    () => fileOf({ w: { ...F32([1], 0, 4), shape: 'x' } }, 4),
+    /: tensor w lacks dtype, shape or data_offsets/,
+  ],
+  'no offsets': [
+    () => fileOf({ w: { dtype: 'F32', shape: [1] } }, 4),
+    /: tensor w lacks dtype, shape or data_offsets/,
+  ],
+  'a tensor that is a number': [() => fileOf({ w: 5 }, 4), /: its header says nothing of w/],
+  'metadata that is not a string': [
+    () => fileOf({ __metadata__: { a: 1 }, w: F32([1], 0, 4) }, 4),
+    /: its metadata a is not a string/,
+  ],
+  'a header that does not end': [() => fileOf('{"w":', 4), /: its header does not parse: /],
+  'text that is no UTF-8': [
+    () => concat(fileOf('{"', 0, 4n), Uint8Array.of(0xff, 0x22)),
+    /: its header does not parse: /,
+  ],
+  'an end before its start, of an empty tensor': [
+    () => fileOf({ w: { dtype: 'F7', shape: [0], data_offsets: [4, 0] } }, 4),
+    /: tensor w has -4 bytes, its shape needs 0$/,
+  ],
+  'three offsets': [
+    () => fileOf({ w: { dtype: 'F32', shape: [1], data_offsets: [0, 4, 8] } }, 4),
+    /: tensor w lacks dtype, shape or data_offsets$/,
+  ],
+  'a type that is a number': [
+    () => fileOf({ w: { dtype: 32, shape: [1], data_offsets: [0, 4] } }, 4),
+    /: tensor w lacks dtype, shape or data_offsets$/,
+  ],
+  'packed elements of another size': [
+    () => fileOf({ w: { dtype: 'F6_E2M3', shape: [4], data_offsets: [0, 4] } }, 4),
+    /: tensor w has 4 bytes, its shape needs 3$/,
+  ],
+  'a tensor that is a list': [() => fileOf({ w: [] }, 0), /: its header says nothing of w$/],
+  'a tensor that is null': [() => fileOf({ w: null }, 0), /: its header says nothing of w$/],
+  'more commas than tensors': [
+    () => fileOf(`{"w":[${'0,'.repeat(600_000)}0]}`, 0),
+    /: its header does not describe tensors$/,
+  ],
+  'more brackets than tensors': [
+    () => fileOf(`{"w":${'['.repeat(300_000)}${'{"":'.repeat(300_000)}`, 0),
+    /: its header does not describe tensors$/,
+  ],
+  'a name without end': [
+    () => fileOf({ ['n'.repeat(300)]: 1 }, 0),
+    /: its header says nothing of n{200}\.\.\.$/,
+  ],
 };
 
 describe('safetensors that lie', () => {
   test.each(Object.keys(LIES))('refuses %s', async (name) => {
-    await expect(openCheckpoint((LIES[name] as () => Uint8Array)())).rejects.toMatchObject({
+    const [file, says] = LIES[name] as [() => Uint8Array, RegExp];
+    await expect(openCheckpoint(file())).rejects.toMatchObject({
       name: 'CheckpointError',
       code: 'corrupt',
+      message: expect.stringMatching(says) as string,
     });
   });
 
   test('refuses a header of 9 MB', async () => {
     const file = fileOf('{"a":1', new Uint8Array(0), 9n << 20n);
     const long = concat(file, new Uint8Array(9 << 20));
-    await expect(openCheckpoint(long)).rejects.toMatchObject({ code: 'unsupported' });
+    await expect(openCheckpoint(long)).rejects.toMatchObject({
+      code: 'unsupported',
+      message: expect.stringContaining('has 9437184 bytes; at most 8388608 are read') as string,
+    });
+  });
+
+  test('refuses more than 16,384 tensors, and takes as many', async () => {
+    const header = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`${i}`, F32([0], 0, 0)]));
+    expect((await openCheckpoint(fileOf(header(1 << 14), 0))).entries.size).toBe(1 << 14);
+    await expect(openCheckpoint(fileOf(header((1 << 14) + 1), 0))).rejects.toMatchObject({
+      code: 'unsupported',
+      message: expect.stringContaining('holds 16385 tensors; at most 16384') as string,
+    });
   });
 });
