@@ -97,9 +97,7 @@ function requireWritable(file: string): void {
     fs.closeSync(fs.openSync(`${file}.part`, 'w'));
     fs.rmSync(`${file}.part`);
   } catch (error) {
-    throw new Error(`--out: ${file} cannot be written (${messageOf(error)}); give another place`, {
-      cause: error,
-    });
+    throw new Error(`--out: ${file} cannot be written; give another place`, { cause: error });
   }
 }
 
@@ -125,7 +123,7 @@ async function main(): Promise<number> {
     return 0;
   }
   const begin = performance.now();
-  chooseTemporaryFolder();
+  if (!onlyDoctor) chooseTemporaryFolder();
   if (out !== undefined) requireWritable(out);
   const doctor: DoctorBackend[] = [];
   for (const backend of ['webgpu', 'wasm', 'cpu']) {
