@@ -132,9 +132,11 @@ async function fromCheckpoint(
   const opened = await openCheckpoint(source, { key });
   const { classifier, start, others } = await (async () => {
     const part = prefix === undefined ? opened : underPrefix(opened, prefix);
-    const { numClasses, segmentation, prefix: within } = architectureOf(part.entries);
+    const { numClasses, segmentation, detection, prefix: within } = architectureOf(part.entries);
     if (numClasses === undefined) {
-      const instead = segmentation ? '; it is a segmenter, which the command segment takes' : '';
+      const segmenter = segmentation && '; it is a segmenter, which the command segment takes';
+      const detector = detection && '; it is a detector, which the command detect takes';
+      const instead = segmenter ?? detector ?? '';
       throw new Error(`${shownSource(source)} has no classifier${instead}`);
     }
     const start = `${prefix === undefined ? '' : prefixIn(opened, prefix)}${within}`;

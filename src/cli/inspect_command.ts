@@ -1,7 +1,12 @@
 /** `tfjs-revcol inspect`: what is in a checkpoint. */
 import type { Command } from 'commander';
 
-import { type Architecture, architectureOf, type SegmentationHeads } from '../convert/architecture';
+import {
+  type Architecture,
+  architectureOf,
+  type DetectorTensors,
+  type SegmentationHeads,
+} from '../convert/architecture';
 import type { Checkpoint } from '../weights/checkpoint';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { underPrefix } from '../weights/select_tensors';
@@ -92,17 +97,29 @@ function asText(checkpoint: Checkpoint, tensors: boolean): string {
 function modelLines(architecture: Architecture | { error: string }): string[] {
   if ('error' in architecture) return [`model:    ${architecture.error}`];
   const { size, columns, channels, depths, kernelSize, patchSize, topFusion } = architecture;
-  const { numClasses, supervised, segmentation, prefix } = architecture;
+  const { numClasses, supervised, segmentation, detection, prefix } = architecture;
+  const dense = segmentation
+    ? segmentationText(segmentation)
+    : detection && detectorText(detection);
   return [
     `model:    ${size ?? 'a RevCol of no published size'}: ${columns} columns, channels ` +
       `${channels.join(' ')}, depths ${depths.join(' ')}, kernel ${kernelSize}, patch ${patchSize}` +
       (topFusion ? ', Huge fusion' : ''),
-    segmentation
-      ? `head:     ${segmentationText(segmentation)}`
+    dense
+      ? `head:     ${dense}`
       : `head:     ${numClasses === undefined ? 'none' : `${numClasses} classes`}` +
         (supervised ? ', intermediate supervision' : ''),
     ...(prefix ? [`prefix:   ${prefix}`] : []),
   ];
+}
+
+function detectorText(tensors: DetectorTensors): string {
+  const { numClasses, pyramidChannels, hiddenChannels, anchors, heads, hasMasks } = tensors;
+  const known = (value: number | undefined) => value ?? 'unknown';
+  return (
+    `${heads} box heads${hasMasks ? ' and mask heads' : ''}, ${known(numClasses)} classes, ` +
+    `${known(pyramidChannels)} channels, ${known(hiddenChannels)} hidden, ${known(anchors)} anchors`
+  );
 }
 
 function segmentationText(heads: SegmentationHeads): string {

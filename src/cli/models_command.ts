@@ -43,13 +43,15 @@ function matching(filter: string | undefined, pretrained: boolean | undefined): 
   return [...records, ...listModels({ filter: `${filter}.*`, pretrained })];
 }
 
-/** Classifiers, and behind them segmenters, whose figures are others. */
+/** Classifiers, and behind them segmenters and detectors, whose figures are others. */
 function asTable(records: readonly ModelRecord[]): string {
   const segmenters = records.filter(({ segmentation }) => segmentation);
-  const classifiers = records.filter(({ segmentation }) => !segmentation);
+  const detectors = records.filter(({ detection }) => detection);
+  const classifiers = records.filter(({ segmentation, detection }) => !segmentation && !detection);
   return [
     ...(classifiers.length > 0 ? [classifierTable(classifiers)] : []),
     ...(segmenters.length > 0 ? [segmenterTable(segmenters)] : []),
+    ...(detectors.length > 0 ? [detectorTable(detectors)] : []),
   ].join('\n\n');
 }
 
@@ -64,6 +66,21 @@ function classifierTable(records: readonly ModelRecord[]): string {
       weights?.numClasses,
       weights?.top1?.toFixed(1),
       weights && bytesText(weights.approximateBytes),
+    ]),
+  );
+}
+
+function detectorTable(records: readonly ModelRecord[]): string {
+  return table(
+    ['detector', 'parameters', 'columns', 'input', 'classes', 'box AP', 'mask AP'],
+    records.map(({ name, size, detection, parameters }) => [
+      name,
+      millionsText(parameters),
+      size.columns,
+      detection && `${detection.longSide}x${detection.shortSide}`,
+      detection?.numClasses,
+      detection?.boxAP.toFixed(1),
+      detection?.maskAP.toFixed(1),
     ]),
   );
 }

@@ -9,6 +9,7 @@ import { addBenchCommand } from './bench_command';
 import { addClassifyCommand } from './classify_command';
 import { inCommandWords } from './command_words';
 import { addConvertCommand } from './convert_command';
+import { addDetectCommand } from './detect_command';
 import { addDoctorCommand } from './doctor_command';
 import { addEvaluateCommand } from './evaluate_command';
 import { addInspectCommand } from './inspect_command';
@@ -45,6 +46,7 @@ Examples:
     addClassifyCommand,
     addEvaluateCommand,
     addSegmentCommand,
+    addDetectCommand,
     addBenchCommand,
     addPlanCommand,
     addTrainCommand,

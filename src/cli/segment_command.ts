@@ -12,7 +12,7 @@ import { activateBackend, type BackendName } from './backend';
 import { readClassNames, requireNames } from './class_names';
 import { interruptible } from './interrupt';
 import { addDownloadOptions, addPartOptions, backendOption, integer } from './options';
-import { type PictureJob, pictureJobs, writeOutputs } from './segment_files';
+import { type PictureJob, pictureJobs, SEGMENT_OUTPUTS, writeOutputs } from './segment_files';
 import { inSize, mapSize, requireFitting } from './segment_sizes';
 import { type LoadedSegmenter, loadSegmenter, type SegmenterOptions } from './segmenter';
 import { type Terminal, withProgress } from './terminal';
@@ -32,6 +32,8 @@ interface SegmentCommandOptions extends Omit<SegmenterOptions, 'signal'> {
   backend?: BackendName;
   json?: boolean;
 }
+
+type SegmentJob = PictureJob<'overlay' | 'classes'>;
 
 /** What is told of a picture. */
 interface PictureResult {
@@ -92,7 +94,7 @@ Examples:
     )
     .action(async (inputs: string[], options: SegmentCommandOptions) => {
       // First what is given: a bad image should be found before gigabytes of weights.
-      const found = await pictureJobs(inputs, options.out, options.force ?? false);
+      const found = await pictureJobs(inputs, options.out, options.force ?? false, SEGMENT_OUTPUTS);
       const skipped: Record<string, string> = {};
       const attempt = async (file: string, work: () => Promise<void>): Promise<boolean> => {
         try {
@@ -104,7 +106,7 @@ Examples:
           return false;
         }
       };
-      const jobs: PictureJob[] = [];
+      const jobs: SegmentJob[] = [];
       for (const job of found) {
         const check = async () => checkImage(await readFile(job.file), job.file);
         if (await attempt(job.file, check)) jobs.push(job);
@@ -206,14 +208,14 @@ function settingsOf(
 
 /** What is written and told of a picture. */
 interface Segmented {
-  pixels: Parameters<typeof writeOutputs>[1];
+  pixels: Parameters<typeof writeOutputs<'overlay' | 'classes'>>[1];
   result: PictureResult;
 }
 
 /** Reads and segments one picture. */
 async function segmentPicture(
   { model, numClasses }: LoadedSegmenter,
-  job: PictureJob,
+  job: SegmentJob,
   settings: SegmentOptions,
   opacity: number,
   note: (text: string) => void,

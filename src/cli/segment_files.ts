@@ -1,4 +1,4 @@
-/** The pictures that `segment` is given, and the files that it writes. */
+/** The pictures that `segment` and `detect` are given, and the pictures that they write. */
 import { mkdir, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
 
@@ -8,52 +8,72 @@ import { isHidden, isPicture } from '../data/class_folders';
 import { type EncodedPixels, encodePng } from '../pictures/encode_png';
 import { listing } from '../pictures/listing';
 
-/** A picture and what is made of it. */
-export interface PictureJob {
-  readonly file: string;
-  readonly overlay: string;
-  readonly classes: string;
+/** A picture and what is made of it: a file of each kind. */
+export type PictureJob<Kind extends string> = { readonly file: string } & Readonly<
+  Record<Kind, string>
+>;
+
+/** What a command makes of a picture. */
+export interface PictureOutputs<Kind extends string> {
+  /** What stands behind the picture's name, of each kind: `.overlay.png`. The first tells outputs apart. */
+  readonly endings: Readonly<Record<Kind, string>>;
+  /** What it does with pictures, for messages. */
+  readonly verb: string;
 }
 
-/** Endings of what is written. */
-const OVERLAY = '.overlay.png';
-const CLASSES = '.classes.png';
+/** What `segment` makes of one. */
+export const SEGMENT_OUTPUTS: PictureOutputs<'overlay' | 'classes'> = {
+  endings: { overlay: '.overlay.png', classes: '.classes.png' },
+  verb: 'segment',
+};
 
 /**
- * Finds the pictures, and gives each its outputs: `NAME.overlay.png` and `NAME.classes.png` in the folder
- * `out`. Those of a folder are found in its folders, too, and keep their place there.
+ * Finds the pictures, and gives each its outputs in the folder `out`, such as `NAME.overlay.png`. Those of a folder
+ * are found in its folders, too, and keep their place there.
  *
  * @param force whether outputs that are there may be replaced
  * @throws {Error} when an input is not there, a folder has no picture, `out` is a file, two pictures would have
  *   one output, or an output is there already, or is itself an input
  */
-export async function pictureJobs(
+export async function pictureJobs<Kind extends string>(
   inputs: readonly string[],
   out: string,
   force: boolean,
-): Promise<PictureJob[]> {
+  outputs: PictureOutputs<Kind>,
+): Promise<PictureJob<Kind>[]> {
+  const endings = Object.entries(outputs.endings) as [Kind, string][];
   const place = await ifThere(stat(out));
   if (place && !place.isDirectory()) {
     throw new Error(`--out: ${out} is a file; give a folder, which is made where there is none`);
   }
-  const jobs: PictureJob[] = [];
+  const jobs: PictureJob<Kind>[] = [];
   for (const input of inputs) {
     const found = await stat(input).catch((error: unknown) => {
       throw new Error(`${input} cannot be read: ${messageOf(error)}`, { cause: error });
     });
-    const names = found.isDirectory() ? await picturesIn(input, out) : [basename(input)];
+    const names = found.isDirectory()
+      ? await picturesIn(
+          input,
+          out,
+          endings.map(([, ending]) => ending),
+        )
+      : [basename(input)];
     const folder = found.isDirectory() ? input : dirname(input);
     for (const name of names) {
       const stem = join(out, name.slice(0, name.length - extname(name).length));
+      const made = endings.map(([kind, ending]) => [kind, `${stem}${ending}`] as const);
       jobs.push({
         file: found.isDirectory() ? join(folder, name) : input,
-        overlay: `${stem}${OVERLAY}`,
-        classes: `${stem}${CLASSES}`,
+        ...(Object.fromEntries(made) as Record<Kind, string>),
       });
     }
   }
-  requireDistinct(jobs);
-  await requireFree(jobs, force);
+  const all = jobs.map((job) => ({
+    file: job.file,
+    outputs: endings.map(([kind]) => job[kind]),
+  }));
+  requireDistinct(all, outputs.verb);
+  await requireFree(all, force, outputs.verb);
   return jobs;
 }
 
@@ -71,12 +91,16 @@ async function filesBelow(folder: string, within: string): Promise<string[]> {
 }
 
 /** Paths of a folder's pictures from there; what was written there before is none of them. */
-async function picturesIn(folder: string, out: string): Promise<string[]> {
+async function picturesIn(
+  folder: string,
+  out: string,
+  endings: readonly string[],
+): Promise<string[]> {
   const all = await filesBelow(folder, '');
   const real = (path: string) => realpath(path).catch(() => resolve(path));
   const within = relative(await real(folder), await real(out));
   const isOutput = (name: string) =>
-    (name.endsWith(OVERLAY) || name.endsWith(CLASSES)) &&
+    endings.some((ending) => name.endsWith(ending)) &&
     (within === '' || name.startsWith(`${within}${sep}`));
   const names: string[] = [];
   for (const name of all.sort()) {
@@ -94,28 +118,35 @@ async function picturesIn(folder: string, out: string): Promise<string[]> {
 /** Where upper and lower case are one, two names that differ in case are one file. */
 const plainPath = (path: string) => resolve(path).toLowerCase();
 
-function requireDistinct(jobs: readonly PictureJob[]): void {
-  const first = new Map<string, PictureJob>();
+/** A picture and the paths of what is made of it. */
+interface Made {
+  readonly file: string;
+  readonly outputs: readonly string[];
+}
+
+function requireDistinct(jobs: readonly Made[], verb: string): void {
+  const first = new Map<string, Made>();
   for (const job of jobs) {
-    const other = first.get(plainPath(job.overlay));
+    const output = job.outputs[0] as string;
+    const other = first.get(plainPath(output));
     if (other) {
       throw new Error(
         other.file === job.file
           ? `${job.file} is given twice; give it once`
-          : `${other.file} and ${job.file} would both be written as ${job.overlay}; rename one, or segment ` +
-              'them into folders of their own',
+          : `${other.file} and ${job.file} would both be written as ${output}; rename one, or ` +
+              `${verb} them into folders of their own`,
       );
     }
-    first.set(plainPath(job.overlay), job);
+    first.set(plainPath(output), job);
   }
 }
 
-async function requireFree(jobs: readonly PictureJob[], force: boolean): Promise<void> {
+async function requireFree(jobs: readonly Made[], force: boolean, verb: string): Promise<void> {
   const inputs = new Set(jobs.map(({ file }) => plainPath(file)));
-  for (const output of jobs.flatMap(({ overlay, classes }) => [overlay, classes])) {
+  for (const output of jobs.flatMap(({ outputs }) => outputs)) {
     if (inputs.has(plainPath(output))) {
       throw new Error(
-        `${output} is a picture to segment, and would be replaced; give another --out`,
+        `${output} is a picture to ${verb}, and would be replaced; give another --out`,
       );
     }
     const found = await ifThere(stat(output));
@@ -125,26 +156,29 @@ async function requireFree(jobs: readonly PictureJob[], force: boolean): Promise
 }
 
 /**
- * Writes both files of a picture; each appears whole or not at all, and neither without the other's bytes
- * being on the disk.
+ * Writes all files of a picture; each appears whole or not at all, and none without the others' bytes being on the
+ * disk.
  *
  * @throws {Error} when they cannot be written; nothing unfinished is left
  */
-export async function writeOutputs(
-  job: PictureJob,
-  pixels: Readonly<Record<'overlay' | 'classes', EncodedPixels>>,
+export async function writeOutputs<Kind extends string>(
+  job: PictureJob<Kind>,
+  pixels: Readonly<Record<Kind, EncodedPixels>>,
 ): Promise<void> {
-  const parts = [['overlay', job.overlay] as const, ['classes', job.classes] as const].map(
-    ([kind, file]) => ({ kind, file, unfinished: `${file}.part` }),
-  );
+  const parts = (Object.keys(pixels) as Kind[]).map((kind) => ({
+    kind,
+    file: job[kind] as string,
+    unfinished: `${job[kind]}.part`,
+  }));
+  const first = parts[0]?.file ?? job.file;
   try {
-    await mkdir(dirname(job.overlay), { recursive: true });
+    await mkdir(dirname(first), { recursive: true });
     for (const { kind, unfinished } of parts) await writeFile(unfinished, encodePng(pixels[kind]));
     for (const { file, unfinished } of parts) await rename(unfinished, file);
   } catch (error) {
     for (const { unfinished } of parts) {
       await rm(unfinished, { force: true }).catch(() => undefined);
     }
-    throw new Error(`${job.overlay} cannot be written: ${messageOf(error)}`, { cause: error });
+    throw new Error(`${first} cannot be written: ${messageOf(error)}`, { cause: error });
   }
 }

@@ -213,7 +213,7 @@ async function fromCheckpoint(
 }
 
 /** Names and colours that the file tells; those of other classes are left out, and that is said. */
-function labelsIn(
+export function labelsIn(
   { classes, palette }: LoadReport,
   numClasses: number,
   name: string,
@@ -245,7 +245,7 @@ function requireSame(name: string, found: Segmenter, wanted: SegmentationWeights
 }
 
 /** Of logits that are no numbers the first class would be taken everywhere. */
-async function requireFinite(model: tfl.LayersModel): Promise<void> {
+export async function requireFinite(model: tfl.LayersModel): Promise<void> {
   for (const weight of model.weights) {
     const sum = tf.tidy(() => tf.sum(tf.mul(weight.read(), 0)));
     const [value = NaN] = await readTensor(sum).finally(() => sum.dispose());

@@ -7,7 +7,8 @@ import { ifThere } from '../common/if_there';
 import { pickOptions } from '../common/options';
 import { isUrlText } from '../common/url';
 import { type Downloadable, FETCH_OPTIONS, fetchPretrained } from '../download/fetch_pretrained';
-import { pretrainedWeights, segmentationWeights } from '../registry/names';
+import { DETECTION_WEIGHTS, type DetectionWeights } from '../registry/detection';
+import { detectionWeights, pretrainedWeights, segmentationWeights } from '../registry/names';
 import { PRETRAINED_WEIGHTS, type PretrainedWeights } from '../registry/pretrained';
 import { SEGMENTATION_WEIGHTS, type SegmentationWeights } from '../registry/segmentation';
 import { savedTraining } from '../training/load_training';
@@ -52,6 +53,15 @@ export function findSegmenterWeights(
   terminal: Terminal,
 ): Promise<FoundWeights<SegmentationWeights>> {
   return findAmong(SEGMENTATION_WEIGHTS, segmentationWeights, given, options, terminal);
+}
+
+/** As `findWeights`, for a detector. */
+export function findDetectorWeights(
+  given: string,
+  options: DownloadOptions & { signal?: AbortSignal },
+  terminal: Terminal,
+): Promise<FoundWeights<DetectionWeights>> {
+  return findAmong(DETECTION_WEIGHTS, detectionWeights, given, options, terminal);
 }
 
 async function findAmong<Published extends Downloadable>(

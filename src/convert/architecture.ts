@@ -10,6 +10,7 @@ import { CheckpointError } from '../weights/errors';
 import {
   findPrefix,
   isAuxiliaryHead,
+  isDetectorPart,
   isSegmentationHead,
   withoutPrefix,
 } from '../weights/names/published_names';
@@ -27,6 +28,22 @@ export interface SegmentationHeads {
   auxiliaryHead: boolean;
 }
 
+/** What a checkpoint's tensors tell of a detector's parts beside its backbone. */
+export interface DetectorTensors {
+  /** Classes, without the background. */
+  numClasses?: number;
+  /** Channels of the feature pyramid. */
+  pyramidChannels?: number;
+  /** Channels of the hidden layer of each box head. */
+  hiddenChannels?: number;
+  /** Anchors at each place; no tensor tells their sizes. */
+  anchors?: number;
+  /** Heads of the cascade; no tensor tells by what their deltas are multiplied. */
+  heads: number;
+  /** Whether each has a mask head. */
+  hasMasks: boolean;
+}
+
 /** What a checkpoint's tensors tell of the model. */
 export interface Architecture extends ConvNextArchitecture {
   /** Channels of the input image. */
@@ -39,6 +56,8 @@ export interface Architecture extends ConvNextArchitecture {
   supervised: boolean;
   /** The heads of a segmenter; undefined where there are none. */
   segmentation?: SegmentationHeads;
+  /** The parts of a detector; undefined where there are none. */
+  detection?: DetectorTensors;
   /** What stands before every published name in the file, e.g. `module.`. */
   prefix: string;
 }
@@ -95,6 +114,7 @@ export function architectureOf(entries: ReadonlyMap<string, CheckpointEntry>): A
     numClasses: shapes.get(`${head}.classifier.1.bias`)?.[0],
     supervised: classifiers > 0,
     segmentation: headsOf(shapes),
+    detection: detectorOf(shapes),
     prefix,
   };
 }
@@ -111,6 +131,21 @@ function headsOf(shapes: Shapes): SegmentationHeads | undefined {
     headChannels,
     poolings,
     auxiliaryHead: heads.some(isAuxiliaryHead),
+  };
+}
+
+function detectorOf(shapes: Shapes): DetectorTensors | undefined {
+  if (![...shapes.keys()].some(isDetectorPart)) return undefined;
+  const heads = countOf(shapes, (index) => `roi_head.bbox_head.${index}.fc_cls.weight`);
+  const masks = countOf(shapes, (index) => `roi_head.mask_head.${index}.conv_logits.weight`);
+  const [rows, hiddenChannels] = shapes.get('roi_head.bbox_head.0.fc_cls.weight') ?? [];
+  return {
+    numClasses: rows === undefined ? undefined : rows - 1,
+    pyramidChannels: shapes.get('neck.lateral_convs.0.conv.weight')?.[0],
+    hiddenChannels,
+    anchors: shapes.get('rpn_head.rpn_cls.weight')?.[0],
+    heads,
+    hasMasks: heads > 0 && masks === heads,
   };
 }
 

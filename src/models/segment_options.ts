@@ -185,7 +185,7 @@ export function labelsOf(options: SegmentOptions, count: number | null): Labels 
 }
 
 /** Colours around the wheel, neighbours far from each other; dark and light in turn. */
-function colourOf(index: number): Colour {
+export function colourOf(index: number): Colour {
   const hue = (index * 0.618034) % 1;
   const value = 255 - 60 * (Math.floor(index / 8) % 3);
   const channel = (shift: number) => {

@@ -1,5 +1,10 @@
 /** What tfjs-revcol/convert exports: from checkpoints to saved tfjs models. */
-export { architectureOf, type Architecture, type SegmentationHeads } from '../convert/architecture';
+export {
+  architectureOf,
+  type Architecture,
+  type DetectorTensors,
+  type SegmentationHeads,
+} from '../convert/architecture';
 export {
   convertCheckpoint,
   type ConvertOptions,

@@ -10,6 +10,7 @@ export { DetectedObject, type Detections, detect } from '../models/detect';
 export type { DetectOptions } from '../models/detect_options';
 export { type ClassArea, segment, type Segmentation } from '../models/segment';
 export type { Colour, SegmentOptions } from '../models/segment_options';
+export { paintDetections } from '../models/paint_detections';
 export { paintSegmentation } from '../models/paint_segmentation';
 export { createLanguageModel, type CreateLanguageModelOptions } from '../models/language_model';
 export { generate, languageModelSteps, type GenerateOptions } from '../models/generate';

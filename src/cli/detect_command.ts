@@ -1,0 +1,235 @@
+/** `tfjs-revcol detect`: the objects in pictures. */
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+
+import { type CocoDataset, parseCoco } from '../coco/dataset';
+import { ifThere } from '../common/if_there';
+import { messageOf } from '../common/messages';
+import { detect, type Detections } from '../models/detect';
+import type { DetectOptions } from '../models/detect_options';
+import { paintDetections } from '../models/paint_detections';
+import { checkImage, decodeShown } from '../pictures/decode_image';
+import { activateBackend, type BackendName } from './backend';
+import { readClassNames, requireNames } from './class_names';
+import { cocoJson, type CocoPicture, pictureIds } from './detect_json';
+import { type DetectorOptions, loadDetector, type LoadedDetector } from './detector';
+import { interruptible } from './interrupt';
+import { addDownloadOptions, addPartOptions, backendOption, integer } from './options';
+import { type PictureJob, pictureJobs, type PictureOutputs, writeOutputs } from './segment_files';
+import { type Terminal, withProgress } from './terminal';
+
+interface DetectCommandOptions extends Omit<DetectorOptions, 'signal'> {
+  out: string;
+  score: number;
+  top: number;
+  masks: boolean;
+  shortSide?: number;
+  longSide?: number;
+  proposals?: number;
+  classes?: string;
+  coco?: string;
+  opacity: number;
+  skipBroken?: boolean;
+  force?: boolean;
+  backend?: BackendName;
+  json?: boolean;
+}
+
+/** What is made of a picture. */
+const OUTPUTS: PictureOutputs<'drawn'> = { endings: { drawn: '.detections.png' }, verb: 'detect' };
+
+/** Name of the file with all objects, in the folder `--out`. */
+const RESULTS = 'detections.json';
+
+export function addDetectCommand(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('detect')
+    .description('find the objects in JPEG, PNG and WebP images: boxes, classes, masks')
+    .argument('<image|folder...>', 'image files, and folders of them')
+    .requiredOption(
+      '-w, --weights <file|folder|name>',
+      'checkpoint (path or URL), folder with a tfjs model, or a published detector',
+    )
+    .requiredOption('-o, --out <folder>', `for NAME.detections.png and ${RESULTS}`)
+    .option('-m, --model <name>', 'published detector whose sizes and classes apply')
+    .option('--score <threshold>', 'leave out what is not surer, from 0 to 1', share, 0.3)
+    .option('-t, --top <count>', 'objects of an image at most', integer(1), 100)
+    .option('--no-masks', 'boxes alone')
+    .option('--short-side <pixels>', 'what the shorter side is resized to', integer(1))
+    .option('--long-side <pixels>', 'what the longer side may then have', integer(1))
+    .option('--proposals <count>', 'regions to look at; fewer are faster', integer(1))
+    .option('-c, --classes <file>', 'names of the classes, one in each line, or JSON')
+    .option(
+      '--coco <file>',
+      `COCO's JSON of annotations: ${RESULTS} has its numbers of pictures and classes`,
+    )
+    .option('--opacity <share>', 'of the masks in the drawn picture, from 0 to 1', share, 0.5)
+    .option('--skip-broken', 'leave out images that cannot be read or searched, and list them')
+    .option('-f, --force', 'replace files of an earlier run')
+    .addOption(backendOption())
+    .option('--json', 'print what is written as JSON');
+  addDownloadOptions(addPartOptions(command))
+    .addHelpText(
+      'after',
+      `
+${RESULTS} is COCO's JSON: images, categories, and annotations with scores. With --coco it is a list of results,
+as evaluate --coco FILE --results ${RESULTS} takes it; for that give --score 0.05. Images are turned upright by their
+orientation tag (EXIF).
+
+Examples:
+  $ tfjs-revcol detect street.jpg --weights cascade_mask_rcnn_revcol_tiny.coco --out out
+  $ tfjs-revcol detect photos --weights best.pth --classes parts.txt --out out --score 0.5`,
+    )
+    .action(async (inputs: string[], options: DetectCommandOptions) => {
+      // First what is given: a bad image should be found before gigabytes of weights.
+      const force = options.force ?? false;
+      const found = await pictureJobs(inputs, options.out, force, OUTPUTS);
+      const results = join(options.out, RESULTS);
+      if (!force && (await ifThere(stat(results)))) {
+        throw new Error(`${results} exists; --force replaces it`);
+      }
+      const dataset = options.coco === undefined ? undefined : await readDataset(options.coco);
+      const skipped: Record<string, string> = {};
+      const attempt = async (file: string, work: () => Promise<void>): Promise<boolean> => {
+        try {
+          await work();
+          return true;
+        } catch (error) {
+          if (!options.skipBroken) throw error;
+          skipped[file] = messageOf(error);
+          return false;
+        }
+      };
+      const jobs: PictureJob<'drawn'>[] = [];
+      for (const job of found) {
+        const check = async () => checkImage(await readFile(job.file), job.file);
+        if (await attempt(job.file, check)) jobs.push(job);
+      }
+      if (jobs.length === 0) throw new Error(`no image can be read: ${Object.values(skipped)[0]}`);
+      const ids = pictureIds(
+        jobs.map(({ file }) => file),
+        dataset,
+      );
+      const { classes } = options;
+      const given = classes === undefined ? undefined : await readClassNames(classes);
+      await activateBackend(options.backend);
+      const made = await interruptible(async (signal) => {
+        const detector = await loadDetector({ ...options, signal }, terminal, (count) => {
+          if (given && classes !== undefined) requireNames(given, classes, count);
+        });
+        try {
+          const settings = settingsOf(detector, options, given);
+          const all: CocoPicture[] = [];
+          await withProgress(terminal, 'pictures', rounded, async (report) => {
+            for (const [i, job] of jobs.entries()) {
+              const onProgress = (done: number) => report(i + done, jobs.length);
+              onProgress(0);
+              const run = { ...settings, signal, onProgress };
+              let picture: Drawn | undefined;
+              await attempt(job.file, async () => {
+                picture = await detectPicture(detector, job.file, run, options.opacity);
+              });
+              // Also where broken images are left out, an interrupt is no such thing.
+              signal.throwIfAborted();
+              if (picture === undefined) continue;
+              // What cannot be written is no fault of the image.
+              await writeOutputs(job, { drawn: picture.drawn });
+              all.push({ file: job.file, id: ids[i] as number, detections: picture.detections });
+            }
+          });
+          return all;
+        } finally {
+          detector.model.dispose();
+        }
+      });
+      const reasons = Object.values(skipped);
+      if (made.length === 0) throw new Error(reasons[0]);
+      for (const message of reasons) terminal.error(`left out: ${message}\n`);
+      const json = `${JSON.stringify(cocoJson(made, dataset))}\n`;
+      await writeWhole(results, json, options.out);
+      terminal.out(options.json ? json : asText(made, results));
+    });
+}
+
+const rounded = (value: number) => String(Math.floor(value));
+
+function share(text: string): number {
+  const value = text.trim() === '' ? NaN : Number(text);
+  if (value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError('expected a number from 0 to 1.');
+}
+
+async function readDataset(file: string): Promise<CocoDataset> {
+  return parseCoco(await readFile(file, 'utf8'), file);
+}
+
+/** What the options say, else what the weights bring along. */
+function settingsOf(
+  { settings }: LoadedDetector,
+  { score, top, masks, shortSide, longSide, proposals }: DetectCommandOptions,
+  classes: readonly string[] | undefined,
+): DetectOptions {
+  return {
+    ...settings,
+    scoreThreshold: score,
+    maxDetections: top,
+    masks,
+    ...(shortSide === undefined ? {} : { shortSide }),
+    ...(longSide === undefined ? {} : { longSide }),
+    ...(proposals === undefined ? {} : { proposals }),
+    ...(classes ? { classes } : {}),
+  };
+}
+
+/** What is written of a picture. */
+interface Drawn {
+  detections: Detections;
+  drawn: { width: number; height: number; data: Uint8Array };
+}
+
+/** Reads and searches one picture. */
+async function detectPicture(
+  { model }: LoadedDetector,
+  file: string,
+  settings: DetectOptions,
+  opacity: number,
+): Promise<Drawn> {
+  const pixels = await decodeShown(await readFile(file), file);
+  const { width, height } = pixels;
+  try {
+    const detections = await detect(model, pixels, settings);
+    const { data } = paintDetections(detections, pixels, opacity);
+    return { detections, drawn: { width, height, data: data as Uint8Array } };
+  } catch (error) {
+    settings.signal?.throwIfAborted();
+    throw new Error(
+      `${file}, ${width} x ${height} pixels, cannot be searched: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+/** Writes a file that appears whole or not at all. */
+async function writeWhole(file: string, text: string, folder: string): Promise<void> {
+  const unfinished = `${file}.part`;
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(unfinished, text);
+    await rename(unfinished, file);
+  } catch (error) {
+    await rm(unfinished, { force: true }).catch(() => undefined);
+    throw new Error(`${file} cannot be written: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Of each picture how many objects of which classes there are. */
+function asText(made: readonly CocoPicture[], results: string): string {
+  const lines = made.map(({ file, detections: { objects } }) => {
+    const counts = new Map<string, number>();
+    for (const { name } of objects) counts.set(name, (counts.get(name) ?? 0) + 1);
+    const parts = [...counts].map(([name, count]) => `${count} ${name}`);
+    return `${basename(file)}: ${parts.length > 0 ? parts.join(', ') : 'nothing'}`;
+  });
+  return `${lines.join('\n')}\nwritten to ${results}\n`;
+}

@@ -1,0 +1,88 @@
+/** What `detect` writes: COCO's JSON of objects. */
+import type { CocoDataset } from '../coco/dataset';
+import { encodeMask, maskArea } from '../coco/masks';
+import type { Detections } from '../models/detect';
+import { COCO_CATEGORY_IDS, COCO_CLASSES } from '../registry/coco';
+
+/** A picture with what was found in it. */
+export interface CocoPicture {
+  readonly file: string;
+  /** Its number in the JSON. */
+  readonly id: number;
+  readonly detections: Detections;
+}
+
+/**
+ * Numbers of pictures: those that a data set gives to files of their names, else from 1.
+ *
+ * @throws {Error} when the data set has none or several of a name
+ */
+export function pictureIds(files: readonly string[], dataset: CocoDataset | undefined): number[] {
+  if (!dataset) return files.map((_, i) => i + 1);
+  const plain = (path: string) => path.replaceAll('\\', '/');
+  return files.map((file) => {
+    const own = plain(file);
+    const fits = dataset.images.filter(({ file_name: name = '' }) => {
+      const there = plain(name);
+      return there !== '' && (own === there || own.endsWith(`/${there}`));
+    });
+    const [image, ...others] = fits;
+    if (image && others.length === 0) return image.id;
+    throw new Error(
+      `--coco has ${fits.length} images with the name of ${file}; expected one, by its file_name`,
+    );
+  });
+}
+
+/** Number of each class: that of the data set's category of its name, else COCO's, else from 1. */
+function categoryIds(classes: readonly string[], dataset: CocoDataset | undefined): number[] {
+  if (dataset) {
+    return classes.map((name) => {
+      const category = dataset.categories.find((one) => one.name === name);
+      if (category) return category.id;
+      throw new Error(`--coco has no category '${name}', which the model knows; give --classes`);
+    });
+  }
+  const isCoco =
+    classes.length === COCO_CLASSES.length && classes.every((n, i) => n === COCO_CLASSES[i]);
+  return isCoco ? [...COCO_CATEGORY_IDS] : classes.map((_, i) => i + 1);
+}
+
+/**
+ * COCO's JSON of pictures and their objects: with a data set the list of results that its evaluation takes, else images,
+ * categories, and annotations with scores.
+ */
+export function cocoJson(pictures: readonly CocoPicture[], dataset?: CocoDataset): unknown {
+  const classes = pictures[0]?.detections.classes ?? [];
+  const ids = categoryIds(classes, dataset);
+  const results = pictures.flatMap(({ id, detections: { width, height, objects } }) =>
+    objects.map(({ box: [x1, y1, x2, y2], score, label, mask }) => {
+      const segmentation = mask ? encodeMask({ width, height, data: mask }) : undefined;
+      return {
+        image_id: id,
+        category_id: ids[label] as number,
+        bbox: [x1, y1, x2 - x1, y2 - y1],
+        score,
+        ...(segmentation ? { segmentation } : {}),
+      };
+    }),
+  );
+  if (dataset) return results;
+  return {
+    images: pictures.map(({ file, id, detections: { width, height } }) => ({
+      id,
+      file_name: file.replaceAll('\\', '/'),
+      width,
+      height,
+    })),
+    categories: classes.map((name, i) => ({ id: ids[i], name })),
+    annotations: results.map((result, i) => ({
+      id: i + 1,
+      ...result,
+      area: result.segmentation
+        ? maskArea(result.segmentation)
+        : (result.bbox[2] as number) * (result.bbox[3] as number),
+      iscrowd: 0,
+    })),
+  };
+}
