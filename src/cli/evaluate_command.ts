@@ -1,4 +1,4 @@
-/** `tfjs-revcol evaluate`: how good a classifier is on a folder of labelled pictures; COCO's files apart. */
+/** `tfjs-revcol evaluate`: how good a classifier is on a folder of labelled pictures; label maps and COCO's files apart. */
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
@@ -12,6 +12,7 @@ import { activateBackend, type BackendName } from './backend';
 import { imagenetNames, readClassNames, requireNames } from './class_names';
 import { type Classifier, type ClassifierOptions, loadClassifier } from './classifier';
 import { addCocoOptions, type CocoOptions, evaluateCocoFiles } from './evaluate_coco';
+import { addMapsOptions, evaluateMaps, type MapsOptions } from './evaluate_maps';
 import {
   addDownloadOptions,
   addPartOptions,
@@ -34,13 +35,20 @@ interface EvaluateCommandOptions extends ClassifierOptions {
 }
 
 /** As they are given: without a folder and weights for COCO's files. */
-type GivenOptions = Omit<EvaluateCommandOptions, 'weights'> & CocoOptions & { weights?: string };
+type GivenOptions = Omit<EvaluateCommandOptions, 'weights'> &
+  CocoOptions &
+  MapsOptions & { weights?: string };
 
 export function addEvaluateCommand(program: Command, terminal: Terminal): void {
   const command = program
     .command('evaluate')
-    .description('how good a classifier is on labelled pictures, or results of a detector are')
-    .argument('[folder]', 'holds a folder for each class, with its JPEG, PNG and WebP files')
+    .description(
+      'how good a classifier or a segmenter is on labelled pictures, or results of a detector are',
+    )
+    .argument(
+      '[folder]',
+      'holds a folder for each class, with its JPEG, PNG and WebP files; with --maps, pictures',
+    )
     .option(
       '-w, --weights <file|folder|name>',
       'checkpoint (path or URL), folder that train or convert made, or published weights',
@@ -54,6 +62,7 @@ export function addEvaluateCommand(program: Command, terminal: Terminal): void {
     .addOption(inputSizeOption())
     .addOption(backendOption())
     .option('--json', 'as JSON');
+  addMapsOptions(command);
   addCocoOptions(addDownloadOptions(addPartOptions(command)))
     .addHelpText(
       'after',
@@ -61,9 +70,13 @@ export function addEvaluateCommand(program: Command, terminal: Terminal): void {
 Classes are the names of the folders, which must be among the model's: what train saved knows them, for
 others give --labels.
 
+A segmenter (--maps) is told by its mean intersection over union: for street/1.jpg of the folder there is
+street/1.png among the maps, grey or with a palette, whose values are the numbers of the classes; 255 is none.
+
 Examples:
   $ tfjs-revcol evaluate pets --split test --weights out/pets
   $ tfjs-revcol evaluate birds --weights best.pth --labels birds.txt --report report.html
+  $ tfjs-revcol evaluate streets/images --maps streets/labels --weights out/streets
   $ tfjs-revcol evaluate --coco instances_val2017.json --results detections.json`,
     )
     .action(async (given: string | undefined, all: GivenOptions) => {
@@ -72,6 +85,10 @@ Examples:
         return;
       }
       const { folder, options } = requireClassifier(command, given, all);
+      if (all.maps !== undefined) {
+        await evaluateMaps(folder, { ...all, ...options }, all.maps, terminal);
+        return;
+      }
       const { labels, split, report } = options;
       const names = labels === undefined ? undefined : await readClassNames(labels);
       if (report !== undefined) await requirePlace(report);

@@ -1,6 +1,6 @@
 /** `tfjs-revcol segment`: what is where in pictures. */
 import { readFile } from 'node:fs/promises';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 
 import { messageOf } from '../common/messages';
 import { paintSegmentation } from '../models/paint_segmentation';
@@ -13,17 +13,17 @@ import { readClassNames, requireNames } from './class_names';
 import { interruptible } from './interrupt';
 import { addDownloadOptions, addPartOptions, backendOption, integer } from './options';
 import { type PictureJob, pictureJobs, SEGMENT_OUTPUTS, writeOutputs } from './segment_files';
+import {
+  addSegmentingOptions,
+  type SegmentingChoice,
+  segmentingSettings,
+} from './segment_settings';
 import { inSize, mapSize, requireFitting } from './segment_sizes';
 import { type LoadedSegmenter, loadSegmenter, type SegmenterOptions } from './segmenter';
 import { type Terminal, withProgress } from './terminal';
 
-interface SegmentCommandOptions extends Omit<SegmenterOptions, 'signal'> {
+interface SegmentCommandOptions extends Omit<SegmenterOptions, 'signal'>, SegmentingChoice {
   out: string;
-  mode: 'whole' | 'slide';
-  scales: number[];
-  flip?: boolean;
-  window?: number;
-  shortSide?: number;
   classes?: string;
   opacity: number;
   top: number;
@@ -60,20 +60,8 @@ export function addSegmentCommand(program: Command, terminal: Terminal): void {
       'checkpoint (path or URL), folder with a tfjs model, or a published segmenter',
     )
     .requiredOption('-o, --out <folder>', 'for NAME.overlay.png and NAME.classes.png')
-    .option('-m, --model <name>', 'published segmenter whose windows, sizes and classes apply')
-    .addOption(
-      new Option('--mode <mode>', 'the image at once, or windows that slide over it')
-        .choices(['whole', 'slide'])
-        .default('whole'),
-    )
-    .option('--scales <factors>', 'sizes whose results are averaged, e.g. 1,1.25', factors, [1])
-    .option('--flip', 'also look at each image mirrored, and average')
-    .option('--window <pixels>', 'side of the windows; default: as published, else 512', integer(1))
-    .option(
-      '--short-side <pixels>',
-      'resize the shorter side to this before; default: as published, else images keep their size',
-      integer(1),
-    )
+    .option('-m, --model <name>', 'published segmenter whose windows, sizes and classes apply');
+  addSegmentingOptions(command)
     .option('-c, --classes <file>', 'names of the classes, one in each line, or JSON')
     .option('--opacity <share>', 'of the colours in the overlay, from 0 to 1', share, 0.5)
     .option('-t, --top <count>', 'areas to show for each image', integer(1), 5)
@@ -121,7 +109,10 @@ Examples:
           if (given && classes !== undefined) requireNames(given, classes, count);
         });
         try {
-          const settings = settingsOf(segmenter, options, given);
+          const settings = {
+            ...segmentingSettings(segmenter, options),
+            ...(given ? { classes: given } : {}),
+          };
           const all: Record<string, PictureResult> = {};
           const note = (text: string) => notes.push(text);
           await withProgress(terminal, 'pictures', rounded, async (report) => {
@@ -158,52 +149,10 @@ Examples:
 
 const rounded = (value: number) => String(Math.floor(value));
 
-/** Factors on the size, with commas between. */
-function factors(text: string): number[] {
-  const values = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)));
-  if (values.every((value) => Number.isFinite(value) && value > 0)) return values;
-  throw new InvalidArgumentError('expected factors above 0, such as 0.75,1,1.25.');
-}
-
 function share(text: string): number {
   const value = text.trim() === '' ? NaN : Number(text);
   if (value >= 0 && value <= 1) return value;
   throw new InvalidArgumentError('expected a number from 0 to 1.');
-}
-
-/** What the options say, else what the weights bring along. */
-function settingsOf(
-  { settings, fixedSize }: LoadedSegmenter,
-  { mode, scales, flip, window, shortSide }: SegmentCommandOptions,
-  classes: readonly string[] | undefined,
-): SegmentOptions {
-  const own = window === undefined ? {} : { inputSize: [window, window] as const };
-  const { slideStride, ...others } = settings;
-  const given: SegmentOptions = {
-    ...others,
-    ...(window === undefined && slideStride !== undefined ? { slideStride } : {}),
-    mode,
-    scales,
-    flip: flip ?? false,
-    ...own,
-    ...(shortSide === undefined ? {} : { shortSide }),
-    ...(classes ? { classes } : {}),
-  };
-  if (!fixedSize) return given;
-  const size = fixedSize.join(' x ');
-  if (mode !== 'slide') {
-    throw new Error(`the model takes images of ${size} pixels alone; give --mode slide`);
-  }
-  if (window !== undefined && fixedSize.some((side) => side !== window)) {
-    throw new Error(`the model takes windows of ${size} pixels alone; leave --window out`);
-  }
-  // Smaller images than a window could not be looked at.
-  return {
-    ...given,
-    inputSize: fixedSize,
-    slideStride: undefined,
-    shortSide: shortSide ?? Math.max(...fixedSize),
-  };
 }
 
 /** What is written and told of a picture. */

@@ -1,7 +1,7 @@
 /** How large a picture may be for `segment`: its logits take memory for every class of every pixel. */
 import { described, type Segmentation } from '../models/segment';
-import { type SegmentOptions, sizeAt } from '../models/segment_options';
-import type { Size } from '../models/segmentation_logits';
+import type { SegmentOptions } from '../models/segment_options';
+import { rescaledSize, type Size } from '../preprocessing/rescaled_size';
 
 /** Most bytes that the logits of one size may take; a few copies of them are there at a time. */
 const MOST_BYTES = 2 ** 30;
@@ -22,7 +22,7 @@ export function requireFitting(
   }: Pick<SegmentOptions, 'scales'> & { shortSide?: number | null },
   most = MOST_BYTES,
 ): void {
-  const largest = sizeAt(Math.max(...scales), size, shortSide);
+  const largest = rescaledSize(Math.max(...scales), size, shortSide);
   if (bytesOf(largest, classes) <= most) return;
   throw new Error(
     `the logits of ${classes} classes for ${largest[1]} x ${largest[0]} pixels would take ` +

@@ -127,7 +127,7 @@ async function fromFolder(
     }
     requireRgb('segment', file, channels);
     checkClasses(numClasses);
-    const { classNames, mean, std } = metadataOf(model);
+    const { classNames, mean, std, shortSide } = metadataOf(model);
     if (classNames) requireNames(classNames, file, numClasses);
     const own = ownUnits(file, model) ?? { mean, std };
     const names = classNames ?? (await namesBeside(file, numClasses));
@@ -138,6 +138,7 @@ async function fromFolder(
         ...settingsOf(wanted),
         ...(own.mean ? { mean: own.mean } : {}),
         ...(own.std ? { std: own.std } : {}),
+        ...(shortSide === undefined ? {} : { shortSide }),
         ...(names ? { classes: names } : {}),
       } as SegmentOptions,
       ...(height === null && width === null

@@ -9,4 +9,11 @@ export type {
 } from './classification_data';
 export type { ExampleSource, SkippedExample } from './example_source';
 export type { ClassLabels } from './labels';
+export {
+  segmentationSource,
+  type LabelMapOptions,
+  type SegmentationExample,
+  type LabelledRecipe,
+  type SegmentationSource,
+} from './segmentation_source';
 export { tensorSource, type PixelArray, type TensorSourceOptions } from './tensor_source';

@@ -10,6 +10,8 @@ export interface ClassifierMetadata extends Pick<PreprocessOptions, 'mean' | 'st
   classNames?: readonly string[];
   /** Whether it was trained on pictures as they are shown: an orientation tag (EXIF) is applied. */
   upright?: boolean;
+  /** Of a segmenter: what the shorter side of pictures was resized to; absent where they kept their size. */
+  shortSide?: number;
 }
 
 /** How pictures become the input of a model. */

@@ -1,7 +1,6 @@
 /** Batches of a source of examples: read ahead, made into tensors only when they are wanted. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { messageOf } from '../common/messages';
 import { fitImage } from '../preprocessing/fit_image';
 import type { RgbImage } from '../preprocessing/image';
 import { preprocess } from '../preprocessing/preprocess';
@@ -9,6 +8,7 @@ import type { ExampleSource, SkippedExample } from './example_source';
 import { classIds } from './labels';
 import type { ModelInput } from './model_input';
 import type { ImageTransform } from './pixel_transform';
+import { orderOf, readAhead } from './read_ahead';
 
 /** Some labelled examples as a model takes them. */
 export interface LabelledBatch {
@@ -38,8 +38,6 @@ export interface ReadBatchesOptions {
   signal?: AbortSignal;
 }
 
-type Outcome = { image: RgbImage } | { error: unknown };
-
 /**
  * Reads batch after batch: slices of `order`, the last one maybe smaller. While one is used the next are
  * read. Broken examples, where they are left out, make a batch smaller, and others keep their places.
@@ -52,85 +50,50 @@ export async function* readBatches(
   source: ExampleSource,
   options: ReadBatchesOptions,
 ): AsyncGenerator<LabelledBatch, void> {
-  const { batchSize, ahead = 2, signal, onSkip, input } = options;
+  const { input, transform, ...reading } = options;
   if (!input) throw new Error(`${owner}: pictures are read without knowing what the model takes`);
-  const order = Int32Array.from(options.order ?? { length: source.length }, (v: unknown, i) =>
-    options.order ? (v as number) : i,
-  );
-  const waiting: Promise<Outcome>[] = [];
-  let begun = 0;
-  for (let start = 0; start < order.length; start += batchSize) {
-    const indices = order.subarray(start, start + batchSize);
-    while (begun < Math.min(order.length, start + (1 + ahead) * batchSize)) {
-      waiting.push(readOne(owner, source, order[begun++] as number, input, options.transform));
-    }
-    const images: RgbImage[] = [];
-    const kept: number[] = [];
-    for (const index of indices) {
-      signal?.throwIfAborted();
-      const outcome = await (waiting.shift() as Promise<Outcome>);
-      if ('image' in outcome) {
-        images.push(outcome.image);
-        kept.push(index);
-      } else {
-        const message = messageOf(outcome.error);
-        if (!onSkip) {
-          throw new Error(
-            `${owner}: example ${index} cannot be read: ${message}. Mend it, take it away, or have what cannot ` +
-              "be read left out: onError: 'skip', on the command line --skip-broken",
-            { cause: outcome.error },
-          );
-        }
-        onSkip({ index, name: source.name(index), message });
-      }
-    }
-    signal?.throwIfAborted();
-    if (images.length === 0) continue;
+  const order = orderOf(source.length, options.order);
+  const read = (index: number) => readOne(owner, source, index, input, transform);
+  const name = (index: number) => source.name(index);
+  for await (const { examples, indices, end } of readAhead(owner, name, read, {
+    ...reading,
+    order,
+  })) {
     const labels = classIds(
       owner,
-      kept.map((index) => source.label(index)),
-      (i) => `the label of ${source.name(kept[i] as number)}`,
+      Array.from(indices, (index) => source.label(index)),
+      (i) => `the label of ${source.name(indices[i] as number)}`,
     );
-    yield {
-      x: imagesToTensor(images, input),
-      labels,
-      indices: Int32Array.from(kept),
-      end: start + indices.length,
-    };
+    yield { x: imagesToTensor(examples, input), labels, indices, end };
   }
 }
 
-/** Never rejects: what is read ahead may never be waited for. */
+/** Reads one picture and brings it to the model's size. */
 async function readOne(
   owner: string,
   source: ExampleSource,
   index: number,
   { inputSize, crop }: ModelInput,
   transform: ImageTransform | undefined,
-): Promise<Outcome> {
+): Promise<RgbImage> {
   const fit = { inputSize, crop };
-  try {
-    if (!transform) {
-      const image = source.readFitted
-        ? await source.readFitted(index, fit)
-        : fitImage(await source.read(index), fit);
-      return { image };
-    }
-    const { recipe } = transform;
-    const image =
-      recipe && source.readTransformed
-        ? await source.readTransformed(index, recipe)
-        : await transform(await source.read(index), index);
-    if (image.height !== inputSize[0] || image.width !== inputSize[1]) {
-      throw new Error(
-        `${owner}: the transform gave ${image.height} x ${image.width} pixels; expected ` +
-          inputSize.join(' x '),
-      );
-    }
-    return { image };
-  } catch (error) {
-    return { error };
+  if (!transform) {
+    return source.readFitted
+      ? source.readFitted(index, fit)
+      : fitImage(await source.read(index), fit);
   }
+  const { recipe } = transform;
+  const image =
+    recipe && source.readTransformed
+      ? await source.readTransformed(index, recipe)
+      : await transform(await source.read(index), index);
+  if (image.height !== inputSize[0] || image.width !== inputSize[1]) {
+    throw new Error(
+      `${owner}: the transform gave ${image.height} x ${image.width} pixels; expected ` +
+        inputSize.join(' x '),
+    );
+  }
+  return image;
 }
 
 /**

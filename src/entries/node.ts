@@ -8,5 +8,9 @@ import { registerFileRouters } from '../model_files/register_routers';
 export { fileSystem, type FileSystemOptions } from '../model_files/file_system';
 export { cocoFolder, type CocoFolderOptions } from '../pictures/coco_folder';
 export { imageFolder, type ImageFolderOptions } from '../pictures/image_folder';
+export {
+  segmentationFolder,
+  type SegmentationFolderOptions,
+} from '../pictures/segmentation_folder';
 
 registerFileRouters();

@@ -11,12 +11,14 @@ export interface HistoryPoint {
   readonly epoch?: number;
   /** Mean loss of the training batches since the last point. */
   readonly loss?: number;
-  /** Part of those batches' pictures that were classified rightly, in 0..1. */
+  /** Part of those batches' pictures that were classified rightly, in 0..1; of a segmenter, of their pixels. */
   readonly accuracy?: number;
   /** Mean loss on the pictures for validation. */
   readonly validationLoss?: number;
   /** Part of the pictures for validation that were classified rightly, in 0..1. */
   readonly validationAccuracy?: number;
+  /** Of a segmenter: mean intersection over union on the pictures for validation, in 0..1. */
+  readonly validationMeanIoU?: number;
   /** Learning rate of the step: the highest, where layers have rates of their own. */
   readonly learningRate?: number;
   /** Bytes in tensors after the step. */

@@ -68,8 +68,14 @@ export function usualAugmentation({ side, count }: Situation): 'none' | 'light' 
 }
 
 /** Decay of the averages of weights: over a tenth of the steps; null where these are too few. */
-export function usualEmaDecay(steps: number): number | null {
+function usualEmaDecay(steps: number): number | null {
   return steps < 50 ? null : Math.min(0.9999, 1 - 10 / steps);
+}
+
+/** The decay that the option says, or the usual one; null for none. */
+export function emaDecayOf(ema: boolean | number, steps: number): number | null {
+  if (typeof ema === 'number') return ema;
+  return ema ? usualEmaDecay(steps) : null;
 }
 
 /** Epochs to wait for a better one. */

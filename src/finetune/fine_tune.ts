@@ -4,17 +4,15 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import type { ClassificationData } from '../data/classification_data';
 import type { Evaluation } from '../evaluation/evaluation';
 import type { TrainingHistory } from '../evaluation/training_history';
-import { distinctVariables } from '../training/model_variables';
+import { classifierJob } from './classifier_job';
+import { completeRun, type OpenedPlaces, openPlaces } from './complete_run';
 import type { Best } from './early_stopping';
 import { type FineTuneOptions, requireFineTuneOptions } from './options';
 import { type FineTuneModel, type PreparedModel, prepareModel } from './prepare_model';
 import type { StopReason } from './progress';
-import { Run } from './run';
-import { divideExamples, planRun } from './run_plan';
-import { PartsSwitch } from './trained_parts';
+import { divideExamples, type Examples, planRun } from './run_plan';
 import { numberedAs, openTrainingData } from './training_data';
-import { placesIn, requireSame, savedRun, type TrainingPlaces } from './training_files';
-import { WeightCopies } from './weight_copies';
+import type { TrainingPlaces } from './training_files';
 
 /** What comes of fine-tuning. */
 export interface FineTuneResult {
@@ -80,16 +78,9 @@ export async function fineTune(
   options: FineTuneOptions = {},
 ): Promise<FineTuneResult> {
   requireFineTuneOptions(OWNER, options);
-  const { signal, classNames, saveTo } = options;
+  const { signal, classNames } = options;
   signal?.throwIfAborted();
-  const places = saveTo === undefined ? null : placesIn(saveTo);
-  const saved = places && (await savedRun(OWNER, places.last));
-  if (saved && !options.resume && saved.progress.stopped === null) {
-    throw new Error(
-      `${OWNER}: ${places.last} holds a training that is not finished; go on with it by resume: true, or ` +
-        `give another place`,
-    );
-  }
+  const places = await openPlaces(OWNER, options);
   const opened = await openTrainingData(OWNER, data, classNames, signal);
   try {
     const prepared = await prepareModel(OWNER, model, opened, options);
@@ -101,7 +92,7 @@ export async function fineTune(
         options,
       );
       try {
-        const result = await trained(prepared, examples, options, places, saved);
+        const result = await trained(prepared, examples, options, places);
         isDone = true;
         return result;
       } finally {
@@ -117,54 +108,34 @@ export async function fineTune(
 
 async function trained(
   prepared: PreparedModel,
-  examples: Awaited<ReturnType<typeof divideExamples>>,
+  examples: Examples,
   options: FineTuneOptions,
-  places: TrainingPlaces | null,
-  saved: Awaited<ReturnType<typeof savedRun>>,
+  opened: OpenedPlaces,
 ): Promise<FineTuneResult> {
-  const { model, head, isOwned, classNames, metadata } = prepared;
-  const goesOn = options.resume === true && places !== null && saved !== null;
-  const plan = planRun(OWNER, prepared, examples, options, goesOn ? saved.settings : undefined);
-  if (goesOn) requireSame(OWNER, places.last, saved.settings, plan.settings);
-  const parts = new PartsSwitch(model, head.layers);
-  let run: Run | undefined;
-  let before: WeightCopies | undefined;
-  try {
-    // Now, so that adapters are among the weights.
-    parts.train(plan.form.train, options.adapters, plan.seed);
-    if (!isOwned) {
-      const given = new WeightCopies(parts.changing);
-      await given.take();
-      before = given;
-    }
-    run = new Run(OWNER, prepared, examples.data, plan, parts, options, places);
-    if (goesOn) await run.load(places.last, saved.progress);
-    await run.go();
-    const { history, best, step, seconds, stopped, evaluation } = run.progress;
-    const trainedParameters = distinctVariables(model.trainableWeights).reduce(
-      (sum, { size }) => sum + size,
-      0,
-    );
-    run.dispose();
-    parts.finish();
-    model.setUserDefinedMetadata(metadata);
-    return {
-      model,
-      classNames,
-      history,
-      evaluation,
-      best,
-      trainedParameters,
-      steps: step,
-      seconds,
-      stopped: stopped as StopReason,
-      settings: plan.settings,
-      places,
-    };
-  } catch (error) {
-    before?.put();
-    run?.dispose();
-    parts.undo();
-    throw error;
-  }
+  const { model, head, classNames } = prepared;
+  const plan = planRun(OWNER, prepared, examples, options, opened.goesOn?.settings);
+  const job = classifierJob(OWNER, prepared, examples, plan, options);
+  const trainee = { ...prepared, head: head.layers };
+  const { progress, trainedParameters } = await completeRun(
+    OWNER,
+    trainee,
+    job,
+    plan,
+    options,
+    opened,
+  );
+  const { history, best, step, seconds, stopped, evaluation } = progress;
+  return {
+    model,
+    classNames,
+    history,
+    evaluation,
+    best: best as Best | null,
+    trainedParameters,
+    steps: step,
+    seconds,
+    stopped,
+    settings: plan.settings,
+    places: opened.places,
+  };
 }

@@ -1,4 +1,4 @@
-/** From labelled examples to a trained classifier. */
+/** From labelled examples to a trained classifier or segmenter. */
 export type {
   Augmentation,
   AugmentationFunction,
@@ -10,7 +10,14 @@ export type { Best } from './early_stopping';
 export { DivergedError } from './errors';
 export type { FineTuneEpoch, FineTuneEvents, FineTuneStep } from './events';
 export { fineTune, type FineTuneResult } from './fine_tune';
-export type { FineTuneOptions } from './options';
+export {
+  type BestSegmenter,
+  fineTuneSegmenter,
+  type FineTuneSegmenterResult,
+} from './fine_tune_segmenter';
+export type { FineTuneOptions, RunSettings } from './options';
 export type { FineTuneModel } from './prepare_model';
+export type { FineTuneSegmenterModel } from './prepare_segmenter';
 export type { StopReason } from './progress';
+export type { FineTuneSegmenterOptions, SegmentationAugmentation } from './segmenter_options';
 export type { TrainingPlaces } from './training_files';

@@ -83,26 +83,44 @@ export interface FineTuneOptions extends FineTuneEvents {
   signal?: AbortSignal;
 }
 
-const OPTIONS: OptionNames<FineTuneOptions> = {
-  validation: true,
+/** Those of every run, whatever is trained. */
+export type RunSettings = Pick<
+  FineTuneOptions,
+  | 'train'
+  | 'adapters'
+  | 'epochs'
+  | 'headEpochs'
+  | 'batch'
+  | 'learningRate'
+  | 'headLearningRate'
+  | 'layerDecay'
+  | 'weightDecay'
+  | 'ema'
+  | 'patience'
+  | 'seed'
+  | 'onError'
+  | 'saveTo'
+  | 'saveEvery'
+  | 'resume'
+  | 'signal'
+  | keyof FineTuneEvents
+>;
+
+/** Their names. */
+export const RUN_OPTIONS: OptionNames<RunSettings> = {
   train: true,
   adapters: true,
   epochs: true,
   headEpochs: true,
   batch: true,
-  memory: true,
   learningRate: true,
   headLearningRate: true,
   layerDecay: true,
   weightDecay: true,
-  labelSmoothing: true,
   ema: true,
-  augment: true,
   patience: true,
   seed: true,
-  classNames: true,
   onError: true,
-  preprocessing: true,
   saveTo: true,
   saveEvery: true,
   resume: true,
@@ -112,34 +130,54 @@ const OPTIONS: OptionNames<FineTuneOptions> = {
   onSaveFailed: true,
 };
 
+const OPTIONS: OptionNames<FineTuneOptions> = {
+  ...RUN_OPTIONS,
+  validation: true,
+  memory: true,
+  labelSmoothing: true,
+  augment: true,
+  classNames: true,
+  preprocessing: true,
+};
+
 const MODES: readonly TrainedParts[] = ['all', 'head', 'adapters'];
 
 /** @throws {Error} when an option is unknown or out of range, or two of them do not go together */
 export function requireFineTuneOptions(owner: string, options: FineTuneOptions): void {
   requireOptions(owner, options, OPTIONS);
-  const { train, epochs, headEpochs, batch, memory, ema, augment, patience, seed } = options;
+  const { memory, augment, labelSmoothing } = options;
+  if (memory !== undefined) parseBytes(owner, 'memory', memory);
+  if (options.classNames !== undefined) requireClassNames(owner, options.classNames);
+  requireRunOptions(owner, options);
+  if (labelSmoothing !== undefined) requireRate(owner, 'labelSmoothing', labelSmoothing);
+  if (typeof augment === 'string') requireOneOf(owner, 'augment', augment, STRENGTHS);
+}
+
+/** @throws {Error} when an option of a run is out of range, or two of them do not go together */
+export function requireRunOptions(
+  owner: string,
+  options: RunSettings & { validation?: unknown },
+): void {
+  const { train, epochs, headEpochs, batch, ema, patience, seed } = options;
   if (train !== undefined) requireOneOf(owner, 'train', train, MODES);
   if (epochs !== undefined) requireInteger(owner, 'epochs', epochs, 1);
   if (headEpochs !== undefined) requireInteger(owner, 'headEpochs', headEpochs, 0);
   if (batch !== undefined) requireInteger(owner, 'batch', batch, 1);
-  if (memory !== undefined) parseBytes(owner, 'memory', memory);
   if (patience != null) requireInteger(owner, 'patience', patience, 1);
   if (seed !== undefined) requireInteger(owner, 'seed', seed, 0);
   if (options.onError !== undefined) {
     requireOneOf(owner, 'onError', options.onError, ['throw', 'skip']);
   }
-  if (options.classNames !== undefined) requireClassNames(owner, options.classNames);
   requireNumbers(owner, options);
   if (typeof ema === 'number') requireRate(owner, 'ema', ema);
   else if (ema !== undefined) requireFlag(owner, 'ema', ema, 'true, false or a decay in [0, 1)');
-  if (typeof augment === 'string') requireOneOf(owner, 'augment', augment, STRENGTHS);
   for (const name of ['onStep', 'onEpoch', 'onSaveFailed'] as const) {
     if (options[name] !== undefined) requireFunction(owner, name, options[name]);
   }
   requireTogether(owner, options);
 }
 
-function requireNumbers(owner: string, options: FineTuneOptions): void {
+function requireNumbers(owner: string, options: RunSettings & { validation?: unknown }): void {
   for (const name of ['learningRate', 'headLearningRate'] as const) {
     const value = options[name];
     if (value !== undefined) requireRanges(owner, [[name, value, value > 0, 'above 0']]);
@@ -148,12 +186,11 @@ function requireNumbers(owner: string, options: FineTuneOptions): void {
     const value = options[name];
     if (value !== undefined) requireRanges(owner, [[name, value, value >= 0, 'from 0']]);
   }
-  const { layerDecay, labelSmoothing, validation } = options;
+  const { layerDecay, validation } = options;
   if (layerDecay !== undefined) {
     const fits = layerDecay > 0 && layerDecay <= 1;
     requireRanges(owner, [['layerDecay', layerDecay, fits, 'in (0, 1]']]);
   }
-  if (labelSmoothing !== undefined) requireRate(owner, 'labelSmoothing', labelSmoothing);
   if (typeof validation === 'number') requireRate(owner, 'validation', validation);
 }
 
@@ -164,7 +201,7 @@ function requireFlag(owner: string, name: string, value: unknown, expected: stri
 
 function requireTogether(
   owner: string,
-  { resume, saveTo, adapters, train, epochs, headEpochs }: FineTuneOptions,
+  { resume, saveTo, adapters, train, epochs, headEpochs }: RunSettings,
 ): void {
   if (resume !== undefined) requireFlag(owner, 'resume', resume, 'true or false');
   if (saveTo !== undefined && (typeof saveTo !== 'string' || saveTo === '')) {

@@ -2,9 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { residentBytes } from '../common/node';
-import type { Evaluation } from '../evaluation/evaluation';
 import type { HistoryPoint } from '../evaluation/training_history';
-import type { Best } from './early_stopping';
+import type { BestScore } from './early_stopping';
 
 /** Why training ended. */
 export type StopReason = 'epochs' | 'patience' | 'callback';
@@ -18,8 +17,8 @@ interface Sums {
   peakBytes: number;
 }
 
-/** All that is known of a run between two steps. */
-export interface Progress {
+/** All that is known of a run between two steps; `Result` is what an evaluation gives. */
+export interface Progress<Result> {
   /** Steps taken. */
   step: number;
   /** Epochs that are over. */
@@ -34,16 +33,16 @@ export interface Progress {
   sums: Sums;
   /** The same since the last epoch. */
   epochSums: Sums;
-  best: Best | null;
+  best: BestScore | null;
   stopped: StopReason | null;
   /** Of the validation part, by the best weights. */
-  evaluation: Evaluation | null;
+  evaluation: Result | null;
 }
 
 const noSums = (): Sums => ({ loss: 0, right: 0, examples: 0, seconds: 0, peakBytes: 0 });
 
 /** A run that has not begun. */
-export function newProgress(): Progress {
+export function newProgress<Result>(): Progress<Result> {
   return {
     step: 0,
     epoch: 0,
@@ -69,7 +68,7 @@ export interface StepFacts {
 }
 
 /** Counts a step. */
-export function addStep(progress: Progress, facts: StepFacts): void {
+export function addStep(progress: Progress<unknown>, facts: StepFacts): void {
   progress.step++;
   progress.stepInEpoch++;
   progress.seconds += facts.seconds;
@@ -85,11 +84,11 @@ export function addStep(progress: Progress, facts: StepFacts): void {
 /** What a point has beside sums. */
 type PointFacts = Pick<
   HistoryPoint,
-  'epoch' | 'learningRate' | 'phase' | 'validationLoss' | 'validationAccuracy'
+  'epoch' | 'learningRate' | 'phase' | 'validationLoss' | 'validationAccuracy' | 'validationMeanIoU'
 >;
 
 /** Ends an interval: adds a point to the history. */
-export function addPoint(progress: Progress, facts: PointFacts): HistoryPoint {
+export function addPoint(progress: Progress<unknown>, facts: PointFacts): HistoryPoint {
   const { sums, step, seconds } = progress;
   const resident = residentBytes();
   const point: HistoryPoint = {
@@ -106,7 +105,7 @@ export function addPoint(progress: Progress, facts: PointFacts): HistoryPoint {
 }
 
 /** Ends an epoch: gives the means over its steps. */
-export function endSums(progress: Progress): Partial<HistoryPoint> {
+export function endSums(progress: Progress<unknown>): Partial<HistoryPoint> {
   const means = meansOf(progress.epochSums);
   progress.epochSums = noSums();
   return means;

@@ -8,21 +8,29 @@ import type { ParameterGroup } from '../training/parameter_groups';
 /** Layers over which the rate falls at most: below, a deep model would not learn at all. */
 const MOST_LAYERS = 12;
 
+/** What the groups go by. */
+export interface RateOptions {
+  readonly layerDecay: number;
+  readonly weightDecay: number;
+  readonly task: 'classification' | 'segmentation';
+}
+
 /**
  * Parameter groups with rates that fall from layer to layer: of a RevCol classifier as published, of others
  * by the order of their layers, of which many fall together as twelve.
  */
 export function rateGroups(
   model: tfl.LayersModel,
-  layerDecay: number,
-  weightDecay: number,
+  { layerDecay, weightDecay, task }: RateOptions,
 ): ParameterGroup[] {
-  if (layerDecay === 1) return [];
+  // Of segmenters alphas do not decay, whatever the rates.
+  if (layerDecay === 1 && task === 'classification') return [];
   const layers = model.layers.filter((layer) => layer.weights.length > 0);
   const backbones = layers.filter((layer) => layer instanceof RevColBackbone);
   if (backbones.length === 1 && hasConvolutions(backbones[0] as tfl.layers.Layer)) {
-    return layerDecayGroups(model, { layerDecay, weightDecay });
+    return layerDecayGroups(model, { layerDecay, weightDecay, task });
   }
+  if (layerDecay === 1) return [];
   const top = layers.length - 1;
   const pace = Math.min(1, MOST_LAYERS / Math.max(1, top));
   return layers.flatMap((layer, i) =>

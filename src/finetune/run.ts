@@ -2,15 +2,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { requireSomeRead, type SkippedExample } from '../data/example_source';
-import type { LabelledBatch } from '../data/read_batches';
-import type { Evaluation } from '../evaluation/evaluation';
 import { watchBytes } from '../ops/engine/watch_bytes';
 import { AdamW } from '../training/adamw';
 import { Ema } from '../training/ema';
 import { isBetter, isExhausted } from './early_stopping';
+import type { FineTuneEvents } from './events';
+import type { Job, StepBatch, Validated } from './job';
 import { areFinite } from './non_finite';
 import type { FineTuneOptions } from './options';
-import type { PreparedModel } from './prepare_model';
+import type { Phase } from './phases';
 import {
   addPoint,
   addStep,
@@ -20,22 +20,24 @@ import {
   type StopReason,
 } from './progress';
 import { rateGroups } from './rate_groups';
-import type { Phase, RunPlan } from './run_plan';
-import { Saver } from './saver';
-import { takeStep } from './stepper';
+import type { RunPlan } from './run_plan';
+import { Saver, type SaverOptions } from './saver';
 import type { PartsSwitch } from './trained_parts';
-import type { TrainingData } from './training_data';
 import { loadRun, type SavedRun, Together, type TrainingPlaces } from './training_files';
 import { nextTurn } from './turns';
-import { validate } from './validate';
 import { WeightCopies } from './weight_copies';
 
 /** Points of the history that a run has at most, besides those at the ends of epochs. */
 const POINTS = 500;
 
+/** What of the options a run itself goes by. */
+export type RunOptions = Pick<FineTuneOptions, 'signal' | 'onError' | 'adapters'> &
+  SaverOptions &
+  Pick<FineTuneEvents, 'onStep' | 'onEpoch'>;
+
 /** A run, which can be gone on with where it was saved. */
-export class Run {
-  progress: Progress = newProgress();
+export class Run<Batch extends StepBatch, Result> {
+  progress: Progress<Result> = newProgress();
   private readonly optimizer: AdamW;
   private readonly ema: Ema | undefined;
   private readonly best: WeightCopies;
@@ -46,19 +48,18 @@ export class Run {
 
   constructor(
     private readonly owner: string,
-    private readonly prepared: PreparedModel,
-    private readonly data: TrainingData,
+    private readonly job: Job<Batch, Result>,
     private readonly plan: RunPlan,
     private readonly parts: PartsSwitch,
-    private readonly options: FineTuneOptions,
+    private readonly options: RunOptions,
     places: TrainingPlaces | null,
   ) {
-    const { model } = prepared;
-    const { form, layerDecay, weightDecay, emaDecay } = plan;
+    const { model } = job;
+    const { form, task, layerDecay, weightDecay, emaDecay } = plan;
     // Moments of all phases are in one optimizer: a weight that joins later begins at its first step.
     this.optimizer = new AdamW({
       weightDecay,
-      groups: form.train === 'all' ? rateGroups(model, layerDecay, weightDecay) : [],
+      groups: form.train === 'all' ? rateGroups(model, { layerDecay, weightDecay, task }) : [],
       fused: form.parts === 1,
     });
     this.ema = emaDecay === null ? undefined : new Ema(model, { decay: emaDecay, warmup: true });
@@ -73,15 +74,15 @@ export class Run {
   private get savedParts() {
     const parts = { best: this.best, ...(this.ema ? { ema: this.ema } : {}) };
     return {
-      model: this.prepared.model,
+      model: this.job.model,
       optimizer: this.optimizer,
       ema: new Together(parts),
     };
   }
 
   /** Goes on from what was saved at a place. */
-  async load(place: string, progress: Progress): Promise<void> {
-    this.progress = progress;
+  async load(place: string, progress: Progress<unknown>): Promise<void> {
+    this.progress = progress as Progress<Result>;
     // What is frozen must be what was frozen then.
     this.enterPhase(progress.phase);
     await loadRun(place, this.savedParts);
@@ -109,7 +110,7 @@ export class Run {
     if (this.best.isTaken) this.best.put();
     else if (this.ema) this.ema.apply();
     // Once more: there may have been no validation, or the file may be gone since.
-    await this.saver?.saveBest(this.prepared.model, this.optimizer, this.saved);
+    await this.saver?.saveBest(this.job.model, this.optimizer, this.saved);
   }
 
   /** Why no epoch follows those that are over; null where one does. */
@@ -140,17 +141,16 @@ export class Run {
 
   /** Takes the steps of the epoch that are left. */
   private async trainEpoch(): Promise<void> {
-    const { progress, plan } = this;
-    const { sampler, batch, transform } = plan;
+    const { progress, plan, job } = this;
+    const { sampler, batch } = plan;
     const { signal, onError } = this.options;
     signal?.throwIfAborted();
     const from = progress.stepInEpoch;
     const skipped: SkippedExample[] = [];
-    const batches = this.data.batches({
+    const batches = job.batches({
+      epoch: progress.epoch,
       batchSize: batch,
-      input: this.prepared.input,
       order: sampler.order(progress.epoch, from),
-      transform: transform(progress.epoch),
       signal,
       ...(onError === 'skip' ? { onSkip: (example) => void skipped.push(example) } : {}),
     });
@@ -167,7 +167,7 @@ export class Run {
         progress.stepInEpoch = from + Math.ceil(examples.end / batch) - 1;
         await this.step(examples, seconds);
       } finally {
-        examples.x.dispose();
+        job.free(examples);
       }
       await nextTurn();
       signal?.throwIfAborted();
@@ -179,31 +179,23 @@ export class Run {
     progress.stepInEpoch = sampler.steps;
   }
 
-  private async step(examples: LabelledBatch, seconds: () => number): Promise<void> {
+  private async step(examples: Batch, seconds: () => number): Promise<void> {
     const { progress, plan, optimizer } = this;
-    const { epochs, sampler, form, labelSmoothing, seed } = plan;
+    const { epochs, sampler } = plan;
     const phase = this.phase as Phase;
     const perEpoch = sampler.steps;
     const inPhase = (progress.epoch - phase.from) * perEpoch + progress.stepInEpoch + 1;
     optimizer.learningRate = phase.rate(inPhase);
-    const { givesProbabilities } = this.prepared.head;
     let peakBytes = tf.memory().numBytes;
     const stop = watchBytes((bytes) => {
       peakBytes = Math.max(peakBytes, bytes);
     });
     const number = progress.step + 1;
     this.isBroken = true;
-    const { loss, right } = await takeStep(
-      this.owner,
-      this.prepared.model,
-      optimizer,
-      number,
-      examples,
-      { givesProbabilities, labelSmoothing, seed, part: form.part, phase },
-    ).finally(stop);
+    const { loss, right } = await this.job.step(optimizer, number, examples, phase).finally(stop);
     this.ema?.update();
     this.isBroken = false;
-    const count = examples.labels.length;
+    const count = examples.indices.length;
     const spent = seconds();
     addStep(progress, { loss, right, examples: count, seconds: spent, peakBytes });
     const steps = epochs * perEpoch;
@@ -225,15 +217,13 @@ export class Run {
   }
 
   /** Adds a point to the history. */
-  private point(evaluation?: Evaluation) {
+  private point(validated?: Validated<Result>) {
     const { progress, plan, optimizer } = this;
     return addPoint(progress, {
       epoch: progress.epoch + progress.stepInEpoch / plan.sampler.steps,
       phase: (this.phase as Phase).name,
       learningRate: optimizer.learningRate,
-      ...(evaluation
-        ? { validationLoss: evaluation.loss, validationAccuracy: evaluation.top1 }
-        : {}),
+      ...validated?.point,
     });
   }
 
@@ -241,12 +231,12 @@ export class Run {
   private async endEpoch(): Promise<boolean> {
     const { progress, plan } = this;
     const start = performance.now();
-    const evaluation = plan.validation ? await this.validated() : undefined;
+    const validated = plan.isValidated ? await this.validated() : undefined;
     progress.seconds += (performance.now() - start) / 1000;
-    const point = { ...this.point(evaluation), ...endSums(progress) };
+    const point = { ...this.point(validated), ...endSums(progress) };
     progress.epoch++;
     progress.stepInEpoch = 0;
-    const isBest = !evaluation || progress.best?.epoch === progress.epoch;
+    const isBest = !validated || progress.best?.epoch === progress.epoch;
     const { onEpoch } = this.options;
     const answer = await onEpoch?.({
       ...point,
@@ -258,30 +248,24 @@ export class Run {
   }
 
   /** Evaluates the averaged weights, where there are any, and keeps those of the best epoch. */
-  private async validated(): Promise<Evaluation> {
-    const { progress, plan, ema, options } = this;
-    const { data, order } = plan.validation as NonNullable<RunPlan['validation']>;
+  private async validated(): Promise<Validated<Result>> {
+    const { progress, job, ema } = this;
     ema?.apply();
     try {
-      const shown = { data, order, batch: plan.form.part, phase: this.phase as Phase };
-      const evaluation = await validate(
-        this.owner,
-        this.prepared,
-        shown,
-        progress.step,
-        options,
-      ).catch((error: unknown) => {
-        if ((error as Error).name === 'DivergedError') this.isBroken = true;
-        throw error;
-      });
-      const score = { accuracy: evaluation.top1, loss: evaluation.loss };
+      const validated = await job
+        .validate(progress.step, this.phase as Phase)
+        .catch((error: unknown) => {
+          if ((error as Error).name === 'DivergedError') this.isBroken = true;
+          throw error;
+        });
+      const { evaluation, score } = validated;
       if (isBetter(score, progress.best)) {
         await this.best.take();
         progress.best = { ...score, epoch: progress.epoch + 1, step: progress.step };
         progress.evaluation = evaluation;
-        await this.saver?.saveBest(this.prepared.model, this.optimizer, this.saved);
+        await this.saver?.saveBest(job.model, this.optimizer, this.saved);
       }
-      return evaluation;
+      return validated;
     } finally {
       ema?.restore();
     }

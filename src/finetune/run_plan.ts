@@ -2,14 +2,13 @@
 import { parseBytes } from '../common/bytes';
 import { cosineSchedule } from '../training/cosine_schedule';
 import type { Schedule } from '../training/schedule_options';
-import { crc32 } from '../weights/zip/crc32';
 import { type Augmentation, type EpochTransform, epochTransform } from './augmentation';
 import {
+  emaDecayOf,
   type Situation,
   type TrainedParts,
   usualAugmentation,
   usualBatch,
-  usualEmaDecay,
   usualEpochs,
   usualHeadEpochs,
   usualHeadRate,
@@ -17,49 +16,45 @@ import {
   usualRate,
   warmupOf,
 } from './defaults';
-import type { PeakRate } from './errors';
 import { fitMemory, type StepForm } from './memory_choice';
 import type { FineTuneOptions } from './options';
+import { checksumOf, type Phase, phasesOf } from './phases';
 import type { PreparedModel } from './prepare_model';
 import { Sampler, stepsPerEpoch } from './sampler';
 import { stratifiedSplit, usualShare } from './split';
 import { numberedAs, openTrainingData, requireClasses, type TrainingData } from './training_data';
 
-/** Epochs in which the same parts are trained. */
-export interface Phase extends PeakRate {
-  readonly name: TrainedParts;
-  /** First epoch and the one behind the last, from 0. */
-  readonly from: number;
-  readonly to: number;
-  /** Learning rate of a step within the phase, from 1. */
-  readonly rate: Schedule;
-}
-
 /** What a run will do. */
 export interface RunPlan {
+  readonly task: 'classification' | 'segmentation';
   readonly form: StepForm;
   readonly batch: number;
   readonly epochs: number;
   readonly phases: readonly Phase[];
   readonly sampler: Sampler;
-  readonly transform: EpochTransform;
-  readonly labelSmoothing: number;
   readonly layerDecay: number;
   readonly weightDecay: number;
   readonly emaDecay: number | null;
   readonly patience: number | null;
   readonly seed: number;
-  /** Examples that are looked at after each epoch; none where there are none. */
-  readonly validation: { readonly data: TrainingData; readonly order: readonly number[] } | null;
+  /** Whether the model is evaluated after each epoch. */
+  readonly isValidated: boolean;
   /** By what the run can be told from another one, plain JSON. */
   readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** What the run of a classifier will do. */
+export interface ClassifierPlan extends RunPlan {
+  readonly transform: EpochTransform;
+  readonly labelSmoothing: number;
 }
 
 /** What is trained on, and looked at. */
 export interface Examples {
   readonly data: TrainingData;
   readonly training: readonly number[];
-  readonly validation: RunPlan['validation'];
+  /** Examples that are looked at after each epoch; none where there are none. */
+  readonly validation: { readonly data: TrainingData; readonly order: readonly number[] } | null;
   /** Frees what was made of streams. */
   dispose(): void;
 }
@@ -114,7 +109,7 @@ export function planRun(
   { data, training, validation }: Examples,
   options: FineTuneOptions,
   saved?: RunPlan['settings'],
-): RunPlan {
+): ClassifierPlan {
   const { seed = 0, labelSmoothing = 0.1, weightDecay = 0.05, adapters, ema } = options;
   const side = prepared.input && Math.max(...prepared.input.inputSize);
   const asked = options.train ?? (adapters ? 'adapters' : undefined);
@@ -136,7 +131,9 @@ export function planRun(
   const settings = {
     examples: training.length,
     validation: validation?.order.length ?? 0,
-    examplesChecksum: checksumOf(data),
+    examplesChecksum: checksumOf(
+      Array.from(data.labels, (label, i) => `${label} ${data.nameOf(i)}`),
+    ),
     classNames: prepared.classNames,
     train,
     adapters: adapters ?? null,
@@ -156,10 +153,14 @@ export function planRun(
     input: prepared.input ?? null,
   };
   return {
+    task: 'classification',
     form,
     batch,
     epochs,
-    phases: phasesOf(train, epochs, headEpochs, perEpoch, learningRate, headRate),
+    phases: phasesOf(
+      { train, epochs, headEpochs, perEpoch },
+      { learningRate, headRate, schedule: cosine },
+    ),
     sampler: new Sampler(training, batch, seed),
     transform:
       data.arePictures && prepared.input
@@ -171,7 +172,7 @@ export function planRun(
     emaDecay,
     patience: validation ? patience : null,
     seed,
-    validation,
+    isValidated: validation !== null,
     settings: JSON.parse(JSON.stringify(settings)) as RunPlan['settings'],
   };
 }
@@ -201,41 +202,7 @@ function savedForm(
   return { train: asked ?? chosen, part: own, parts: Math.ceil(batch / own) };
 }
 
-function emaDecayOf(ema: boolean | number, steps: number): number | null {
-  if (typeof ema === 'number') return ema;
-  return ema ? usualEmaDecay(steps) : null;
-}
-
-function phasesOf(
-  train: TrainedParts,
-  epochs: number,
-  headEpochs: number,
-  perEpoch: number,
-  learningRate: number,
-  headRate: number,
-): Phase[] {
-  const schedule = (peak: number, count: number) => {
-    const steps = count * perEpoch;
-    // From a tenth: of few steps none should do nothing.
-    return cosineSchedule({ peak, steps, warmupSteps: warmupOf(steps), warmupRate: peak / 10 });
-  };
-  const main = epochs - headEpochs;
-  const phases: Phase[] = [];
-  if (headEpochs > 0) {
-    const rate = schedule(headRate, headEpochs);
-    const peak = { option: 'headLearningRate', peak: headRate } as const;
-    phases.push({ name: 'head', from: 0, to: headEpochs, rate, ...peak });
-  }
-  if (main > 0) {
-    const rate = schedule(learningRate, main);
-    const peak = { option: 'learningRate', peak: learningRate } as const;
-    phases.push({ name: train, from: headEpochs, to: epochs, rate, ...peak });
-  }
-  return phases;
-}
-
-/** Tells other examples from these: by their names and classes, as reading them all takes long. */
-function checksumOf({ labels, nameOf }: TrainingData): number {
-  const lines = Array.from(labels, (label, i) => `${label} ${nameOf(i)}\n`);
-  return crc32(new TextEncoder().encode(lines.join('')));
+/** Rates of a phase: from a tenth, as of few steps none should do nothing. */
+function cosine(peak: number, steps: number): Schedule {
+  return cosineSchedule({ peak, steps, warmupSteps: warmupOf(steps), warmupRate: peak / 10 });
 }

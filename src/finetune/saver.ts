@@ -7,6 +7,9 @@ import type { TrainingParts } from '../training/saved_training';
 import type { FineTuneOptions } from './options';
 import { type SavedRun, saveRun, type TrainingPlaces } from './training_files';
 
+/** What of the options saving goes by. */
+export type SaverOptions = Pick<FineTuneOptions, 'saveEvery' | 'onSaveFailed'>;
+
 /** Saves to the places of a run. */
 export class Saver {
   private lastSave = performance.now();
@@ -14,7 +17,7 @@ export class Saver {
   constructor(
     private readonly owner: string,
     private readonly places: TrainingPlaces,
-    private readonly options: FineTuneOptions,
+    private readonly options: SaverOptions,
   ) {}
 
   /** Whether a share of the time between two times of saving has passed. */

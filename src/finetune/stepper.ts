@@ -2,20 +2,27 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import type { LabelledBatch } from '../data/read_batches';
 import { readAtOnce, readTensor } from '../ops/engine/lost_backend';
 import { deriveSeed, withSeededRandom } from '../ops/engine/random';
 import { readsAtOnce } from '../ops/engine/read_at_once';
 import { accumulatedStep } from '../training/accumulated_step';
 import { trainingStep } from '../training/training_step';
 import { againSlower, DivergedError, type PeakRate } from './errors';
-import { classificationLoss, countRight } from './loss';
 import { areFinite, findNonFinite } from './non_finite';
+
+/** The model's output, or the list of its outputs. */
+type Outputs = tf.Tensor | tf.Tensor[];
 
 /** What a step does. */
 export interface StepOptions {
-  readonly givesProbabilities: boolean;
-  readonly labelSmoothing: number;
+  /** The inputs of the step's examples; they stay the caller's. */
+  readonly x: tf.Tensor;
+  /** What the loss compares with, for each example; stays the caller's. */
+  readonly targets: tf.Tensor;
+  /** The mean loss of some examples, a scalar. */
+  readonly lossOf: (outputs: Outputs, targets: tf.Tensor) => tf.Scalar;
+  /** How many of some examples are right, a scalar; of pixels, their share times the examples. */
+  readonly rightOf: (outputs: Outputs, targets: tf.Tensor) => tf.Scalar;
   /** Of what steps draw. */
   readonly seed: number;
   /** Examples that are computed at once. */
@@ -28,7 +35,7 @@ export interface StepOptions {
 export interface StepOutcome {
   /** Mean loss of its examples, before the step. */
   readonly loss: number;
-  /** How many of them were classified rightly. */
+  /** How many of them were right. */
   readonly right: number;
 }
 
@@ -43,7 +50,6 @@ class NotFinite extends Error {
  * Takes a step.
  *
  * @param step its number, from 1
- * @param batch the step's examples; they stay the caller's
  * @throws {DivergedError} when the loss is not finite; the weights are as before then, where the backend
  *   gives values at once
  */
@@ -52,25 +58,23 @@ export async function takeStep(
   model: tfl.LayersModel,
   optimizer: tf.Optimizer,
   step: number,
-  { x, labels }: LabelledBatch,
-  { givesProbabilities, labelSmoothing, seed, part, phase }: StepOptions,
+  { x, targets, lossOf, rightOf, seed, part, phase }: StepOptions,
 ): Promise<StepOutcome> {
   const own = deriveSeed(seed, step);
-  const ids = tf.tensor1d(labels, 'int32');
   const counts: tf.Scalar[] = [];
   let loss: tf.Scalar | undefined;
   try {
-    const lossOf = (outputs: tf.Tensor, targets: tf.Tensor) => {
-      const value = classificationLoss(targets, outputs, givesProbabilities, labelSmoothing);
+    const counted = (outputs: Outputs, some: tf.Tensor) => {
+      const value = lossOf(outputs, some);
       if (readsAtOnce()) requireFinite(readAtOnce(value)[0] as number);
-      counts.push(tf.keep(countRight(targets, outputs)));
+      counts.push(tf.keep(rightOf(outputs, some)));
       return value;
     };
     // All parts of the network that draw do it in the same order, so one seed is enough.
     loss = withSeededRandom(own, () =>
-      labels.length <= part
-        ? trainingStep(model, optimizer, x, (outputs) => lossOf(outputs, ids))
-        : accumulatedStep(model, optimizer, x, ids, lossOf, { microBatch: part }),
+      (x.shape[0] as number) <= part
+        ? trainingStep(model, optimizer, x, (outputs) => counted(outputs, targets))
+        : accumulatedStep(model, optimizer, x, targets, counted, { microBatch: part }),
     );
     const value = (await readTensor(loss))[0] as number;
     requireFinite(value);
@@ -84,7 +88,7 @@ export async function takeStep(
     const value = isLoss ? error.value : NaN;
     throw await diverged(owner, { model, step, value, x, seed: own, phase });
   } finally {
-    tf.dispose([ids, ...counts, ...(loss ? [loss] : [])]);
+    tf.dispose([...counts, ...(loss ? [loss] : [])]);
   }
 }
 

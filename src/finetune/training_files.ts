@@ -17,7 +17,7 @@ export interface TrainingPlaces {
 export interface SavedRun {
   /** By what the run was made; another one cannot go on with it. */
   readonly settings: Readonly<Record<string, unknown>>;
-  readonly progress: Progress;
+  readonly progress: Progress<unknown>;
 }
 
 /** The places below what a caller has named. */

@@ -7,6 +7,7 @@ import { requireOptions } from '../common/options';
 import { resizeForward } from '../ops/dense/resize';
 import { readTensor } from '../ops/engine/lost_backend';
 import type { PixelImage } from '../preprocessing/image';
+import { rescaledSize, type Size } from '../preprocessing/rescaled_size';
 import { type PictureSource, pictureSource } from './picture_source';
 import {
   type Colour,
@@ -17,9 +18,8 @@ import {
   type SegmentOptions,
   type Settings,
   settingsOf,
-  sizeAt,
 } from './segment_options';
-import { pixelLogits, type Size } from './segmentation_logits';
+import { pixelLogits } from './segmentation_logits';
 
 /** A class and how much of an image it covers. */
 export interface ClassArea {
@@ -108,7 +108,7 @@ async function classMap(
         signal?.throwIfAborted();
       };
       const x = tf.tidy(() => {
-        const sized = source.at(sizeAt(scale, source.size, shortSide), settings);
+        const sized = source.at(rescaledSize(scale, source.size, shortSide), settings);
         return (isFlipped ? mirrored(sized) : sized) as tf.Tensor4D;
       });
       const logits = await pixelLogits(model, x, sliding, between).finally(() => x.dispose());

@@ -10,10 +10,11 @@ import {
 } from '../common/arguments';
 import type { OptionNames } from '../common/options';
 import { requireStatistic } from '../common/pixel_statistics';
+import type { Size } from '../preprocessing/rescaled_size';
 import { ADE20K_CLASSES, ADE20K_PALETTE } from '../registry/ade20k';
 import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
 import type { SegmentationWeights } from '../registry/segmentation';
-import type { Size, Sliding } from './segmentation_logits';
+import type { Sliding } from './segmentation_logits';
 
 /** Red, green and blue, 0..255. */
 export type Colour = readonly [number, number, number];
@@ -95,9 +96,6 @@ export const SEGMENT_OPTIONS: OptionNames<
 
 export const OWNER = 'segment';
 
-/** Longest side over the shorter one that an image is resized to: 2048 by 512, 2560 by 640. */
-const LONGEST = 4;
-
 /** `SegmentOptions` with what was left out filled in. */
 export interface Settings {
   sliding: Sliding | null;
@@ -143,18 +141,6 @@ export function settingsOf(options: SegmentOptions, size: Size): Settings {
     mean,
     std,
   };
-}
-
-/** The size that an image is resized to, as mmcv's `imrescale` rounds it. */
-export function sizeAt(scale: number, [height, width]: Size, shortSide: number | null): Size {
-  const short = shortSide === null ? null : Math.trunc(shortSide * scale);
-  const long = shortSide === null ? null : Math.trunc(LONGEST * shortSide * scale);
-  const factor =
-    short === null || long === null
-      ? scale
-      : Math.min(long / Math.max(height, width), short / Math.min(height, width));
-  const side = (length: number) => Math.max(1, Math.floor(length * factor + 0.5));
-  return [side(height), side(width)];
 }
 
 /** Names and colours of classes. */

@@ -4,6 +4,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { show } from '../common/arguments';
 import { resizeForward } from '../ops/dense/resize';
+import type { Size } from '../preprocessing/rescaled_size';
 
 /** Part of an image: rows and columns from the first to before the last. */
 export interface Window {
@@ -12,9 +13,6 @@ export interface Window {
   y2: number;
   x2: number;
 }
-
-/** Height and width. */
-export type Size = readonly [height: number, width: number];
 
 /** How windows slide over an image. */
 export interface Sliding {

@@ -13,7 +13,7 @@ import {
   sourceOf,
 } from '../data/coco_source';
 import { DecoderPool } from './decoder_pool';
-import { defaultThreads } from './image_folder';
+import { defaultThreads } from './list_files';
 
 /** Options of `cocoFolder`. */
 export interface CocoFolderOptions extends CocoSourceOptions {

@@ -4,8 +4,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 
+import type { LabelledPixels } from '../augmentation/segmentation_transform';
 import { messageOf } from '../common/messages';
 import type { TransformRecipe } from '../data/pixel_transform';
+import type { LabelledRecipe, LabelMapOptions } from '../data/segmentation_source';
 import type { PreprocessOptions } from '../preprocessing/fit_image';
 import type { RgbImage } from '../preprocessing/image';
 
@@ -18,12 +20,24 @@ export interface DecodeRequest {
   readonly transform?: { readonly recipe: TransformRecipe; readonly index: number };
 }
 
-/** What it answers. */
-export type DecodeAnswer = { image: RgbImage } | { message: string };
+/** What it is asked for with a label map. */
+export interface LabelledRequest {
+  readonly file: string;
+  /** File of the label map. */
+  readonly map: string;
+  readonly labels: Required<LabelMapOptions>;
+  /** What changes both, to do it there. */
+  readonly transform?: { readonly recipe: LabelledRecipe; readonly index: number };
+}
+
+/** What it answers: an image, and its labels where they were asked for. */
+export type DecodeAnswer = ({ image: RgbImage } & Partial<LabelledPixels>) | { message: string };
+
+type Answered = Exclude<DecodeAnswer, { message: string }>;
 
 interface Job {
-  readonly request: DecodeRequest;
-  resolve(image: RgbImage): void;
+  readonly request: DecodeRequest | LabelledRequest;
+  resolve(answer: Answered): void;
   reject(error: Error): void;
 }
 
@@ -51,7 +65,20 @@ export class DecoderPool {
    * @throws {Error} that names the file: when it cannot be read or decoded, its thread dies, or the pool is
    *   closed before it is done
    */
-  decode(request: DecodeRequest): Promise<RgbImage> {
+  async decode(request: DecodeRequest): Promise<RgbImage> {
+    return (await this.answered(request)).image;
+  }
+
+  /**
+   * Decodes a picture and its label map.
+   *
+   * @throws {Error} as `decode`, and when they are not of one size or a label is no class
+   */
+  async decodeLabelled(request: LabelledRequest): Promise<LabelledPixels> {
+    return (await this.answered(request)) as LabelledPixels;
+  }
+
+  private answered(request: Job['request']): Promise<Answered> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ request, resolve, reject });
       this.giveWork();
@@ -103,7 +130,7 @@ export class DecoderPool {
     thread.job = undefined;
     thread.worker.unref();
     thread.idle = setTimeout(() => void this.end(thread), IDLE_MILLISECONDS).unref();
-    if ('image' in answer) job?.resolve(answer.image);
+    if ('image' in answer) job?.resolve(answer);
     else job?.reject(new Error(answer.message));
     this.giveWork();
   }

@@ -1,15 +1,12 @@
 /** Labelled pictures in folders, in Node. */
-import type { Dirent } from 'node:fs';
-import * as fs from 'node:fs/promises';
-import * as os from 'node:os';
 import * as path from 'node:path';
 
 import { requireArgument, requireInteger } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
-import { type ClassFolderOptions, isHidden, sortByClass } from '../data/class_folders';
+import { type ClassFolderOptions, sortByClass } from '../data/class_folders';
 import { type ExampleSource, requireExample } from '../data/example_source';
 import { DecoderPool } from './decoder_pool';
-import { listing } from './listing';
+import { defaultThreads, listFolder } from './list_files';
 
 /** Options of `imageFolder`. */
 export interface ImageFolderOptions extends ClassFolderOptions {
@@ -53,7 +50,7 @@ export async function imageFolder(
   const isName = split === undefined || (typeof split === 'string' && split !== '');
   requireArgument(OWNER, 'split', split, isName, 'the name of a folder, such as "train"');
   const place = split === undefined ? folder : path.join(folder, split);
-  const { files, folders } = await list(place, folder);
+  const { files, folders } = await listFolder(OWNER, place, folder);
   const { classNames, paths, labels } = sortByClass(OWNER, place, files, folders, options);
   const pool = new DecoderPool(threads);
   const fileOf = (index: number) => {
@@ -75,80 +72,4 @@ export async function imageFolder(
       pool.decode({ file: fileOf(index), transform: { recipe, index } }),
     close: () => pool.close(),
   };
-}
-
-/** One is left for the thread that trains. */
-export function defaultThreads(): number {
-  return Math.min(8, Math.max(1, os.availableParallelism() - 1));
-}
-
-interface Listing {
-  /** Paths from the folder, with `/`. */
-  files: string[];
-  /** Names of the folders in it. */
-  folders: string[];
-}
-
-async function list(place: string, folder: string): Promise<Listing> {
-  const files: string[] = [];
-  const entries = await entriesOf(place, place === folder ? undefined : folder);
-  const folders: string[] = [];
-  for (const entry of entries) {
-    const isFolder = await isDirectory(place, entry);
-    if (isFolder) {
-      folders.push(entry.name);
-      await listInto(files, place, entry.name, new Set());
-    } else files.push(entry.name);
-  }
-  return { files, folders };
-}
-
-/** Appends the files below a folder. A link that leads back to where it lies is not followed. */
-async function listInto(
-  files: string[],
-  place: string,
-  within: string,
-  above: ReadonlySet<string>,
-): Promise<void> {
-  const folder = path.join(place, within);
-  const real = await listing(`${OWNER}: ${folder}`, () => fs.realpath(folder));
-  if (above.has(real)) return;
-  for (const entry of await entriesOf(folder)) {
-    const name = `${within}/${entry.name}`;
-    if (await isDirectory(folder, entry)) {
-      await listInto(files, place, name, new Set([...above, real]));
-    } else files.push(name);
-  }
-}
-
-/** What is in a folder and not hidden. */
-async function entriesOf(folder: string, parent?: string): Promise<Dirent[]> {
-  const read = () => fs.readdir(folder, { withFileTypes: true });
-  const entries = await listing(`${OWNER}: ${folder}`, read, async () => {
-    const there = parent === undefined ? [] : await foldersIn(parent);
-    return there.length > 0 ? `; ${parent} has ${there.join(', ')}` : '';
-  });
-  return entries.filter(({ name }) => !isHidden(name));
-}
-
-async function foldersIn(folder: string): Promise<string[]> {
-  const entries = await fs.readdir(folder, { withFileTypes: true }).catch(() => []);
-  return entries
-    .filter((entry) => entry.isDirectory() && !isHidden(entry.name))
-    .map(({ name }) => name)
-    .sort();
-}
-
-/** Of a link, what it leads to; one that leads nowhere is left for reading it to tell. */
-async function isDirectory(folder: string, entry: Dirent): Promise<boolean> {
-  if (!entry.isSymbolicLink()) return entry.isDirectory();
-  const file = path.join(folder, entry.name);
-  return listing(file, async () => {
-    try {
-      return (await fs.stat(file)).isDirectory();
-    } catch (error) {
-      if (['ENOENT', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
-      throw error;
-    }
-  });
 }

@@ -2,26 +2,56 @@
 import { readFile, stat } from 'node:fs/promises';
 import { parentPort } from 'node:worker_threads';
 
+import { type LabelledPixels, requireSameSize } from '../augmentation/segmentation_transform';
 import { messageOf } from '../common/messages';
+import { labelledTransform } from '../data/labelled_transform';
 import { type ImageTransform, pixelTransform, type TransformRecipe } from '../data/pixel_transform';
+import { classesOf, type LabelledRecipe } from '../data/segmentation_source';
 import { fitImage } from '../preprocessing/fit_image';
 import type { RgbImage } from '../preprocessing/image';
 import { decodeShown } from './decode_image';
-import type { DecodeAnswer, DecodeRequest } from './decoder_pool';
+import { decodeLabelMap } from './decode_label_map';
+import type { DecodeAnswer, DecodeRequest, LabelledRequest } from './decoder_pool';
 
-async function answer(request: DecodeRequest): Promise<DecodeAnswer> {
+async function answer(request: DecodeRequest | LabelledRequest): Promise<DecodeAnswer> {
   const { file } = request;
   try {
-    // A pipe would never end.
-    if (!(await stat(file)).isFile()) throw new Error('it is no file');
-    const image = await changed(await decodeShown(await readFile(file), file), request);
-    // A buffer of its own, which can be handed over.
-    const data = image.data.length < image.data.buffer.byteLength ? image.data.slice() : image.data;
-    return { image: { ...image, data } };
+    if ('map' in request) {
+      const { image, labels } = await labelled(request);
+      return { image: ownBuffer(image), labels: ownBuffer(labels) };
+    }
+    const image = await changed(await decodeShown(await contentOf(file), file), request);
+    return { image: ownBuffer(image) };
   } catch (error) {
     const message = messageOf(error);
-    return { message: message.includes(file) ? message : `${file}: ${message}` };
+    const isNamed = message.includes(file) || ('map' in request && message.includes(request.map));
+    return { message: isNamed ? message : `${file}: ${message}` };
   }
+}
+
+async function contentOf(file: string): Promise<Uint8Array> {
+  // A pipe would never end.
+  if (!(await stat(file)).isFile()) throw new Error(`${file}: it is no file`);
+  return readFile(file);
+}
+
+/** Pixels with a buffer of their own, which can be handed over. */
+function ownBuffer<Pixels extends { data: Uint8Array | Uint8ClampedArray | Uint16Array }>(
+  pixels: Pixels,
+): Pixels {
+  const { data } = pixels;
+  return data.byteLength < data.buffer.byteLength ? { ...pixels, data: data.slice() } : pixels;
+}
+
+/** A picture and its label map, checked, and changed where that is asked for. */
+async function labelled(request: LabelledRequest): Promise<LabelledPixels> {
+  const { file, map, labels: options, transform } = request;
+  const image = await decodeShown(await contentOf(file), file);
+  const labels = classesOf(map, await decodeLabelMap(await contentOf(map), map), options);
+  requireSameSize(map, image, labels);
+  if (!transform) return { image, labels };
+  const { recipe, index } = transform;
+  return changeLabelled({ image, labels }, recipe, index);
 }
 
 function changed(image: RgbImage, { fit, transform }: DecodeRequest): RgbImage | Promise<RgbImage> {
@@ -29,18 +59,33 @@ function changed(image: RgbImage, { fit, transform }: DecodeRequest): RgbImage |
   return transform ? transformOf(transform.recipe)(image, transform.index) : image;
 }
 
-let made: { text: string; transform: ImageTransform } | undefined;
-
-/** A recipe is that of a whole epoch, and comes with each of its pictures. */
-function transformOf(recipe: TransformRecipe): ImageTransform {
-  const text = JSON.stringify(recipe);
-  if (made?.text !== text) made = { text, transform: pixelTransform(recipe) };
-  return made.transform;
+/** Keeps what was made of a recipe last: it is that of a whole epoch, and comes with each of its pictures. */
+function keptOf<Recipe, Made>(make: (recipe: Recipe) => Made): (recipe: Recipe) => Made {
+  let kept: { text: string; made: Made } | undefined;
+  return (recipe) => {
+    const text = JSON.stringify(recipe);
+    if (kept?.text !== text) kept = { text, made: make(recipe) };
+    return kept.made;
+  };
 }
 
-parentPort?.on('message', (request: DecodeRequest) => {
+const transformOf = keptOf((recipe: TransformRecipe): ImageTransform => pixelTransform(recipe));
+const changerOf = keptOf(labelledTransform);
+
+function changeLabelled(
+  { image, labels }: LabelledPixels,
+  recipe: LabelledRecipe,
+  index: number,
+): LabelledPixels {
+  return changerOf(recipe)(image, labels, index);
+}
+
+parentPort?.on('message', (request: DecodeRequest | LabelledRequest) => {
   void answer(request).then((given) => {
-    const handedOver = 'image' in given ? [given.image.data.buffer as ArrayBuffer] : [];
-    parentPort?.postMessage(given, handedOver);
+    const parts = 'image' in given ? [given.image, ...(given.labels ? [given.labels] : [])] : [];
+    parentPort?.postMessage(
+      given,
+      parts.map(({ data }) => data.buffer as ArrayBuffer),
+    );
   });
 });

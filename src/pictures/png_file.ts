@@ -54,6 +54,11 @@ export interface PngParts {
   readonly exif?: Uint8Array;
 }
 
+/** Whether a piece of a file is its palette. */
+export function isPalette(piece: Uint8Array): boolean {
+  return typeOf(piece) === 'PLTE';
+}
+
 export function isPng(bytes: Uint8Array): boolean {
   return SIGNATURE.every((byte, i) => bytes[i] === byte);
 }
@@ -93,7 +98,7 @@ export async function checkPng(bytes: Uint8Array): Promise<PngParts> {
       throw new Error('the file has two palettes, or one after its pixels');
     }
     hasPalette ||= type === 'PLTE';
-    if (type === 'PLTE') kept.push(wholePalette(content));
+    if (type === 'PLTE') kept.push(paletteChunk(content));
     else if (['IHDR', 'IDAT', 'IEND'].includes(type)) kept.push(bytes.subarray(at, end));
     else if (!/^[a-z]/.test(type)) throw new Error(`the file has a chunk ${type} that is unknown`);
     at = end;
@@ -128,8 +133,8 @@ function chunkOf(type: string, content: Uint8Array): Uint8Array {
   return chunk;
 }
 
-/** A palette of all 256 entries, as a chunk. */
-function wholePalette(content: Uint8Array): Uint8Array {
+/** A palette of all 256 entries, black where it lacks some, as a chunk. */
+export function paletteChunk(content: Uint8Array): Uint8Array {
   const palette = new Uint8Array(PALETTE_BYTES);
   const whole = content.length - (content.length % 3);
   palette.set(content.subarray(0, Math.min(whole, PALETTE_BYTES)));

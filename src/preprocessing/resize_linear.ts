@@ -1,6 +1,7 @@
 /** Bilinear and nearest resizing that give the very bytes that OpenCV gives. */
 import { roundHalfToEven } from '../common/rounding';
 import { requireBytes, type RgbImage } from './image';
+import type { Region } from './resize_bicubic';
 
 /** Fraction bits of a weight. */
 const WEIGHT_BITS = 11;
@@ -16,17 +17,17 @@ interface Taps {
   readonly secondWeight: Int32Array;
 }
 
-/** Pixels have their middles at halves; beyond the outermost middles the outermost pixel goes on. */
-function tapsOf(from: number, to: number, isRow: boolean): Taps {
+/** Those of `length` target pixels from `start` on, where `from` become `to`. Pixels have their middles at halves; beyond the outermost middles the outermost pixel goes on. */
+function tapsOf(start: number, length: number, from: number, to: number, isRow: boolean): Taps {
   const scale = 1 / (to / from);
   const taps = {
-    first: new Int32Array(to),
-    second: new Int32Array(to),
-    firstWeight: new Int32Array(to),
-    secondWeight: new Int32Array(to),
+    first: new Int32Array(length),
+    second: new Int32Array(length),
+    firstWeight: new Int32Array(length),
+    secondWeight: new Int32Array(length),
   };
-  for (let i = 0; i < to; i++) {
-    const place = Math.fround((i + 0.5) * scale - 0.5);
+  for (let i = 0; i < length; i++) {
+    const place = Math.fround((start + i + 0.5) * scale - 0.5);
     const low = Math.floor(place);
     let fraction = Math.fround(place - low);
     // Along rows a weight beyond the edge is 0; along columns the two weights stay, of one row twice.
@@ -43,15 +44,22 @@ function tapsOf(from: number, to: number, isRow: boolean): Taps {
  * Resizes bilinearly, bit for bit as OpenCV's `resize` with `INTER_LINEAR`, which mmdetection and
  * mmsegmentation use: without a wider filter where the image shrinks.
  *
+ * @param region part of the result that is made; default: all of it
  * @throws {Error} when a side is not a positive integer, or the image has no bytes
  */
-export function resizeLinear(image: RgbImage, width: number, height: number): RgbImage {
+export function resizeLinear(
+  image: RgbImage,
+  width: number,
+  height: number,
+  region: Region = { left: 0, top: 0, width, height },
+): RgbImage {
   requireSides('resizeLinear', width, height);
   requireBytes(image.data);
-  if (width === image.width && height === image.height) return image;
-  const columns = tapsOf(image.width, width, true);
-  const rows = tapsOf(image.height, height, false);
-  const data = new Uint8Array(3 * width * height);
+  const isWhole = region.width === width && region.height === height;
+  if (isWhole && width === image.width && height === image.height) return image;
+  const columns = tapsOf(region.left, region.width, image.width, width, true);
+  const rows = tapsOf(region.top, region.height, image.height, height, false);
+  const data = new Uint8Array(3 * region.width * region.height);
   // Weighted source rows: neighbours in the result share them.
   const kept = new Map<number, Int32Array>();
   const weighted = (y: number): Int32Array => {
@@ -61,11 +69,11 @@ export function resizeLinear(image: RgbImage, width: number, height: number): Rg
     kept.set(y, row);
     return row;
   };
-  for (let y = 0; y < height; y++) {
+  for (let y = 0; y < region.height; y++) {
     const [first, second] = [rows.first[y] as number, rows.second[y] as number];
     const [above, below] = [weighted(first), weighted(second)];
     const [a, b] = [rows.firstWeight[y] as number, rows.secondWeight[y] as number];
-    for (let i = 0, to = 3 * width * y; i < above.length; i++, to++) {
+    for (let i = 0, to = 3 * region.width * y; i < above.length; i++, to++) {
       const sum =
         ((a * ((above[i] as number) >> ROW_BITS)) >> 16) +
         ((b * ((below[i] as number) >> ROW_BITS)) >> 16);
@@ -73,7 +81,7 @@ export function resizeLinear(image: RgbImage, width: number, height: number): Rg
     }
     for (const row of kept.keys()) if (row < first) kept.delete(row);
   }
-  return { width, height, data };
+  return { width: region.width, height: region.height, data };
 }
 
 function weightedRow({ data, width }: RgbImage, y: number, columns: Taps): Int32Array {

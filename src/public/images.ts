@@ -9,11 +9,13 @@ export {
   type RgbImage,
 } from '../preprocessing/index';
 
+export type { LabelMap } from '../preprocessing/label_map';
 export { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
 
 // Labelled examples
 export {
   imageFiles,
+  segmentationSource,
   tensorSource,
   type BatchDataset,
   type BatchIterator,
@@ -22,9 +24,13 @@ export {
   type ExampleSource,
   type ImageFilesOptions,
   type LabelledFile,
+  type LabelMapOptions,
   type LabelledTensors,
   type ClassLabels,
   type PixelArray,
+  type SegmentationExample,
+  type LabelledRecipe,
+  type SegmentationSource,
   type SkippedExample,
   type TensorSourceOptions,
 } from '../data/index';

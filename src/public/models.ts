@@ -10,6 +10,13 @@ export { DetectedObject, type Detections, detect } from '../models/detect';
 export type { DetectOptions } from '../models/detect_options';
 export { type ClassArea, segment, type Segmentation } from '../models/segment';
 export type { Colour, SegmentOptions } from '../models/segment_options';
+export {
+  evaluateSegmenter,
+  type EvaluateSegmenterOptions,
+  type SegmentationEvaluation,
+  type SegmentedClass,
+  type SegmentingOptions,
+} from '../models/evaluate_segmenter';
 export { paintDetections } from '../models/paint_detections';
 export { paintSegmentation } from '../models/paint_segmentation';
 export { createLanguageModel, type CreateLanguageModelOptions } from '../models/language_model';
@@ -34,13 +41,14 @@ export { COCO_CATEGORY_IDS, COCO_CLASSES } from '../registry/coco';
 export { VIT_SIZES, type VitSize } from '../registry/sizes';
 export type { VitSizeName } from '../registry/architectures';
 
-// From examples to a trained classifier
+// From examples to a trained classifier or segmenter
 export {
   type Augmentation,
   type AugmentationFunction,
   type AugmentationOptions,
   type AugmentationStrength,
   type Best,
+  type BestSegmenter,
   DivergedError,
   fineTune,
   type FineTuneEpoch,
@@ -48,7 +56,13 @@ export {
   type FineTuneModel,
   type FineTuneOptions,
   type FineTuneResult,
+  fineTuneSegmenter,
+  type FineTuneSegmenterModel,
+  type FineTuneSegmenterOptions,
+  type FineTuneSegmenterResult,
   type FineTuneStep,
+  type RunSettings,
+  type SegmentationAugmentation,
   type StopReason,
   type TrainedParts,
   type TrainingPlaces,

@@ -1,0 +1,139 @@
+/** `evaluate` of a segmenter: mean intersection over union on pictures with label maps. */
+import type { Command } from 'commander';
+
+import type { SegmentationSource } from '../data/segmentation_source';
+import { evaluateSegmenter, type SegmentationEvaluation } from '../models/evaluate_segmenter';
+import { segmentationFolder } from '../pictures/segmentation_folder';
+import { activateBackend, type BackendName } from './backend';
+import { readClassNames, requireNames } from './class_names';
+import { interruptible } from './interrupt';
+import {
+  addSegmentingOptions,
+  type SegmentingChoice,
+  segmentingSettings,
+} from './segment_settings';
+import { type LoadedSegmenter, loadSegmenter, type SegmenterOptions } from './segmenter';
+import { type Terminal, withProgress } from './terminal';
+import { table } from './text';
+
+/** What the options say. */
+export interface MapsOptions extends SegmentingChoice {
+  maps?: string;
+  mapSuffix: string;
+  reduceZeroLabel?: boolean;
+  model?: string;
+}
+
+/** What those of `evaluate` say besides. */
+interface EvaluateOptions extends Omit<SegmenterOptions, 'signal'> {
+  labels?: string;
+  split?: string;
+  report?: string;
+  inputSize?: number;
+  skipBroken?: boolean;
+  backend?: BackendName;
+  json?: boolean;
+}
+
+/** Adds the options. */
+export function addMapsOptions(command: Command): Command {
+  return addSegmentingOptions(
+    command
+      .option('--maps <folder>', 'PNG label maps of the pictures, for a segmenter')
+      .option('--map-suffix <end>', "what the name of a picture's label map ends in", '.png')
+      .option('--reduce-zero-label', "labels count classes from 1, as ADE20K's; 0 is none")
+      .option('-m, --model <name>', 'published segmenter whose windows, sizes and classes apply'),
+  );
+}
+
+/** Asserts that nothing is given that is for classifiers alone. */
+function requireForMaps({ split, report, inputSize }: EvaluateOptions): void {
+  const given = { split, report, 'input-size': inputSize };
+  const wrong = Object.entries(given).find(([, value]) => value !== undefined);
+  if (!wrong) return;
+  throw new Error(`--${wrong[0]} is for classifiers, --maps for segmenters; leave one out`);
+}
+
+/** Evaluates a segmenter on the pictures of a folder, and tells what came of it. */
+export async function evaluateMaps(
+  folder: string,
+  options: EvaluateOptions & MapsOptions,
+  maps: string,
+  terminal: Terminal,
+): Promise<void> {
+  requireForMaps(options);
+  const { mapSuffix, reduceZeroLabel, labels } = options;
+  const open = (classNames: readonly string[]) =>
+    segmentationFolder(folder, maps, { classNames, mapSuffix, reduceZeroLabel });
+  const given = labels === undefined ? undefined : await readClassNames(labels);
+  // First the folders: what is wrong with them should be found before gigabytes of weights.
+  await (await open(given ?? ['any'])).close();
+  await activateBackend(options.backend);
+  const evaluation = await interruptible(async (signal) => {
+    const segmenter = await loadSegmenter({ ...options, signal }, terminal, (count) => {
+      if (given && labels !== undefined) requireNames(given, labels, count);
+    });
+    try {
+      const names = given ?? namesOf(segmenter);
+      const source = await open(names);
+      try {
+        return await evaluated(segmenter, source, options, signal, terminal);
+      } finally {
+        await source.close();
+      }
+    } finally {
+      segmenter.model.dispose();
+    }
+  });
+  terminal.out(options.json ? `${JSON.stringify(evaluation, null, 2)}\n` : asText(evaluation));
+}
+
+/** Names that the weights bring along, else numbers. */
+function namesOf({ settings, numClasses }: LoadedSegmenter): readonly string[] {
+  return settings.classes ?? Array.from({ length: numClasses }, (_, c) => `class ${c}`);
+}
+
+async function evaluated(
+  segmenter: LoadedSegmenter,
+  source: SegmentationSource,
+  options: EvaluateOptions & MapsOptions,
+  signal: AbortSignal,
+  terminal: Terminal,
+): Promise<SegmentationEvaluation> {
+  const settings = segmentingSettings(segmenter, options);
+  const { mode, inputSize, slideStride, shortSide, scales, flip, mean, std } = settings;
+  return withProgress(terminal, 'pictures', String, (onProgress) =>
+    evaluateSegmenter(segmenter.model, source, {
+      ...{ mode, inputSize, slideStride, shortSide, scales, flip, mean, std },
+      classNames: source.classNames,
+      onError: options.skipBroken ? 'skip' : 'throw',
+      onProgress,
+      signal,
+    }),
+  );
+}
+
+/** Tables for people. */
+function asText({ pictures, mIoU, mAcc, aAcc, perClass, skipped }: SegmentationEvaluation): string {
+  const percent = (value: number | null) =>
+    value === null ? undefined : `${(100 * value).toFixed(2)} %`;
+  const blocks = [
+    table(
+      ['pictures', 'mIoU', 'mAcc', 'aAcc'],
+      [[pictures, percent(mIoU), percent(mAcc), percent(aAcc)]],
+    ),
+    table(
+      ['class', 'IoU', 'Acc'],
+      perClass.map(({ name, IoU, Acc }) => [name, percent(IoU), percent(Acc)]),
+    ),
+    ...(skipped.length === 0
+      ? []
+      : [
+          table(
+            ['left out', 'why'],
+            skipped.map((one) => [one.name, one.message]),
+          ),
+        ]),
+  ];
+  return `${blocks.join('\n\n')}\n`;
+}

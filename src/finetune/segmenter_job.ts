@@ -1,0 +1,72 @@
+/** Training of a segmenter, as a run wants it: batches, steps and validation. */
+import * as tf from '@tensorflow/tfjs-core';
+
+import { readSegmentationBatches, type SegmentationBatch } from '../data/read_label_maps';
+import { type SegmentationEvaluation, segmentationScores } from '../models/evaluate_segmenter';
+import { pixelAccuracy, segmentationLoss } from '../training/segmentation_loss';
+import { againSlower, DivergedError } from './errors';
+import type { Job } from './job';
+import { areFinite } from './non_finite';
+import type { PreparedSegmenter } from './prepare_segmenter';
+import type { FineTuneSegmenterOptions } from './segmenter_options';
+import type { SegmenterExamples, SegmenterPlan } from './segmenter_plan';
+import { takeStep } from './stepper';
+
+/** The job of training a prepared segmenter by a plan. */
+export function segmenterJob(
+  owner: string,
+  { model, mean, std }: PreparedSegmenter,
+  { data, validation }: SegmenterExamples,
+  { recipe, auxiliaryWeight, segmenting, seed, form }: SegmenterPlan,
+  { signal, onError }: Pick<FineTuneSegmenterOptions, 'signal' | 'onError'>,
+): Job<SegmentationBatch, SegmentationEvaluation> {
+  const { ignoreLabel } = data;
+  const { classNames } = data;
+  return {
+    model,
+    batches: ({ epoch, ...request }) =>
+      readSegmentationBatches(owner, data, { ...request, recipe: recipe(epoch), mean, std }),
+    free: ({ x, labels }) => tf.dispose([x, labels]),
+    step: (optimizer, number, { x, labels }, phase) =>
+      takeStep(owner, model, optimizer, number, {
+        x,
+        targets: labels,
+        lossOf: (outputs, maps) =>
+          segmentationLoss(maps, outputs, { ignoreLabel, auxiliaryWeight }),
+        rightOf: (outputs, maps) =>
+          tf.tidy(() => {
+            const [main] = [outputs].flat() as [tf.Tensor];
+            const share = pixelAccuracy(maps, main, { ignoreLabel });
+            return tf.mul(share, (maps.shape[0] as number) / 100) as tf.Scalar;
+          }),
+        seed,
+        part: form.part,
+        phase,
+      }),
+    validate: async (step, phase) => {
+      if (!(await areFinite(model.weights))) {
+        throw new DivergedError(
+          step,
+          null,
+          `${owner}: after step ${step} some weights are no finite numbers. ${againSlower(phase)}`,
+        );
+      }
+      const shown = validation as NonNullable<typeof validation>;
+      const evaluation = await segmentationScores(
+        `${owner}: validation`,
+        model,
+        shown.data,
+        { ...segmenting, mean, std, classNames, onError, signal },
+        shown.order,
+      );
+      const { mIoU } = evaluation;
+      if (mIoU === null) {
+        throw new Error(
+          `${owner}: no pixel of the ${evaluation.pictures} pictures for validation has a class; give some that ` +
+            'do, or validation: 0',
+        );
+      }
+      return { evaluation, score: { accuracy: mIoU }, point: { validationMeanIoU: mIoU } };
+    },
+  };
+}

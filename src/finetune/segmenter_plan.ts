@@ -1,0 +1,186 @@
+/** All that the run of a segmenter will do, from what was asked and what is usual. */
+import {
+  segmentationTransform,
+  type SegmentationTransformOptions,
+} from '../augmentation/segmentation_transform';
+import { matchClasses } from '../data/class_names';
+import type { LabelledRecipe, SegmentationSource } from '../data/segmentation_source';
+import { requireSegmentationSource, type SegmentingOptions } from '../models/evaluate_segmenter';
+import { polySchedule } from '../training/poly_schedule';
+import { emaDecayOf, type TrainedParts, usualEpochs, usualPatience } from './defaults';
+import { checksumOf, phasesOf } from './phases';
+import type { PreparedSegmenter } from './prepare_segmenter';
+import type { RunPlan } from './run_plan';
+import { Sampler, stepsPerEpoch } from './sampler';
+import type { FineTuneSegmenterOptions } from './segmenter_options';
+import { stratifiedSplit, usualShare } from './split';
+
+/** What the run of a segmenter will do. */
+export interface SegmenterPlan extends RunPlan {
+  readonly auxiliaryWeight: number;
+  /** How the pictures of an epoch are changed. */
+  readonly recipe: (epoch: number) => LabelledRecipe;
+  readonly segmenting: SegmentingOptions;
+}
+
+/** What is trained on, and looked at. */
+export interface SegmenterExamples {
+  readonly data: SegmentationSource;
+  readonly training: readonly number[];
+  /** Pictures that are looked at after each epoch; none where there are none. */
+  readonly validation: {
+    readonly data: SegmentationSource;
+    readonly order: readonly number[];
+  } | null;
+}
+
+/** Learning rates at a batch of 16: that of everything is the published one. */
+const RATES = { fresh: 1e-3, all: 6e-5, head: 6e-4, adapters: 3e-4 };
+
+/** Most steps in which the rate rises, as published; a twentieth of them where they are few. */
+const WARMUP = 1500;
+
+/** Crops where nothing is said. */
+const CROP = [512, 512] as const;
+
+/**
+ * Divides the pictures, or takes those for validation.
+ *
+ * @throws {Error} when those for validation are none, or have other classes
+ */
+export function divideSegments(
+  owner: string,
+  data: SegmentationSource,
+  { validation, seed = 0 }: FineTuneSegmenterOptions,
+): SegmenterExamples {
+  const all = Array.from({ length: data.length }, (_, i) => i);
+  if (validation !== undefined && typeof validation !== 'number') {
+    const given = `${owner}: validation`;
+    requireSegmentationSource(given, validation);
+    matchClasses(given, validation.classNames, data.classNames, data.classNames.length);
+    const order = Array.from({ length: validation.length }, (_, i) => i);
+    return { data, training: all, validation: { data: validation, order } };
+  }
+  const share = validation ?? usualShare(data.length);
+  const { training, validation: order } = stratifiedSplit(
+    all.map(() => 0),
+    share,
+    seed,
+  );
+  return { data, training, validation: order.length > 0 ? { data, order } : null };
+}
+
+/**
+ * Plans a run.
+ *
+ * @throws {Error} when the augmentation's options are wrong
+ */
+export function planSegmenter(
+  owner: string,
+  prepared: PreparedSegmenter,
+  { data, training, validation }: SegmenterExamples,
+  options: FineTuneSegmenterOptions,
+): SegmenterPlan {
+  const { seed = 0, weightDecay = 0.01, layerDecay = 1, adapters, ema = false } = options;
+  const { auxiliaryWeight = 0.4, power = 1, headEpochs = 0 } = options;
+  const train: TrainedParts = options.train ?? (adapters ? 'adapters' : 'all');
+  const { isFresh, mean, std } = prepared;
+  const count = training.length;
+  const batch = options.batch ?? usualBatch(count);
+  const epochs = options.epochs ?? usualEpochs({ count, isFresh, train, hasNewHead: false });
+  const perEpoch = stepsPerEpoch(count, batch);
+  const scale = Math.sqrt(batch / 16);
+  const rate = RATES[isFresh && train === 'all' ? 'fresh' : train];
+  const learningRate = options.learningRate ?? rate * scale;
+  const headRate = options.headLearningRate ?? RATES.head * scale;
+  const emaDecay = emaDecayOf(ema, epochs * perEpoch);
+  const patience = options.patience === undefined ? usualPatience(epochs) : options.patience;
+  const transform = transformOptions(owner, prepared, data, options);
+  const segmenting = segmentingOptions(prepared, transform, options);
+  const settings = {
+    examples: count,
+    validation: validation?.order.length ?? 0,
+    examplesChecksum: checksumOf(Array.from({ length: data.length }, (_, i) => data.name(i))),
+    classNames: data.classNames,
+    train,
+    adapters: adapters ?? null,
+    epochs,
+    headEpochs,
+    batch,
+    learningRate,
+    headLearningRate: headRate,
+    layerDecay,
+    weightDecay,
+    power,
+    auxiliaryWeight,
+    ema: emaDecay,
+    augment: transform,
+    segmenting,
+    patience,
+    seed,
+    mean,
+    std,
+  };
+  const schedule = (peak: number, steps: number) =>
+    polySchedule({ peak, steps, power, warmupSteps: Math.min(WARMUP, Math.floor(steps / 20)) });
+  return {
+    task: 'segmentation',
+    form: { train, part: batch, parts: 1 },
+    batch,
+    epochs,
+    phases: phasesOf({ train, epochs, headEpochs, perEpoch }, { learningRate, headRate, schedule }),
+    sampler: new Sampler(training, batch, seed),
+    layerDecay,
+    weightDecay,
+    emaDecay,
+    patience: validation ? patience : null,
+    seed,
+    isValidated: validation !== null,
+    auxiliaryWeight,
+    recipe: (epoch) => ({ options: transform, seed: [seed, epoch] }),
+    segmenting,
+    settings: JSON.parse(JSON.stringify(settings)) as RunPlan['settings'],
+  };
+}
+
+/** A power of two with 16 steps and more in an epoch, from 2 to 16: that of the published training. */
+function usualBatch(count: number): number {
+  return 2 ** Math.min(4, Math.max(1, Math.round(Math.log2(count / 16))));
+}
+
+/** The augmentation, with crops that fit the model. */
+function transformOptions(
+  owner: string,
+  { model, fixedSize, record, isFresh }: PreparedSegmenter,
+  { ignoreLabel }: SegmentationSource,
+  { augment = {} }: FineTuneSegmenterOptions,
+): SegmentationTransformOptions {
+  const given =
+    augment === 'none'
+      ? { scale: [1, 1] as const, classShare: 1, flip: 0, photometric: null }
+      : augment;
+  const [height, width] = record?.inputSize ?? CROP;
+  // What is pretrained knows things at that size.
+  const published = record && !isFresh && !fixedSize ? { shortSide: record.shortSide } : {};
+  const cropSize = given.cropSize ?? fixedSize ?? ([height, width] as const);
+  const options = { ...published, ...given, cropSize, ignoreLabel };
+  // What is wrong with the options is told now.
+  segmentationTransform(options);
+  if (fixedSize && fixedSize.some((side, i) => side !== cropSize[i])) {
+    throw new Error(
+      `${owner}: cropSize is ${cropSize.join(' x ')}, but ${model.name} takes images of ${fixedSize.join(' x ')} ` +
+        'pixels; leave it out',
+    );
+  }
+  return options;
+}
+
+/** How pictures are segmented for validation: as they were trained, or by windows where the model's size is fixed. */
+function segmentingOptions(
+  { fixedSize }: PreparedSegmenter,
+  { shortSide }: SegmentationTransformOptions,
+  { segmenting = {} }: FineTuneSegmenterOptions,
+): SegmentingOptions {
+  const windows = fixedSize ? { mode: 'slide' as const, inputSize: fixedSize } : {};
+  return { ...windows, ...(shortSide == null ? {} : { shortSide }), ...segmenting };
+}

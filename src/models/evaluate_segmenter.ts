@@ -1,0 +1,215 @@
+/** How good a segmenter is: mean intersection over union on labelled pictures. */
+import type * as tfl from '@tensorflow/tfjs-layers';
+
+import { requireFunction, requireModel, requireOneOf } from '../common/arguments';
+import { messageOf } from '../common/messages';
+import { type OptionNames, requireOptions } from '../common/options';
+import { matchClasses } from '../data/class_names';
+import { requireSomeRead, type SkippedExample } from '../data/example_source';
+import { metadataOf, ownUnits } from '../data/model_input';
+import { orderOf, readAhead } from '../data/read_ahead';
+import { isSegmentationSource, type SegmentationSource } from '../data/segmentation_source';
+import { MeanIoU } from '../evaluation/mean_iou';
+import { requireLabelsOf } from '../preprocessing/label_map';
+import { segment } from './segment';
+import type { SegmentOptions } from './segment_options';
+
+/** How pictures are segmented: options of `segment`. */
+export type SegmentingOptions = Pick<
+  SegmentOptions,
+  'mode' | 'inputSize' | 'slideStride' | 'shortSide' | 'scales' | 'flip' | 'mean' | 'std'
+>;
+
+/** Options of `evaluateSegmenter`. */
+export interface EvaluateSegmenterOptions extends SegmentingOptions {
+  /**
+   * Names of the model's classes, in its order: the data's classes are found among them by name. Default:
+   * `classNames` of the model's user-defined metadata, else the data's own.
+   */
+  classNames?: readonly string[];
+  /** What becomes of pictures that cannot be read: `'skip'` leaves out and reports them. Default `'throw'`. */
+  onError?: 'throw' | 'skip';
+  /** Told how many pictures are done, and of how many. */
+  onProgress?: (done: number, total: number) => void;
+  /** Stops before the next window, and rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+export const SEGMENTING_OPTIONS: OptionNames<SegmentingOptions> = {
+  mode: true,
+  inputSize: true,
+  slideStride: true,
+  shortSide: true,
+  scales: true,
+  flip: true,
+  mean: true,
+  std: true,
+};
+
+const OPTIONS: OptionNames<EvaluateSegmenterOptions> = {
+  ...SEGMENTING_OPTIONS,
+  classNames: true,
+  onError: true,
+  onProgress: true,
+  signal: true,
+};
+
+/** How well a class is found; null where there is nothing to divide by. */
+export interface SegmentedClass {
+  readonly name: string;
+  /** Pixels that are it in both maps, over those that are in either. */
+  readonly IoU: number | null;
+  /** Share of its pixels that are right. */
+  readonly Acc: number | null;
+}
+
+/** What `evaluateSegmenter` gives: shares from 0 to 1, plain JSON; null where there is nothing to divide by. */
+export interface SegmentationEvaluation {
+  readonly pictures: number;
+  /** Pixels that count. */
+  readonly pixels: number;
+  /** Mean of `IoU` over the classes that are predicted or labelled anywhere. */
+  readonly mIoU: number | null;
+  /** Mean of `Acc` over the classes that are labelled anywhere. */
+  readonly mAcc: number | null;
+  /** Share of all pixels that count that are right. */
+  readonly aAcc: number | null;
+  /** By class, as the model numbers them. */
+  readonly perClass: readonly SegmentedClass[];
+  /** Pictures that could not be read. */
+  readonly skipped: readonly SkippedExample[];
+}
+
+const OWNER = 'evaluateSegmenter';
+
+/**
+ * Segments labelled pictures and compares the maps with their labels, as mmsegmentation's evaluation does: areas are
+ * summed over all pictures, at the size of their labels. One picture at a time; the next are read meanwhile.
+ *
+ * @param model as `segment` takes it; where `mean`, `std` and `shortSide` are not given they are those that
+ *   `fineTuneSegmenter` has saved with it, else ImageNet's and none
+ * @param source such as `segmentationFolder` gives
+ * @throws {Error} when an option is wrong, the source has a class that the model has not, a picture cannot be read or
+ *   segmented (which is named), or none can be read
+ * @throws {unknown} `signal.reason` when stopped
+ *
+ * @example
+ * const record = segmentationWeights('upernet_revcol_tiny.ade20k_512');
+ * const { inputSize, slideStride, shortSide } = record;
+ * const { mIoU } = await evaluateSegmenter(model, pictures, {
+ *   mode: 'slide', inputSize, slideStride, shortSide,
+ * });
+ */
+export async function evaluateSegmenter(
+  model: tfl.LayersModel,
+  source: SegmentationSource,
+  options: EvaluateSegmenterOptions = {},
+): Promise<SegmentationEvaluation> {
+  requireOptions(OWNER, options, OPTIONS);
+  requireModel(OWNER, model);
+  requireSegmentationSource(OWNER, source);
+  const { onError = 'throw', onProgress } = options;
+  requireOneOf(OWNER, 'onError', onError, ['throw', 'skip']);
+  if (onProgress !== undefined) requireFunction(OWNER, 'onProgress', onProgress);
+  return segmentationScores(OWNER, model, source, options);
+}
+
+/** Asserts pictures with label maps. */
+export function requireSegmentationSource(
+  owner: string,
+  source: unknown,
+): asserts source is SegmentationSource {
+  if (isSegmentationSource(source) && source.length > 0) return;
+  throw new Error(
+    `${owner}: ${isSegmentationSource(source) ? 'the data hold no picture' : 'the data are no pictures with label maps'}; ` +
+      'expected what segmentationFolder or segmentationSource gives, with one picture at least',
+  );
+}
+
+/**
+ * `evaluateSegmenter` of some of the pictures.
+ *
+ * @param order numbers of the pictures. Default: all
+ */
+export async function segmentationScores(
+  owner: string,
+  model: tfl.LayersModel,
+  source: SegmentationSource,
+  options: EvaluateSegmenterOptions,
+  order?: readonly number[],
+): Promise<SegmentationEvaluation> {
+  const { classNames, onError, onProgress, signal, ...segmenting } = options;
+  const count = model.outputs[0]?.shape.at(-1) ?? source.classNames.length;
+  const saved = metadataOf(model);
+  const known = classNames ?? saved.classNames;
+  const numbers = matchClasses(owner, source.classNames, known, count);
+  const names = Array.from(
+    { length: count },
+    (_, c) => known?.[c] ?? source.classNames[numbers.indexOf(c)] ?? String(c),
+  );
+  const own = ownUnits(model.name, model) ?? saved;
+  const settings = {
+    ...(own.mean ? { mean: own.mean } : {}),
+    ...(own.std ? { std: own.std } : {}),
+    ...(saved.shortSide === undefined ? {} : { shortSide: saved.shortSide }),
+    ...segmenting,
+    signal,
+  };
+  const { ignoreLabel } = source;
+  // No class of any model, as that of the source may be.
+  const none = -1;
+  const metric = new MeanIoU({ numClasses: count, ignoreLabel: none });
+  const skipped: SkippedExample[] = [];
+  const all = orderOf(source.length, order);
+  const reading = {
+    order: all,
+    batchSize: 1,
+    signal,
+    ...(onError === 'skip' ? { onSkip: (one: SkippedExample) => void skipped.push(one) } : {}),
+  };
+  const name = (index: number) => source.name(index);
+  let pictures = 0;
+  for await (const { examples, indices, end } of readAhead(
+    owner,
+    name,
+    (index) => source.read(index),
+    reading,
+  )) {
+    const [{ image, labels }] = examples as [(typeof examples)[number]];
+    try {
+      requireLabelsOf('its label map', labels, source.classNames.length, ignoreLabel);
+      const { map } = await segment(model, image, settings);
+      metric.add(
+        map,
+        Int32Array.from(labels.data, (label) =>
+          label === ignoreLabel ? none : (numbers[label] as number),
+        ),
+      );
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw new Error(
+        `${owner}: ${name(indices[0] as number)}, ${image.width} x ${image.height} pixels, cannot be evaluated: ` +
+          messageOf(error),
+        { cause: error },
+      );
+    }
+    pictures++;
+    onProgress?.(end, all.length);
+  }
+  requireSomeRead(owner, pictures, skipped);
+  const { pixels, mIoU, mAcc, aAcc, IoU, Acc } = metric.result();
+  return {
+    pictures,
+    pixels,
+    mIoU: orNull(mIoU),
+    mAcc: orNull(mAcc),
+    aAcc: orNull(aAcc),
+    perClass: names.map((one, c) => ({ name: one, IoU: orNull(IoU[c]), Acc: orNull(Acc[c]) })),
+    skipped,
+  };
+}
+
+/** A number that JSON has a word for. */
+function orNull(value: number | undefined): number | null {
+  return value === undefined || Number.isNaN(value) ? null : value;
+}

@@ -1,0 +1,236 @@
+/** `fineTuneSegmenter`: it learns, is stopped and gone on with exactly, and fails without leaving anything behind. */
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+
+import {
+  DivergedError,
+  evaluateSegmenter,
+  fineTuneSegmenter,
+  type FineTuneSegmenterOptions,
+  segment,
+  type SegmentationSource,
+  segmentationSource,
+} from 'tfjs-revcol';
+import { describeBackends, expectNoLeak } from '../support/backends';
+import { CLASSES, example, NAME, scenes, SIDE, TINY, tinySegmenter } from './segmenter_support';
+import { weightsOf } from './support';
+
+let folder: string;
+beforeEach(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'revcol-segmenter-'));
+});
+afterEach(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+const MODEL = { name: NAME, ...TINY, pretrained: false } as const;
+const CROP = { cropSize: [SIDE, SIDE], photometric: { hue: 0 } } as const;
+const FEW: FineTuneSegmenterOptions = {
+  epochs: 2,
+  batch: 4,
+  seed: 3,
+  learningRate: 0.01,
+  saveEvery: 0,
+  augment: CROP,
+};
+
+/** Weights and history without what depends on the clock. */
+async function outcome(options: FineTuneSegmenterOptions) {
+  const { model, history, evaluation } = await fineTuneSegmenter(MODEL, scenes(10), options);
+  const weights = weightsOf(model);
+  model.dispose();
+  return {
+    weights,
+    evaluation,
+    history: history.map(({ step, loss, accuracy, validationMeanIoU }) => [
+      step,
+      loss,
+      accuracy,
+      validationMeanIoU,
+    ]),
+  };
+}
+
+describeBackends(
+  'fineTuneSegmenter',
+  () => {
+    test('learns, and what it gives segments and is evaluated by itself', async () => {
+      const data = scenes(16);
+      await expectNoLeak(async () => {
+        const { model, best, evaluation, classNames, settings, history } = await fineTuneSegmenter(
+          MODEL,
+          data,
+          { ...FEW, epochs: 10, learningRate: 0.02, augment: { ...CROP, scale: [0.8, 1.25] } },
+        );
+        expect(best?.mIoU).toBeGreaterThan(0.75);
+        expect(evaluation?.mIoU).toBe(best?.mIoU);
+        expect(evaluation?.perClass.map(({ name }) => name)).toEqual(CLASSES);
+        expect(classNames).toEqual(CLASSES);
+        expect(settings).toMatchObject({ examples: 13, validation: 3, auxiliaryWeight: 0.4 });
+        expect(history.at(-1)?.validationMeanIoU).toBeGreaterThan(0.5);
+        expect(model.outputs).toHaveLength(2);
+        const again = await evaluateSegmenter(model, data);
+        expect(again).toMatchObject({ pictures: 16, pixels: 16 * SIDE * SIDE, skipped: [] });
+        expect(again.mIoU).toBeGreaterThan(0.7);
+        const { map, areas } = await segment(model, example(0).image);
+        expect(map).toHaveLength(SIDE * SIDE);
+        expect(areas.length).toBeGreaterThan(0);
+        model.dispose();
+      });
+    });
+
+    test('stopped anywhere and gone on with, a run ends as one that was not', async () => {
+      const whole = await outcome(FEW);
+      for (const stopAt of [1, 3]) {
+        const saveTo = path.join(folder, String(stopAt));
+        const controller = new AbortController();
+        const reason = new Error('enough');
+        const stopped = fineTuneSegmenter(MODEL, scenes(10), {
+          ...FEW,
+          saveTo,
+          signal: controller.signal,
+          onStep: ({ step }) => {
+            if (step === stopAt) controller.abort(reason);
+          },
+        });
+        await expectNoLeak(() => expect(stopped).rejects.toBe(reason));
+        expect(await outcome({ ...FEW, saveTo, resume: true })).toEqual(whole);
+        await expect(
+          fineTuneSegmenter(MODEL, scenes(10), { ...FEW, saveTo, resume: true, power: 2 }),
+        ).rejects.toThrow(/has power 1, this one 2; an exact resume needs the same/);
+      }
+    });
+  },
+  { only: ['wasm', 'tensorflow'] },
+);
+
+describeBackends(
+  'fineTuneSegmenter on one backend',
+  () => {
+    test('stored and reversible columns are trained alike', async () => {
+      const begin = tinySegmenter({ auxiliaryHead: true });
+      const losses: number[][] = [];
+      for (const backprop of ['stored', 'reversible'] as const) {
+        const given = tinySegmenter({ auxiliaryHead: true, backprop });
+        given.setWeights(begin.getWeights());
+        const own: number[] = [];
+        const onStep: FineTuneSegmenterOptions['onStep'] = ({ loss }) => void own.push(loss);
+        await fineTuneSegmenter(given, scenes(8), { ...FEW, validation: 0, epochs: 3, onStep });
+        losses.push(own);
+        given.dispose();
+      }
+      begin.dispose();
+      const [stored, reversible] = losses as [number[], number[]];
+      expect(reversible).toHaveLength(6);
+      // Where a gradient is about 0, Adam makes steps of its rounding errors.
+      stored.forEach((loss, i) =>
+        expect(Math.abs(loss - (reversible[i] as number))).toBeLessThan(i === 0 ? 1e-6 : 5e-3),
+      );
+    });
+
+    test('only the heads are trained where that is asked', async () => {
+      const given = tinySegmenter();
+      const before = weightsOf(given);
+      const names = given.weights.map(({ originalName }) => originalName);
+      await fineTuneSegmenter(given, scenes(8), { ...FEW, train: 'head', epochs: 1 });
+      const changed = weightsOf(given).map(
+        (values, i) => JSON.stringify(values) !== JSON.stringify(before[i]),
+      );
+      const isOf = (i: number, part: string) => (names[i] as string).startsWith(part);
+      expect(changed.filter((is, i) => is && isOf(i, 'backbone'))).toEqual([]);
+      expect(changed.filter((is, i) => is && isOf(i, 'decode_head')).length).toBeGreaterThan(20);
+      expect(given.trainableWeights.length).toBeGreaterThan(20);
+      given.dispose();
+    });
+
+    test('a broken picture ends a run with everything as it was, or is left out', async () => {
+      const whole = scenes(8);
+      const wrong: SegmentationSource = {
+        ...whole,
+        name: (i) => `scene ${i}`,
+        read: async (i) => (i === 5 ? example(i, (_, at) => (at === 20 ? 7 : 0)) : whole.read(i)),
+      };
+      const given = tinySegmenter();
+      const before = weightsOf(given);
+      const saveTo = path.join(folder, 'run');
+      const options = { ...FEW, validation: 0, saveTo };
+      await expectNoLeak(() =>
+        expect(fineTuneSegmenter(given, wrong, options)).rejects.toThrow(
+          /example 5 cannot be read: scene 5: label 7 at column 4, row 1; expected classes from 0 to 1/,
+        ),
+      );
+      expect(weightsOf(given)).toEqual(before);
+      await expect(
+        fineTuneSegmenter(given, wrong, { ...FEW, validation: 0, onError: 'skip' }),
+      ).resolves.toMatchObject({ stopped: 'epochs', steps: 4 });
+      await expect(evaluateSegmenter(given, wrong)).rejects.toThrow(/scene 5, 16 x 16 pixels/);
+      given.dispose();
+    });
+
+    test('pictures without a label that counts have no loss, and no score', async () => {
+      const nothing = Array.from({ length: 4 }, (_, i) => example(i, () => 255));
+      const data = segmentationSource(nothing, { classNames: CLASSES });
+      const given = tinySegmenter();
+      const losses: number[] = [];
+      const onStep: FineTuneSegmenterOptions['onStep'] = ({ loss }) => void losses.push(loss);
+      await fineTuneSegmenter(given, data, { ...FEW, epochs: 1, validation: 0, onStep });
+      expect(losses).toEqual([0]);
+      await expect(
+        fineTuneSegmenter(given, scenes(4), { ...FEW, validation: data }),
+      ).rejects.toThrow(/no pixel of the 4 pictures for validation has a class/);
+      expect(await evaluateSegmenter(given, data)).toMatchObject({ pixels: 0, mIoU: null });
+      given.dispose();
+    });
+
+    test('pictures of other sizes, of one pixel and long ones are trained on', async () => {
+      const plain = (width: number, height: number) => ({
+        image: { width, height, data: new Uint8Array(3 * width * height).fill(99) },
+        labels: { width, height, data: new Uint8Array(width * height) },
+      });
+      const data = scenes(4, plain(1, 1), plain(900, 2), plain(20, 33));
+      const { model, steps } = await fineTuneSegmenter(MODEL, data, { ...FEW, validation: 0 });
+      expect(steps).toBe(4);
+      await expect(evaluateSegmenter(model, scenes(1, plain(1, 1)))).rejects.toThrow(
+        /1, 1 x 1 pixels, cannot be evaluated/,
+      );
+      model.dispose();
+    });
+
+    test('a loss that is not finite is told', async () => {
+      await expect(
+        fineTuneSegmenter(MODEL, scenes(8), { ...FEW, epochs: 9, learningRate: 1e30 }),
+      ).rejects.toThrow(DivergedError);
+    });
+
+    test('what does not fit is told before anything is done', async () => {
+      const data = scenes(4);
+      const classifier = tf.sequential({
+        layers: [tf.layers.flatten({ inputShape: [8, 8, 3] }), tf.layers.dense({ units: 2 })],
+      });
+      const three = tinySegmenter({ numClasses: 3 });
+      const fixed = tinySegmenter({ inputShape: [SIDE, SIDE, 3] });
+      const wrong: [Parameters<typeof fineTuneSegmenter>, RegExp][] = [
+        [[MODEL, { ...data, length: 0 }], /the data hold no picture/],
+        [[MODEL, {} as SegmentationSource], /the data are no pictures with label maps; expected/],
+        [[classifier, data], /gives \[null, 2\]; expected the logits of a segmenter/],
+        [[three, data], /but the pictures have 2 classes; make it with numClasses: 2/],
+        [[fixed, data, { augment: { cropSize: [8, 8] } }], /takes images of 16 x 16 pixels/],
+        [[{ ...MODEL, numClasses: 4 }, data], /numClasses is 4, but the pictures have 2 classes/],
+        [[MODEL, data, { augment: { classShare: 2 } }], /classShare is 2; expected a share/],
+        [[MODEL, data, { auxiliaryWeight: -1 }], /auxiliaryWeight is -1; expected a number from 0/],
+        [[MODEL, data, { memory: 9 } as object], /memory/],
+        [[MODEL, data, { resume: true }], /resume is true without saveTo/],
+        [[MODEL, data, { validation: 1 }], /validation is 1; expected a number in \[0, 1\)/],
+        [
+          [MODEL, data, { validation: { ...data, classNames: ['dark', 'light'] } }],
+          /the model knows no class "light"/,
+        ],
+      ];
+      for (const [args, message] of wrong) {
+        await expectNoLeak(() => expect(fineTuneSegmenter(...args)).rejects.toThrow(message));
+      }
+      for (const model of [classifier, three, fixed]) model.dispose();
+    });
+  },
+  { only: ['wasm'] },
+);
