@@ -162,14 +162,8 @@ function crop(
 
 /** A rectangle of the resized labels, of which the rest is never made. */
 function cutLabels(labels: LabelMap, width: number, height: number, region: Region): LabelMap {
-  const rows = nearestPixels(labels.height, height).subarray(
-    region.top,
-    region.top + region.height,
-  );
-  const columns = nearestPixels(labels.width, width).subarray(
-    region.left,
-    region.left + region.width,
-  );
+  const rows = nearestPixels(labels.height, height, region.top, region.height);
+  const columns = nearestPixels(labels.width, width, region.left, region.width);
   const wide = labels.data instanceof Uint16Array;
   const data = new (wide ? Uint16Array : Uint8Array)(region.width * region.height);
   let to = 0;

@@ -98,10 +98,16 @@ function weightedRow({ data, width }: RgbImage, y: number, columns: Taps): Int32
   return row;
 }
 
-/** Which source pixel each target pixel is along one axis, as OpenCV's `INTER_NEAREST`. */
-export function nearestPixels(from: number, to: number): Int32Array {
+/**
+ * Which source pixel each target pixel is along one axis, as OpenCV's `INTER_NEAREST`.
+ *
+ * @param start first target pixel that is asked for, and `length` how many are; default: all
+ */
+export function nearestPixels(from: number, to: number, start = 0, length = to): Int32Array {
   const scale = 1 / (to / from);
-  return Int32Array.from({ length: to }, (_, i) => Math.min(Math.floor(i * scale), from - 1));
+  return Int32Array.from({ length }, (_, i) =>
+    Math.min(Math.floor((start + i) * scale), from - 1),
+  );
 }
 
 function requireSides(owner: string, width: number, height: number): void {
