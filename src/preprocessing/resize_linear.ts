@@ -105,9 +105,7 @@ function weightedRow({ data, width }: RgbImage, y: number, columns: Taps): Int32
  */
 export function nearestPixels(from: number, to: number, start = 0, length = to): Int32Array {
   const scale = 1 / (to / from);
-  return Int32Array.from({ length }, (_, i) =>
-    Math.min(Math.floor((start + i) * scale), from - 1),
-  );
+  return Int32Array.from({ length }, (_, i) => Math.min(Math.floor((start + i) * scale), from - 1));
 }
 
 function requireSides(owner: string, width: number, height: number): void {
