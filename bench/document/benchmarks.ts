@@ -11,6 +11,7 @@ import { growthChart } from './chart';
 import { growthPanels, memoryFits, SERIES, type Series, timeFits } from './growth';
 import { kept, type Results } from './measured';
 import { gainTable, lessTable, memoryTable } from './memory';
+import { segmenterSection } from './segmenter';
 import { contestSection, operationsSection, startSection } from './speed';
 
 /** A generated file, relative to the repository. */
@@ -242,6 +243,7 @@ export function generate(results: Results = kept): Generated[] {
     THREE_LEVELS,
     'The network of the digits example, batch 50:',
     ...parts(results, ['memory-digits'], (result) => lessTable(result, ['columns'])),
+    segmenterSection(),
     '## Transformers',
     'Causal RevCol over tokens, columns of 4 levels with one block each, width 256, 4 heads, batch 8.',
     ...parts(results, ['tokens', 'tokens-wasm'], contests),

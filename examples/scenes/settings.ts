@@ -14,7 +14,7 @@ export const TRAINING = {
   /** Of the scenes, their order, how they are changed, and the weights at the beginning. */
   seed: 1,
   scenes: 3200,
-  epochs: 8,
+  epochs: 5,
   batch: 8,
   /** Side of the crops, in which no class has more than three quarters, in pixels. */
   crop: 64,
