@@ -1,6 +1,8 @@
 /** What `detect` writes: COCO's JSON of objects. */
 import type { CocoDataset } from '../coco/dataset';
-import { encodeMask, maskArea } from '../coco/masks';
+import { maskArea } from '../coco/masks';
+import type { RunLengths } from '../coco/run_lengths';
+import { cocoResults } from '../coco/write_results';
 import type { Detections } from '../models/detect';
 import { COCO_CATEGORY_IDS, COCO_CLASSES } from '../registry/coco';
 
@@ -55,18 +57,7 @@ function categoryIds(classes: readonly string[], dataset: CocoDataset | undefine
 export function cocoJson(pictures: readonly CocoPicture[], dataset?: CocoDataset): unknown {
   const classes = pictures[0]?.detections.classes ?? [];
   const ids = categoryIds(classes, dataset);
-  const results = pictures.flatMap(({ id, detections: { width, height, objects } }) =>
-    objects.map(({ box: [x1, y1, x2, y2], score, label, mask }) => {
-      const segmentation = mask ? encodeMask({ width, height, data: mask }) : undefined;
-      return {
-        image_id: id,
-        category_id: ids[label] as number,
-        bbox: [x1, y1, x2 - x1, y2 - y1],
-        score,
-        ...(segmentation ? { segmentation } : {}),
-      };
-    }),
-  );
+  const results = pictures.flatMap(({ id, detections }) => cocoResults(id, detections, ids));
   if (dataset) return results;
   return {
     images: pictures.map(({ file, id, detections: { width, height } }) => ({
@@ -76,13 +67,12 @@ export function cocoJson(pictures: readonly CocoPicture[], dataset?: CocoDataset
       height,
     })),
     categories: classes.map((name, i) => ({ id: ids[i], name })),
-    annotations: results.map((result, i) => ({
-      id: i + 1,
-      ...result,
-      area: result.segmentation
-        ? maskArea(result.segmentation)
-        : (result.bbox[2] as number) * (result.bbox[3] as number),
-      iscrowd: 0,
-    })),
+    annotations: results.map((result, i) => {
+      const [, , width, height] = result.bbox ?? [0, 0, 0, 0];
+      const { segmentation } = result;
+      // Those of masks are run lengths here, never polygons.
+      const area = segmentation ? maskArea(segmentation as RunLengths) : width * height;
+      return { id: i + 1, ...result, area, iscrowd: 0 };
+    }),
   };
 }

@@ -8,6 +8,7 @@ import { suppressed } from '../ops/detection/nms';
 import { readTensor } from '../ops/engine/lost_backend';
 import { tidyAll } from '../ops/engine/tensors';
 import { type DetectorParts, regionFeatures } from './detector_parts';
+import { requireFinite } from './proposals';
 
 /** How objects are chosen among regions. */
 export interface ObjectSettings {
@@ -141,6 +142,7 @@ async function runHeads(
     try {
       onHead({ head: k, regions, logits, deltas });
       const values = await readTensor(logits);
+      requireFinite(values, 'logits of classes');
       for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (values[i] as number);
       isResult = k === deltaScales.length - 1;
       if (isResult) return { regions, logits: sum, deltas };

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { joinedBoxes, takeBoxes } from '../ops/detection/box_list';
-import { type Linearized, linearize } from '../ops/engine/linearize';
+import { linearize, type Linearized } from '../ops/engine/linearize';
 import { readTensor } from '../ops/engine/lost_backend';
 import { accumulate } from '../ops/engine/tensors';
 import { bestClass, movedRegions, toRegions } from './cascade';
@@ -17,7 +17,7 @@ import {
   regionTargets,
 } from './detection_targets';
 import { anchorsOf, type DetectorParts, type FirstOutputs, firstOutputs } from './detector_parts';
-import { type Proposals, proposalsOf } from './proposals';
+import { type Proposals, proposalsOf, requireFinite } from './proposals';
 
 /** What a step is about. */
 export interface DetectionBatch {
@@ -244,6 +244,7 @@ async function nextBoxes(
   units: number,
 ): Promise<Float32Array[]> {
   const values = await readTensor(logits as tf.Tensor);
+  requireFinite(values, 'logits of classes');
   const labels = targets.flatMap((own) => Array.from(own.labels));
   const classes = labels.map((label, i) =>
     label < units ? label : bestClass(values, i * (units + 1), units),

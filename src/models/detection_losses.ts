@@ -1,11 +1,11 @@
 /** The losses of a detector, as mmdetection computes them: tape nodes all, from what the targets say. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { addScaled } from '../ops/dense/joins';
 import { decodeBoxes, encodeBoxes } from '../ops/detection/box_deltas';
 import { joinedBoxes } from '../ops/detection/box_list';
 import { generalizedOverlap } from '../ops/detection/box_overlap';
 import { scaledSum, smoothL1, takeRows } from '../ops/detection/losses';
-import { addScaled } from '../ops/dense/joins';
 import { sigmoidCrossEntropy, softmaxCrossEntropy } from '../training/cross_entropy';
 import { boxesOf, toRegions } from './cascade';
 import type { AnchorTargets, DetectionTraining, RegionTargets } from './detection_targets';

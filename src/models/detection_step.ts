@@ -17,13 +17,13 @@ import { distinctVariables } from '../training/model_variables';
 import { applied, isFused } from '../training/step_parts';
 import { requireStepSeed, seedOfStep } from '../training/step_seed';
 import type { TrainingStepOptions } from '../training/training_step';
+import { detectionGradients, type DetectionLosses } from './detection_gradients';
 import {
   DETECTION_TRAINING,
   type DetectionTraining,
   type ImageObjects,
   requireObjects,
 } from './detection_targets';
-import { detectionGradients, type DetectionLosses } from './detection_gradients';
 import { type DetectorParts, detectorParts } from './detector_parts';
 
 const OWNER = 'detectionStep';
@@ -65,7 +65,7 @@ const TRAINING_OPTIONS: OptionNames<DetectionTraining> = {
  * @param objects of each image: its size without padding, and boxes, labels and masks of the objects in it; there may be
  *   none
  * @returns losses before the step, weights of the heads included
- * @throws {Error} when the model is no detector or has no trainable weight, images and objects do not fit each other, an
+ * @throws {Error} when the model is no detector, has no trainable weight or has regularizers, images and objects do not fit each other, an
  *   option is out of range, or the optimizer is fused
  * @throws {BackendLostError} when the backend has lost its device
  *
@@ -102,6 +102,13 @@ export async function detectionStep(
   const variables = distinctVariables(model.trainableWeights);
   if (variables.length === 0) {
     throw new Error(`${OWNER}: ${model.name} has no trainable weight; set trainable = true`);
+  }
+  const penalties = tf.tidy(() => model.calculateLosses().length);
+  if (penalties > 0) {
+    throw new Error(
+      `${OWNER}: ${model.name} has ${penalties} regularizers, which this step does not add; leave them out, and give ` +
+        'the optimizer weightDecay',
+    );
   }
   const numbers = seed ?? [drawSeed(), drawSeed()];
   const { losses, gradients } = await detectionGradients(

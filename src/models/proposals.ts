@@ -43,11 +43,28 @@ interface ReadOutputs {
 }
 
 async function readOutputs({ objectness, deltas }: FirstOutputs): Promise<ReadOutputs> {
-  return {
+  const read = {
     objectness: await Promise.all(objectness.map(readTensor)),
     deltas: await Promise.all(deltas.map(readTensor)),
     batch: objectness[0]?.shape[0] as number,
   };
+  for (const values of [...read.objectness, ...read.deltas]) requireFinite(values, 'proposals');
+  return read;
+}
+
+/**
+ * Asserts that what a detector gives are numbers: of others nothing can be decided.
+ *
+ * @throws {Error} when a value is infinite or none
+ */
+export function requireFinite(values: ArrayLike<number>, what: string): void {
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isFinite(values[i])) continue;
+    throw new Error(
+      `the detector gives ${what} that are not finite (${values[i]}); check the images, and what training has made of ` +
+        'the weights',
+    );
+  }
 }
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
@@ -99,6 +116,7 @@ function boxTensor(parts: readonly Float32Array[]): tf.Tensor2D {
  * read when the device has them.
  *
  * @param sizes height and width of each image, without its padding, in pixels
+ * @throws {Error} when the network gave values that are not finite
  */
 export async function proposalsOf(
   outputs: FirstOutputs,

@@ -10,7 +10,12 @@ const TESTS = path.resolve(import.meta.dirname, '..');
 const ROOMS = ['ops', 'layers', 'models', 'training'];
 
 /** Tests of other rooms that use a backend. */
-const OTHERS = ['weights/parity', 'weights/segmentation_parity', 'text/decode'];
+const OTHERS = [
+  'weights/detection_parity',
+  'weights/parity',
+  'weights/segmentation_parity',
+  'text/decode',
+];
 
 /** What needs Node, and why. */
 const ONLY_IN_NODE: Readonly<Record<string, string>> = {
@@ -140,8 +145,10 @@ const SOME: readonly Row[] = [
       'browser/in_page/saved_training',
       'ops/attention/attention_goldens',
       'ops/dense/gradients',
+      'ops/detection/pieces',
       'ops/reversible/late_alphas',
       'training/training_step',
+      'weights/detection_parity',
       'weights/segmentation_parity',
     ],
   },

@@ -3,8 +3,8 @@ import * as tf from '@tensorflow/tfjs';
 
 import {
   AdamW,
-  createModel,
   type CreateDetectorOptions,
+  createModel,
   detect,
   detectionStep,
   type ImageObjects,
@@ -18,14 +18,14 @@ const small = (options: CreateDetectorOptions = {}) =>
   withSeededRandom(4, () =>
     createModel('cascade_mask_rcnn_revcol_tiny.coco', {
       columns: 2,
-      channels: [6, 8, 10],
-      depths: [1, 0, 1],
-      patchSize: 2,
-      pyramidChannels: 8,
-      hiddenChannels: 12,
+      channels: [3, 4],
+      depths: [1, 1],
+      patchSize: 4,
+      pyramidChannels: 4,
+      hiddenChannels: 5,
       numClasses: 2,
-      finestScale: 6,
-      anchorScales: [4],
+      finestScale: 12,
+      anchorScales: [3],
       deltaScales: [
         [0.1, 0.1, 0.2, 0.2],
         [0.05, 0.05, 0.1, 0.1],
@@ -60,7 +60,7 @@ const FEW = {
   headWeights: [1, 0.5],
 };
 
-describeBackends('steps of detectors', (backend) => {
+const steps = (backend: string): void => {
   test('equal seeds make equal steps, in both modes; frozen parts stay', async () => {
     await expectNoLeak(async () => {
       const { x, objects } = picture();
@@ -75,7 +75,7 @@ describeBackends('steps of detectors', (backend) => {
         const losses = await detectionStep(model, optimizer, x, objects, options);
         expect(weightValues(model.getLayer('rpn_head').weights)).toEqual(before);
         expect(losses.classes).toHaveLength(2);
-        expect(losses.objectness).toHaveLength(4);
+        expect(losses.objectness).toHaveLength(3);
         const all = Object.values({ ...losses, loss: [] }).flat();
         expect(all.reduce((a, b) => a + b, 0)).toBeCloseTo(losses.loss, 5);
         values.push({ losses, weights: weightValues(model.weights) });
@@ -104,7 +104,7 @@ describeBackends('steps of detectors', (backend) => {
         [0, 0],
         [0, 0],
       ]);
-      expect(losses.anchorDeltas).toEqual([0, 0, 0, 0]);
+      expect(losses.anchorDeltas).toEqual([0, 0, 0]);
       expect(losses.classes.every((loss) => loss > 0)).toBe(true);
       expect(Number.isFinite(losses.loss)).toBe(true);
       optimizer.dispose();
@@ -113,11 +113,21 @@ describeBackends('steps of detectors', (backend) => {
     });
   });
 
-  if (backend === 'cpu') return;
+  // One backend is enough for what the goldens hold all of them to.
+  if (backend !== 'wasm') return;
 
   test('a square is learnt: its box, its class, its mask', async () => {
     await expectNoLeak(async () => {
-      const model = small({ deltaScales: [[0.1, 0.1, 0.2, 0.2]] });
+      const model = small({
+        channels: [6, 8, 10],
+        depths: [1, 0, 1],
+        patchSize: 2,
+        pyramidChannels: 8,
+        hiddenChannels: 12,
+        finestScale: 6,
+        anchorScales: [4],
+        deltaScales: [[0.1, 0.1, 0.2, 0.2]],
+      });
       const { x, objects } = picture();
       const optimizer = new AdamW({ learningRate: 5e-3, weightDecay: 0.01, fused: false });
       const training = { ...FEW, overlaps: [0.5], headWeights: [1] };
@@ -146,7 +156,10 @@ describeBackends('steps of detectors', (backend) => {
       model.dispose();
     });
   });
-});
+};
+
+// Convolutions in plain JavaScript take half a minute a test.
+describeBackends('steps of detectors', steps, { except: ['cpu'] });
 
 describeBackends(
   'what steps refuse',

@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 
 import {
-  createModel,
   type CreateDetectorOptions,
+  createModel,
   detect,
   type DetectOptions,
   layers,
@@ -162,6 +162,12 @@ describeBackends('detectors', () => {
       expect(() => small({ deltaScales: [] })).toThrow('deltaScales is empty');
       expect(() => small({ anchorRatios: [0] })).toThrow('ratios[0] is 0');
       expect(() => small({ poolScales: [1] } as never)).toThrow("no option 'poolScales'");
+      const [kernel] = model.getLayer('rpn_head').getWeights() as [tf.Tensor];
+      tf.tidy(() => {
+        const weights = model.getLayer('rpn_head').weights[0] as tf.LayerVariable;
+        weights.write(tf.fill(kernel.shape, NaN));
+      });
+      await refused({}, 'the detector gives proposals that are not finite');
       [model, classifier, fixed].forEach((m) => m.dispose());
     });
   });

@@ -5,8 +5,8 @@ import * as tf from '@tensorflow/tfjs';
 import {
   COCO_CATEGORY_IDS,
   COCO_CLASSES,
-  createModel,
   type CreateDetectorOptions,
+  createModel,
   detectionWeights,
   listModels,
   loadCheckpoint,

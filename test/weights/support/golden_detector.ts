@@ -1,7 +1,7 @@
 /** The detector that the golden checkpoint `cascade` holds the weights of. */
 import type * as tf from '@tensorflow/tfjs';
 
-import { createModel, type CreateDetectorOptions } from 'tfjs-revcol';
+import { type CreateDetectorOptions, createModel } from 'tfjs-revcol';
 import type { Golden } from '../../support/golden_files';
 
 /** With random weights, as the metadata of a golden say. */
