@@ -4,6 +4,8 @@
  *
  *   npm run mutation                                     the parts of PARTS, which takes hours
  *   npm run mutation -- weights/safetensors              one of them
+ *   npm run mutation -- ops/reversible/alpha.ts --tests ops/reversible/alphas
+ *                                                        a file, and the tests that are to notice
  *
  * Stryker goes into the ignored folder .mutation, with what it has found out: the next run only tries what has
  * changed since. Run it niced; it uses one processor.
@@ -12,6 +14,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
 const VERSION = '9.6.1';
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
@@ -29,8 +32,12 @@ const PARTS = {
   'ops/reversible': ['ops/reversible'],
 };
 
-const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(PARTS);
-const unknown = wanted.find((name) => !(name in PARTS));
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { tests: { type: 'string', multiple: true } },
+});
+const wanted = positionals.length > 0 ? positionals : Object.keys(PARTS);
+const unknown = wanted.find((name) => !(name in PARTS || options.tests));
 if (unknown) throw new Error(`there is no part ${unknown}; expected ${Object.keys(PARTS)}`);
 
 if (!fs.existsSync(at('node_modules/@stryker-mutator/jest-runner/package.json'))) {
@@ -41,14 +48,20 @@ if (!fs.existsSync(at('node_modules/@stryker-mutator/jest-runner/package.json'))
   execFileSync('npm', args, { cwd: folder, stdio: 'inherit' });
 }
 for (const name of wanted) {
-  const own = name.replace('/', '_');
+  const own = name.replaceAll('/', '_');
+  const tests = options.tests ?? PARTS[name];
   const config = {
-    mutate: [`src/${name}/**/*.ts`],
+    mutate: [name.endsWith('.ts') ? `src/${name}` : `src/${name}/**/*.ts`],
     testRunner: 'jest',
     plugins: [at('node_modules/@stryker-mutator/jest-runner/dist/src/index.js')],
     jest: {
       configFile: 'jest.config.mjs',
-      config: { testMatch: PARTS[name].map((tests) => `<rootDir>/test/${tests}*/**/*.test.ts`) },
+      config: {
+        testMatch: tests.flatMap((place) => [
+          `<rootDir>/test/${place}.test.ts`,
+          `<rootDir>/test/${place}/**/*.test.ts`,
+        ]),
+      },
       enableFindRelatedTests: false,
     },
     // All tests after each change: what counts for one is not to be seen through an environment of our own.
@@ -62,9 +75,6 @@ for (const name of wanted) {
     jsonReporter: { fileName: at(`${own}.report.json`) },
     timeoutMS: 60_000,
   };
-  config.jest.config.testMatch.push(
-    ...PARTS[name].map((tests) => `<rootDir>/test/${tests}.test.ts`),
-  );
   fs.writeFileSync(at(`${own}.config.json`), JSON.stringify(config));
   const stryker = at('node_modules/@stryker-mutator/core/bin/stryker.js');
   const { status } = spawnSync(process.execPath, [stryker, 'run', at(`${own}.config.json`)], {
