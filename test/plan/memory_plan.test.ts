@@ -268,10 +268,7 @@ describe('planning', () => {
 
   test('gradients are few where weights are updated in the backward pass', () => {
     const plan = (optimizer: PlannedOptimizer, fused: boolean) =>
-      memoryPlan(
-        { name: 'revcol_tiny', columns: 2, depths: [1, 1, 1, 1] },
-        { backend: 'wasm', optimizer, fused },
-      );
+      memoryPlan({ name: 'revcol_tiny', columns: 2 }, { backend: 'wasm', optimizer, fused });
     for (const name of ['sgd', 'momentum', 'lion', 'adafactor', 'adamw', 'adamw8bit'] as const) {
       const [plain, fused] = [plan(name, false), plan(name, true)];
       // The most is where the update of a weight begins, or just before the last gradients are there.
