@@ -245,5 +245,9 @@ export const SHAPE_RULES: Readonly<Record<string, ShapeRule>> = {
   },
   [contract.ATTENTION_GRAD.name]: (inputs) =>
     ['query', 'key', 'value'].map((name) => float(of(inputs, name).shape)),
+  [contract.ADAMW.name]: (inputs) => {
+    const like = float(of(inputs, 'weight').shape);
+    return [like, like, like];
+  },
   [contract.ADAMW_8BIT.name]: shapedLike('weight'),
 };

@@ -4,6 +4,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { requireOneOf } from '../common/arguments';
 import { requireRanges } from '../common/arguments';
 import type { OptionNames } from '../common/options';
+import { ADAMW } from '../ops/kernels/contract';
+import { type AttributesOf, type OutputsOf, runFused } from '../ops/kernels/fused';
 import {
   MOMENTS_8BIT,
   requireMoments8bit,
@@ -116,17 +118,28 @@ export class AdamW extends WeightOptimizer {
 
   protected override updated(update: WeightUpdate): UpdatedWeight {
     const { variable, gradient, slots } = update;
-    const { beta1, beta2, kept, epsilon, size } = this.factors(update);
-    let m = tf.mul(gradient, 1 - beta1);
-    let v = tf.mul(tf.square(gradient), 1 - beta2);
-    if (slots) {
-      m = tf.add(tf.mul(slots['m'] as tf.Tensor, beta1), m);
-      v = tf.add(tf.mul(slots['v'] as tf.Tensor, beta2), v);
-    }
-    // m / correction1 / (sqrt(v) / correction2 + epsilon), with the constants taken together.
-    const root = tf.add(tf.sqrt(v), epsilon);
-    const change = tf.mul(tf.div(m, root), size);
-    const value = tf.sub(decayed(variable, kept), change);
-    return { value, slots: { m, v } };
+    const factors = this.factors(update);
+    const { m, v } = (slots ?? {}) as Partial<Record<'m' | 'v', tf.Tensor>>;
+    const inputs = { weight: variable, gradient, m, v };
+    const made = runFused(ADAMW, inputs, factors, () => composed(update, factors));
+    return { value: made.updated, slots: { m: made.newM, v: made.newV } };
   }
+}
+
+/** The step in tfjs's own operations; within a tidy. */
+function composed(
+  { variable, gradient, slots }: WeightUpdate,
+  { beta1, beta2, kept, epsilon, size }: AttributesOf<typeof ADAMW>,
+): OutputsOf<typeof ADAMW, tf.Tensor> {
+  let m = tf.mul(gradient, 1 - beta1);
+  let v = tf.mul(tf.square(gradient), 1 - beta2);
+  if (slots) {
+    m = tf.add(tf.mul(slots['m'] as tf.Tensor, beta1), m);
+    v = tf.add(tf.mul(slots['v'] as tf.Tensor, beta2), v);
+  }
+  // m / correction1 / (sqrt(v) / correction2 + epsilon), with the constants taken together.
+  const root = tf.add(tf.sqrt(v), epsilon);
+  const change = tf.mul(tf.div(m, root), size);
+  const updated = tf.sub(decayed(variable, kept), change);
+  return { updated, newM: m, newV: v };
 }

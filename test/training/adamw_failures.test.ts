@@ -2,6 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { AdamW } from 'tfjs-revcol';
+import { ADAMW } from '../../src/ops/kernels/contract';
+import { hasKernel } from '../../src/ops/kernels/fused';
 import { describeBackends, expectNoLeak } from '../support/backends';
 import { normalTensor } from '../support/training_step';
 
@@ -79,7 +81,8 @@ describeBackends('AdamW', () => {
         optimizer.dispose();
       });
     }
-    expect(failures).toBeGreaterThan(20);
+    // One for each weight where the backend has a kernel for the whole.
+    expect(failures).toBeGreaterThanOrEqual(hasKernel(ADAMW) ? 2 : 21);
     tf.dispose([w, u, starts, gradients]);
   });
 });

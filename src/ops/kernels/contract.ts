@@ -123,6 +123,25 @@ export const ATTENTION_GRAD = {
 } as const satisfies KernelContract;
 
 /**
+ * One step of AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101): weight, gradient and the moments m and v,
+ * both or none of them yet, of one shape. Gives `kept * weight - size * m / (sqrt(v) + epsilon)` with the new
+ * moments, and these. Nothing is overwritten.
+ */
+export const ADAMW = {
+  name: 'RevColAdamW',
+  inputs: ['weight', 'gradient'],
+  optionalInputs: ['m', 'v'],
+  attributes: {
+    beta1: 'number',
+    beta2: 'number',
+    kept: 'number',
+    size: 'number',
+    epsilon: 'number',
+  },
+  outputs: ['updated', 'newM', 'newV'],
+} as const satisfies KernelContract;
+
+/**
  * One step of AdamW with moments of eight bits (Dettmers et al. 2021, arXiv 2110.02861): reads weight and
  * gradient and gives the updated weight; m, mScale, v and vScale are read and overwritten. weight and gradient are of one shape; m and
  * v, the codes of `dynamic_codes.ts` in bytes, of that shape, too; the scales have one number per 256 of

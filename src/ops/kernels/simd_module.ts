@@ -15,6 +15,7 @@ export const SCORES_AT_A_TIME = 1 << 15;
  * elements. Their sources say what each one means.
  */
 export interface SimdKernels {
+  adamw(...addressesCountAndRates: number[]): void;
   adamw8bit(...addressesCountRatesAndScratch: number[]): void;
   attention(...addressesRangeAndShape: number[]): void;
   attentionGrad(...addressesRangeAndShape: number[]): void;

@@ -153,6 +153,18 @@ export function threadedKernels(own: SimdKernels, pool: ThreadPool): SimdKernels
       pool.run('depthwiseInputGrad', parts);
     },
 
+    adamw(...args) {
+      const tensors = args.slice(0, 7);
+      const [count, ...rest] = args.slice(7) as [number, ...number[]];
+      if (!isLarge(count)) return own.adamw(...args);
+      const parts = split(count, LINE).map(([at, n]) => {
+        // Moments that are not there yet have no address.
+        const addresses = tensors.map((address) => address && address + FLOAT * at);
+        return [...addresses, n, ...rest];
+      });
+      pool.run('adamw', parts);
+    },
+
     adamw8bit(...args) {
       const [w, y, g, m, mScale, v, vScale, count, ...rest] = args as EightBit;
       if (!isLarge(count)) return own.adamw8bit(...args);

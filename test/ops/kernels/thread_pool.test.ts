@@ -175,6 +175,18 @@ const CASES: Record<string, fc.Arbitrary<() => Case>> = {
       ],
     };
   }),
+  adamw: fc.tuple(size(16384, 17000), fc.boolean()).map(([n, isFirst]) => () => {
+    const tensors = Array.from({ length: 7 }, () => operand(n));
+    const [w, g, m, v, ...results] = tensors as [...Four, ...Three];
+    const squares = new Float32Array(MEMORY.buffer, v, n);
+    squares.set(squares.map(Math.abs));
+    const moments = isFirst ? [0, 0] : [m, v];
+    const rates = [0.9, 0.999, 0.1, 0.001, 0.99, 0.01, 1e-8];
+    return {
+      run: (kernels) => kernels.adamw(w, g, ...moments, ...results, n, ...rates),
+      results: results.map((at): [number, number] => [at, n]),
+    };
+  }),
   'depthwise gradients': fc
     .record({
       channels: size(32, 70),

@@ -3,10 +3,10 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { show } from '../../../common/arguments';
 import { ATTENTION, ATTENTION_GRAD } from '../contract';
-import type { AttributesOf, ConditionalKernel } from '../fused';
-import { SCORES_AT_A_TIME, SIMD_FLAG, type SimdKernels } from '../simd_module';
+import type { AttributesOf } from '../fused';
+import { SCORES_AT_A_TIME, type SimdKernels } from '../simd_module';
 import { floats, pointer, type WasmBackend, wasmKernel, withScratch } from './backend';
-import { simdKernels } from './simd_module';
+import { onlyWithSimd, requireSimd } from './only_with_simd';
 
 /** Queries at a time: all keys are packed anew for each lot. */
 const MOST_QUERIES = 64;
@@ -22,7 +22,7 @@ interface Operands {
   bias?: tf.TensorInfo;
 }
 
-export const attention = available(
+export const attention = onlyWithSimd(
   wasmKernel(ATTENTION, (backend, inputs, attributes) => {
     const shape = shapeOf(ATTENTION.name, inputs, attributes);
     const { batch, t, valueWidth, heads } = shape;
@@ -37,7 +37,7 @@ export const attention = available(
   }),
 );
 
-export const attentionGrad = available(
+export const attentionGrad = onlyWithSimd(
   wasmKernel(ATTENTION_GRAD, (backend, inputs, attributes) => {
     const shape = shapeOf(ATTENTION_GRAD.name, inputs, attributes);
     const { query, key, value, output, dOutput, bias } = inputs;
@@ -130,21 +130,4 @@ function withWorkspace(
     const numbers = [heads, t, s, ...depths, scale, Math.trunc(offset), padded, tile, scratch];
     fn(numbers, bias ? scratch + block : 0);
   });
-}
-
-function requireSimd(backend: WasmBackend, name: string): SimdKernels {
-  const simd = simdKernels(backend);
-  if (simd === null) throw new Error(`${name} (wasm): there is no SIMD; use operations of tfjs`);
-  return simd;
-}
-
-/** A kernel that is there with SIMD only: without, tfjs's own operations are the faster way. */
-function available(kernel: tf.KernelConfig): ConditionalKernel {
-  const isAvailable = () => {
-    const backend = tf.backend() as unknown as Partial<WasmBackend>;
-    // Where memory is planned, shapes stand in for the backend.
-    if (backend.wasm === undefined) return tf.env().getBool(SIMD_FLAG);
-    return simdKernels(backend as WasmBackend) !== null;
-  };
-  return { ...kernel, isAvailable };
 }

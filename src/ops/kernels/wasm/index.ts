@@ -2,6 +2,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { onBackendStart } from '../on_start';
+import { adamw } from './adamw';
 import { adamw8bit } from './adamw_8bit';
 import { attention, attentionGrad } from './attention';
 import { avgPool3dGrad, avgPoolGrad } from './avg_pool_grad';
@@ -37,6 +38,7 @@ const FUSED: readonly tf.KernelConfig[] = [
   batchMatMul,
   attention,
   attentionGrad,
+  adamw,
   adamw8bit,
 ];
 

@@ -1,4 +1,5 @@
 /** Everything that the WebAssembly module exports; `../simd_module.ts` declares it for TypeScript. */
+export { adamw } from './adamw';
 export { adamw8bit } from './adamw_8bit';
 export { attention, attentionGrad } from './attention';
 export { columnSum } from './column_sum';
