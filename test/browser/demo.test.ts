@@ -1,0 +1,250 @@
+/** The page of `npm run demo`, from the first visit to trained weights, and through what can go wrong. */
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import type { AxeResults } from 'axe-core';
+import type { Browser, BrowserContext, Page, Worker } from 'playwright-core';
+import { PNG } from 'pngjs';
+
+import { buildDemo } from '../../demo/build';
+import { serveFolder } from '../../demo/serve';
+import { BROWSERS } from './browsers';
+import { CHROMIUM, launchChromium } from './chromium';
+
+const isHere = CHROMIUM && BROWSERS.includes('Chromium');
+const describeBrowser = isHere ? describe : describe.skip;
+
+/** Few and small pictures in a step, so that a run takes seconds. */
+const SMALL = 'data=doodles&columns=2&side=16&backend=wasm';
+
+/** A drawing, as parts of the pad's side. */
+const STROKE = [
+  [0.3, 0.3],
+  [0.7, 0.3],
+  [0.3, 0.7],
+  [0.7, 0.7],
+] as const;
+
+/** Lets a test lose the graphics contexts that the worker makes. */
+const KEEP_CONTEXTS = `
+globalThis.contexts = [];
+const getContext = OffscreenCanvas.prototype.getContext;
+OffscreenCanvas.prototype.getContext = function (...given) {
+  const context = getContext.apply(this, given);
+  if (context && given[0] === 'webgl2') globalThis.contexts.push(context);
+  return context;
+};
+`;
+
+/** A picture of nearly one colour, as a file to choose. */
+function picture(color: readonly number[], shade: number) {
+  const png = new PNG({ width: 24, height: 24 });
+  for (let i = 0; i < 24 * 24; i++) {
+    for (let c = 0; c < 3; c++) png.data[4 * i + c] = (color[c] as number) + 4 * shade;
+    png.data[4 * i + 3] = 255;
+  }
+  return { name: `${shade}.png`, mimeType: 'image/png', buffer: PNG.sync.write(png) };
+}
+
+describeBrowser('the page of the demo', () => {
+  let [folder, url] = ['', ''];
+  let browser: Browser;
+  let context: BrowserContext;
+  let server: Awaited<ReturnType<typeof serveFolder>>;
+  const foreign: string[] = [];
+  const errors: string[] = [];
+
+  beforeAll(async () => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'revcol-demo-test-'));
+    await buildDemo(path.join(folder, 'page'));
+    server = await serveFolder(path.join(folder, 'page'), 0);
+    ({ url } = server);
+    browser = await launchChromium();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+    fs.rmSync(folder, { recursive: true, force: true });
+  });
+  beforeEach(async () => {
+    [foreign.length, errors.length] = [0, 0];
+    context = await browser.newContext({ acceptDownloads: true });
+    context.setDefaultTimeout(120_000);
+  });
+  afterEach(async () => {
+    await context.close();
+    expect(errors).toEqual([]);
+    expect(foreign).toEqual([]);
+  });
+
+  async function open(settings: string): Promise<Page> {
+    const page = await context.newPage();
+    page.on('pageerror', ({ message }) => errors.push(message));
+    page.on('request', (request) => {
+      if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(url)) {
+        foreign.push(request.url());
+      }
+    });
+    await page.goto(`${url}#${settings}`);
+    return page;
+  }
+
+  const says = (page: Page, text: string) =>
+    page.locator('#go:enabled', { hasText: new RegExp(`^${text}$`) }).waitFor();
+
+  const workerOf = (page: Page): Worker => {
+    const found = page.workers().filter((worker) => worker.url().endsWith('/worker.js'));
+    return found.at(-1) as Worker;
+  };
+
+  async function draw(page: Page): Promise<void> {
+    await page.locator('#pad').scrollIntoViewIfNeeded();
+    const box = (await page.locator('#pad').boundingBox()) as {
+      x: number;
+      y: number;
+      width: number;
+    };
+    for (const [i, [x, y]] of STROKE.entries()) {
+      await page.mouse.move(box.x + x * box.width, box.y + y * box.width);
+      if (i === 0) await page.mouse.down();
+    }
+    await page.mouse.up();
+  }
+
+  const barsOf = async (page: Page) => {
+    await page.locator('#bars[aria-busy="false"] progress').first().waitFor();
+    return page
+      .locator('#bars progress')
+      .evaluateAll((all) => all.map((bar) => (bar as HTMLProgressElement).value));
+  };
+
+  /** What the network takes each of the held-out pictures for, and how sure it is. */
+  const answersOf = (page: Page) =>
+    page.locator('#grid button').evaluateAll((all) => all.map(({ ariaLabel }) => ariaLabel));
+
+  /** What axe finds wrong, in words. */
+  async function violations(page: Page): Promise<string[]> {
+    const source = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+    await page.evaluate(source);
+    const results = await page.evaluate(() =>
+      (globalThis as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
+    );
+    return results.violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html}: ${failureSummary}`),
+    );
+  }
+
+  test('trains, pauses, goes on after a reload, predicts the same after another, and saves', async () => {
+    const page = await open(`${SMALL}&epochs=2`);
+    await says(page, 'Train');
+    expect(await violations(page)).toEqual([]);
+    await page.click('#go');
+    await page.locator('#status', { hasText: /^Step \d+ of/ }).waitFor();
+    await page.click('#go');
+    await says(page, 'Go on');
+    const paused = /after step (\d+)/.exec(await page.innerText('#status'))?.[1];
+    await page.reload();
+    await says(page, 'Go on');
+    expect(await page.innerText('#status')).toContain(`after step ${paused}`);
+    await page.click('#go');
+    await says(page, 'Train again');
+    expect(await page.innerText('#status')).toMatch(/60 steps/);
+    expect(await page.innerText('#by-columns-text')).toMatch(/A step of 2 columns takes/);
+    expect(await page.locator('#grid .right, #grid .wrong').count()).toBe(40);
+    await draw(page);
+    const bars = await barsOf(page);
+    expect(bars).toHaveLength(10);
+    expect(bars.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 4);
+    const before = await answersOf(page);
+    expect(new Set(before).size).toBeGreaterThan(10);
+    expect(await violations(page)).toEqual([]);
+    const [download] = await Promise.all([page.waitForEvent('download'), page.click('#save')]);
+    const file = path.join(folder, 'weights.safetensors');
+    await download.saveAs(file);
+    const header = fs.readFileSync(file);
+    const names = Object.keys(
+      JSON.parse(header.subarray(8, 8 + Number(header.readBigUInt64LE())).toString()) as object,
+    );
+    expect(names.length).toBeGreaterThan(50);
+    await page.reload();
+    await says(page, 'Train again');
+    expect(await answersOf(page)).toEqual(before);
+    await page.locator('#file').setInputFiles([]);
+    const chooser = page.waitForEvent('filechooser');
+    await page.click('#open');
+    await (await chooser).setFiles(file);
+    await page.locator('#notice-text', { hasText: 'tensors were read' }).waitFor();
+    expect(await page.inputValue('#option-begin')).toBe('trained');
+  });
+
+  test('says that its worker was killed, and goes on from the last checkpoint', async () => {
+    const page = await open(`${SMALL}&epochs=100&batch=8`);
+    await says(page, 'Train');
+    await page.click('#go');
+    await page.locator('#learning-text', { hasText: 'held-out' }).waitFor();
+    await workerOf(page).evaluate(() => (globalThis as unknown as { close(): void }).close());
+    await page.click('#notice-actions button:has-text("Start another worker")');
+    const notice = page.locator('#notice-text', { hasText: 'did not answer. Training was saved' });
+    await notice.waitFor();
+    const [, kept, lost, reached] = (
+      /after step (\d+): (\d+) of (\d+) steps are lost/.exec(await notice.innerText()) ?? []
+    ).map(Number);
+    expect(kept).toBeGreaterThan(0);
+    expect((kept as number) + (lost as number)).toBe(reached);
+    const isFurther = async () => {
+      const step = /^Step (\d+) of/.exec(await page.innerText('#status'))?.[1];
+      return Number(step ?? 0) > (kept as number);
+    };
+    while (!(await isFurther())) await page.waitForTimeout(100);
+  });
+
+  test('learns from pictures of one\u2019s own, and refuses what a link makes up', async () => {
+    const page = await open('data=own&columns=2&side=16&backend=wasm&epochs=3&batch=4&columns=99');
+    const refused = page.locator('#notice-text', { hasText: 'columns=99' });
+    await refused.waitFor();
+    await page.locator('#status', { hasText: 'needs 2 pictures or more' }).waitFor();
+    for (const [i, color] of [
+      [0, [220, 40, 30]],
+      [1, [30, 60, 220]],
+    ] as const) {
+      const chooser = page.waitForEvent('filechooser');
+      await page.click(`#add-${i}`);
+      const files = Array.from({ length: 6 }, (_, k) => picture(color, k));
+      await (await chooser).setFiles(files);
+      await page.fill(`#class-${i}`, ['red', 'blue'][i] as string);
+      await page.press(`#class-${i}`, 'Tab');
+      await page.locator('.own-class', { hasText: '6 pictures' }).nth(i).waitFor();
+    }
+    await says(page, 'Train');
+    await page.click('#go');
+    await says(page, 'Train again');
+    expect(await page.innerText('#status')).toContain('100.0 % of held-out pictures right');
+    expect(await answersOf(page)).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^red, taken for red/)]),
+    );
+    expect(await violations(page)).toEqual([]);
+  });
+
+  test('says that the graphics device was lost, and goes on by itself', async () => {
+    await context.route('**/worker.js', async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: KEEP_CONTEXTS + (await response.text()) });
+    });
+    const page = await open('data=doodles&columns=2&side=16&backend=webgl&epochs=100&batch=4');
+    await says(page, 'Train');
+    expect(await page.innerText('#backend')).toBe('webgl');
+    await page.click('#go');
+    await page.locator('#status', { hasText: /^Step \d+ of/ }).waitFor();
+    // The first checkpoint.
+    await page.waitForTimeout(6000);
+    await workerOf(page).evaluate(() => {
+      const { contexts } = globalThis as unknown as { contexts: WebGL2RenderingContext[] };
+      for (const gl of contexts) gl.getExtension('WEBGL_lose_context')?.loseContext();
+    });
+    const notice = page.locator('#notice-text', { hasText: 'goes on by itself' });
+    await notice.waitFor();
+    const kept = Number(/after step (\d+)/.exec(await notice.innerText())?.[1]);
+    expect(kept).toBeGreaterThan(0);
+    await page.locator('#status', { hasText: new RegExp(`^Step ${kept + 1} of`) }).waitFor();
+  });
+});
