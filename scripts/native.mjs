@@ -9,6 +9,8 @@
  *   npm run native -- --wheel FILE              a wheel at hand
  *   npm run native -- --force                   again, although it is set up
  *
+ * Builds the package's own library of TensorFlow operations (`native/`) as well.
+ *
  * The environment variables REVCOL_TF_WHEEL, REVCOL_TF_PACKAGE and REVCOL_TF_VERSION stand for the
  * options --wheel, --package and --version where these are not given.
  *
@@ -210,12 +212,33 @@ function check() {
   });
 }
 
+function hasCompiler() {
+  return [process.env.CXX, 'g++', 'clang++', 'c++'].filter(Boolean).some((command) => {
+    try {
+      return run(command, ['--version'], { stdio: 'ignore' }) !== undefined;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Builds the package's own library of operations, where there is a compiler. */
+function buildOperations() {
+  if (!hasCompiler()) {
+    say("no C++ compiler here: the tests run WITHOUT the package's own library of operations");
+    return;
+  }
+  const main = path.join(root, 'src', 'cli', 'main.ts');
+  run(process.execPath, ['--import', 'tsx', main, 'native'], { cwd: root });
+}
+
 function setUp(request) {
   fs.mkdirSync(native, { recursive: true });
   const done = fs.existsSync(ready) && fs.readFileSync(ready, 'utf8').trim();
   if (done && !request.force && isAsRequested(done, request)) {
     say(`already set up: ${done}; --force does it again`);
     check();
+    buildOperations();
     return;
   }
   const wheel = findWheel(request);
@@ -224,6 +247,7 @@ function setUp(request) {
   unpack(wheel);
   build();
   check();
+  buildOperations();
   fs.writeFileSync(ready, `${ADDON} ${ADDON_VERSION} on ${path.basename(wheel)}\n`);
   if (!request.wheel) fs.rmSync(path.join(native, 'wheel'), { recursive: true });
   say('done: the tests and benchmarks now also run on backend tensorflow');

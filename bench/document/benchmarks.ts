@@ -94,7 +94,8 @@ This page is generated from \`bench/results\` by \`npm run bench -- document\`. 
 - **Peak** is \`memoryPeak\`'s, exact: all tensors, weights included, each by its size, so that tensors
   which share memory count in full. **Resident** is the most that the process held, code included.
 - _reversible_ and _stored_ are this package's two modes. _stock_ is the same network in tfjs's own
-  operations with tfjs's automatic differentiation. _PyTorch_ is written in
+  operations with tfjs's automatic differentiation. _plain_ is _reversible_ without the package's own
+  operations for TensorFlow. _PyTorch_ is written in
   \`bench/peers\`; _levels checkpointed_ recomputes each level, as the published reversible function does.
   onnxruntime runs PyTorch's export. wasm has one thread, as always in Node.
 
@@ -222,6 +223,10 @@ export function generate(results: Results = kept): Generated[] {
     '## Threads on wasm',
     "The package's kernels on two threads, by [`setWasmThreads`](browser.md#threads), beside one, taking turns:",
     ...parts(results, ['threads-forward', 'threads-train'], contests),
+    '## Own operations on tensorflow',
+    'What the library of operations gains that [`npx tfjs-revcol native`](native.md#own-operations) builds. All ' +
+      'other rows of this page are with it where their versions say so:',
+    ...parts(results, ['plain-forward', 'plain-train'], contests),
     '## Start',
     'A fresh process each time, until its first and second result: RevCol-Tiny, batch 1. _tfjs alone_ ' +
       'multiplies two matrices. Medians, in the order of the steps:',

@@ -30,8 +30,8 @@ export type Backend = (typeof BACKENDS)[number];
 export const PAGE_BACKENDS = ['wasm', 'wasm-2', 'webgl', 'webgpu'] as const;
 export type PageBackend = (typeof PAGE_BACKENDS)[number];
 
-/** Variants of a network on tfjs. */
-export const VARIANTS = ['reversible', 'stored', 'stock'] as const;
+/** Variants of a network on tfjs; `plain`: reversible, on TensorFlow's own operations alone. */
+export const VARIANTS = ['reversible', 'plain', 'stored', 'stock'] as const;
 export type Variant = (typeof VARIANTS)[number];
 
 /** A script of the suite as a process; TypeScript is compiled on the way. */
@@ -39,7 +39,11 @@ function script(file: string): (task: Task) => Command {
   return (task) => ({
     file: process.execPath,
     args: ['--import', 'tsx', path.join(ROOT, file), JSON.stringify(task)],
-    env: { TF_CPP_MIN_LOG_LEVEL: '2', TF_NUM_INTRAOP_THREADS: String(task.threads) },
+    env: {
+      TF_CPP_MIN_LOG_LEVEL: '2',
+      TF_NUM_INTRAOP_THREADS: String(task.threads),
+      ...(task.variant === 'plain' ? { REVCOL_NATIVE: 'off' } : {}),
+    },
   });
 }
 
@@ -134,8 +138,11 @@ export function unfit(entrant: Entrant, workload: Workload): string | null {
   if (variant === 'stock' && backend === 'wasm' && threads > 1 && !entrant.inPage) {
     return 'has one thread in Node';
   }
+  if (variant === 'plain' && backend !== 'tensorflow') return 'differs only on tensorflow';
   if (isOperations(workload)) {
-    return ['reversible', 'stock', 'pytorch'].includes(variant) ? null : 'has no single operations';
+    return ['reversible', 'plain', 'stock', 'pytorch'].includes(variant)
+      ? null
+      : 'has no single operations';
   }
   if (variant.startsWith('onnxruntime')) return trains ? 'does not train' : null;
   // Without gradients they are the same as the other of their kind.

@@ -40,6 +40,16 @@ export const PLAN: readonly PlanEntry[] = [
     timed: true,
     args: 'train --batch 8 --backend tensorflow --variants reversible,stored --warm-ups 1',
   },
+  {
+    name: 'plain-forward',
+    timed: true,
+    args: 'forward --batch 1,8 --backend tensorflow --variants plain,reversible --peers none --warm-ups 1',
+  },
+  {
+    name: 'plain-train',
+    timed: true,
+    args: 'train --batch 2,8 --backend tensorflow --variants plain,reversible --peers none --warm-ups 1',
+  },
   { name: 'tokens', timed: true, args: 'tokens --backend tensorflow' },
   { name: 'startup', timed: true, args: 'startup' },
   { name: 'images', timed: true, args: 'images' },

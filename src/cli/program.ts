@@ -14,6 +14,7 @@ import { addDoctorCommand } from './doctor_command';
 import { addEvaluateCommand } from './evaluate_command';
 import { addInspectCommand } from './inspect_command';
 import { addModelsCommand } from './models_command';
+import { addNativeCommand } from './native_command';
 import { addPlanCommand } from './plan_command';
 import { addSegmentCommand } from './segment_command';
 import { PROCESS_TERMINAL, type Terminal } from './terminal';
@@ -51,6 +52,7 @@ Examples:
     addPlanCommand,
     addTrainCommand,
     addDoctorCommand,
+    addNativeCommand,
   ]) {
     add(program, terminal);
   }

@@ -1,5 +1,5 @@
 /**
- * tfjs-revcol/node: models and pictures as files in plain Node. Importing this module lets `model.save` and
+ * tfjs-revcol/node: models and pictures as files in plain Node, and which path tfjs-node takes. Importing this module lets `model.save` and
  * `tf.loadLayersModel` take `file://` URLs. Import `tfjs-revcol` as well to load models with its
  * layers.
  */
@@ -12,5 +12,6 @@ export {
   segmentationFolder,
   type SegmentationFolderOptions,
 } from '../pictures/segmentation_folder';
+export { type NativeOperations, nativeOperations } from '../registry/native_operations';
 
 registerFileRouters();

@@ -250,4 +250,15 @@ export const SHAPE_RULES: Readonly<Record<string, ShapeRule>> = {
     return [like, like, like];
   },
   [contract.ADAMW_8BIT.name]: shapedLike('weight'),
+  [contract.RESIDUAL_MLP.name]: shapedLike('u'),
+  [contract.RESIDUAL_MLP_GRAD.name]: (inputs) =>
+    contract.RESIDUAL_MLP_GRAD.inputs
+      .filter((name) => name !== 'dy')
+      .map((name) => float(of(inputs, name).shape)),
+  [contract.DEPTHWISE.name]: shapedLike('x'),
+  [contract.DEPTHWISE_INPUT_GRAD.name]: shapedLike('dy'),
+  [contract.DEPTHWISE_KERNEL_GRAD.name]: (inputs) => [
+    float(of(inputs, 'kernel').shape),
+    float(of(inputs, 'x').shape.slice(-1)),
+  ],
 };

@@ -2,7 +2,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { columnSum } from '../column_sum';
-import { depthwiseBackwardInput, depthwiseBackwardKernel, depthwiseConv } from '../depthwise_conv';
+import {
+  depthwiseBackwardInput,
+  depthwiseBackwardKernel,
+  depthwiseConv,
+  depthwiseForward,
+} from '../depthwise_conv';
 import { isTapeOn } from '../engine/engine';
 import { free, only, tidyAll } from '../engine/tensors';
 import { gelu } from '../gelu';
@@ -24,6 +29,7 @@ import {
   type LinearizedFunction,
 } from '../reversible/level_function';
 import { survivalMask } from '../stochastic_depth';
+import { fusedForward, fusedLinearize, hasFusedGradient, hasFusedHalf } from './convnext_fused';
 import {
   type ConvNextWeights,
   fold,
@@ -50,13 +56,7 @@ interface Activations {
 
 function branchForward(x: tf.Tensor, w: ConvNextWeights, f: FoldedWeights): BranchStart {
   return tf.tidy(() => {
-    const u = tf.fused.depthwiseConv2d({
-      x: x as tf.Tensor4D,
-      filter: w.depthwiseKernel as tf.Tensor4D,
-      strides: 1,
-      pad: 'same',
-      bias: w.depthwiseBias,
-    });
+    const u = depthwiseForward(x, w.depthwiseKernel, w.depthwiseBias);
     const { xhat, rstd } = normalize(u);
     const rows = toMatrix(xhat);
     free(u, xhat);
@@ -132,6 +132,7 @@ export class ConvNextFunction implements LevelFunction {
 
   private folded(x: tf.Tensor, context: LevelContext): tf.Tensor {
     return tf.tidy(() => {
+      if (hasFusedHalf()) return fusedForward(x, this.w, this.mask(x, context));
       const f = fold(this.w);
       const { xhat, rstd, hidden } = branchForward(x, this.w, f);
       free(xhat, rstd);
@@ -144,6 +145,7 @@ export class ConvNextFunction implements LevelFunction {
   linearize(inputs: readonly tf.Tensor[], context: LevelContext): LinearizedFunction {
     const input = only(inputs);
     const mask = this.mask(input, context);
+    if (this.trainable && hasFusedGradient(this.w)) return fusedLinearize(input, this.w, mask);
     const f = fold(this.w);
     const { xhat, rstd, hidden } = branchForward(input, this.w, f);
     const activated = f.gelu.at(hidden);
@@ -189,9 +191,8 @@ export class ConvNextFunction implements LevelFunction {
             ...second,
           ]
         : [];
-      const dBranch = depthwiseBackwardInput(du, w.depthwiseKernel, x.shape);
       return {
-        dInputs: [tf.add(dOutput, dBranch)],
+        dInputs: [depthwiseBackwardInput(du, w.depthwiseKernel, dOutput)],
         dWeights: [...dWeights, ...firstChange, ...secondChange],
       };
     });

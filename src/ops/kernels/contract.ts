@@ -162,3 +162,79 @@ export const ADAMW_8BIT = {
   outputs: ['updated'],
   dtypes: { m: 'bool', v: 'bool' },
 } as const satisfies KernelContract;
+
+const BLOCK_WEIGHTS = [
+  'gamma',
+  'beta',
+  'expandKernel',
+  'expandBias',
+  'projectKernel',
+  'projectBias',
+  'layerScale',
+] as const;
+
+/**
+ * The half of a ConvNeXt block after its depthwise convolution:
+ * `residual + survival * layerScale * (gelu(h expandKernel + expandBias) projectKernel + projectBias)`
+ * with h the normalisation of u over its last axis, times gamma, plus beta. u and residual `[..., C]`;
+ * expandKernel `[C, M]`, projectKernel `[M, C]`, expandBias `[M]`, the other vectors `[C]`; survival
+ * `[N]`, a factor per entry of the first axis. Gives `[..., C]`.
+ */
+export const RESIDUAL_MLP = {
+  name: 'RevColResidualMlp',
+  inputs: ['u', 'residual', ...BLOCK_WEIGHTS],
+  optionalInputs: ['survival'],
+  attributes: { epsilon: 'number' },
+  outputs: ['y'],
+} as const satisfies KernelContract;
+
+/**
+ * Gradients of that with respect to u and the weights, given dy, that of y, `[..., C]`. The one with respect
+ * to residual is dy.
+ */
+export const RESIDUAL_MLP_GRAD = {
+  name: 'RevColResidualMlpGrad',
+  inputs: ['u', 'dy', ...BLOCK_WEIGHTS],
+  optionalInputs: ['survival'],
+  attributes: { epsilon: 'number' },
+  outputs: [
+    'du',
+    'dGamma',
+    'dBeta',
+    'dExpandKernel',
+    'dExpandBias',
+    'dProjectKernel',
+    'dProjectBias',
+    'dLayerScale',
+  ],
+} as const satisfies KernelContract;
+
+/**
+ * Depthwise convolution with stride 1 and 'same' padding, plus bias: x `[B, H, W, C]`, kernel
+ * `[K, K, C, 1]`, bias `[C]`. Gives `[B, H, W, C]`.
+ */
+export const DEPTHWISE = {
+  name: 'RevColDepthwise',
+  inputs: ['x', 'kernel', 'bias'],
+  optionalInputs: [],
+  attributes: {},
+  outputs: ['y'],
+} as const satisfies KernelContract;
+
+/** Gradient of that with respect to x, plus other: dy and other `[B, H, W, C]`. Gives this shape. */
+export const DEPTHWISE_INPUT_GRAD = {
+  name: 'RevColDepthwiseInputGrad',
+  inputs: ['dy', 'kernel', 'other'],
+  optionalInputs: [],
+  attributes: {},
+  outputs: ['dx'],
+} as const satisfies KernelContract;
+
+/** Gradients of that with respect to kernel, of which the shape alone counts here, and bias. */
+export const DEPTHWISE_KERNEL_GRAD = {
+  name: 'RevColDepthwiseKernelGrad',
+  inputs: ['x', 'dy', 'kernel'],
+  optionalInputs: [],
+  attributes: {},
+  outputs: ['dKernel', 'dBias'],
+} as const satisfies KernelContract;

@@ -26,6 +26,14 @@ export interface ConditionalKernel extends tf.KernelConfig {
   isAvailable?: () => boolean;
 }
 
+/** The kernel as one that counts as absent while `isAvailable` gives false. */
+export function conditional(
+  kernel: tf.KernelConfig,
+  isAvailable: () => boolean,
+): ConditionalKernel {
+  return { ...kernel, isAvailable };
+}
+
 /** Whether the backend in use has a kernel of its own for this. */
 export function hasKernel({ name }: KernelContract): boolean {
   const kernel = tf.getKernel(name, tf.getBackend()) as ConditionalKernel | undefined;
@@ -42,7 +50,19 @@ export function runFused<K extends KernelContract>(
   attributes: AttributesOf<K>,
   compose: () => OutputsOf<K, tf.Tensor>,
 ): OutputsOf<K, tf.Tensor> {
-  if (!hasKernel(contract)) return tidyAll(compose);
+  return hasKernel(contract) ? runOwn(contract, inputs, attributes) : tidyAll(compose);
+}
+
+/**
+ * Runs the kernel of the backend in use, for operations that work in another way where there is none.
+ *
+ * @throws {Error} when the backend has no such kernel: ask `hasKernel` first
+ */
+export function runOwn<K extends KernelContract>(
+  contract: K,
+  inputs: InputsOf<K, tf.Tensor>,
+  attributes: AttributesOf<K>,
+): OutputsOf<K, tf.Tensor> {
   const { name, outputs } = contract;
   if (outputs.length === 1) {
     return runKernel(name, given(contract, inputs), attributes) as OutputsOf<K, tf.Tensor>;

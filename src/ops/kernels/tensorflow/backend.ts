@@ -13,12 +13,22 @@ export interface OpAttribute {
  * defines it is an optional peer.
  */
 export interface NodeBackend {
-  binding: Record<'TF_ATTR_TYPE' | 'TF_ATTR_BOOL' | 'TF_ATTR_STRING' | 'TF_FLOAT', number>;
+  binding: Record<
+    'TF_ATTR_TYPE' | 'TF_ATTR_BOOL' | 'TF_ATTR_STRING' | 'TF_ATTR_FLOAT' | 'TF_FLOAT',
+    number
+  >;
+  isUsingGpuDevice: boolean;
   executeSingleOutput(
     name: string,
     attributes: OpAttribute[],
     inputs: tf.TensorInfo[],
   ): tf.TensorInfo;
+  executeMultipleOutputs(
+    name: string,
+    attributes: OpAttribute[],
+    inputs: tf.TensorInfo[],
+    outputs: number,
+  ): tf.TensorInfo[];
   /** `values` are those that no operation has read yet; JavaScript holds them until then. */
   tensorMap: { get(dataId: object): { values: unknown } };
   /** The very array where JavaScript holds the values, else a copy of them. */
@@ -48,4 +58,9 @@ export function flag({ binding }: NodeBackend, name: string, value: boolean): Op
 /** An attribute that is a string. */
 export function text({ binding }: NodeBackend, name: string, value: string): OpAttribute {
   return { name, type: binding.TF_ATTR_STRING, value };
+}
+
+/** An attribute that is a number. */
+export function float({ binding }: NodeBackend, name: string, value: number): OpAttribute {
+  return { name, type: binding.TF_ATTR_FLOAT, value };
 }

@@ -4,8 +4,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { SIMD_FLAG } from '../simd_module';
 import { adamw8bit } from './adamw_8bit';
 import { matMul } from './mat_mul';
+import { NATIVE_KERNELS, registerNativeFlag } from './native_kernels';
 
-const KERNELS: readonly tf.KernelConfig[] = [matMul, adamw8bit];
+const KERNELS: readonly tf.KernelConfig[] = [matMul, adamw8bit, ...NATIVE_KERNELS];
 
 /**
  * Registers this package's kernels for backend 'tensorflow'. The backend need not be loaded yet; a
@@ -13,6 +14,7 @@ const KERNELS: readonly tf.KernelConfig[] = [matMul, adamw8bit];
  */
 export function registerTensorflowKernels(): void {
   tf.env().registerFlag(SIMD_FLAG, () => true);
+  registerNativeFlag();
   for (const kernel of KERNELS) {
     if (tf.getKernel(kernel.kernelName, kernel.backendName) == null) tf.registerKernel(kernel);
   }

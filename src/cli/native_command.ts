@@ -1,0 +1,53 @@
+/** `tfjs-revcol native`: builds the library of TensorFlow operations, and says whether it is used. */
+import type { Command } from 'commander';
+
+import { nativeOperations } from '../registry/native_operations';
+import { activateBackend } from './backend';
+import { buildNative, type NativeBuild } from './native_build';
+import type { Terminal } from './terminal';
+import { bytesText } from './text';
+
+interface NativeOptions extends Pick<NativeBuild, 'out' | 'compiler'> {
+  check?: boolean;
+}
+
+export function addNativeCommand(program: Command, terminal: Terminal): void {
+  program
+    .command('native')
+    .description(
+      'build the library that makes backend tensorflow faster on CPUs (Linux, needs a C++ compiler)',
+    )
+    .option('--out <file>', 'where to write it; default: where the package looks for it')
+    .option('--compiler <command>', 'C++ compiler; default: $CXX, else g++ or clang++')
+    .option('--check', 'build nothing, and say whether the library is used')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ tfjs-revcol native
+  $ tfjs-revcol native --check`,
+    )
+    .action(async ({ check, ...options }: NativeOptions) => {
+      if (!check) {
+        const { file, compiler, bytes } = await buildNative(options);
+        terminal.out(`built ${file} with ${compiler}, ${bytesText(bytes)}\n`);
+        if (options.out !== undefined) {
+          terminal.out(`name it in the environment: REVCOL_NATIVE=${file}\n`);
+          return;
+        }
+      }
+      terminal.out(`${await stateInWords()}\n`);
+    });
+}
+
+async function stateInWords(): Promise<string> {
+  try {
+    await activateBackend('tensorflow');
+  } catch (error) {
+    return `not tried: ${(error as Error).message}`;
+  }
+  const state = nativeOperations();
+  if (!state.on) return `not used: ${state.reason}`;
+  const { instructions, threads } = state;
+  return `in use on backend tensorflow: ${instructions}, ${threads} thread${threads === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,27 @@
+/**
+ * Kernels that call the package's own TensorFlow operations. Builds for browsers have
+ * `native_kernels.browser.ts` in place of this file.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+
+import { conditional } from '../fused';
+import { depthwise, depthwiseInputGrad, depthwiseKernelGrad } from './depthwise';
+import { gelu, geluGrad } from './gelu';
+import { layerNorm, layerNormGrad } from './layer_norm';
+import { nativeIsOn } from './library';
+import { residualMlp, residualMlpGrad } from './residual_mlp';
+
+/** The kernels, which count as absent while the library is off. */
+export const NATIVE_KERNELS: readonly tf.KernelConfig[] = [
+  residualMlp,
+  residualMlpGrad,
+  depthwise,
+  depthwiseInputGrad,
+  depthwiseKernelGrad,
+  layerNorm,
+  layerNormGrad,
+  gelu,
+  geluGrad,
+].map((kernel) => conditional(kernel, nativeIsOn));
+
+export { registerNativeFlag } from './library';

@@ -1,0 +1,311 @@
+/**
+ * The package's own TensorFlow operations (`native/`) against TensorFlow's, which the other tests compare
+ * with other backends. `npm run native` builds the library; without it these tests are skipped.
+ */
+import 'tfjs-revcol';
+import * as fs from 'node:fs';
+import * as tf from '@tensorflow/tfjs';
+import * as fc from 'fast-check';
+
+import { defaultFile, sourceHash } from '../../../src/cli/native_build';
+import { ConvNextFunction } from '../../../src/ops/blocks/convnext';
+import type { ConvNextWeights } from '../../../src/ops/blocks/convnext_weights';
+import { geluBackward, geluForward } from '../../../src/ops/gelu';
+import {
+  DEPTHWISE,
+  DEPTHWISE_INPUT_GRAD,
+  DEPTHWISE_KERNEL_GRAD,
+  GELU,
+  GELU_GRAD,
+  LAYER_NORM,
+  LAYER_NORM_GRAD,
+  RESIDUAL_MLP,
+  RESIDUAL_MLP_GRAD,
+} from '../../../src/ops/kernels/contract';
+import { hasKernel, runOwn } from '../../../src/ops/kernels/fused';
+import {
+  chooseNative,
+  instructionSets,
+  librarySource,
+  NATIVE_FLAG,
+  nativeOperations,
+} from '../../../src/ops/kernels/tensorflow/library';
+import { normalize, normalizeBackward } from '../../../src/ops/layer_norm';
+import type { LevelContext } from '../../../src/ops/reversible/level_function';
+import { BACKENDS, describeBackends, expectClose, expectNoLeak } from '../../support/backends';
+import { runs } from '../../support/runs';
+import { normals, normalTensor } from '../../support/training_step';
+import { expectSlopes } from '../gradient_check';
+
+const IS_BUILT = BACKENDS.includes('tensorflow') && fs.existsSync(defaultFile());
+const ONLY = { only: IS_BUILT ? ['tensorflow'] : [] };
+const CONTRACTS = [
+  RESIDUAL_MLP,
+  RESIDUAL_MLP_GRAD,
+  DEPTHWISE,
+  DEPTHWISE_INPUT_GRAD,
+  DEPTHWISE_KERNEL_GRAD,
+];
+const TRAINING: LevelContext = { training: true, seed: 3 };
+
+/** Sizes of a block: images `[batch, height, width, c]`, hidden width m, kernel side k. */
+interface Size {
+  image: [batch: number, height: number, width: number, c: number];
+  m: number;
+  k: number;
+}
+
+/** In a tidy of the caller's. Plain tensors in place of variables, which a tidy does not free. */
+function blockWeights({ image, m, k }: Size): ConvNextWeights<tf.Variable> {
+  const c = image[3];
+  const variable = (shape: number[], seed: number, deviation = 1) =>
+    tf.mul(normalTensor(shape, seed), deviation) as tf.Variable;
+  return {
+    depthwiseKernel: variable([k, k, c, 1], 1, 1 / k),
+    depthwiseBias: variable([c], 2),
+    gamma: variable([c], 3),
+    beta: variable([c], 4),
+    expandKernel: variable([c, m], 5, 1 / Math.sqrt(c)),
+    expandBias: variable([m], 6),
+    projectKernel: variable([m, c], 7, 1 / Math.sqrt(m)),
+    projectBias: variable([c], 8),
+    layerScale: variable([c], 9),
+  };
+}
+
+function withNative<T>(isOn: boolean, fn: () => T): T {
+  tf.env().set(NATIVE_FLAG, isOn);
+  try {
+    return fn();
+  } finally {
+    tf.env().set(NATIVE_FLAG, true);
+  }
+}
+
+/** Output, output again with what is kept, and gradients of input and weights. */
+function everything(fn: ConvNextFunction, x: tf.Tensor, dy: tf.Tensor): tf.Tensor[] {
+  const { output, pullback } = fn.linearize([x], TRAINING);
+  const { dInputs, dWeights } = pullback(dy);
+  return [fn.forward([x], TRAINING), output, ...dInputs, ...dWeights];
+}
+
+const bitsOf = (tensors: tf.Tensor[]) => tensors.map((t) => [...t.dataSync()]);
+
+/** The block by the library's operations, twice, against the block without them. */
+function checkBlock(size: Size, dropRate: number): void {
+  tf.tidy(() => {
+    const w = blockWeights(size);
+    const fn = new ConvNextFunction(w, dropRate, true);
+    const [x, dy] = [normalTensor(size.image, 20), normalTensor(size.image, 21)];
+    expect(CONTRACTS.every(hasKernel)).toBe(true);
+    const got = everything(fn, x, dy);
+    const expected = withNative(false, () => {
+      expect(CONTRACTS.some(hasKernel)).toBe(false);
+      return everything(fn, x, dy);
+    });
+    expect(got.length).toBe(12);
+    got.forEach((g, i) => {
+      const tolerance = i < 2 ? 1e-5 : 1e-4;
+      expectClose(g, expected[i] as tf.Tensor, tolerance, `${JSON.stringify(size)} ${i}`);
+    });
+    // The same bits each time, whichever thread took which part.
+    expect(bitsOf(everything(fn, x, dy))).toEqual(bitsOf(got));
+  });
+}
+
+/** Normalisation and GELU by themselves, with their gradients. */
+function checkRows(rows: number, c: number): void {
+  tf.tidy(() => {
+    const [x, dy] = [normalTensor([rows, c], 1), normalTensor([rows, c], 2)];
+    const run = (): tf.Tensor[] => {
+      const normalized = normalize(x, 1e-6);
+      const { xhat, rstd } = normalized;
+      const dx = normalizeBackward(dy, normalized);
+      return [xhat, rstd, dx, geluForward(x), geluBackward(dy, x)];
+    };
+    expect([LAYER_NORM, LAYER_NORM_GRAD, GELU, GELU_GRAD].every(hasKernel)).toBe(true);
+    const expected = withNative(false, run);
+    run().forEach((got, i) =>
+      expectClose(got, expected[i] as tf.Tensor, 1e-5, `[${rows}, ${c}] ${i}`),
+    );
+  });
+}
+
+const SIZES = fc.record({
+  image: fc.tuple(
+    fc.integer({ min: 1, max: 3 }),
+    fc.integer({ min: 1, max: 9 }),
+    fc.integer({ min: 1, max: 9 }),
+    // Up to beyond a panel of the widest vectors. Of one or two channels normalisation leaves nothing but
+    // signs, and its gradient is a difference of equal numbers: only rounding errors to compare.
+    fc.integer({ min: 3, max: 70 }),
+  ),
+  m: fc.integer({ min: 1, max: 70 }),
+  k: fc.integer({ min: 1, max: 5 }),
+});
+
+const WAYS = ['avx512', 'avx2', 'plain'].flatMap((instructions) =>
+  [1, 2, 3].map((threads) => [instructions, threads] as const),
+);
+
+describeBackends(
+  "the package's TensorFlow operations",
+  () => {
+    let chosen: { instructions: string; threads: number };
+    beforeAll(() => {
+      chosen = chooseNative('', 0);
+    });
+    afterEach(() => {
+      chooseNative(chosen.instructions, chosen.threads);
+    });
+
+    test('are built from the source that is here', async () => {
+      expect({ 'npm run native builds them': librarySource() }).toEqual({
+        'npm run native builds them': await sourceHash(),
+      });
+    });
+
+    test.each(WAYS)('equal those of TensorFlow: %s, %d threads', async (instructions, threads) => {
+      // A processor that lacks them cannot try them; the plain ones run everywhere.
+      if (!instructionSets().includes(instructions)) return;
+      expect(chooseNative(instructions, threads)).toEqual({ instructions, threads });
+      await expectNoLeak(() => {
+        fc.assert(
+          fc.property(SIZES, fc.constantFrom(0, 0.5), (size, dropRate) => {
+            checkBlock(size, dropRate);
+          }),
+          { numRuns: runs(6), seed: 10 * threads + instructions.length },
+        );
+        for (const c of [3, 16, 37, 4100]) checkRows(5, c);
+        // So many rows that they are divided into blocks.
+        checkBlock({ image: [3, 13, 15, 20], m: 33, k: 3 }, 0.5);
+      });
+    });
+
+    test('in several passes, where activations are large', async () => {
+      await expectNoLeak(() => checkBlock({ image: [2, 13, 11, 5], m: 33000, k: 1 }, 0.5));
+    });
+
+    test('have gradients that finite differences confirm', async () => {
+      const size: Size = { image: [2, 3, 4, 5], m: 7, k: 3 };
+      await expectNoLeak(() =>
+        tf.tidy(() => {
+          const w = blockWeights(size);
+          const [x, dy] = [normalTensor(size.image, 20), normalTensor(size.image, 21)];
+          const names = Object.keys(w) as (keyof typeof w)[];
+          const run = (input: tf.Tensor, ...weights: tf.Tensor[]) => {
+            const given = Object.fromEntries(names.map((name, i) => [name, weights[i]]));
+            const fn = new ConvNextFunction(given as unknown as typeof w, 0.5, true);
+            return fn.forward([input], TRAINING);
+          };
+          const { pullback } = new ConvNextFunction(w, 0.5, true).linearize([x], TRAINING);
+          const { dInputs, dWeights } = pullback(dy);
+          expectSlopes(run, [x, ...Object.values(w)], [...dInputs, ...dWeights], dy);
+        }),
+      );
+    });
+
+    test('of nothing: no samples, no pixels', async () => {
+      for (const image of [
+        [0, 3, 4, 5],
+        [2, 0, 4, 5],
+      ] as const) {
+        await expectNoLeak(() =>
+          tf.tidy(() => {
+            const w = blockWeights({ image: [...image], m: 7, k: 3 });
+            const x = tf.zeros([...image]);
+            const [y, output, dx, ...dWeights] = everything(
+              new ConvNextFunction(w, 0.5, true),
+              x,
+              x,
+            ) as [tf.Tensor, tf.Tensor, tf.Tensor, ...tf.Tensor[]];
+            for (const t of [y, output, dx]) expect(t.shape).toEqual(image);
+            expect(dWeights.map(({ shape }) => shape)).toEqual(
+              (Object.values(w) as tf.Tensor[]).map(({ shape }) => shape),
+            );
+            for (const t of dWeights) expect([...t.dataSync()].every((v) => v === 0)).toBe(true);
+          }),
+        );
+      }
+    });
+
+    test('a frozen block and changed kernels go other ways, and agree', async () => {
+      const size: Size = { image: [2, 4, 3, 6], m: 8, k: 3 };
+      await expectNoLeak(() =>
+        tf.tidy(() => {
+          const w = blockWeights(size);
+          const [x, dy] = [normalTensor(size.image, 20), normalTensor(size.image, 21)];
+          const frozen = new ConvNextFunction(w, 0.5, false);
+          const got = everything(frozen, x, dy);
+          const expected = withNative(false, () => everything(frozen, x, dy));
+          expect(got.length).toBe(3);
+          got.forEach((g, i) => expectClose(g, expected[i] as tf.Tensor, 1e-5, String(i)));
+        }),
+      );
+    });
+
+    test('refuse shapes that do not fit, and say which', async () => {
+      await expectNoLeak(() =>
+        tf.tidy(() => {
+          const [u, c, m] = [tf.zeros([2, 3]), tf.zeros([3]), tf.zeros([5])];
+          const inputs = {
+            u,
+            residual: u,
+            gamma: c,
+            beta: c,
+            expandKernel: tf.zeros([3, 5]),
+            expandBias: m,
+            projectKernel: tf.zeros([5, 3]),
+            projectBias: c,
+            layerScale: c,
+          };
+          const run = (changed: Partial<typeof inputs> & { survival?: tf.Tensor }) => () =>
+            runOwn(RESIDUAL_MLP, { ...inputs, ...changed }, { epsilon: 1e-6 });
+          expect(run({})().shape).toEqual([2, 3]);
+          expect(run({ beta: m })).toThrow('beta must have shape [3], but has [5]');
+          expect(run({ residual: tf.zeros([3, 2]) })).toThrow('residual must have shape [2,3]');
+          expect(run({ survival: c })).toThrow('survival must have shape [2], but has [3]');
+          expect(run({ u: tf.scalar(1) })).toThrow('u has shape [], which has too few axes');
+          expect(run({ projectKernel: tf.zeros([5, 3], 'int32') })).toThrow('float32');
+          const images = tf.zeros([1, 2, 2, 3]);
+          const convolve = (kernel: tf.Tensor) => () =>
+            runOwn(DEPTHWISE, { x: images, kernel, bias: c }, {});
+          expect(convolve(tf.zeros([3, 2, 3, 1]))).toThrow('kernel must have shape [3,3,3,1]');
+        }),
+      );
+    });
+
+    test('numbers that are not finite stay that', () => {
+      tf.tidy(() => {
+        const w = blockWeights({ image: [1, 2, 2, 4], m: 6, k: 1 });
+        const values = normals(1, 16);
+        values[5] = NaN;
+        const x = tf.tensor(values, [1, 2, 2, 4]);
+        const y = new ConvNextFunction(w, 0, true).forward([x], TRAINING).dataSync();
+        const isNaN = [...y].map(Number.isNaN);
+        expect(isNaN).toEqual(Array.from({ length: 16 }, (_, i) => i >= 4 && i < 8));
+      });
+    });
+
+    test('are off where the flag or a GPU says so, and say why', () => {
+      const state = nativeOperations();
+      expect(state).toMatchObject({ on: true, ...chosen });
+      expect(withNative(false, nativeOperations)).toEqual({
+        on: false,
+        reason: 'the tfjs flag REVCOL_NATIVE is false',
+      });
+      const backend = tf.backend() as unknown as { isUsingGpuDevice: boolean };
+      backend.isUsingGpuDevice = true;
+      try {
+        expect(hasKernel(RESIDUAL_MLP)).toBe(false);
+        expect(nativeOperations()).toMatchObject({ on: false });
+        expect(() => chooseNative('', 1)).toThrow('on a GPU');
+      } finally {
+        backend.isUsingGpuDevice = false;
+      }
+      expect(hasKernel(RESIDUAL_MLP)).toBe(true);
+      expect(() => chooseNative('avx9', 0)).toThrow('this processor has no avx9');
+    });
+  },
+  ONLY,
+);
