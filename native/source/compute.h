@@ -62,6 +62,18 @@ struct Depthwise {
   long before;
 };
 
+// Factors of a step of AdamW; see the contract of the package's kernel. rest: 1 - beta, by the caller, since
+// in float32 that would lose digits.
+struct AdamwFactors {
+  float beta1, rest1, beta2, rest2, kept, size, epsilon;
+};
+
+// What a step reads and writes, all of one size; nothing is written over what is read.
+struct AdamwStep {
+  const float *weight, *gradient, *m, *v;
+  float *updated, *newM, *newV;
+};
+
 // Floats of b that a product packs at a time, unless one panel is larger.
 constexpr long kPackedFloats = 65536;
 
@@ -108,6 +120,9 @@ struct Compute {
   // Adds what row `row` of dy, the gradient of y, has to say of the kernel and of the bias.
   void (*depthwiseKernelRow)(const Depthwise&, const float* x, const float* dy, long row,
                              float* dKernel, float* dBias);
+
+  // Numbers from to end - 1 of a step of AdamW.
+  void (*adamw)(const AdamwFactors&, const AdamwStep&, long from, long end);
 };
 
 // Those that this build has.

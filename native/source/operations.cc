@@ -388,6 +388,34 @@ void computeGelu(void*, TF_OpKernelContext* context) {
   });
 }
 
+// ---- RevColAdamW ----
+
+// weight, gradient, m, v, and the factors. Those are a tensor, because they change with every step:
+// TensorFlow keeps a kernel for each value of an attribute.
+void computeAdamw(void*, TF_OpKernelContext* context) {
+  Call call(context);
+  if (!call.isFine()) return;
+  const Shape shape = call.shape(0);
+  if (!call.expectShape(1, "gradient", shape) || !call.expectShape(2, "m", shape) ||
+      !call.expectShape(3, "v", shape) || !call.expectShape(4, "factors", {7})) {
+    return;
+  }
+  long n = 1;
+  for (int64_t size : shape) n *= size;
+  AdamwStep step = {call.input(0), call.input(1), call.input(2), call.input(3)};
+  step.updated = call.output(0, shape);
+  step.newM = call.output(1, shape);
+  step.newV = call.output(2, shape);
+  call.run([&](const Runtime& run) {
+    const float* f = call.input(4);
+    const AdamwFactors factors = {f[0], f[1], f[2], f[3], f[4], f[5], f[6]};
+    run.pool.run((n + kPiece - 1) / kPiece, [&](long piece, int) {
+      run.compute.adamw(factors, step, piece * kPiece, std::min(n, (piece + 1) * kPiece));
+    });
+    return size_t{0};
+  });
+}
+
 // ---- Registration ----
 
 void unknownShape(TF_ShapeInferenceContext* context, TF_Status* status) {
@@ -418,6 +446,8 @@ std::vector<Operation> operations() {
       {"RevColResidualMlpGrad", with({"u", "dy"}, {}), gradients, true, computeMlpGradient},
       {"RevColResidualMlpGradSurvival", with({"u", "dy"}, {"survival"}), gradients, true,
        computeMlpGradient},
+      {"RevColAdamW", {"weight", "gradient", "m", "v", "factors"}, {"updated", "new_m", "new_v"}, false,
+       computeAdamw},
       {"RevColLayerNorm", {"x"}, {"xhat", "rstd"}, true, computeLayerNorm},
       {"RevColLayerNormGrad", {"dy", "xhat", "rstd"}, {"dx"}, false, computeLayerNormGradient},
       {"RevColGelu", {"x"}, {"y"}, false, computeGelu},

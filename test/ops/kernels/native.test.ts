@@ -2,16 +2,17 @@
  * The package's own TensorFlow operations (`native/`) against TensorFlow's, which the other tests compare
  * with other backends. `npm run native` builds the library; without it these tests are skipped.
  */
-import 'tfjs-revcol';
 import * as fs from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import * as fc from 'fast-check';
 
+import { AdamW } from 'tfjs-revcol';
 import { defaultFile, sourceHash } from '../../../src/cli/native_build';
 import { ConvNextFunction } from '../../../src/ops/blocks/convnext';
 import type { ConvNextWeights } from '../../../src/ops/blocks/convnext_weights';
 import { geluBackward, geluForward } from '../../../src/ops/gelu';
 import {
+  ADAMW,
   DEPTHWISE,
   DEPTHWISE_INPUT_GRAD,
   DEPTHWISE_KERNEL_GRAD,
@@ -131,6 +132,24 @@ function checkRows(rows: number, c: number): void {
   });
 }
 
+/** Steps of AdamW, the first of which makes the moments. */
+function checkAdamW(size: number): void {
+  const train = (): Float32Array =>
+    tf.tidy(() => {
+      const weight = tf.variable(normalTensor([size], 1));
+      const optimizer = new AdamW({ learningRate: 0.1, weightDecay: 0.1 });
+      for (let step = 0; step < 4; step++) {
+        optimizer.applyGradients({ [weight.name]: normalTensor([size], 2 + step) });
+      }
+      const values = weight.dataSync() as Float32Array;
+      optimizer.dispose();
+      weight.dispose();
+      return values;
+    });
+  expect(hasKernel(ADAMW)).toBe(true);
+  expectClose(train(), withNative(false, train), 1e-6, `AdamW of ${size}`);
+}
+
 const SIZES = fc.record({
   image: fc.tuple(
     fc.integer({ min: 1, max: 3 }),
@@ -176,7 +195,10 @@ describeBackends(
           }),
           { numRuns: runs(6), seed: 10 * threads + instructions.length },
         );
-        for (const c of [3, 16, 37, 4100]) checkRows(5, c);
+        for (const c of [3, 16, 37, 4100]) {
+          checkRows(5, c);
+          checkAdamW(c);
+        }
         // So many rows that they are divided into blocks.
         checkBlock({ image: [3, 13, 15, 20], m: 33, k: 3 }, 0.5);
       });

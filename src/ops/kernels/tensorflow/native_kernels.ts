@@ -5,6 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { conditional } from '../fused';
+import { adamw } from './adamw';
 import { depthwise, depthwiseInputGrad, depthwiseKernelGrad } from './depthwise';
 import { gelu, geluGrad } from './gelu';
 import { layerNorm, layerNormGrad } from './layer_norm';
@@ -22,6 +23,7 @@ export const NATIVE_KERNELS: readonly tf.KernelConfig[] = [
   layerNormGrad,
   gelu,
   geluGrad,
+  adamw,
 ].map((kernel) => conditional(kernel, nativeIsOn));
 
 export { registerNativeFlag } from './library';

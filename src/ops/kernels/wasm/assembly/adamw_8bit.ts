@@ -130,7 +130,7 @@ export function adamw8bit(
       const isBelow = -i32(load<f32>(scratch + offset) < 0);
       // The number 1 has no code below 0; the one next to it has.
       const mirrored = codeM - (((codeM + 1) >> 8) & isBelow);
-      store<u8>(m + <usize>i, <u8>((mirrored ^ isBelow) - isBelow + (2 * SIGNED_ZERO & isBelow)));
+      store<u8>(m + <usize>i, <u8>((mirrored ^ isBelow) - isBelow + ((2 * SIGNED_ZERO) & isBelow)));
       const codeV = codeOf(load<f32>(shareV + offset), tables + UNSIGNED + MIDDLES, unsignedLowest);
       // Never 0, by which a moment would be divided.
       const isLost = i32(codeV == 0) & i32(load<f32>(second + offset) != 0);
