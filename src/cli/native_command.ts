@@ -9,7 +9,11 @@ import { bytesText } from './text';
 
 interface NativeOptions extends Pick<NativeBuild, 'out' | 'compiler'> {
   check?: boolean;
+  static?: boolean;
 }
+
+/** What lets a library run where there is no C++ library, or another. */
+const STATIC = ['-static-libstdc++', '-static-libgcc'];
 
 export function addNativeCommand(program: Command, terminal: Terminal): void {
   program
@@ -19,6 +23,7 @@ export function addNativeCommand(program: Command, terminal: Terminal): void {
     )
     .option('--out <file>', 'where to write it; default: where the package looks for it')
     .option('--compiler <command>', 'C++ compiler; default: $CXX, else g++ or clang++')
+    .option('--static', 'link the C++ library in, for other machines; they need no older glibc')
     .option('--check', 'build nothing, and say whether the library is used')
     .addHelpText(
       'after',
@@ -27,9 +32,10 @@ Examples:
   $ tfjs-revcol native
   $ tfjs-revcol native --check`,
     )
-    .action(async ({ check, ...options }: NativeOptions) => {
+    .action(async ({ check, static: isStatic, ...options }: NativeOptions) => {
       if (!check) {
-        const { file, compiler, bytes } = await buildNative(options);
+        const link = isStatic ? STATIC : [];
+        const { file, compiler, bytes } = await buildNative({ ...options, link });
         terminal.out(`built ${file} with ${compiler}, ${bytesText(bytes)}\n`);
         if (options.out !== undefined) {
           terminal.out(`name it in the environment: REVCOL_NATIVE=${file}\n`);

@@ -505,8 +505,10 @@ describe('the packed package', () => {
       'README.md',
       'dist',
       'docs',
+      'native',
       'package.json',
     ]);
+    expect(fs.readdirSync(path.join(folder, 'native'))).toEqual(['source']);
     for (const file of [unpkg, jsdelivr]) expect(fs.existsSync(path.join(folder, file))).toBe(true);
     for (const entry of ['index', 'node', 'imagenet_classes', ...Object.keys(PARTS)]) {
       for (const kind of ['js', 'cjs', 'd.ts', 'd.cts', 'js.map', 'cjs.map']) {

@@ -2,7 +2,7 @@
  * Makes an npm package that holds the library of TensorFlow operations built for this system, in
  * native/build/tfjs-revcol-native-SYSTEM-ARCHITECTURE:
  *
- *   node native/prebuild.mjs
+ *   node scripts/prebuild_native.mjs
  *   npm publish native/build/tfjs-revcol-native-linux-x64
  *
  * It runs on systems whose glibc is no older than the one here, which the package's README states: build on
