@@ -35,7 +35,11 @@ export interface AdapterOptions {
   targets?: readonly string[];
 }
 
-const OPTIONS: OptionNames<AdapterOptions> = { rank: true, alpha: true, targets: true };
+export const ADAPTER_OPTIONS: OptionNames<AdapterOptions> = {
+  rank: true,
+  alpha: true,
+  targets: true,
+};
 
 const OWNER = 'addAdapters';
 
@@ -55,7 +59,7 @@ const OWNER = 'addAdapters';
  *   `alpha` is no number above 0, or a target is not there; nothing is changed then
  */
 export function addAdapters(model: tfl.LayersModel, options: AdapterOptions = {}): void {
-  requireOptions(OWNER, options, OPTIONS);
+  requireOptions(OWNER, options, ADAPTER_OPTIONS);
   requireModel(OWNER, model);
   const { rank = 8, alpha = rank, targets } = options;
   requireNone(model);

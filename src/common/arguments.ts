@@ -96,7 +96,7 @@ export function requireOneOf(
 ): void {
   if (allowed.includes(value as string)) return;
   const list = allowed.map((a) => `'${a}'`).join(', ');
-  throw new Error(`${owner}: ${name} is ${JSON.stringify(value)}; expected one of ${list}`);
+  throw new Error(`${owner}: ${name} is ${shown(value)}; expected one of ${list}`);
 }
 
 /**
@@ -121,7 +121,7 @@ export function requireSides(owner: string, name: string, value: unknown): [numb
     return [height as number, width as number];
   }
   throw new Error(
-    `${owner}: ${name} is ${JSON.stringify(value)}; expected [height, width] in pixels, for example ` +
+    `${owner}: ${name} is ${shown(value)}; expected [height, width] in pixels, for example ` +
       `[224, 224]`,
   );
 }

@@ -1,5 +1,5 @@
 /** Options by name: one that does not exist is refused, with the name that comes nearest. */
-import { shown } from './arguments';
+import { requireArgument, requireFunction, shown } from './arguments';
 
 /** The names of the options of `T`, all of them: a list that lacks one, or has another, does not compile. */
 export type OptionNames<T> = { readonly [Name in keyof T]-?: true };
@@ -13,12 +13,13 @@ const ALIASES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Asserts that options are an object without names that nobody knows, which would have no effect.
+ * Asserts that options are an object without names that nobody knows, which would have no effect; and that
+ * `signal` and `onProgress`, where they are options, are what they must be.
  *
  * @param owner name of the function or class, for the message
  * @param names the names that there are
- * @throws {Error} when it is something else, or for the first unknown name, with the one
- *   that is meant, or else all that there are
+ * @throws {Error} when it is something else, for the first unknown name, with the one that is meant, or
+ *   else all that there are, or for a `signal` or `onProgress` of another kind
  */
 export function requireOptions(owner: string, options: unknown, names: object): void {
   const known = Object.keys(names);
@@ -35,7 +36,10 @@ export function requireOptions(owner: string, options: unknown, names: object): 
   const given = options as Record<string, unknown>;
   // What is undefined is not given: wrappers hand on options that their callers left out.
   const name = Object.keys(given).find((k) => given[k] !== undefined && !Object.hasOwn(names, k));
-  if (name === undefined) return;
+  if (name === undefined) {
+    requireCommon(owner, given, names);
+    return;
+  }
   const near = byNearness(name, known);
   const alias = ALIASES[plainName(name)] ?? '';
   if (known.includes(alias)) {
@@ -49,6 +53,17 @@ export function requireOptions(owner: string, options: unknown, names: object): 
     `${owner}: there is no option '${name}'; ` +
       (isMeant ? `did you mean '${nearest}'?` : `there are ${[...known].sort().join(', ')}`),
   );
+}
+
+/** What these mean wherever they are options. */
+function requireCommon(owner: string, given: Record<string, unknown>, names: object): void {
+  const { signal, onProgress } = given;
+  if (signal != null && 'signal' in names) {
+    const isSignal = typeof (signal as Partial<AbortSignal>).throwIfAborted === 'function';
+    const expected = 'an AbortSignal, such as the signal of an AbortController';
+    requireArgument(owner, 'signal', signal, isSignal, expected);
+  }
+  if (onProgress != null && 'onProgress' in names) requireFunction(owner, 'onProgress', onProgress);
 }
 
 /** Of options for several functions, those that one of them has. */

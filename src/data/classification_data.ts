@@ -1,7 +1,7 @@
 /** All that classifiers are trained on and evaluated with, as batches. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { shown } from '../common/arguments';
+import { requireInteger, shown } from '../common/arguments';
 import { type ExampleSource, isExampleSource } from './example_source';
 import { type ClassLabels, isTensor, readLabels } from './labels';
 import { type LabelledBatch, readBatches, type ReadBatchesOptions } from './read_batches';
@@ -55,6 +55,7 @@ export interface OpenedData {
  */
 export async function openData(owner: string, data: ClassificationData): Promise<OpenedData> {
   if (isExampleSource(data)) {
+    requireInteger(owner, 'the length of the data', data.length, 0);
     if (data.length === 0) throw new Error(`${owner}: the data hold no example`);
     return {
       length: data.length,

@@ -31,8 +31,9 @@ export async function readLabels(owner: string, labels: ClassLabels): Promise<In
   if (width === 1) return integers(owner, values);
   return Int32Array.from({ length: count }, (_, i) => {
     const row = values.subarray(i * width, (i + 1) * width);
-    const most = Math.max(...row);
-    if (most > 0) return row.indexOf(most);
+    let best = 0;
+    for (let c = 1; c < width; c++) if ((row[c] as number) > (row[best] as number)) best = c;
+    if ((row[best] as number) > 0) return best;
     throw new Error(
       `${owner}: labels have a row without a class, that of example ${i}; expected one-hot rows, or ` +
         'numbers of classes [examples]',

@@ -43,7 +43,7 @@ export class CalibrationBins {
     );
     return {
       expectedError: gaps.reduce((sum, gap, i) => sum + gap * ((bins[i]?.count ?? 0) / total), 0),
-      largestError: Math.max(...gaps),
+      largestError: gaps.reduce((most, gap) => Math.max(most, gap), 0),
       bins,
     };
   }

@@ -1,6 +1,7 @@
 /** How pictures are changed before each step. */
 import { type SeededRandom, seededRandom } from '../augmentation/random';
 import type { TrainingTransformOptions } from '../augmentation/training_pixels';
+import { requireOneOf } from '../common/arguments';
 import type { ModelInput } from '../data/model_input';
 import { type ImageTransform, pixelTransform } from '../data/pixel_transform';
 import type { RgbImage } from '../preprocessing/image';
@@ -26,7 +27,7 @@ export type AugmentationFunction = (
 /** What `augment` may be. */
 export type Augmentation = AugmentationStrength | AugmentationOptions | AugmentationFunction;
 
-export const STRENGTHS: readonly AugmentationStrength[] = ['none', 'light', 'medium', 'strong'];
+const STRENGTHS: readonly AugmentationStrength[] = ['none', 'light', 'medium', 'strong'];
 
 const LOOKS: Readonly<Record<Exclude<AugmentationStrength, 'none'>, AugmentationOptions>> = {
   light: {
@@ -40,6 +41,16 @@ const LOOKS: Readonly<Record<Exclude<AugmentationStrength, 'none'>, Augmentation
   // As published for training from the start.
   strong: {},
 };
+
+/** @throws {Error} when it is none of these, or one of its options is unknown or out of range */
+export function requireAugmentation(owner: string, augment: Augmentation): void {
+  if (typeof augment === 'function') return;
+  if (typeof augment === 'object' && augment !== null && !Array.isArray(augment)) {
+    pixelTransform({ options: augment, seed: [0] });
+    return;
+  }
+  requireOneOf(owner, 'augment', augment, STRENGTHS);
+}
 
 /** Changes a picture in an epoch. */
 export type EpochTransform = (epoch: number) => ImageTransform | undefined;

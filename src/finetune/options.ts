@@ -1,18 +1,19 @@
 /** What fine-tuning can be told. */
-import type { AdapterOptions } from '../adapters/add_adapters';
+import { ADAPTER_OPTIONS, type AdapterOptions } from '../adapters/add_adapters';
 import {
   requireFunction,
   requireInteger,
   requireOneOf,
   requireRanges,
   requireRate,
+  shown,
 } from '../common/arguments';
 import { parseBytes } from '../common/bytes';
 import { type OptionNames, requireOptions } from '../common/options';
 import { requireClassNames } from '../data/class_names';
 import type { ClassificationData } from '../data/classification_data';
-import type { PreprocessOptions } from '../preprocessing/fit_image';
-import { type Augmentation, STRENGTHS } from './augmentation';
+import { PREPROCESS_OPTIONS, type PreprocessOptions } from '../preprocessing/fit_image';
+import { type Augmentation, requireAugmentation } from './augmentation';
 import type { TrainedParts } from './defaults';
 import type { FineTuneEvents } from './events';
 
@@ -145,12 +146,16 @@ const MODES: readonly TrainedParts[] = ['all', 'head', 'adapters'];
 /** @throws {Error} when an option is unknown or out of range, or two of them do not go together */
 export function requireFineTuneOptions(owner: string, options: FineTuneOptions): void {
   requireOptions(owner, options, OPTIONS);
-  const { memory, augment, labelSmoothing } = options;
+  const { memory, augment, labelSmoothing, preprocessing } = options;
   if (memory !== undefined) parseBytes(owner, 'memory', memory);
   if (options.classNames !== undefined) requireClassNames(owner, options.classNames);
   requireRunOptions(owner, options);
   if (labelSmoothing !== undefined) requireRate(owner, 'labelSmoothing', labelSmoothing);
-  if (typeof augment === 'string') requireOneOf(owner, 'augment', augment, STRENGTHS);
+  // Also where the examples are tensors, to which they do nothing.
+  if (augment !== undefined) requireAugmentation(owner, augment);
+  if (preprocessing !== undefined) {
+    requireOptions(`${owner}: preprocessing`, preprocessing, PREPROCESS_OPTIONS);
+  }
 }
 
 /** @throws {Error} when an option of a run is out of range, or two of them do not go together */
@@ -171,6 +176,8 @@ export function requireRunOptions(
   requireNumbers(owner, options);
   if (typeof ema === 'number') requireRate(owner, 'ema', ema);
   else if (ema !== undefined) requireFlag(owner, 'ema', ema, 'true, false or a decay in [0, 1)');
+  const { adapters } = options;
+  if (adapters !== undefined) requireOptions(`${owner}: adapters`, adapters, ADAPTER_OPTIONS);
   for (const name of ['onStep', 'onEpoch', 'onSaveFailed'] as const) {
     if (options[name] !== undefined) requireFunction(owner, name, options[name]);
   }
@@ -196,7 +203,7 @@ function requireNumbers(owner: string, options: RunSettings & { validation?: unk
 
 function requireFlag(owner: string, name: string, value: unknown, expected: string): void {
   if (typeof value === 'boolean') return;
-  throw new Error(`${owner}: ${name} is ${JSON.stringify(value)}; expected ${expected}`);
+  throw new Error(`${owner}: ${name} is ${shown(value)}; expected ${expected}`);
 }
 
 function requireTogether(
@@ -206,7 +213,7 @@ function requireTogether(
   if (resume !== undefined) requireFlag(owner, 'resume', resume, 'true or false');
   if (saveTo !== undefined && (typeof saveTo !== 'string' || saveTo === '')) {
     throw new Error(
-      `${owner}: saveTo is ${JSON.stringify(saveTo)}; expected a folder, or 'indexeddb://NAME' in a browser`,
+      `${owner}: saveTo is ${shown(saveTo)}; expected a folder, or 'indexeddb://NAME' in a browser`,
     );
   }
   if (resume && saveTo === undefined) {

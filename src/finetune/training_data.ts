@@ -92,7 +92,8 @@ async function collected(
     for await (const batch of batches({ batchSize: 1, signal })) {
       parts.push(batch.x);
       requireSameShape(owner, parts, labels.length);
-      labels.push(...batch.labels);
+      // One by one: a call takes only so many arguments, and a batch may have more.
+      for (const label of batch.labels) labels.push(label);
     }
     if (labels.length === 0) throw new Error(`${owner}: the data hold no example`);
     return { x: tf.concat(parts), y: Int32Array.from(labels) };

@@ -1,7 +1,7 @@
 /** Optimizers by the names that a plan knows. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { requireArgument } from '../common/arguments';
+import { requireArgument, shown } from '../common/arguments';
 import { Adafactor } from '../training/adafactor';
 import { AdamW } from '../training/adamw';
 import { Lion } from '../training/lion';
@@ -75,7 +75,7 @@ export function optimizerMaker(
     );
   }
   throw new Error(
-    `${owner}: optimizer is ${JSON.stringify(optimizer)}; expected one of ${quoted(OPTIMIZERS)}, or a ` +
+    `${owner}: optimizer is ${shown(optimizer)}; expected one of ${quoted(OPTIMIZERS)}, or a ` +
       `function that makes one, such as () => new AdamW()`,
   );
 }

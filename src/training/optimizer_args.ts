@@ -1,5 +1,5 @@
 /** What all optimizers of the package can be told. */
-import { requireRanges } from '../common/arguments';
+import { requireRanges, shown } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import type { ParameterGroup } from './parameter_groups';
 
@@ -49,6 +49,6 @@ export function requireCommonArgs(owner: string, args: CommonArgs): void {
   }
   const { fused = false } = args;
   if (typeof fused !== 'boolean' && fused !== 'safe') {
-    throw new Error(`${owner}: fused is ${JSON.stringify(fused)}; expected true, false or 'safe'`);
+    throw new Error(`${owner}: fused is ${shown(fused)}; expected true, false or 'safe'`);
   }
 }

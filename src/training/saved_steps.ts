@@ -1,5 +1,5 @@
 /** Saving a loop of training steps every so many of them, and going on from there. */
-import { requireArgument, requireFunction, requireInteger } from '../common/arguments';
+import { requireFunction, requireInteger } from '../common/arguments';
 import type { OptionNames } from '../common/options';
 import { CheckpointError } from '../weights/errors';
 import type { TrainingParts, TrainingTarget } from './saved_training';
@@ -55,15 +55,11 @@ export class SavedSteps {
     private readonly options: SavedStepsOptions,
     private readonly end: number,
   ) {
-    const { saveTo, saveEvery, extra, onResume, signal } = options;
+    const { saveTo, saveEvery, extra, onResume } = options;
     this.every = saveEvery ?? 1000;
     requireInteger(owner, 'saveEvery', this.every, 1);
     if (extra != null) requireFunction(owner, 'extra', extra);
     if (onResume != null) requireFunction(owner, 'onResume', onResume);
-    if (signal != null) {
-      const isSignal = typeof (signal as Partial<AbortSignal>).throwIfAborted === 'function';
-      requireArgument(owner, 'signal', signal, isSignal, 'an AbortSignal');
-    }
     if (saveTo != null) return;
     const idle = (['saveEvery', 'extra', 'onResume'] as const).find(
       (name) => options[name] != null,

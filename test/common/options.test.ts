@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import * as revcol from 'tfjs-revcol';
-import { fileSystem } from 'tfjs-revcol/node';
+import { cocoFolder, fileSystem } from 'tfjs-revcol/node';
 
 const { layers } = revcol;
 type Options = Record<string, unknown>;
@@ -119,6 +119,12 @@ const CALLS: Record<
   SGD: [(o) => new revcol.SGD(o), 'momentun', 'momentum'],
   Lion: [(o) => new revcol.Lion(o), 'beta_1', 'beta1'],
   Adafactor: [(o) => new revcol.Adafactor(o), 'weight_decay', 'weightDecay'],
+  AveragePrecision: [(o) => new revcol.AveragePrecision(o), 'categorie', 'categories'],
+  evaluateCoco: [(o) => revcol.evaluateCoco(none, none, o), 'kinds', 'kind'],
+  cocoSource: [(o) => revcol.cocoSource(none, none, o), 'class_names', 'classNames'],
+  cocoFolder: [(o) => cocoFolder('x', 'y', o), 'thread', 'threads'],
+  detectionTransform: [revcol.detectionTransform, 'short_sides', 'shortSides'],
+  detectionBatch: [(o) => revcol.detectionBatch([], o), 'sizedivisors', 'sizeDivisor'],
   fileSystem: [(o) => fileSystem('x', o), 'shardbytes', 'shardBytes'],
 };
 
@@ -154,6 +160,23 @@ test.each(Object.entries(CALLS))('%s', async (name, [call, misspelt, meant, opti
   }
   expect(tf.memory().numTensors).toBe(before);
 });
+
+test.each(['signal', 'onProgress'])(
+  '%s of another kind, wherever it is an option',
+  async (name) => {
+    const takers: string[] = [];
+    for (const [taker, [call, , , options = {}]] of Object.entries(CALLS)) {
+      const message = await messageOf(() => call(asOptions({ ...options, [name]: {} })));
+      if (message.includes(`there is no option '${name}'`)) continue;
+      expect(message).toMatch(
+        new RegExp(`: ${name} is \\{\\}; expected (an AbortSignal, such as|a function)`),
+      );
+      takers.push(taker);
+    }
+    expect(takers).toEqual(expect.arrayContaining(['segment', 'evaluate']));
+    expect(takers.length).toBeGreaterThan(5);
+  },
+);
 
 test.each([
   ['lr', 'learningRate'],

@@ -373,6 +373,59 @@ test('data that cannot be learned from are refused before anything', async () =>
   given.dispose();
 });
 
+test('options of the wrong kind are refused, whether the data need them or not', async () => {
+  await tf.setBackend('cpu');
+  const given = tinyModel();
+  const data = { x: tf.zeros([4, SIDE, SIDE, 3]), y: [0, 1, 0, 1] };
+  const wrong: [options: Record<string, unknown>, says: RegExp][] = [
+    [{ signal: {} }, /fineTune: signal is \{\}; expected an AbortSignal/],
+    [{ adapters: true }, /fineTune: adapters: options are true; expected an object/],
+    [
+      { adapters: { ranks: 2 } },
+      /fineTune: adapters: there is no option 'ranks'; did you mean 'rank'/,
+    ],
+    [{ preprocessing: 5 }, /fineTune: preprocessing: options are 5/],
+    [{ preprocessing: { input_size: 5 } }, /preprocessing: there is no option 'input_size'/],
+    [{ augment: null }, /fineTune: augment is null; expected one of 'none', 'light'/],
+    [{ augment: 0 }, /fineTune: augment is 0; expected one of/],
+    [{ augment: { flips: 1 } }, /there is no option 'flips'; did you mean 'flip'/],
+    [{ augment: { flip: 2 } }, /flip is 2; expected a probability/],
+    [{ train: 10n }, /fineTune: train is 10; expected one of 'all'/],
+    [{ resume: 10n }, /fineTune: resume is 10; expected true or false/],
+  ];
+  for (const [options, says] of wrong) {
+    await expectNoLeak(() =>
+      expect(fineTune(given, data, { ...FEW, ...options })).rejects.toThrow(says),
+    );
+  }
+  for (const length of [NaN, Infinity, -1, 1.5]) {
+    const source = { ...pictures(4), length };
+    await expect(fineTune(given, source, FEW)).rejects.toThrow(
+      `fineTune: the length of the data is ${length}; expected an integer of at least 0`,
+    );
+  }
+  data.x.dispose();
+  given.dispose();
+});
+
+test('a batch of a dataset may have more labels than a call may have arguments', async () => {
+  await tf.setBackend('cpu');
+  const count = 300_000;
+  const model = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [1] })] });
+  const stream = async function* () {
+    await Promise.resolve();
+    yield {
+      xs: tf.zeros([count, 1]),
+      ys: tf.tidy(() => tf.mod(tf.range(0, count, 1, 'int32'), 3)),
+    };
+  };
+  // Read to its end, where the third class is told.
+  await expectNoLeak(() =>
+    expect(fineTune(model, stream(), FEW)).rejects.toThrow(/the label of example 2 is 2/),
+  );
+  model.dispose();
+});
+
 test('examples that are not finite are told from training that diverges', async () => {
   await tf.setBackend('cpu');
   const given = tinyModel();
