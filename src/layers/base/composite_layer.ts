@@ -2,7 +2,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
-import { shown } from '../../common/arguments';
 import { CheckedLayer, type LayerArgs } from './checked_layer';
 import { requireOwnSymbols } from './copies';
 import { withInitialValues } from './deferred_values';
@@ -50,7 +49,7 @@ export abstract class CompositeLayer extends CheckedLayer implements LayerWithPa
       const given: unknown = args[option] ?? [];
       if (Array.isArray(given) && given.every((path) => typeof path === 'string')) continue;
       throw new Error(
-        `${kindOf(this)}: ${option} is ${shown(given)}; expected a list of paths, such as ` +
+        `${kindOf(this)}: ${option} is ${JSON.stringify(given)}; expected a list of paths, such as ` +
           `['stem', 'column-0']`,
       );
     }

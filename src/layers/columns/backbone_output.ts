@@ -1,5 +1,5 @@
 /** What a backbone returns, and which columns that is read from. */
-import { requireOneOf, shown } from '../../common/arguments';
+import { requireOneOf } from '../../common/arguments';
 
 /** What a backbone returns. */
 export type BackboneOutput = 'last' | 'pyramid' | 'columns' | number[];
@@ -12,7 +12,7 @@ export function requireOutput(owner: string, output: BackboneOutput, columns: nu
   }
   if (areAscending(output, columns)) return;
   throw new Error(
-    `${owner}: output is ${shown(output)}; expected ascending column numbers from 0 to ` +
+    `${owner}: output is ${JSON.stringify(output)}; expected ascending column numbers from 0 to ` +
       `${columns - 1}, or one of 'last', 'pyramid', 'columns'`,
   );
 }
@@ -34,7 +34,7 @@ export function requireOutputLevels(
   if (levels === undefined) return;
   if (!Array.isArray(levels) || !areAscending(levels, count)) {
     throw new Error(
-      `${owner}: levels is ${shown(levels)}; expected ascending level numbers from 0 to ` +
+      `${owner}: levels is ${JSON.stringify(levels)}; expected ascending level numbers from 0 to ` +
         `${count - 1}`,
     );
   }

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger, requireOneOf, show, shown } from '../../common/arguments';
+import { requireInteger, requireOneOf, show } from '../../common/arguments';
 import { gelu } from '../../ops/gelu';
 import { layerNorm } from '../../ops/layer_norm';
 import { linear } from '../../ops/linear';
@@ -62,7 +62,7 @@ export class RevColImageDecoder extends CompositeLayer {
     this.imageChannels = args.imageChannels ?? 3;
     if (!Array.isArray(this.channels) || this.channels.length < 2) {
       throw new Error(
-        `${OWNER}: channels is ${shown(this.channels)}; expected one number per level, ` +
+        `${OWNER}: channels is ${JSON.stringify(this.channels)}; expected one number per level, ` +
           `bottom first, at least 2`,
       );
     }
