@@ -19,7 +19,7 @@ import { type ClassificationData, openData, type OpenedData } from '../data/clas
 import { isExampleSource, requireSomeRead, type SkippedExample } from '../data/example_source';
 import { metadataOf, modelInput } from '../data/model_input';
 import type { ReadBatchesOptions } from '../data/read_batches';
-import type { PreprocessOptions } from '../preprocessing/fit_image';
+import { PREPROCESS_OPTIONS, type PreprocessOptions } from '../preprocessing/fit_image';
 import type { Ema } from '../training/ema';
 import {
   type ClassOutput,
@@ -149,7 +149,11 @@ function requireEvaluateOptions(options: EvaluateOptions): void {
   requireInteger(OWNER, 'worst', worst, 0);
   requireOneOf(OWNER, 'outputs', outputs, ['auto', 'logits', 'probabilities']);
   requireOneOf(OWNER, 'onError', onError, ['throw', 'skip']);
-  const { ema } = options;
+  const { ema, preprocessing } = options;
+  // Also where the data are tensors, to which it does nothing.
+  if (preprocessing !== undefined) {
+    requireOptions(`${OWNER}: preprocessing`, preprocessing, PREPROCESS_OPTIONS);
+  }
   const isEma = typeof ema?.apply === 'function' && typeof ema.restore === 'function';
   requireArgument(OWNER, 'ema', ema, ema === undefined || isEma, 'an Ema of the model');
   if (options.onProgress !== undefined) requireFunction(OWNER, 'onProgress', options.onProgress);

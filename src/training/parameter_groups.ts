@@ -40,7 +40,10 @@ export interface WeightSettings {
 
 /** @throws {Error} when a group's numbers are out of range or its `names` is no regular expression */
 export function toGroups(groups: readonly ParameterGroup[]): CompiledGroup[] {
-  return groups.map((group, i) => {
+  if (!Array.isArray(groups)) {
+    throw new Error(`groups is ${shown(groups)}; expected a list of { names, ... }`);
+  }
+  return groups.map((group: ParameterGroup, i) => {
     requireOptions(`groups[${i}]`, group, GROUP_OPTIONS);
     for (const key of ['learningRateScale', 'weightDecay'] as const) {
       const value = group[key];

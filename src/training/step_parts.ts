@@ -62,7 +62,7 @@ export function checkedStep(
   if (variables.length === 0) {
     throw new Error(`${owner}: ${model.name} has no trainable weight; set trainable = true`);
   }
-  if (clipNorm != null && !(clipNorm > 0)) {
+  if (clipNorm != null && !(typeof clipNorm === 'number' && clipNorm > 0)) {
     throw new Error(`${owner}: clipNorm is ${shown(clipNorm)}; expected a number above 0`);
   }
   return variables;

@@ -110,7 +110,7 @@ function checkArguments(
         `${show(logits.shape)}; expected ids [...] and logits [..., vocabulary]`,
     );
   }
-  if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
+  if (!(typeof labelSmoothing === 'number' && labelSmoothing >= 0 && labelSmoothing < 1)) {
     throw new Error(
       `tokenCrossEntropy: labelSmoothing is ${shown(labelSmoothing)}; expected a number in [0, 1)`,
     );

@@ -206,6 +206,9 @@ describe('evaluate', () => {
     await expect(evaluate(model, { ...data, classNames: ['dog', 'cta'] })).rejects.toThrow(
       /the model knows no class "cta"; it has "dog", "cat", "cow"/,
     );
+    await expect(evaluate(model, data, { preprocessing: 5 as never })).rejects.toThrow(
+      /evaluate: preprocessing: options are 5; expected an object/,
+    );
     model.setUserDefinedMetadata({});
     await expect(evaluate(model, data)).rejects.toThrow(
       /the data have 2 classes \("dog", "cat"\), the model has 3, whose names are not known/,

@@ -225,6 +225,14 @@ const MAKERS: Record<string, () => tf.Optimizer> = {
   'SGD, clipped': () => new SGD({ learningRate: 0.05, clipPreviousNorm: 0.1, fused: true }),
 };
 
+test.each([{}, 'dense/kernel', 5, () => []])('groups that are %p are no list', (groups) => {
+  for (const Optimizer of [Lion, Adafactor, SGD]) {
+    expect(() => new Optimizer({ learningRate: 0.1, groups: groups as never })).toThrow(
+      /groups is .*; expected a list of \{ names, \.\.\. \}/,
+    );
+  }
+});
+
 describeBackends(
   'saved and loaded',
   () => {

@@ -164,7 +164,9 @@ describeBackends('training step', () => {
     expectClose(kernel(), before, 0);
     tf.dispose([before, ...bad.map(([value]) => value as tf.Tensor)]);
     await expectNoLeak(() => {
-      expect(() => trainingStep(model, sgd, x, loss, { clipNorm: 0 })).toThrow('clipNorm is 0');
+      for (const clipNorm of [0, true, [1], '1'] as number[]) {
+        expect(() => trainingStep(model, sgd, x, loss, { clipNorm })).toThrow('clipNorm is ');
+      }
       model.trainable = false;
       expect(() => trainingStep(model, sgd, x, loss)).toThrow('no trainable weight');
     });
