@@ -10,6 +10,9 @@ export const runsInNode: typeof node.runsInNode = () => false;
 /** Whether paths are those of Windows: here there are none. */
 export const runsOnWindows: typeof node.runsOnWindows = () => false;
 
+/** The version of Node: this is none. */
+export const nodeVersion: typeof node.nodeVersion = () => undefined;
+
 /** Bytes of memory that the process holds, which pages are not told. */
 export const residentBytes: typeof node.residentBytes = () => undefined;
 

@@ -13,6 +13,11 @@ export function runsOnWindows(): boolean {
   return process.platform === 'win32';
 }
 
+/** The version of Node, such as `'v20.11.0'`; undefined elsewhere. */
+export function nodeVersion(): string | undefined {
+  return runsInNode() ? process.version : undefined;
+}
+
 /** Bytes of memory that the process holds, undefined where that is not told. */
 export function residentBytes(): number | undefined {
   return runsInNode() ? process.memoryUsage.rss() : undefined;

@@ -4,7 +4,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 
 import { version } from '../../package.json';
 import { secondCore, twoCopies } from '../common/copies';
-import { nodeBuiltin, runsInNode } from '../common/node';
+import { nodeBuiltin, nodeVersion, runsInNode } from '../common/node';
 import { secondLayers } from '../layers/base/copies';
 import type { DoctorFinding, DoctorReport } from './report';
 
@@ -21,7 +21,7 @@ export async function surroundingFacts(): Promise<DoctorReport['facts']> {
     const os = await nodeBuiltin('os');
     return {
       runtime: 'Node',
-      node: process.version,
+      nodeVersion: nodeVersion() ?? null,
       ...versions,
       system: `${os.type()} ${os.release()} ${os.arch()}`,
       processor: os.cpus()[0]?.model.trim() ?? null,
