@@ -248,7 +248,6 @@ export function generate(results: Results = kept): Generated[] {
     THREE_LEVELS,
     'The network of the digits example, batch 50:',
     ...parts(results, ['memory-digits'], (result) => lessTable(result, ['columns'])),
-    segmenterSection(),
     '## Transformers',
     'Causal RevCol over tokens, columns of 4 levels with one block each, width 256, 4 heads, batch 8.',
     ...parts(results, ['tokens', 'tokens-wasm'], contests),
@@ -263,6 +262,7 @@ export function generate(results: Results = kept): Generated[] {
     ON_A_GPU,
     ...parts(results, ['gpu'], gpuSection),
     grown.text,
+    segmenterSection(),
   ];
   return [
     { path: 'docs/benchmarks.md', text: `${text.join('\n\n')}\n` },

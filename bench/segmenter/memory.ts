@@ -46,7 +46,8 @@ async function measure(columns: number, backprop: 'reversible' | 'stored'): Prom
   return peakBytes;
 }
 
-const backend = await startBackend('wasm');
+const backend = 'wasm';
+await startBackend(backend);
 const steps: SegmenterStep[] = [];
 for (const columns of COLUMNS) {
   const [reversible, stored] = [
