@@ -1,10 +1,10 @@
 /** Proposals: the anchors of an image that look most like objects, moved to where those seem to be. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { readTensor } from '../ops/engine/lost_backend';
 import { clipBoxes, decodeBoxes } from '../ops/detection/box_deltas';
 import { boxAt, type ImageSize, joinedBoxes, takeBoxes } from '../ops/detection/box_list';
 import { byScore, suppressed } from '../ops/detection/nms';
+import { readTensor } from '../ops/engine/lost_backend';
 import type { FirstOutputs } from './detector_parts';
 
 /** How proposals are chosen. */
