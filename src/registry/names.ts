@@ -9,13 +9,13 @@ import {
   SIZE_NAMES,
   type VitSizeName,
 } from './architectures';
-import { PRETRAINED_WEIGHTS, type PretrainedName, type PretrainedWeights } from './pretrained';
 import {
   DETECTION_WEIGHTS,
   type DetectionName,
   type DetectionWeights,
   isDetectionName,
 } from './detection';
+import { PRETRAINED_WEIGHTS, type PretrainedName, type PretrainedWeights } from './pretrained';
 import {
   isSegmentationName,
   SEGMENTATION_WEIGHTS,

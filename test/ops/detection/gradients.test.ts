@@ -1,7 +1,7 @@
 /** Operations of detection without goldens: gradients, edges, what is refused. */
+import 'tfjs-revcol';
 import * as tf from '@tensorflow/tfjs';
 
-import 'tfjs-revcol';
 import { gridAnchors } from '../../../src/ops/detection/anchors';
 import { assignBoxes, sampleBoxes } from '../../../src/ops/detection/assignment';
 import { clipBoxes, decodeBoxes, encodeBoxes } from '../../../src/ops/detection/box_deltas';

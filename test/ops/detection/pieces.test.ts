@@ -1,7 +1,7 @@
 /** Operations of detection against the goldens: boxes, overlaps, suppression, anchors, regions, masks. */
+import 'tfjs-revcol';
 import * as tf from '@tensorflow/tfjs';
 
-import 'tfjs-revcol';
 import { gridAnchors } from '../../../src/ops/detection/anchors';
 import { assignBoxes } from '../../../src/ops/detection/assignment';
 import { clipBoxes, decodeBoxes, encodeBoxes } from '../../../src/ops/detection/box_deltas';
