@@ -388,7 +388,7 @@ void computeGelu(void*, TF_OpKernelContext* context) {
   });
 }
 
-// ---- RevColAdamW ----
+// ---- RevColAdamWStep ----
 
 // weight, gradient, m, v, and the factors. Those are a tensor, because they change with every step:
 // TensorFlow keeps a kernel for each value of an attribute.
@@ -446,7 +446,7 @@ std::vector<Operation> operations() {
       {"RevColResidualMlpGrad", with({"u", "dy"}, {}), gradients, true, computeMlpGradient},
       {"RevColResidualMlpGradSurvival", with({"u", "dy"}, {"survival"}), gradients, true,
        computeMlpGradient},
-      {"RevColAdamW", {"weight", "gradient", "m", "v", "factors"}, {"updated", "new_m", "new_v"}, false,
+      {"RevColAdamWStep", {"weight", "gradient", "m", "v", "factors"}, {"updated", "new_m", "new_v"}, false,
        computeAdamw},
       {"RevColLayerNorm", {"x"}, {"xhat", "rstd"}, true, computeLayerNorm},
       {"RevColLayerNormGrad", {"dy", "xhat", "rstd"}, {"dx"}, false, computeLayerNormGradient},

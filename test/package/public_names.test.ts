@@ -87,6 +87,7 @@ const PORTABLE = [
   'adapters',
   'convert',
   'doctor',
+  'layers',
   'models',
   'plan',
   'training',

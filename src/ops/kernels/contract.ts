@@ -128,7 +128,7 @@ export const ATTENTION_GRAD = {
  * moments, and these. Nothing is overwritten.
  */
 export const ADAMW = {
-  name: 'RevColAdamW',
+  name: 'RevColAdamWStep',
   inputs: ['weight', 'gradient'],
   optionalInputs: ['m', 'v'],
   attributes: {

@@ -27,7 +27,7 @@ export const adamw = implementKernel(
       return { updated, newM, newV };
     } finally {
       backend.disposeData(dataId);
-      if (none) backend.disposeData(none.dataId);
+      (none as tf.Tensor | undefined)?.dispose();
     }
   },
 );
