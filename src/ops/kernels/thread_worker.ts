@@ -1,4 +1,4 @@
-/** The threads of the pool: their code, and how Node and pages start them. */
+/** The threads of the pool: their code, and how pages start them. */
 import { ARGUMENTS_AT, MAX_ARGUMENTS, MAX_PARTS, STATE, WORD } from './thread_layout';
 
 /** What a thread is given. */
@@ -35,7 +35,7 @@ const ARGUMENTS = Array.from({ length: MAX_ARGUMENTS }, (_, i) => `a[at + ${i}]`
  * A part belongs to whoever brings LEFT down from above 0. So a thread that comes late, or never, costs
  * nothing, and one that wakes up between two pieces of work finds nothing to take.
  */
-const CODE = `
+export const THREAD_CODE = `
 function work({ module, memory, control, index, scratch, names, spins, idle }) {
   const words = new Int32Array(control, 0, ${ARGUMENTS_AT / 4});
   try {
@@ -72,20 +72,7 @@ function work({ module, memory, control, index, scratch, names, spins, idle }) {
 }
 `;
 
-const NODE_CODE = `${CODE}\nwork(require('node:worker_threads').workerData);`;
-const PAGE_CODE = `${CODE}\nonmessage = ({ data }) => { work(data); close(); };`;
-
-/** What is used of Node's `worker_threads`. */
-export type WorkerThreads = Pick<typeof import('node:worker_threads'), 'Worker'>;
-
-/** Threads of Node that do not keep the process alive. */
-export function threadsOfNode({ Worker }: WorkerThreads): StartThread {
-  return (task, onGone) => {
-    const worker = new Worker(NODE_CODE, { eval: true, workerData: task });
-    worker.on('error', onGone).on('exit', onGone).unref();
-    return { end: () => void worker.terminate() };
-  };
-}
+const PAGE_CODE = `${THREAD_CODE}\nonmessage = ({ data }) => { work(data); close(); };`;
 
 let pageCode: string | undefined;
 

@@ -4,10 +4,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import { requireInteger } from '../../common/arguments';
 import { messageOf } from '../../common/messages';
 import { nodeBuiltin, runsInNode } from '../../common/node';
+import { threadsOfNode } from './node_threads';
 import { shareMemoryAtStart } from './shared_memory';
 import { compileKernels, isShared, memoryOf, SIMD_FLAG } from './simd_module';
 import { MAX_THREADS } from './thread_layout';
-import { startPageThread, type StartThread, threadsOfNode } from './thread_worker';
+import { startPageThread, type StartThread } from './thread_worker';
 
 /** What `setWasmThreads` has come to. */
 export interface WasmThreads {
@@ -118,6 +119,6 @@ async function threadStarter(): Promise<StartThread | string> {
   try {
     return threadsOfNode(await nodeBuiltin('worker_threads'));
   } catch (error) {
-    return `there is no node:worker_threads: ${messageOf(error)}`;
+    return `Node has no module 'worker_threads': ${messageOf(error)}`;
   }
 }

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import * as fc from 'fast-check';
 
+import { threadsOfNode } from '../../../src/ops/kernels/node_threads';
 import {
   compileKernels,
   instantiate,
@@ -8,7 +9,7 @@ import {
   type SimdKernels,
 } from '../../../src/ops/kernels/simd_module';
 import { type PoolPatience, ThreadPool } from '../../../src/ops/kernels/thread_pool';
-import { type StartThread, threadsOfNode } from '../../../src/ops/kernels/thread_worker';
+import type { StartThread } from '../../../src/ops/kernels/thread_worker';
 import { ranges, threadedKernels } from '../../../src/ops/kernels/threaded_kernels';
 import { normals } from '../../support/training_step';
 

@@ -1,0 +1,16 @@
+/** Threads of the pool in Node. */
+import { type StartThread, THREAD_CODE } from './thread_worker';
+
+/** What is used of Node's `worker_threads`. */
+export type WorkerThreads = Pick<typeof import('node:worker_threads'), 'Worker'>;
+
+const NODE_CODE = `${THREAD_CODE}\nwork(require('node:worker_threads').workerData);`;
+
+/** Threads that do not keep the process alive. */
+export function threadsOfNode({ Worker }: WorkerThreads): StartThread {
+  return (task, onGone) => {
+    const worker = new Worker(NODE_CODE, { eval: true, workerData: task });
+    worker.on('error', onGone).on('exit', onGone).unref();
+    return { end: () => void worker.terminate() };
+  };
+}
