@@ -44,6 +44,7 @@ export async function buildDemo(folder: string): Promise<void> {
       page: path.join(HERE, 'src/page/main.ts'),
       worker: path.join(HERE, 'src/worker/worker.ts'),
       planner: path.join(HERE, 'src/planner/planner.ts'),
+      doctor: path.join(HERE, 'src/doctor/doctor.ts'),
       style: path.join(HERE, 'style.css'),
     },
     bundle: true,

@@ -225,6 +225,20 @@ describeBrowser('the page of the demo', () => {
     expect(await violations(page)).toEqual([]);
   });
 
+  // A minute and more in a software renderer.
+  const testWhole = process.env.REVCOL_BROWSER === 'all' ? test : test.skip;
+  testWhole('tells what works in this browser', async () => {
+    const page = await open(SMALL);
+    await says(page, 'Train');
+    await page.click('#doctor');
+    const text = page.locator('#doctor-text');
+    await text.locator('text=/^wasm: works$/m').waitFor({ timeout: 300_000 });
+    await page.locator('#doctor-text[aria-busy="false"]').waitFor({ timeout: 300_000 });
+    expect(await text.innerText()).toContain('webgl: ');
+    expect(await violations(page)).toEqual([]);
+    await page.close();
+  });
+
   test('says that the graphics device was lost, and goes on by itself', async () => {
     await context.route('**/worker.js', async (route) => {
       const response = await route.fetch();

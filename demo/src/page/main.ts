@@ -2,6 +2,7 @@
 import { App } from './app';
 import { Camera } from './camera';
 import { codeOf } from './code';
+import { offerDoctor } from './doctor';
 import { button, element, make } from './dom';
 import { choose, type FoundFile, isCheckpoint, onDrop } from './files';
 import { notice } from './notice';
@@ -163,6 +164,7 @@ button('add-drawing').addEventListener('click', () => {
   pad.clear();
 });
 onDrop(take, (message) => notice(message));
+offerDoctor();
 
 await app.start();
 void look();

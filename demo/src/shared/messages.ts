@@ -100,3 +100,6 @@ export interface PlanRequest {
 }
 
 export type FromPlanner = { id: number; peaks: PlannedPeaks } | { id: number; message: string };
+
+/** What the doctor's worker tells: what it is at, then what it found. */
+export type FromDoctor = { doing: string } | { text: string };
