@@ -115,16 +115,17 @@ describeBackends(
         given.setWeights(begin.getWeights());
         const own: number[] = [];
         const onStep: FineTuneSegmenterOptions['onStep'] = ({ loss }) => void own.push(loss);
-        await fineTuneSegmenter(given, scenes(8), { ...FEW, validation: 0, epochs: 3, onStep });
+        const options = { ...FEW, learningRate: 1e-3, validation: 0, epochs: 3, onStep };
+        await fineTuneSegmenter(given, scenes(8), options);
         losses.push(own);
         given.dispose();
       }
       begin.dispose();
       const [stored, reversible] = losses as [number[], number[]];
       expect(reversible).toHaveLength(6);
-      // Where a gradient is about 0, Adam makes steps of its rounding errors.
+      // Where a gradient is about 0, Adam makes steps of its rounding errors, in proportion to the rate.
       stored.forEach((loss, i) =>
-        expect(Math.abs(loss - (reversible[i] as number))).toBeLessThan(i === 0 ? 1e-6 : 5e-3),
+        expect(Math.abs(loss - (reversible[i] as number))).toBeLessThan(i === 0 ? 1e-6 : 1e-3),
       );
     });
 
