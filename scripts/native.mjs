@@ -229,7 +229,11 @@ function buildOperations() {
     return;
   }
   const main = path.join(root, 'src', 'cli', 'main.ts');
-  run(process.execPath, ['--import', 'tsx', main, 'native'], { cwd: root });
+  const args = ['--import', 'tsx', main, 'native'];
+  const stdio = ['inherit', 'pipe', 'inherit'];
+  const [built] = run(process.execPath, args, { cwd: root, stdio, encoding: 'utf8' }).split('\n');
+  // Only that: the command does not look into `.native` for a backend to try the library on.
+  say(built);
 }
 
 function setUp(request) {
