@@ -158,16 +158,23 @@ function miniature(size: object) {
 }
 
 test.each(listModels())('$name, as listModels gives it, can be built', async (record) => {
-  const { name, size, weights, segmentation } = record;
+  const { name, size, weights, segmentation, detection } = record;
   await withShapesOnly(() => {
     const model = createModel(name, miniature(size));
     const [height, width] = weights?.inputSize ?? [size.imageSize, size.imageSize];
     expect(model.name).toBe(name);
-    // A segmenter takes images of any size, and gives classes for each place in them.
+    // A segmenter takes images of any size, and gives classes for each place in them. So does a detector, which gives
+    // classes for each region, and one for none of them.
     const open = [null, null];
-    expect(model.inputs[0]?.shape).toEqual([null, ...(segmentation ? open : [height, width]), 3]);
-    const classes = (segmentation ?? weights)?.numClasses ?? 1000;
-    expect(model.outputs[0]?.shape).toEqual([null, ...(segmentation ? open : []), classes]);
+    const sides = segmentation || detection ? open : [height, width];
+    expect(model.inputs[0]?.shape).toEqual([null, ...sides, 3]);
+    const shapes = model.outputs.map(({ shape }) => shape);
+    if (detection) {
+      expect(shapes).toContainEqual([null, detection.numClasses + 1]);
+    } else {
+      const classes = (segmentation ?? weights)?.numClasses ?? 1000;
+      expect(shapes[0]).toEqual([null, ...(segmentation ? open : []), classes]);
+    }
     model.dispose();
   });
 });

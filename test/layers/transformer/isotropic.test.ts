@@ -71,7 +71,7 @@ describeBackends('isotropic columns over tokens', () => {
         const backbone = layers.revColBackbone(backboneArgs(block, { dropPathRate: 0.3 }));
         const ids = tf.tensor2d(IDS, undefined, 'int32');
         backbone.apply(ids);
-        randomizeWeights(backbone.weights, 3);
+        randomizeWeights(backbone.weights, 8);
         const columns = backbone.columnLayers.map((c) => c.column());
         const stem = normalTensor([2, 6, WIDTH], 1);
         const mask = tf.notEqual(ids, 0);
