@@ -9,6 +9,7 @@ import {
   removeAdapters,
   trainingStep,
 } from 'tfjs-revcol';
+import { NATIVE_FLAG } from '../../src/ops/kernels/tensorflow/library';
 import { describeBackends, expectClose, expectNoLeak } from '../support/backends';
 import { expectSameStep, normalTensor, projectedLoss, takeStep } from '../support/training_step';
 import { baseValues, outputOf, randomizeAdapters, type Subject, SUBJECTS } from './models';
@@ -29,6 +30,8 @@ async function onModel(
 }
 
 describeBackends('adapters', () => {
+  afterEach(() => tf.env().set(NATIVE_FLAG, true));
+
   describe.each(Object.keys(SUBJECTS))('on %s', (title) => {
     const subject = SUBJECTS[title] as Subject;
 
