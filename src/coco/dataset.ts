@@ -1,6 +1,7 @@
 /** COCO's JSON of annotations, checked. */
 import { requireArgument, shown } from '../common/arguments';
 import { messageOf } from '../common/messages';
+import { MOST_COORDINATE } from './polygon';
 import { type CocoSegmentation, requireMaskSize, requirePolygons } from './run_lengths';
 import type { CocoBox } from './runs';
 
@@ -212,11 +213,14 @@ class EntryReader {
 /** Asserts `[x, y, width, height]`. */
 export function requireBox(what: string, box: unknown): CocoBox {
   const numbers: unknown[] = Array.isArray(box) ? box : [];
-  const fits = numbers.length === 4 && numbers.every((value) => Number.isFinite(value));
+  const fits =
+    numbers.length === 4 &&
+    numbers.every((value) => typeof value === 'number' && Math.abs(value) <= MOST_COORDINATE);
   const [, , width, height] = numbers as [number, number, number, number];
   if (fits && width >= 0 && height >= 0) return [...(numbers as unknown as CocoBox)];
   throw new Error(
-    `${what} is ${shown(box)}; expected [x, y, width, height] in pixels, width and height not below 0`,
+    `${what} is ${shown(box)}; expected [x, y, width, height] in pixels, at most ${MOST_COORDINATE}, width ` +
+      'and height not below 0',
   );
 }
 

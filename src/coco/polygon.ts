@@ -10,6 +10,9 @@ const SCALE = 5;
 /** The largest coordinate whose place on the grid is an int32. */
 export const MOST_COORDINATE = 4e8;
 
+/** Columns of pixels that the edges of a polygon may cross, all together. */
+const MOST_CROSSINGS = 2 ** 24;
+
 /** The union of polygons. */
 export function runsOfPolygon(height: number, width: number, rings: readonly Ring[]): Runs {
   const none = runsByEnds(height, width, [height * width]);
@@ -35,6 +38,12 @@ function runsOfRing(height: number, width: number, ring: Ring): Runs {
     const first = Math.max(0, Math.ceil((Math.min(fromX, toX) - middle) / SCALE));
     const last = Math.min(width - 1, Math.ceil((Math.max(fromX, toX) - middle) / SCALE) - 1);
     if (first > last) continue;
+    if (changes.length + last - first >= MOST_CROSSINGS) {
+      throw new Error(
+        `a polygon crosses more than ${MOST_CROSSINGS} columns of a picture of ${height} x ${width} pixels; give the ` +
+          'size that the picture has',
+      );
+    }
     const heightAt = crossings(fromX, fromY, toX, toY);
     for (let column = first; column <= last; column++) {
       const y = (heightAt(SCALE * column + middle) + 0.5) / SCALE - 0.5;

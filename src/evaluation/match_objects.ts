@@ -93,7 +93,7 @@ function bestOf(
     if (i === kept && best !== -1) break;
     const truth = order[i] as number;
     const overlap = overlaps[truth] as number;
-    if (isTaken[truth] || overlap < least) continue;
+    if (isTaken[truth] || !(overlap >= least)) continue;
     least = overlap;
     best = truth;
   }

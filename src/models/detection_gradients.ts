@@ -143,6 +143,7 @@ async function anchorStep(
       if (gradient) accumulate(dFirst, maps.length + i, gradient);
     });
     const values = await scalars(step.outputs);
+    requireFinite(values, 'losses of anchors');
     const levels = objectness.length;
     return { objectness: values.slice(0, levels), anchorDeltas: values.slice(levels) };
   } finally {
@@ -218,7 +219,9 @@ async function headSteps(
         const slots = isMap ? sums.dFirst : sums.gradients;
         accumulate(slots, isMap ? i : i - outputs.maps.length, gradient);
       });
-      const [classes, ofBoxes, masks] = await scalars(step.outputs.slice(2, 5));
+      const values = await scalars(step.outputs.slice(2, 5));
+      requireFinite(values, `losses of head ${head}`);
+      const [classes, ofBoxes, masks] = values;
       losses.classes.push(weight * (classes as number));
       losses.boxes.push(weight * (ofBoxes as number));
       losses.masks.push(weight * (masks as number));

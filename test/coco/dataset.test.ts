@@ -119,6 +119,11 @@ test.each<[string, unknown, RegExp]>([
     withAnnotation({ bbox: undefined }),
     /the bbox of annotation 9 is undefined; expected \[x, y, width/,
   ],
+  [
+    'numbers beyond all pictures',
+    withAnnotation({ bbox: [0, 0, 1e160, 1e160] }),
+    /bbox of annotation 9 is \[0, 0, 1e\+160, 1e\+160\]; expected \[x, y, width, height\] in pixels, at most/,
+  ],
   ['three numbers', withAnnotation({ bbox: [1, 2, 3] }), /bbox of annotation 9 is \[1, 2, 3\]/],
   ['null in a box', withAnnotation({ bbox: [1, null, 3, 4] }), /bbox of annotation 9/],
   ['a negative side', withAnnotation({ bbox: [1, 2, -3, 4] }), /width and height not below 0/],

@@ -141,6 +141,9 @@ describe('masks', () => {
   test('polygons far outside take no time, and their union is what is meant', () => {
     const far = [-3e8, -3e8, 3e8, -3e8, 3e8, 3e8, -3e8, 3e8];
     expect(maskArea(polygonMask([far], [30, 40]))).toBe(1200);
+    expect(() => polygonMask([[0, 0, 4e8, 0, 4e8, 1]], [1, 2 ** 32 - 1])).toThrow(
+      /crosses more than 16777216 columns of a picture of 1 x 4294967295 pixels/,
+    );
     const left = [0, 0, 4, 0, 4, 4, 0, 4];
     const both = polygonMask([left, [2, 0, 6, 0, 6, 4, 2, 4]], [4, 8]);
     expect(both).toEqual(mergeMasks([polygonMask([[0, 0, 6, 0, 6, 4, 0, 4]], [4, 8])]));

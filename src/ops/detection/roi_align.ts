@@ -163,6 +163,9 @@ export function roiAlign(maps: readonly tf.Tensor[], options: RoiAlignOptions): 
   return opOf(maps.length)(inputs, { ...options, count }) as tf.Tensor4D;
 }
 
+/** Beyond it a sample's place cannot be told by differences of doubles. */
+const MOST_EDGE = 1e9;
+
 function checkRegions(
   maps: readonly tf.Tensor[],
   { regions, levels, strides, size }: RoiAlignOptions,
@@ -190,6 +193,11 @@ function checkRegions(
   );
   requireInteger(OWNER, 'size', size, 1);
   const count = requireBoxes(OWNER, 'regions', regions, 5);
+  for (let i = 0; i < regions.length; i++) {
+    const edge = regions[i] as number;
+    if (Math.abs(edge) <= MOST_EDGE) continue;
+    requireArgument(OWNER, `regions[${i}]`, edge, false, `pixels, at most ${MOST_EDGE}`);
+  }
   if (levels !== undefined && levels.length !== count) {
     throw new Error(
       `${OWNER}: ${levels.length} levels for ${count} regions; expected one for each`,

@@ -14,7 +14,11 @@ const size = (max: number) => fc.integer({ min: 1, max });
 
 const CASE = fc.record({
   ...{ batch: size(3), heads: size(3), t: size(150), s: size(150), d: size(9), e: size(9) },
-  causalOffset: fc.oneof(fc.constant(undefined), fc.integer({ min: -20, max: 40 })),
+  causalOffset: fc.oneof(
+    fc.constant(undefined),
+    fc.integer({ min: -20, max: 40 }),
+    fc.constant(-(2 ** 30)),
+  ),
   masked: fc.boolean(),
   scale: fc.constantFrom(1, 0.37),
 });

@@ -41,6 +41,9 @@ const FORWARD: Record<string, Program> = {
   'a transposed product over nothing': [[[0, 2], [0, 3]], (a, b) => matMul2d(a, b, true)], // prettier-ignore
   'no products': [[[0, 2, 4], [0, 4, 3]], (a, b) => batchMatMul(a, b)], // prettier-ignore
   'products over nothing': [[[2, 3, 0], [2, 5, 0]], (a, b) => batchMatMul(a, b, false, true)], // prettier-ignore
+  'a stock product over nothing': [[[4, 0], [0, 4]], (a, b) => tf.matMul(a, b)], // prettier-ignore
+  'stock products of none': [[[0, 31, 6], [0, 31, 9]], (a, b) => tf.matMul(a, b, true)], // prettier-ignore
+  'stock products over nothing': [[[3, 6, 0], [1, 6, 0]], (a, b) => tf.matMul(a, b, false, true)], // prettier-ignore
   'a sum of columns': [[[0, 4]], columnSum],
   'a sum of no columns': [[[4, 0]], columnSum],
   'a mean': [[[3, 0, 2]], (x) => tf.mean(x, [1])],
@@ -66,6 +69,8 @@ const resultOf = (t: tf.Tensor): Result => ({
 
 function results([shapes, run]: Program, back: boolean): Result[] {
   return tf.tidy(() => {
+    // What they leave in the memory must not be read.
+    tf.fill([256], 7).dispose();
     const inputs = shapes.map((shape) => tf.ones(shape));
     const y = run(...inputs);
     const gradients = back ? tf.grads(run)(inputs, tf.ones(y.shape)) : [];

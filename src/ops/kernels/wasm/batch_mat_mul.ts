@@ -62,7 +62,8 @@ const MIN_PRODUCTS = 1 << 16;
 /**
  * `tf.matMul` itself, as in stock dense layers and their gradients: with `transposeA/B` it takes tfjs ten times
  * as long as without, and a row times a matrix takes three times as long as reading the matrix. Operands of as
- * many batch entries each; where one is broadcast tfjs's own kernel computes.
+ * many batch entries each; where one is broadcast tfjs's own kernel computes. Of operands without elements tfjs
+ * gives what the memory held, or divides by zero.
  */
 export const stockMatMul = repairKernel({
   name: tf.BatchMatMul,
@@ -73,10 +74,17 @@ export const stockMatMul = repairKernel({
     const inner = a.shape.at(attrs.transposeA ? -2 : -1);
     const isInner = inner === b.shape.at(attrs.transposeB ? -1 : -2);
     const columns = b.shape.at(attrs.transposeB ? -2 : -1) as number;
-    return isFloat && fits && isInner && !isAnyEmpty(a, b) && sizeOf(a) * columns >= MIN_PRODUCTS;
+    if (!isFloat || !isInner) return false;
+    return isAnyEmpty(a, b) || (fits && sizeOf(a) * columns >= MIN_PRODUCTS);
   },
   run(backend, { a, b }, attrs, _, replaced) {
-    const outer = a.shape.slice(0, -2);
+    const [outer, outerB] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
+    if (isAnyEmpty(a, b)) {
+      const batch = tf.broadcast_util.assertAndGetBroadcastShape(outer, outerB);
+      const rows = a.shape.at(attrs.transposeA ? -1 : -2) as number;
+      const columns = b.shape.at(attrs.transposeB ? -2 : -1) as number;
+      return zeros(backend, [...batch, rows, columns]);
+    }
     const flat = (x: tf.TensorInfo) => ({
       ...x,
       shape: [sizeOf(x) / matrix(x), ...x.shape.slice(-2)],

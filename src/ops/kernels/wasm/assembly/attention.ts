@@ -98,7 +98,7 @@ function softmaxRow(row: usize, visible: i32, bias: usize): bool {
 
 /** How many keys query `i` sees, none of them hidden by a mask. */
 function visibleTo(i: i32): i32 {
-  return offset == ALL ? keys : min(keys, i + offset + 1);
+  return offset == ALL ? keys : max(0, min(keys, i + offset + 1));
 }
 
 /** Scores of queries [first, first + rows) of a head, made into weights. */
