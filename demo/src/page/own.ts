@@ -145,21 +145,27 @@ export class OwnPictures {
   }
 
   private show(): void {
-    const focused = document.activeElement?.id;
+    const focused = document.activeElement;
+    const typing = focused instanceof HTMLInputElement ? focused : null;
+    const selected = [typing?.selectionStart ?? null, typing?.selectionEnd ?? null] as const;
     this.records.length = 0;
     this.place.replaceChildren(...this.classes.map((own, index) => this.rowOf(own, index)));
     button('add-class').disabled = this.isLocked || this.classes.length >= MOST_CLASSES;
-    if (focused) document.getElementById(focused)?.focus();
+    // Pictures come while somebody types, who must not notice.
+    const again = focused?.id ? document.getElementById(focused.id) : null;
+    if (again === focused) return;
+    again?.focus();
+    if (again instanceof HTMLInputElement) again.setSelectionRange(...selected);
   }
 
   private rowOf(own: OwnClass, index: number): HTMLElement {
     const name = make('input', { type: 'text', value: own.name, id: `class-${index}` });
     name.ariaLabel = `Name of class ${index + 1}`;
     name.maxLength = 40;
-    name.addEventListener('change', () => {
+    name.addEventListener('input', () => {
       own.name = name.value;
-      this.onChange();
     });
+    name.addEventListener('change', () => this.onChange());
     const remove = make('button', { type: 'button', textContent: '✕' });
     remove.ariaLabel = `Remove ${own.name}`;
     remove.disabled = this.isLocked || this.classes.length <= 2;
