@@ -2,6 +2,7 @@
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { show } from '../common/arguments';
+import type { PixelOptions } from '../layers/columns/pixels';
 import type { PreprocessOptions } from '../preprocessing/fit_image';
 
 /** What is saved with a classifier, as its user-defined metadata: how to prepare images, and what it tells. */
@@ -93,12 +94,11 @@ export function ownUnits(
   name: string,
   model: tfl.LayersModel,
 ): Required<Pick<PreprocessOptions, 'mean' | 'std'>> | undefined {
-  const configs = layersIn(model).map((layer) => layer.getConfig());
-  const own = configs.find(({ pixelMean, pixelStd }) => pixelMean != null || pixelStd != null);
+  // Not by their configurations, which layers with adapters refuse to give.
+  const options = layersIn(model).map((layer) => (layer as { pixels?: PixelOptions }).pixels);
+  const own = options.find((pixels) => pixels?.pixelMean != null || pixels?.pixelStd != null);
   if (!own) return undefined;
-  const [mean, std] = [own['pixelMean'] ?? 0, own['pixelStd'] ?? 1].map(
-    (v) => [v].flat() as number[],
-  );
+  const [mean, std] = [own.pixelMean ?? 0, own.pixelStd ?? 1].map((v) => [v].flat() as number[]);
   const most = (values: number[] = []) => Math.max(...values.map(Math.abs));
   const isUnit = most(mean) <= 1 && most(std) <= 1;
   const isByte = most(std) > 1 && (most(mean) > 1 || most(mean) === 0);

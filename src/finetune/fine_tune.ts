@@ -2,6 +2,7 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import type { ClassificationData } from '../data/classification_data';
+import type { SkippedExample } from '../data/example_source';
 import type { Evaluation } from '../evaluation/evaluation';
 import type { TrainingHistory } from '../evaluation/training_history';
 import { classifierJob } from './classifier_job';
@@ -38,6 +39,8 @@ export interface FineTuneResult {
   settings: Readonly<Record<string, unknown>>;
   /** Where it is saved; null where it was not to be. */
   places: TrainingPlaces | null;
+  /** Examples to train on that were left out by `onError: 'skip'`; those for validation: `evaluation.skipped`. */
+  skipped: readonly SkippedExample[];
 }
 
 const OWNER = 'fineTune';
@@ -137,5 +140,6 @@ async function trained(
     stopped,
     settings: plan.settings,
     places: opened.places,
+    skipped: progress.skipped ?? [],
   };
 }

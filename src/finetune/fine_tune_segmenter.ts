@@ -1,6 +1,7 @@
 /** From pictures with label maps to a trained segmenter. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
+import type { SkippedExample } from '../data/example_source';
 import type { SegmentationSource } from '../data/segmentation_source';
 import type { TrainingHistory } from '../evaluation/training_history';
 import {
@@ -49,6 +50,8 @@ export interface FineTuneSegmenterResult {
   settings: Readonly<Record<string, unknown>>;
   /** Where it is saved; null where it was not to be. */
   places: TrainingPlaces | null;
+  /** Pictures to train on that were left out by `onError: 'skip'`; those for validation: `evaluation.skipped`. */
+  skipped: readonly SkippedExample[];
 }
 
 const OWNER = 'fineTuneSegmenter';
@@ -116,6 +119,7 @@ export async function fineTuneSegmenter(
       stopped,
       settings: plan.settings,
       places: opened.places,
+      skipped: completed.progress.skipped ?? [],
     };
   } catch (error) {
     prepared.dispose();

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { residentBytes } from '../common/node';
+import type { SkippedExample } from '../data/example_source';
 import type { HistoryPoint } from '../evaluation/training_history';
 import type { BestScore } from './early_stopping';
 
@@ -35,6 +36,8 @@ export interface Progress<Result> {
   epochSums: Sums;
   best: BestScore | null;
   stopped: StopReason | null;
+  /** Examples that could not be read and were left out of training, each once; absent in older files. */
+  skipped?: SkippedExample[];
   /** Of the validation part, by the best weights. */
   evaluation: Result | null;
 }
@@ -54,8 +57,16 @@ export function newProgress<Result>(): Progress<Result> {
     epochSums: noSums(),
     best: null,
     stopped: null,
+    skipped: [],
     evaluation: null,
   };
+}
+
+/** Notes examples that were left out, each once. */
+export function addSkipped(progress: Progress<unknown>, skipped: readonly SkippedExample[]): void {
+  const known = new Map((progress.skipped ?? []).map((one) => [one.index, one]));
+  for (const one of skipped) if (!known.has(one.index)) known.set(one.index, one);
+  progress.skipped = [...known.values()].sort((a, b) => a.index - b.index);
 }
 
 /** What a step adds. */

@@ -13,6 +13,7 @@ import type { FineTuneOptions } from './options';
 import type { Phase } from './phases';
 import {
   addPoint,
+  addSkipped,
   addStep,
   endSums,
   newProgress,
@@ -147,12 +148,16 @@ export class Run<Batch extends StepBatch, Result> {
     signal?.throwIfAborted();
     const from = progress.stepInEpoch;
     const skipped: SkippedExample[] = [];
+    const onSkip = (example: SkippedExample) => {
+      skipped.push(example);
+      addSkipped(progress, [example]);
+    };
     const batches = job.batches({
       epoch: progress.epoch,
       batchSize: batch,
       order: sampler.order(progress.epoch, from),
       signal,
-      ...(onError === 'skip' ? { onSkip: (example) => void skipped.push(example) } : {}),
+      ...(onError === 'skip' ? { onSkip } : {}),
     });
     let last = performance.now();
     for await (const examples of batches) {

@@ -4,10 +4,13 @@ import { epochOrder } from '../augmentation/epoch_order';
 /**
  * How many steps an epoch has. A last batch of less than half the size is left out (other examples in
  * each epoch): batch normalisation and the noise of gradients are those of a batch.
+ *
+ * @param least examples that a step must have, besides: fewer are left out likewise
  */
-export function stepsPerEpoch(count: number, batch: number): number {
+export function stepsPerEpoch(count: number, batch: number, least = 1): number {
   const whole = Math.floor(count / batch);
-  return Math.max(1, count - whole * batch >= batch / 2 ? whole + 1 : whole);
+  const rest = count - whole * batch;
+  return Math.max(1, rest >= Math.max(batch / 2, least) ? whole + 1 : whole);
 }
 
 /** Examples of an epoch, in steps of `batch`. */
@@ -18,13 +21,15 @@ export class Sampler {
   /**
    * @param examples numbers of all examples that are trained on
    * @param batch examples of a step; the last of an epoch may have fewer
+   * @param least as `stepsPerEpoch` takes it
    */
   constructor(
     private readonly examples: readonly number[],
     private readonly batch: number,
     private readonly seed: number,
+    least = 1,
   ) {
-    this.steps = stepsPerEpoch(examples.length, batch);
+    this.steps = stepsPerEpoch(examples.length, batch, least);
   }
 
   /**

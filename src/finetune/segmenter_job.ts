@@ -17,16 +17,30 @@ export function segmenterJob(
   owner: string,
   { model, mean, std }: PreparedSegmenter,
   { data, validation }: SegmenterExamples,
-  { recipe, auxiliaryWeight, segmenting, seed, form }: SegmenterPlan,
+  { recipe, auxiliaryWeight, segmenting, seed, form, least }: SegmenterPlan,
   { signal, onError }: Pick<FineTuneSegmenterOptions, 'signal' | 'onError'>,
 ): Job<SegmentationBatch, SegmentationEvaluation> {
   const { ignoreLabel } = data;
   const { classNames } = data;
+  const free = ({ x, labels }: SegmentationBatch) => void tf.dispose([x, labels]);
   return {
     model,
-    batches: ({ epoch, ...request }) =>
-      readSegmentationBatches(owner, data, { ...request, recipe: recipe(epoch), mean, std }),
-    free: ({ x, labels }) => tf.dispose([x, labels]),
+    batches: async function* ({ epoch, ...request }) {
+      const reading = { ...request, recipe: recipe(epoch), mean, std };
+      for await (const batch of readSegmentationBatches(owner, data, reading)) {
+        if (batch.indices.length >= least) {
+          yield batch;
+          continue;
+        }
+        // Others of its step are broken. Left out as steps are of which none can be read.
+        free(batch);
+        for (const index of batch.indices) {
+          const message = 'is left alone in its step, as the others cannot be read';
+          request.onSkip?.({ index, name: data.name(index), message });
+        }
+      }
+    },
+    free,
     step: (optimizer, number, { x, labels }, phase) =>
       takeStep(owner, model, optimizer, number, {
         x,

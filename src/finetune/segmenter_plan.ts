@@ -14,10 +14,13 @@ import type { RunPlan } from './run_plan';
 import { Sampler, stepsPerEpoch } from './sampler';
 import type { FineTuneSegmenterOptions } from './segmenter_options';
 import { stratifiedSplit, usualShare } from './split';
+import { leastPictures } from './trained_parts';
 
 /** What the run of a segmenter will do. */
 export interface SegmenterPlan extends RunPlan {
   readonly auxiliaryWeight: number;
+  /** Pictures that a step must have. */
+  readonly least: number;
   /** How the pictures of an epoch are changed. */
   readonly recipe: (epoch: number) => LabelledRecipe;
   readonly segmenting: SegmentingOptions;
@@ -73,7 +76,7 @@ export function divideSegments(
 /**
  * Plans a run.
  *
- * @throws {Error} when the augmentation's options are wrong
+ * @throws {Error} when the augmentation's options are wrong, or a step has too few pictures for batch normalisations
  */
 export function planSegmenter(
   owner: string,
@@ -87,8 +90,10 @@ export function planSegmenter(
   const { isFresh, mean, std } = prepared;
   const count = training.length;
   const batch = options.batch ?? usualBatch(count);
+  const least = leastPictures(prepared.model, prepared.head, train);
+  requirePictures(owner, { count, batch, least, of: data.length });
   const epochs = options.epochs ?? usualEpochs({ count, isFresh, train, hasNewHead: false });
-  const perEpoch = stepsPerEpoch(count, batch);
+  const perEpoch = stepsPerEpoch(count, batch, least);
   const scale = Math.sqrt(batch / 16);
   const rate = RATES[isFresh && train === 'all' ? 'fresh' : train];
   const learningRate = options.learningRate ?? rate * scale;
@@ -129,7 +134,8 @@ export function planSegmenter(
     batch,
     epochs,
     phases: phasesOf({ train, epochs, headEpochs, perEpoch }, { learningRate, headRate, schedule }),
-    sampler: new Sampler(training, batch, seed),
+    sampler: new Sampler(training, batch, seed, least),
+    least,
     layerDecay,
     weightDecay,
     emaDecay,
@@ -141,6 +147,22 @@ export function planSegmenter(
     segmenting,
     settings: JSON.parse(JSON.stringify(settings)) as RunPlan['settings'],
   };
+}
+
+/** Asserts steps of which batch normalisations have statistics. */
+function requirePictures(
+  owner: string,
+  { count, batch, least, of }: { count: number; batch: number; least: number; of: number },
+): void {
+  if (Math.min(count, batch) >= least) return;
+  const kept = of > count ? ` of ${of}, the others are for validation` : '';
+  throw new Error(
+    `${owner}: batch is ${batch}, with ${count} ${count === 1 ? 'picture' : 'pictures'} to train on${kept}; expected ` +
+      `${least} of both at least: batch normalisations go by the pictures of a step, and of a single one there are no ` +
+      'statistics. Give more pictures' +
+      (kept ? ', or validation: 0' : '') +
+      (batch < least ? ', or leave batch out' : ''),
+  );
 }
 
 /** A power of two with 16 steps and more in an epoch, from 2 to 16: that of the published training. */

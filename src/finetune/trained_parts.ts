@@ -7,6 +7,7 @@ import { mergeAdapters } from '../adapters/merge_adapters';
 import type { PartTree } from '../layers/base/frozen_parts';
 import { projectionsIn } from '../layers/base/projections';
 import { freezeBut, setTrainedState, trainedState } from '../layers/base/trained_state';
+import { ConvModule } from '../layers/dense/conv_module';
 import { withSeededRandom } from '../ops/engine/random';
 import type { TrainedParts } from './defaults';
 
@@ -75,6 +76,25 @@ export class PartsSwitch {
     if (this.ownAdapters) removeAdapters(this.model);
     setTrainedState(this.before);
   }
+}
+
+/**
+ * How many pictures a step needs: two where batch normalisations of segmentation heads are trained, which go by the
+ * statistics of the step, and of a grid of one pixel a single picture has none; else one.
+ *
+ * @param head layers that are trained in every phase
+ */
+export function leastPictures(
+  model: tfl.LayersModel,
+  head: readonly Layer[],
+  train: TrainedParts,
+): 1 | 2 {
+  const norms = ({ layer, parts }: PartTree): boolean =>
+    layer instanceof ConvModule || parts.some(norms);
+  const trained = treeOf(model).parts.filter(
+    ({ layer }) => head.includes(layer) || (train === 'all' && layer.trainableWeights.length > 0),
+  );
+  return trained.some(norms) ? 2 : 1;
 }
 
 function layersIn({ layer, parts }: PartTree): Layer[] {

@@ -168,16 +168,18 @@ export async function segmentationScores(
     ...(onError === 'skip' ? { onSkip: (one: SkippedExample) => void skipped.push(one) } : {}),
   };
   const name = (index: number) => source.name(index);
+  // Where pictures may be left out, those whose labels are no classes are, too.
+  const read = async (index: number) => {
+    const example = await source.read(index);
+    const { image, labels } = example;
+    const what = `${name(index)}, ${image.width} x ${image.height} pixels: its label map`;
+    requireLabelsOf(what, labels, source.classNames.length, ignoreLabel);
+    return example;
+  };
   let pictures = 0;
-  for await (const { examples, indices, end } of readAhead(
-    owner,
-    name,
-    (index) => source.read(index),
-    reading,
-  )) {
+  for await (const { examples, indices, end } of readAhead(owner, name, read, reading)) {
     const [{ image, labels }] = examples as [(typeof examples)[number]];
     try {
-      requireLabelsOf('its label map', labels, source.classNames.length, ignoreLabel);
       const { map } = await segment(model, image, settings);
       metric.add(
         map,

@@ -9,9 +9,11 @@ import {
   evaluateSegmenter,
   fineTuneSegmenter,
   type FineTuneSegmenterOptions,
+  removeAdapters,
   segment,
   type SegmentationSource,
   segmentationSource,
+  unmergeAdapters,
 } from 'tfjs-revcol';
 import { describeBackends, expectNoLeak } from '../support/backends';
 import { CLASSES, example, NAME, scenes, SIDE, TINY, tinySegmenter } from './segmenter_support';
@@ -165,6 +167,77 @@ describeBackends(
         fineTuneSegmenter(given, wrong, { ...FEW, validation: 0, onError: 'skip' }),
       ).resolves.toMatchObject({ stopped: 'epochs', steps: 4 });
       await expect(evaluateSegmenter(given, wrong)).rejects.toThrow(/scene 5, 16 x 16 pixels/);
+      given.dispose();
+    });
+
+    test('no step has a single picture, which batch normalisations cannot be trained on', async () => {
+      const given = tinySegmenter();
+      const steps: number[] = [];
+      const onStep: FineTuneSegmenterOptions['onStep'] = ({ epoch }) => void steps.push(epoch);
+      // Three pictures in steps of two: the third, another one in each epoch, is left out.
+      await fineTuneSegmenter(given, scenes(3), { ...FEW, batch: 2, validation: 0, onStep });
+      expect(steps).toEqual([1, 2]);
+      const before = weightsOf(given);
+      const wrong: [number, FineTuneSegmenterOptions, RegExp][] = [
+        [
+          3,
+          { batch: 1, validation: 0 },
+          /^fineTuneSegmenter: batch is 1, with 3 pictures to train on/,
+        ],
+        [
+          1,
+          { validation: 0 },
+          /^fineTuneSegmenter: batch is 2, with 1 picture to train on; expected 2/,
+        ],
+        [2, {}, /^fineTuneSegmenter: batch is 2, with 1 picture to train on of 2.*validation: 0/],
+        [1, { train: 'head', validation: 0 }, /^fineTuneSegmenter: batch is 2, with 1 picture/],
+      ];
+      for (const [count, options, message] of wrong) {
+        const asked = { ...FEW, batch: 2, ...options };
+        await expectNoLeak(() =>
+          expect(fineTuneSegmenter(given, scenes(count), asked)).rejects.toThrow(message),
+        );
+      }
+      expect(weightsOf(given)).toEqual(before);
+      given.dispose();
+    });
+
+    test('adapters are trained, and a model that has them is evaluated', async () => {
+      const given = tinySegmenter({ pixelMean: 127, pixelStd: 60 });
+      const before = weightsOf(given);
+      const { evaluation } = await fineTuneSegmenter(given, scenes(6), {
+        ...FEW,
+        train: 'adapters',
+        epochs: 1,
+      });
+      expect(evaluation?.pictures).toBe(1);
+      expect(weightsOf(given)).not.toEqual(before);
+      unmergeAdapters(given);
+      const { perClass, pictures } = await evaluateSegmenter(given, scenes(2));
+      expect([perClass.length, pictures]).toEqual([2, 2]);
+      removeAdapters(given);
+      given.dispose();
+    });
+
+    test('what is left out is listed, also a picture that is left alone in its step', async () => {
+      const whole = scenes(8);
+      const broken = new Set([5, 6]);
+      const data: SegmentationSource = {
+        ...whole,
+        name: (i) => `scene ${i}`,
+        read: async (i) =>
+          broken.has(i) ? example(i, (_, at) => (at === 20 ? 7 : 0)) : whole.read(i),
+      };
+      const given = tinySegmenter();
+      const options = { ...FEW, batch: 2, validation: data, onError: 'skip' } as const;
+      const { skipped, evaluation, steps } = await fineTuneSegmenter(given, data, options);
+      const bad = skipped.filter(({ message }) => /label 7 at column 4, row 1/.test(message));
+      expect(bad.map(({ name }) => name)).toEqual(['scene 5', 'scene 6']);
+      expect(evaluation?.skipped.map(({ name }) => name)).toEqual(['scene 5', 'scene 6']);
+      const alone = skipped.filter((one) => !bad.includes(one));
+      for (const { message } of alone) expect(message).toMatch(/left alone in its step/);
+      expect(alone.length).toBeGreaterThan(0);
+      expect(steps).toBeLessThan(8);
       given.dispose();
     });
 

@@ -35,7 +35,7 @@ import { backboneAxes, backboneShapes, requireStemTakes } from './backbone_shape
 import { type ResolvedOptions, resolveOptions, serializeOptions } from './column_options';
 import { runFirst } from './first_run';
 import { warnOfUnits } from './pixel_warnings';
-import { pixelStatistics } from './pixels';
+import { type PixelOptions, pixelStatistics } from './pixels';
 import { ReversibleColumn } from './reversible_column';
 import { RevColStem } from './stem';
 
@@ -71,6 +71,8 @@ export class RevColBackbone extends SequenceLayer {
   private readonly options: ResolvedOptions;
   /** What the columns do not share, with defaults filled in. */
   private readonly own: BackboneOptions;
+  /** How it normalises its input. */
+  readonly pixels: PixelOptions;
   private readonly stemTemplate: LayerOrConfig | undefined;
   private stemLayer: Layer;
   /** That of the input that it was built for. */
@@ -80,6 +82,7 @@ export class RevColBackbone extends SequenceLayer {
     super(args);
     this.options = resolveOptions(OWNER, args);
     this.own = resolveBackbone(OWNER, args, this.options.channels);
+    this.pixels = this.own;
     this.stemTemplate = args.stem ?? undefined;
     this.stemLayer = this.makeStem();
     const form = 'one tensor. For the columns alone use ReversibleColumn';
@@ -205,11 +208,8 @@ export class RevColBackbone extends SequenceLayer {
   ): tf.Tensor | tf.Tensor[] {
     const [x] = this.checkedTensors(inputs);
     const { training = false, cache } = kwargs;
-    checkCache(
-      OWNER,
-      kwargs,
-      this.columnLayers.every((c) => c.functionLayers.every(isCausal)),
-    );
+    const functions = this.columnLayers.flatMap((c) => c.functionLayers);
+    checkCache(OWNER, kwargs, functions.every(isCausal));
     return tf.tidy(() => {
       const stemArgs = cache ? { training, startIndex: cache.length } : { training };
       const stem = this.stemLayer.apply(this.normalized(x), stemArgs) as tf.Tensor;
@@ -230,7 +230,6 @@ export class RevColBackbone extends SequenceLayer {
       };
       const run = () =>
         disposingTapeOnError(() => runColumns(this.columnPlans().slice(0, used), stem, options));
-      const functions = this.columnLayers.flatMap((c) => c.functionLayers);
       if (runFirst(functions, options, run)) this.setVariableFlags();
       const { last, tapped } = run();
       return oneOrAll(
