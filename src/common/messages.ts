@@ -6,5 +6,7 @@ export function messageOf(error: unknown): string {
   const { message, cause } = (error ?? {}) as { message?: unknown; cause?: unknown };
   if (typeof message !== 'string') return String(error);
   const { message: reason } = (cause ?? {}) as { message?: unknown };
-  return typeof reason === 'string' && reason !== '' ? `${message} (${reason})` : message;
+  if (typeof reason !== 'string' || reason === '') return message;
+  // Whoever wraps an error mostly repeats what it says.
+  return message.includes(reason) ? message : `${message} (${reason})`;
 }

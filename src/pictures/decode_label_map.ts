@@ -21,6 +21,7 @@ const NUMBERS = Uint8Array.from({ length: 3 * 256 }, (_, i) => Math.floor(i / 3)
  *   more than 200 megapixels
  */
 export async function decodeLabelMap(bytes: Uint8Array, file: string): Promise<LabelMap> {
+  if (bytes.length === 0) throw new Error(`${file}: the file is empty`);
   if (!isPng(bytes)) {
     throw new Error(
       `${file}: is no PNG file, which label maps must be: of another kind, such as JPEG, the numbers of the classes ` +
