@@ -22,7 +22,7 @@ export function segmenterJob(
 ): Job<SegmentationBatch, SegmentationEvaluation> {
   const { ignoreLabel } = data;
   const { classNames } = data;
-  const free = ({ x, labels }: SegmentationBatch) => void tf.dispose([x, labels]);
+  const free = ({ x, labels }: SegmentationBatch) => tf.dispose([x, labels]);
   return {
     model,
     batches: async function* ({ epoch, ...request }) {

@@ -84,7 +84,7 @@ export function decodeShown(bytes: Uint8Array, file: string): Promise<RgbImage> 
 
 /** Works on an image file; errors name it. */
 async function naming<T>(bytes: Uint8Array, file: string, work: () => Promise<T>): Promise<T> {
-  if (bytes.length === 0) throw new Error(`${file}: the file is empty`);
+  if (bytes.length === 0) throw new Error(`${file}: neither JPEG, PNG nor WebP: the file is empty`);
   if (!isPng(bytes) && !isJpeg(bytes) && !isWebp(bytes)) {
     throw new Error(`${file}: neither JPEG, PNG nor WebP; convert it to one of them`);
   }
