@@ -7,12 +7,12 @@ import { readTensor } from '../ops/engine/lost_backend';
 import { accumulate } from '../ops/engine/tensors';
 import { bestClass, movedRegions, toRegions } from './cascade';
 import { headLosses, proposalLosses } from './detection_losses';
+import type { ImageObjects } from './detection_objects';
 import {
   type AnchorTargets,
   anchorTargets,
   type ChooseSamples,
   type DetectionTraining,
-  type ImageObjects,
   type RegionTargets,
   regionTargets,
 } from './detection_targets';

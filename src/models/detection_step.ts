@@ -18,12 +18,8 @@ import { applied, isFused } from '../training/step_parts';
 import { requireStepSeed, seedOfStep } from '../training/step_seed';
 import type { TrainingStepOptions } from '../training/training_step';
 import { detectionGradients, type DetectionLosses } from './detection_gradients';
-import {
-  DETECTION_TRAINING,
-  type DetectionTraining,
-  type ImageObjects,
-  requireObjects,
-} from './detection_targets';
+import { type ImageObjects, requireObjects } from './detection_objects';
+import { DETECTION_TRAINING, type DetectionTraining } from './detection_targets';
 import { type DetectorParts, detectorParts } from './detector_parts';
 
 const OWNER = 'detectionStep';
@@ -65,8 +61,8 @@ const TRAINING_OPTIONS: OptionNames<DetectionTraining> = {
  * @param objects of each image: its size without padding, and boxes, labels and masks of the objects in it; there may be
  *   none
  * @returns losses before the step, weights of the heads included
- * @throws {Error} when the model is no detector, has no trainable weight or has regularizers, images and objects do not fit each other, an
- *   option is out of range, or the optimizer is fused
+ * @throws {Error} when the model is no detector, has no trainable weight or has regularizers, images and objects do not fit each other (a
+ *   mask of another size, a box outside of its image, a label that is no class), an option is out of range, or the optimizer is fused
  * @throws {BackendLostError} when the backend has lost its device
  *
  * @example
@@ -197,8 +193,6 @@ function requireBatch(
     );
   }
   objects.forEach((own, i) => {
-    requireObjects(OWNER, i, own, heads.units);
-    const fits = own.size[0] <= height && own.size[1] <= width;
-    requireArgument(OWNER, `objects[${i}].size`, own.size, fits, `at most ${height} x ${width}`);
+    requireObjects(OWNER, i, own, heads.units, [height, width]);
   });
 }

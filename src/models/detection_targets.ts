@@ -1,34 +1,14 @@
 /** What a detector learns from the objects of pictures: which anchors and regions are of which object. */
-import { requireArgument, requireRanges } from '../common/arguments';
-import { requireClasses } from '../ops/class_ids';
 import {
   assignBoxes,
   type AssignmentRules,
   type BoxSamples,
   type SamplingRules,
 } from '../ops/detection/assignment';
-import {
-  boxAt,
-  type ImageSize,
-  joinedBoxes,
-  requireBoxes,
-  requireCount,
-  takeBoxes,
-} from '../ops/detection/box_list';
-import { maskTargets, type ObjectMask } from '../ops/detection/masks';
+import { boxAt, joinedBoxes, takeBoxes } from '../ops/detection/box_list';
+import { maskTargets } from '../ops/detection/masks';
+import type { ImageObjects } from './detection_objects';
 import { PROPOSALS, type ProposalSettings } from './proposals';
-
-/** The objects of an image of a batch. */
-export interface ImageObjects {
-  /** Height and width of the image without its padding, in pixels. */
-  readonly size: ImageSize;
-  /** `x1, y1, x2, y2` of each object in pixels, one after the other. */
-  readonly boxes: ArrayLike<number>;
-  /** Number of the class of each, from 0. */
-  readonly labels: ArrayLike<number>;
-  /** Mask of each, of the image or of the padded one. */
-  readonly masks: readonly ObjectMask[];
-}
 
 /** How a detector is trained. */
 export interface DetectionTraining {
@@ -67,40 +47,6 @@ export type ChooseSamples = (
   rules: SamplingRules,
   place: readonly number[],
 ) => BoxSamples;
-
-/**
- * Asserts the objects of an image.
- *
- * @throws {Error} when lists do not fit each other, a box has no width or height or is not finite, or a label is no
- *   class
- */
-export function requireObjects(
-  owner: string,
-  image: number,
-  objects: ImageObjects,
-  units: number,
-): void {
-  const { size, boxes, labels, masks } = (objects ?? {}) as ImageObjects;
-  const name = `objects[${image}]`;
-  const isSize = Array.isArray(size) && size.length === 2;
-  requireArgument(owner, `${name}.size`, size, isSize, '[height, width] in pixels');
-  requireRanges(
-    owner,
-    size.map((side, i) => [`${name}.size[${i}]`, side, side > 0, 'above 0'] as const),
-  );
-  const count = requireBoxes(owner, `${name}.boxes`, boxes);
-  requireCount(owner, `${name}.labels`, labels, count);
-  requireCount(owner, `${name}.masks`, masks, count);
-  requireClasses(owner, 'a label', labels, units);
-  for (let i = 0; i < count; i++) {
-    const [x1, y1, x2, y2] = boxAt(boxes, i);
-    if (x2 > x1 && y2 > y1) continue;
-    throw new Error(
-      `${owner}: box ${i} of ${name} is [${[x1, y1, x2, y2].join(', ')}]; expected x1 < x2 and y1 < y2: leave ` +
-        'objects without area out',
-    );
-  }
-}
 
 /** Anchors that count in an image, by their numbers among those of all levels. */
 export interface AnchorTargets extends BoxSamples {

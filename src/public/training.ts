@@ -50,11 +50,8 @@ export {
 } from '../training/segmentation_loss';
 export { detectionStep, type DetectionStepOptions } from '../models/detection_step';
 export type { DetectionLosses } from '../models/detection_gradients';
-export {
-  DETECTION_TRAINING,
-  type DetectionTraining,
-  type ImageObjects,
-} from '../models/detection_targets';
+export { DETECTION_TRAINING, type DetectionTraining } from '../models/detection_targets';
+export type { ImageObjects } from '../models/detection_objects';
 export type { ObjectMask } from '../ops/detection/masks';
 export { tokenCrossEntropy, type TokenCrossEntropyOptions } from '../training/token_cross_entropy';
 export { trainingStep, type TrainingStepOptions } from '../training/training_step';

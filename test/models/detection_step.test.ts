@@ -3,10 +3,12 @@ import * as tf from '@tensorflow/tfjs';
 
 import {
   AdamW,
+  type BinaryMask,
   type CreateDetectorOptions,
   createModel,
   detect,
   detectionStep,
+  encodeMask,
   type ImageObjects,
 } from 'tfjs-revcol';
 import { linearize } from '../../src/ops/engine/linearize';
@@ -179,10 +181,29 @@ describeBackends(
             }),
           ).rejects.toThrow(text);
         await refused([], 'objects of 0 images for a batch of 1');
-        await refused([{ ...own, labels: [2] }], 'a label is 2');
+        const first = 'image 0, object 0:';
+        await refused([{ ...own, labels: [2] }], `${first} the label is 2`);
         await refused([{ ...own, labels: [] }], 'labels has 0 entries');
         await refused([{ ...own, boxes: [8, 8, 8, 9] }], 'expected x1 < x2');
+        await refused(
+          [{ ...own, boxes: [22, 8, 8, 22] }],
+          `${first} the box [x1, y1, x2, y2] is [22`,
+        );
+        await refused([{ ...own, size: [32, 8] }], 'outside of the image of 32 x 8 pixels');
         await refused([{ ...own, masks: [] }], 'masks has 0 entries');
+        const mask = own.masks[0] as ImageObjects['masks'][number];
+        const masked = (mask: unknown, text: string) =>
+          refused([{ ...own, size: [32, 30], masks: [mask] }], `${first} the mask ${text}`);
+        await masked(
+          { height: 16, width: 64, data: mask.data },
+          'is of 16 x 64 pixels (height x width); expected 32 x 30, as the image, or 32 x 32',
+        );
+        await masked(encodeMask(mask as BinaryMask), 'is run lengths; expected');
+        await masked([[1, 1, 5, 1, 5, 5]], 'is polygons; expected');
+        await masked(null, 'is null; expected { height, width, data }');
+        await masked({ ...mask, data: [1] }, 'has 1 values; expected 1024');
+        const bytes = Uint8Array.from(mask.data, (value) => 255 * value);
+        await masked({ ...mask, data: bytes }, `has the value 255 at pixel ${FROM * SIDE + FROM}`);
         await refused([{ ...own, size: [33, 32] }], 'at most 32 x 32');
         const odd = tf.tidy(() => tf.slice(x, [0, 0, 0, 0], [1, 31, 32, 3]));
         await refused(objects, 'multiples of 8', {}, odd);

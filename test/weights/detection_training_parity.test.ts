@@ -4,7 +4,8 @@ import * as tf from '@tensorflow/tfjs';
 
 import { loadCheckpoint } from 'tfjs-revcol';
 import { detectionGradients } from '../../src/models/detection_gradients';
-import type { DetectionTraining, ImageObjects } from '../../src/models/detection_targets';
+import type { ImageObjects } from '../../src/models/detection_objects';
+import type { DetectionTraining } from '../../src/models/detection_targets';
 import { detectorParts } from '../../src/models/detector_parts';
 import { encodeBoxes } from '../../src/ops/detection/box_deltas';
 import { distinctVariables } from '../../src/training/model_variables';
