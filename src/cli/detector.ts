@@ -8,6 +8,7 @@ import { fileSystem } from '../model_files/file_system';
 import { createModel } from '../models/create_model';
 import type { DetectOptions } from '../models/detect_options';
 import { detectorParts } from '../models/detector_parts';
+import { COCO_CLASSES } from '../registry/coco';
 import type { DetectionWeights } from '../registry/detection';
 import { detectionWeights } from '../registry/names';
 import { registerOptimizers } from '../registry/register_optimizers';
@@ -71,11 +72,12 @@ export async function loadDetector(
   return loaded;
 }
 
-/** What a record says of how to detect. */
-function settingsOf(record: DetectionWeights | undefined): DetectOptions {
-  if (!record) return { dataset: 'COCO' };
-  const { shortSide, longSide, mean, std, dataset } = record;
-  return { shortSide, longSide, mean, std, dataset };
+/** What a record says of how to detect, and the data set of its classes where the model has as many. */
+function settingsOf(record: DetectionWeights | undefined, numClasses: number): DetectOptions {
+  const own: DetectOptions = numClasses === COCO_CLASSES.length ? { dataset: 'COCO' } : {};
+  if (!record) return own;
+  const { shortSide, longSide, mean, std } = record;
+  return { shortSide, longSide, mean, std, ...own };
 }
 
 async function fromFolder(
@@ -101,7 +103,7 @@ async function fromFolder(
       model,
       numClasses,
       settings: {
-        ...settingsOf(wanted),
+        ...settingsOf(wanted, numClasses),
         ...(own.mean ? { mean: own.mean } : {}),
         ...(own.std ? { std: own.std } : {}),
         ...(names ? { classes: names } : {}),
@@ -166,7 +168,10 @@ async function fromCheckpoint(
       );
     }
     const { classes } = labelsIn(report, numClasses, name, terminal);
-    const settings = { ...settingsOf(wanted ?? record), ...(classes ? { classes } : {}) };
+    const settings = {
+      ...settingsOf(wanted ?? record, numClasses),
+      ...(classes ? { classes } : {}),
+    };
     return { model, numClasses, settings };
   } catch (error) {
     model.dispose();

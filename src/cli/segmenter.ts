@@ -10,6 +10,7 @@ import { fileSystem } from '../model_files/file_system';
 import { createModel } from '../models/create_model';
 import type { SegmentOptions } from '../models/segment_options';
 import { readTensor } from '../ops/engine/lost_backend';
+import { ADE20K_CLASSES } from '../registry/ade20k';
 import { REVCOL_ARCHITECTURES } from '../registry/architectures';
 import type { Segmenter } from '../registry/describe_segmenter';
 import { segmentationWeights } from '../registry/names';
@@ -89,11 +90,12 @@ export async function loadSegmenter(
   return loaded;
 }
 
-/** What a record says of how to segment. */
-function settingsOf(record: SegmentationWeights | undefined): SegmentOptions {
-  if (!record) return { dataset: 'ADE20K' };
-  const { inputSize, slideStride, shortSide, mean, std, dataset } = record;
-  return { inputSize, slideStride, shortSide, mean, std, dataset };
+/** What a record says of how to segment, and the data set of its classes where the model has as many. */
+function settingsOf(record: SegmentationWeights | undefined, numClasses: number): SegmentOptions {
+  const own: SegmentOptions = numClasses === ADE20K_CLASSES.length ? { dataset: 'ADE20K' } : {};
+  if (!record) return own;
+  const { inputSize, slideStride, shortSide, mean, std } = record;
+  return { inputSize, slideStride, shortSide, mean, std, ...own };
 }
 
 async function fromFolder(
@@ -135,7 +137,7 @@ async function fromFolder(
       model,
       numClasses,
       settings: {
-        ...settingsOf(wanted),
+        ...settingsOf(wanted, numClasses),
         ...(own.mean ? { mean: own.mean } : {}),
         ...(own.std ? { std: own.std } : {}),
         ...(shortSide === undefined ? {} : { shortSide }),
@@ -206,7 +208,11 @@ async function fromCheckpoint(
       );
     }
     const labels = labelsIn(report, numClasses, name, terminal);
-    return { model, numClasses, settings: { ...settingsOf(wanted ?? record), ...labels } };
+    return {
+      model,
+      numClasses,
+      settings: { ...settingsOf(wanted ?? record, numClasses), ...labels },
+    };
   } catch (error) {
     model.dispose();
     throw error;

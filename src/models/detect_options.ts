@@ -14,6 +14,7 @@ import { COCO_CLASSES } from '../registry/coco';
 import type { DetectionWeights } from '../registry/detection';
 import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
 import type { ObjectSettings } from './cascade';
+import { requireOwnClasses } from './dataset_classes';
 import { PROPOSALS, type ProposalSettings } from './proposals';
 
 /** How to detect. The record of a published detector is one: `detectionWeights(name)`. */
@@ -39,7 +40,10 @@ export interface DetectOptions {
   longSide?: number;
   /** Names of the classes. Default: COCO's where `dataset` says so, else their numbers. */
   classes?: readonly string[];
-  /** `'COCO'` gives the names of the classes. Default: none. */
+  /**
+   * `'COCO'` gives the names of the classes, for a model of as many (80); refused for others, unless `classes` are
+   * given. Default: none.
+   */
   dataset?: 'COCO';
   /** Per-channel mean, RGB, for pixels in 0..1. Default: ImageNet's. */
   mean?: readonly [number, number, number];
@@ -144,7 +148,11 @@ export function resizedTo(
   return [side(height), side(width)];
 }
 
-/** Names of the classes. */
+/**
+ * Names of the classes.
+ *
+ * @throws {Error} when there are not as many as the model has classes
+ */
 export function classNames({ dataset, classes }: DetectOptions, count: number): readonly string[] {
   if (dataset !== undefined) requireOneOf(OWNER, 'dataset', dataset, ['COCO']);
   if (classes !== undefined) {
@@ -154,6 +162,9 @@ export function classNames({ dataset, classes }: DetectOptions, count: number): 
       `${OWNER}: classes has ${classes.length} entries, but the model has ${count} classes; give one for each`,
     );
   }
-  if (dataset === 'COCO' && count === COCO_CLASSES.length) return COCO_CLASSES;
+  if (dataset !== undefined) {
+    requireOwnClasses(OWNER, dataset, COCO_CLASSES.length, count);
+    return COCO_CLASSES;
+  }
   return Array.from({ length: count }, (_, i) => `class ${i}`);
 }

@@ -14,6 +14,7 @@ import type { Size } from '../preprocessing/rescaled_size';
 import { ADE20K_CLASSES, ADE20K_PALETTE } from '../registry/ade20k';
 import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
 import type { SegmentationWeights } from '../registry/segmentation';
+import { requireOwnClasses } from './dataset_classes';
 import type { Sliding } from './segmentation_logits';
 
 /** Red, green and blue, 0..255. */
@@ -45,7 +46,10 @@ export interface SegmentOptions {
   classes?: readonly string[];
   /** Colour of each class. Default: ADE20K's where `dataset` says so, else colours that differ. */
   palette?: readonly Colour[];
-  /** `'ADE20K'` gives classes and palette. Default: none. */
+  /**
+   * `'ADE20K'` gives classes and palette, for a model of as many classes (150); refused for others, unless `classes` are
+   * given. Default: none.
+   */
   dataset?: 'ADE20K';
   /** Per-channel mean, RGB, for pixels in 0..1. Default: ImageNet's. */
   mean?: Colour;
@@ -153,7 +157,8 @@ export interface Labels {
 export function labelsOf(options: SegmentOptions, count: number | null): Labels {
   const { dataset, classes, palette } = options;
   if (dataset !== undefined) requireOneOf(OWNER, 'dataset', dataset, ['ADE20K']);
-  const length = count ?? classes?.length ?? palette?.length ?? 0;
+  const ade = dataset === undefined ? undefined : ADE20K_CLASSES.length;
+  const length = count ?? classes?.length ?? palette?.length ?? ade ?? 0;
   for (const [name, list] of Object.entries({ classes, palette })) {
     if (list === undefined) continue;
     requireList(OWNER, name, list, 'one per class');
@@ -162,7 +167,8 @@ export function labelsOf(options: SegmentOptions, count: number | null): Labels 
       `${OWNER}: ${name} has ${list.length} entries, but the model has ${length} classes; give one for each`,
     );
   }
-  const isAde = dataset === 'ADE20K' && length === ADE20K_CLASSES.length;
+  if (ade !== undefined && !classes) requireOwnClasses(OWNER, 'ADE20K', ade, length);
+  const isAde = ade === length;
   const numbers = Array.from({ length }, (_, i) => i);
   return {
     classes: classes ?? (isAde ? ADE20K_CLASSES : numbers.map((i) => `class ${i}`)),

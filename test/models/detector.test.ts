@@ -142,6 +142,7 @@ describeBackends('detectors', () => {
       await refused({ maskThreshold: 0 }, 'maskThreshold is 0');
       await refused({ masks: 1 }, 'masks is 1');
       await refused({ classes: ['a'] }, 'classes has 1 entries, but the model has 3');
+      await refused({ dataset: 'COCO' }, "dataset 'COCO' has 80 classes, but the model has 3");
       await refused({ minScore: 1 }, "no option 'minScore'");
       await refused({}, 'image', { width: 2, height: 2, data: [1] });
       const vector = tf.zeros([1]);

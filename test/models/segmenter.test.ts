@@ -179,6 +179,7 @@ describeBackends(
           [{ scales: [] }, 'at least one factor'],
           [{ scales: [0] }, 'scales[0] is 0'],
           [{ classes: ['one'] }, 'the model has 3 classes'],
+          [{ dataset: 'ADE20K' }, "dataset 'ADE20K' has 150 classes, but the model has 3"],
           [{ outputSize: [0, 4] }, 'outputSize'],
           [{ strides: 3 }, "no option 'strides'"],
         ];
