@@ -7,12 +7,12 @@ import { type CocoDataset, parseCoco } from '../coco/dataset';
 import { ifThere } from '../common/if_there';
 import { messageOf } from '../common/messages';
 import { detect, type Detections } from '../models/detect';
-import type { DetectOptions } from '../models/detect_options';
+import { classNames, type DetectOptions } from '../models/detect_options';
 import { paintDetections } from '../models/paint_detections';
 import { checkImage, decodeShown } from '../pictures/decode_image';
 import { activateBackend, type BackendName } from './backend';
 import { readClassNames, requireNames } from './class_names';
-import { cocoJson, type CocoPicture, pictureIds } from './detect_json';
+import { categoryIds, cocoJson, type CocoPicture, pictureIds } from './detect_json';
 import { type DetectorOptions, loadDetector, type LoadedDetector } from './detector';
 import { interruptible } from './interrupt';
 import { addDownloadOptions, addPartOptions, backendOption, integer } from './options';
@@ -113,13 +113,16 @@ Examples:
       );
       const { classes } = options;
       const given = classes === undefined ? undefined : await readClassNames(classes);
+      if (given) categoryIds(given, dataset);
       await activateBackend(options.backend);
-      const made = await interruptible(async (signal) => {
+      const { all: made, categories } = await interruptible(async (signal) => {
         const detector = await loadDetector({ ...options, signal }, terminal, (count) => {
           if (given && classes !== undefined) requireNames(given, classes, count);
         });
         try {
           const settings = settingsOf(detector, options, given);
+          // Of the names that the model brings along: before pictures are searched for long.
+          const categories = categoryIds(classNames(settings, detector.numClasses), dataset);
           const all: CocoPicture[] = [];
           await withProgress(terminal, 'pictures', rounded, async (report) => {
             for (const [i, job] of jobs.entries()) {
@@ -138,7 +141,7 @@ Examples:
               all.push({ file: job.file, id: ids[i] as number, detections: picture.detections });
             }
           });
-          return all;
+          return { all, categories };
         } finally {
           detector.model.dispose();
         }
@@ -146,7 +149,7 @@ Examples:
       const reasons = Object.values(skipped);
       if (made.length === 0) throw new Error(reasons[0]);
       for (const message of reasons) terminal.error(`left out: ${message}\n`);
-      const json = `${JSON.stringify(cocoJson(made, dataset))}\n`;
+      const json = `${JSON.stringify(cocoJson(made, categories, dataset))}\n`;
       await writeWhole(results, json, options.out);
       terminal.out(options.json ? json : asText(made, results));
     });

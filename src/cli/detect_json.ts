@@ -5,6 +5,7 @@ import type { RunLengths } from '../coco/run_lengths';
 import { cocoResults } from '../coco/write_results';
 import type { Detections } from '../models/detect';
 import { COCO_CATEGORY_IDS, COCO_CLASSES } from '../registry/coco';
+import { few } from './text';
 
 /** A picture with what was found in it. */
 export interface CocoPicture {
@@ -17,11 +18,12 @@ export interface CocoPicture {
 /**
  * Numbers of pictures: those that a data set gives to files of their names, else from 1.
  *
- * @throws {Error} when the data set has none or several of a name
+ * @throws {Error} when the data set has none or several of a name, or files share one
  */
 export function pictureIds(files: readonly string[], dataset: CocoDataset | undefined): number[] {
   if (!dataset) return files.map((_, i) => i + 1);
   const plain = (path: string) => path.replaceAll('\\', '/');
+  const taken = new Map<number, string>();
   return files.map((file) => {
     const own = plain(file);
     const fits = dataset.images.filter(({ file_name: name = '' }) => {
@@ -29,20 +31,40 @@ export function pictureIds(files: readonly string[], dataset: CocoDataset | unde
       return there !== '' && (own === there || own.endsWith(`/${there}`));
     });
     const [image, ...others] = fits;
-    if (image && others.length === 0) return image.id;
+    if (image && others.length === 0) {
+      const other = taken.get(image.id);
+      if (other !== undefined) {
+        throw new Error(
+          `--coco has one image, ${image.file_name}, with the names of both ${other} and ${file}; leave one out`,
+        );
+      }
+      taken.set(image.id, file);
+      return image.id;
+    }
     throw new Error(
       `--coco has ${fits.length} images with the name of ${file}; expected one, by its file_name`,
     );
   });
 }
 
-/** Number of each class: that of the data set's category of its name, else COCO's, else from 1. */
-function categoryIds(classes: readonly string[], dataset: CocoDataset | undefined): number[] {
+/**
+ * Number of each class: that of the data set's category of its name, else COCO's, else from 1.
+ *
+ * @throws {Error} when the data set has no category of a name
+ */
+export function categoryIds(
+  classes: readonly string[],
+  dataset: CocoDataset | undefined,
+): number[] {
   if (dataset) {
     return classes.map((name) => {
       const category = dataset.categories.find((one) => one.name === name);
       if (category) return category.id;
-      throw new Error(`--coco has no category '${name}', which the model knows; give --classes`);
+      const there = few(dataset.categories.map((one) => one.name));
+      throw new Error(
+        `--coco has no category '${name}', as a class of the model is named; give --classes, a file with names out ` +
+          `of ${there}`,
+      );
     });
   }
   const isCoco =
@@ -53,10 +75,15 @@ function categoryIds(classes: readonly string[], dataset: CocoDataset | undefine
 /**
  * COCO's JSON of pictures and their objects: with a data set the list of results that its evaluation takes, else images,
  * categories, and annotations with scores.
+ *
+ * @param ids number of each class
  */
-export function cocoJson(pictures: readonly CocoPicture[], dataset?: CocoDataset): unknown {
+export function cocoJson(
+  pictures: readonly CocoPicture[],
+  ids: readonly number[],
+  dataset?: CocoDataset,
+): unknown {
   const classes = pictures[0]?.detections.classes ?? [];
-  const ids = categoryIds(classes, dataset);
   const results = pictures.flatMap(({ id, detections }) => cocoResults(id, detections, ids));
   if (dataset) return results;
   return {

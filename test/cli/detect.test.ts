@@ -66,6 +66,15 @@ beforeAll(async () => {
     'pics/b.png': picture,
     'pics/deep/a.png': plainPng([20, 10, 210], 33, 33),
     'broken.png': picture.subarray(0, 60),
+    'names.txt': 'pig\ndog\ncow',
+    'others.json': JSON.stringify({
+      images: [
+        { id: 70, width: WIDTH, height: HEIGHT, file_name: 'b.png' },
+        { id: 9, width: 33, height: 33, file_name: 'deep/a.png' },
+      ],
+      categories: [{ id: 1, name: 'dog' }],
+      annotations: [],
+    }),
     'coco.json': JSON.stringify({
       images: [
         { id: 70, width: WIDTH, height: HEIGHT, file_name: 'b.png' },
@@ -159,6 +168,15 @@ test("folders, with the numbers of COCO's annotations, for evaluate", async () =
     ...run(at('one.png'), '--out', newOut(), '--coco', at('coco.json')),
   );
   expect(unknown).toContain('--coco has 0 images with the name of');
+  // Said before a picture is searched.
+  for (const [names, there] of [[], ['--classes', at('names.txt')]].entries()) {
+    const none = newOut();
+    const text = await cliError(
+      ...run(at('pics'), '--out', none, '--coco', at('others.json'), ...there),
+    );
+    expect(text).toContain(`--coco has no category '${names === 0 ? 'cat' : 'pig'}'`);
+    expect(fs.existsSync(none)).toBe(false);
+  }
 });
 
 test('a saved model, and what cannot be used', async () => {
