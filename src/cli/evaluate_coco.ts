@@ -1,8 +1,9 @@
 /** `tfjs-revcol evaluate --coco`: how good the results of a detector are, by COCO's evaluation. */
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
-import { type CocoDataset, parseCoco } from '../coco/dataset';
+import { type CocoDataset, parseCoco, parseJson } from '../coco/dataset';
 import { type CocoResult, parseCocoResults } from '../coco/results';
 import type { DetectionKind } from '../evaluation/coco_objects';
 import { evaluateCoco } from '../evaluation/evaluate_coco';
@@ -65,7 +66,14 @@ export async function evaluateCocoFiles(
     );
   }
   const dataset = parseCoco(await readFile(coco, 'utf8'), coco);
-  const found = parseCocoResults(await readFile(results, 'utf8'), dataset, results);
+  const list = parseJson('evaluate', await readFile(results, 'utf8'), results);
+  if (typeof list === 'object' && list !== null && 'annotations' in list) {
+    throw new Error(
+      `${results} is no list of results: it has annotations of its own, as detect writes them without --coco; run ` +
+        `detect --coco ${coco} --score 0.05, whose ${basename(results)} has the numbers of its pictures and classes`,
+    );
+  }
+  const found = parseCocoResults(list, dataset, results);
   const { kind, limits } = options;
   const kinds = kind === undefined ? kindsOf(dataset, found) : [kind];
   const all = kinds.map((one) => [one, evaluate(dataset, found, one, limits)] as const);

@@ -45,6 +45,7 @@ beforeAll(() => {
     'boxes.json': without('segmentation'),
     'masks.json': without('bbox'),
     'none.json': '[]',
+    'whole.json': JSON.stringify({ ...ANNOTATIONS, annotations: [] }),
     'broken.json': '[{',
     'unknown.json': JSON.stringify([{ ...RESULTS[0], image_id: 5 }]),
   });
@@ -100,6 +101,7 @@ cow          0  -       -      -      -        -     -
 
 test('what is wrong is said in one line', async () => {
   expect(await cliError(...given('broken.json'))).toMatch(/broken.json are no JSON/);
+  expect(await cliError(...given('whole.json'))).toMatch(/whole.json is no list.*detect --coco/);
   expect(await cliError(...given('unknown.json'))).toMatch(/unknown.json: entry 0 is of image 5/);
   expect(await cliError(...given('no.json'))).toMatch(/no.json: there is no such file or folder/);
   expect(await cliError('evaluate', '--coco', at('annotations.json'))).toMatch(
