@@ -4,11 +4,15 @@ import * as tf from '@tensorflow/tfjs-core';
 /** Where tfjs-core keeps what makes a backend. */
 type Factories = Record<string, { factory(): unknown } | undefined>;
 
+/** What says whether the memory is to be shared; a promise where that is not known yet. */
+type Wanted = () => boolean | Promise<boolean>;
+
 /** Whose factory is replaced already. */
 const replaced = new WeakSet();
 
 /**
- * From now on the backend gets a shared memory when it starts, if `wanted` says so then. tfjs's ordinary
+ * From now on the backend gets a shared memory when it starts, if `wanted` says so then; the start waits for
+ * an answer that is a promise. tfjs's ordinary
  * build declares a memory of its own, with a maximum, as a shared one must have; "shared" is one bit of
  * that declaration. It is set in the bytes between tfjs and the engine, so `WebAssembly.instantiate` and
  * `instantiateStreaming` are others for as long as the backend takes to start. The threaded build, which
@@ -16,15 +20,28 @@ const replaced = new WeakSet();
  *
  * @returns false when the backend has started or is not there
  */
-export function shareMemoryAtStart(wanted: () => boolean): boolean {
+export function shareMemoryAtStart(wanted: Wanted): boolean {
   const { registry, registryFactory } = tf.engine();
   const entry = (registryFactory as Factories).wasm;
   if (entry === undefined || 'wasm' in registry) return false;
   if (replaced.has(entry)) return true;
   replaced.add(entry);
   const { factory } = entry;
-  entry.factory = () => (wanted() ? whileSharing(factory) : factory());
+  const start = (isWanted: boolean) => (isWanted ? whileSharing(factory) : factory());
+  entry.factory = () => {
+    const answer = wanted();
+    return typeof answer === 'boolean' ? start(answer) : answer.then(start);
+  };
   return true;
+}
+
+/** Resolves when no backend is about to start any more that has begun to before this call. */
+export function startInProgress(): Promise<unknown> | null {
+  const { registry, pendingBackendInit } = tf.engine() as unknown as {
+    registry: object;
+    pendingBackendInit?: Promise<unknown> | null;
+  };
+  return 'wasm' in registry ? null : (pendingBackendInit ?? null);
 }
 
 async function whileSharing(start: () => unknown): Promise<unknown> {

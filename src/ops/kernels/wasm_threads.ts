@@ -5,7 +5,7 @@ import { requireInteger } from '../../common/arguments';
 import { messageOf } from '../../common/messages';
 import { nodeBuiltin, runsInNode } from '../../common/node';
 import { threadsOfNode } from './node_threads';
-import { shareMemoryAtStart } from './shared_memory';
+import { shareMemoryAtStart, startInProgress } from './shared_memory';
 import { compileKernels, isShared, memoryOf, SIMD_FLAG } from './simd_module';
 import { MAX_THREADS } from './thread_layout';
 import { startPageThread, type StartThread } from './thread_worker';
@@ -26,6 +26,13 @@ export interface ThreadSetting {
 
 let setting: ThreadSetting | null = null;
 
+/** The calls that have not come to an end, one after the other; null where there are none. Never rejects. */
+let calls: Promise<void> | null = null;
+
+/** Whether the backend is to share its memory. One that starts meanwhile waits for the calls made before. */
+const isSharingWanted = () =>
+  calls === null ? setting !== null : calls.then(() => setting !== null);
+
 /** The setting in force; null for one thread. Another object whenever it was set anew. */
 export function threadSetting(): ThreadSetting | null {
   return setting;
@@ -44,23 +51,50 @@ export function threadSetting(): ThreadSetting | null {
  * @param count most threads, that of the caller included; at most as many as there are cores, which is also
  *   the default. 1 switches them off
  * @returns how many there will be; one, with the reason, where there can be none besides the caller's
- * @throws {Error} when count is no whole number of at least 1; when `@tensorflow/tfjs-backend-wasm` is not
- *   imported yet, or has started with a memory that is not shared: call this before `tf.setBackend`
+ * @throws {Error} when count is no whole number of at least 1; where there could be several, when
+ *   `@tensorflow/tfjs-backend-wasm` is not imported yet, or has begun to start with a memory that is not
+ *   shared: call this before `tf.setBackend`. The setting then stays as it was
+ *
+ * Calls take effect in their order. A backend whose start begins after a call waits for it, so that only the
+ * call has to come before `tf.setBackend`, not its result.
  */
 export async function setWasmThreads(count?: number): Promise<WasmThreads> {
   if (count !== undefined) requireInteger('setWasmThreads', 'count', count, 1);
-  if (count === 1) {
-    setting = null;
-    return { threads: 1 };
+  if (count === 1 && calls === null) return switchOff();
+  // At once, since the program may start the backend before the rest is known.
+  const before = calls;
+  const starting = startInProgress();
+  const result = setAfter([before, starting], count);
+  const ended: Promise<void> = result.then(
+    () => undefined,
+    () => undefined,
+  );
+  calls = ended;
+  shareMemoryAtStart(isSharingWanted);
+  try {
+    return await result;
+  } finally {
+    if (calls === ended) calls = null;
   }
+}
+
+function switchOff(reason?: string): WasmThreads {
+  setting = null;
+  return reason === undefined ? { threads: 1 } : { threads: 1, reason };
+}
+
+/** Sets it when what has begun before is over: earlier calls, and a start that waits for none but those. */
+async function setAfter(
+  begun: readonly (Promise<unknown> | null)[],
+  count: number | undefined,
+): Promise<WasmThreads> {
+  await Promise.allSettled(begun);
+  if (count === 1) return switchOff();
   const cores = await availableCores();
   const threads = Math.min(count ?? cores, cores, MAX_THREADS);
   const start = await threadStarter();
   const reason = typeof start === 'string' ? start : whyOne(cores);
-  if (reason !== undefined) {
-    setting = null;
-    return { threads: 1, reason };
-  }
+  if (reason !== undefined) return switchOff(reason);
   requireSharedMemory();
   setting = { threads, start: start as StartThread };
   return threads < (count ?? 0) ? { threads, reason: coresAre(cores) } : { threads };
@@ -85,7 +119,7 @@ function whyOne(cores: number): string | undefined {
 
 /** @throws {Error} where threads could work if only the calls came in another order */
 function requireSharedMemory(): void {
-  if (shareMemoryAtStart(() => setting !== null)) return;
+  if (shareMemoryAtStart(isSharingWanted)) return;
   const backend = tf.engine().registry.wasm as
     { wasm?: Parameters<typeof memoryOf>[0] } | undefined;
   if (backend === undefined) {

@@ -12,8 +12,16 @@ tf.enableProdMode();
 registerLayers();
 const { instantiate } = WebAssembly;
 if (ending === 'late') await tf.setBackend('wasm');
-const { threads } = await setWasmThreads();
+const tooLate = ending === 'late, not awaited' && tf.setBackend('wasm');
+const calls =
+  ending === 'not awaited'
+    ? [setWasmThreads(1), setWasmThreads(2), setWasmThreads(1), setWasmThreads()]
+    : [setWasmThreads()];
+const answers = Promise.all(calls);
+if (ending !== 'not awaited') await answers;
 await tf.setBackend('wasm');
+await tooLate;
+const { threads } = (await answers).at(-1) as { threads: number };
 const x = tf.randomNormal([512, 64]);
 const pool = () => poolOf(tf.backend() as unknown as Parameters<typeof poolOf>[0]);
 for (let i = 0; i < 10000 && threads > 1 && !pool()?.taken; i++) matMul2d(x, x, true).dispose();
