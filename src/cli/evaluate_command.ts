@@ -12,7 +12,12 @@ import { activateBackend, type BackendName } from './backend';
 import { imagenetNames, readClassNames, requireNames } from './class_names';
 import { type Classifier, type ClassifierOptions, loadClassifier } from './classifier';
 import { addCocoOptions, type CocoOptions, evaluateCocoFiles } from './evaluate_coco';
-import { addMapsOptions, evaluateMaps, type MapsOptions } from './evaluate_maps';
+import {
+  addMapsOptions,
+  evaluateMaps,
+  type MapsOptions,
+  requireNoMapsOptions,
+} from './evaluate_maps';
 import {
   addDownloadOptions,
   addPartOptions,
@@ -86,9 +91,10 @@ Examples:
       }
       const { folder, options } = requireClassifier(command, given, all);
       if (all.maps !== undefined) {
-        await evaluateMaps(folder, { ...all, ...options }, all.maps, terminal);
+        await evaluateMaps(folder, { ...all, ...options }, all.maps, command, terminal);
         return;
       }
+      requireNoMapsOptions(command);
       const { labels, split, report } = options;
       const names = labels === undefined ? undefined : await readClassNames(labels);
       if (report !== undefined) await requirePlace(report);

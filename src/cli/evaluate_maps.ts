@@ -9,6 +9,7 @@ import { readClassNames, requireNames } from './class_names';
 import { interruptible } from './interrupt';
 import {
   addSegmentingOptions,
+  requireWindowsFor,
   type SegmentingChoice,
   segmentingSettings,
 } from './segment_settings';
@@ -27,9 +28,6 @@ export interface MapsOptions extends SegmentingChoice {
 /** What those of `evaluate` say besides. */
 interface EvaluateOptions extends Omit<SegmenterOptions, 'signal'> {
   labels?: string;
-  split?: string;
-  report?: string;
-  inputSize?: number;
   skipBroken?: boolean;
   backend?: BackendName;
   json?: boolean;
@@ -46,22 +44,56 @@ export function addMapsOptions(command: Command): Command {
   );
 }
 
-/** Asserts that nothing is given that is for classifiers alone. */
-function requireForMaps({ split, report, inputSize }: EvaluateOptions): void {
-  const given = { split, report, 'input-size': inputSize };
-  const wrong = Object.entries(given).find(([, value]) => value !== undefined);
-  if (!wrong) return;
-  throw new Error(`--${wrong[0]} is for classifiers, --maps for segmenters; leave one out`);
+/** Options of `evaluate` that are for classifiers alone, and those that are for segmenters alone. */
+const CLASSIFYING = ['split', 'report', 'inputSize', 'batch', 'worst'];
+const SEGMENTING = [
+  ...['mapSuffix', 'reduceZeroLabel', 'model'],
+  ...['mode', 'scales', 'flip', 'window', 'shortSide'],
+];
+
+/** The first of some options that was given, as it was written; undefined where none was. */
+function givenOf(command: Command, names: readonly string[]): string | undefined {
+  const option = command.options.find(
+    (one) =>
+      names.includes(one.attributeName()) &&
+      command.getOptionValueSource(one.attributeName()) === 'cli',
+  );
+  return option?.long;
 }
 
-/** Evaluates a segmenter on the pictures of a folder, and tells what came of it. */
+/**
+ * Asserts of `evaluate` without `--maps` that nothing is given that is for segmenters alone.
+ *
+ * @throws {Error} when there is
+ */
+export function requireNoMapsOptions(command: Command): void {
+  const wrong = givenOf(command, SEGMENTING);
+  if (wrong !== undefined) throw new Error(`${wrong} goes with --maps, the label maps; add those`);
+}
+
+/** Asserts that nothing is given that would change nothing. */
+function requireForMaps(command: Command, { mode, window }: MapsOptions): void {
+  const wrong = givenOf(command, CLASSIFYING);
+  if (wrong !== undefined) {
+    throw new Error(`${wrong} is for classifiers, --maps for segmenters; leave one out`);
+  }
+  requireWindowsFor(mode, window);
+}
+
+/**
+ * Evaluates a segmenter on the pictures of a folder, and tells what came of it.
+ *
+ * @param command of which the options are
+ * @throws {Error} when options are given that would change nothing
+ */
 export async function evaluateMaps(
   folder: string,
   options: EvaluateOptions & MapsOptions,
   maps: string,
+  command: Command,
   terminal: Terminal,
 ): Promise<void> {
-  requireForMaps(options);
+  requireForMaps(command, options);
   const { mapSuffix, reduceZeroLabel, labels } = options;
   const open = (classNames: readonly string[]) =>
     segmentationFolder(folder, maps, { classNames, mapSuffix, reduceZeroLabel });

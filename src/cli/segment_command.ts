@@ -15,6 +15,7 @@ import { addDownloadOptions, addPartOptions, backendOption, integer } from './op
 import { type PictureJob, pictureJobs, SEGMENT_OUTPUTS, writeOutputs } from './segment_files';
 import {
   addSegmentingOptions,
+  requireWindowsFor,
   type SegmentingChoice,
   segmentingSettings,
 } from './segment_settings';
@@ -81,6 +82,7 @@ Examples:
   $ tfjs-revcol segment photos --weights best.pth --classes parts.txt --out out --scales 1,1.25 --flip`,
     )
     .action(async (inputs: string[], options: SegmentCommandOptions) => {
+      requireWindowsFor(options.mode, options.window);
       // First what is given: a bad image should be found before gigabytes of weights.
       const found = await pictureJobs(inputs, options.out, options.force ?? false, SEGMENT_OUTPUTS);
       const skipped: Record<string, string> = {};

@@ -40,6 +40,18 @@ function factors(text: string): number[] {
 }
 
 /**
+ * Asserts that a side of windows is given where there are some.
+ *
+ * @throws {Error} when the image is looked at as a whole
+ */
+export function requireWindowsFor(mode: SegmentingChoice['mode'], window?: number): void {
+  if (window === undefined || mode === 'slide') return;
+  throw new Error(
+    `--window ${window} is the side of windows that slide; add --mode slide, or leave --window out`,
+  );
+}
+
+/**
  * What the options say, else what the weights bring along.
  *
  * @throws {Error} when a model of one size alone is to look at others

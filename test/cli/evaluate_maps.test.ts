@@ -85,4 +85,27 @@ test('what does not fit is told', async () => {
   expect(
     await cliError('evaluate', at('images'), '--maps', at('maps'), '--split', 'test', ...weights),
   ).toMatch(/--split is for classifiers, --maps for segmenters; leave one out/);
+  // Also where what is given is the default.
+  const useless: [string, string][] = [
+    ['--worst', '20'],
+    ['--batch', '32'],
+    ['--input-size', '64'],
+    ['--report', 'report.html'],
+  ];
+  for (const given of useless) {
+    const args = [at('images'), '--maps', at('maps'), ...given, ...weights];
+    expect(await cliError('evaluate', ...args)).toContain(`${given[0]} is for classifiers`);
+  }
+  const window = [at('images'), '--maps', at('maps'), '--window', '36', ...weights];
+  expect(await cliError('evaluate', ...window)).toMatch(/--window 36 .*; add --mode slide/);
+  for (const given of [
+    ['--window', '36'],
+    ['--mode', 'slide'],
+    ['--flip'],
+    ['--map-suffix', '.png'],
+  ]) {
+    expect(await cliError('evaluate', at('images'), ...given, ...weights)).toContain(
+      `${given[0]} goes with --maps`,
+    );
+  }
 });
