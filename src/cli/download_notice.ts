@@ -50,6 +50,9 @@ export class DownloadNotice {
     try {
       return await globalThis.fetch(input, init);
     } catch (error) {
+      // Else it would be told that a download goes on which has just failed.
+      clearTimeout(this.timer);
+      this.timer = undefined;
       const isStalled = messageOf(error).startsWith('no data for');
       if (isStalled || !init?.signal?.aborted) {
         this.tell(

@@ -51,10 +51,14 @@ export async function transfer(part: PartFile, options: TransferOptions): Promis
         failures = 0;
       }
       if (++failures > options.retries) {
+        const shown = shownUrl(options.url);
+        const last = error.message.startsWith(`${shown}: `)
+          ? error.message.slice(shown.length + 2)
+          : error.message;
         throw new DownloadError(
           'network',
-          `${shownUrl(options.url)}: gave up after ${failures} attempts in a row without a new byte; ` +
-            `last: ${error.message}. What has arrived (${part.received} bytes) is kept; call again ` +
+          `${shown}: gave up after ${failures} attempts in a row without a new byte; ` +
+            `last: ${last}. What has arrived (${part.received} bytes) is kept; call again ` +
             'to continue',
           { ...error.details, cause: error },
         );

@@ -349,6 +349,7 @@ describe('a download that waits', () => {
       Promise.reject(new TypeError('fetch failed', { cause: new Error('ENOTFOUND') }));
     const text = await said(failing, async ({ fetch }) => {
       for (let i = 0; i < 2; i++) await expect(fetch(address)).rejects.toThrow('fetch failed');
+      await pause();
     });
     expect(text).toMatch(
       /^example\.invalid does not give a\.pth, 135 MB: .*; it is tried again, 5 times at most\n$/,
