@@ -21,12 +21,14 @@ const importPackage: Import = (specifier) => import(specifier);
 /**
  * Loads and activates a backend: the named one, else the fastest that is installed.
  *
+ * @param instead what to do where the wanted one is not there, besides installing it
  * @returns its name
  * @throws {Error} when none starts; it says what to install, and what is wrong with those installed
  */
 export async function activateBackend(
   wanted?: BackendName,
   load: Import = importPackage,
+  instead = 'leave --backend out to use another, or ',
 ): Promise<BackendName> {
   // Without it tfjs recommends tfjs-node on standard error.
   tf.enableProdMode();
@@ -52,8 +54,8 @@ export async function activateBackend(
   }
   const what = failures.length > 0 ? `does not start${found}` : 'is not installed';
   throw new Error(
-    `backend ${wanted} (${PACKAGES[wanted].join(' or ')}) ${what}; leave --backend out to use another, ` +
-      `or run: npm install ${PACKAGES[wanted].at(-1)}`,
+    `backend ${wanted} (${PACKAGES[wanted].join(' or ')}) ${what}; ${instead}` +
+      `run: npm install ${PACKAGES[wanted].at(-1)}`,
   );
 }
 

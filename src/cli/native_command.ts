@@ -48,7 +48,8 @@ Examples:
 
 async function stateInWords(): Promise<string> {
   try {
-    await activateBackend('tensorflow');
+    // The library is for this backend alone.
+    await activateBackend('tensorflow', undefined, '');
   } catch (error) {
     return `not tried: ${(error as Error).message}`;
   }
