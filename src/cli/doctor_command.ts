@@ -39,7 +39,8 @@ export function addDoctorCommand(program: Command, terminal: Terminal): void {
     .addHelpText(
       'after',
       `
-Exit status: 0 all that is installed works, 1 wrong use, 2 a backend computes wrongly or fails, 3 there is no backend.
+Exit status: 0 all that is installed works, 1 wrong use, 2 a backend computes wrongly or fails, 3 there is no backend,
+or not the one that --backend names.
 Nothing is sent anywhere, and nothing is written.
 
 Examples:

@@ -6,6 +6,7 @@ import { runsInNode } from '../common/node';
 import { type OptionNames, requireOptions } from '../common/options';
 import { KNOWN_BACKENDS } from './backends/index';
 import { type DoctorProgress, examine } from './examine';
+import { adviseInsteadOfCpu } from './instead_of_cpu';
 import { blankBackend, type DoctorBackend, type DoctorReport } from './report';
 import { currentBackend } from './start';
 import { surroundingFacts, surroundingFindings, version } from './surroundings';
@@ -72,14 +73,15 @@ export function makeReport(
   facts: DoctorReport['facts'],
   findings = surroundingFindings(),
 ): DoctorReport {
+  const outcome = verdictOf(backends, findings);
   return {
     schema: 1,
     version,
     date: new Date().toISOString(),
-    ...verdictOf(backends, findings),
+    ...outcome,
     facts,
     findings,
-    backends,
+    backends: adviseInsteadOfCpu(backends, outcome.fastest),
   };
 }
 

@@ -2,11 +2,18 @@
 import { bytesText } from '../common/bytes';
 import type { DoctorBackend, DoctorFinding, DoctorReport, DoctorVerdict } from './report';
 
-const VERDICTS: Record<DoctorVerdict, string> = {
+const VERDICTS: Record<Exclude<DoctorVerdict, 'nothing'>, string> = {
   works: 'Everything that is here works.',
   ill: 'Something that is here does not work as it should.',
-  nothing: 'There is no backend to compute with.',
 };
+
+/** What comes of it all; where nothing is here, of those that were examined. */
+function verdictText({ verdict, backends }: DoctorReport): string {
+  if (verdict !== 'nothing') return VERDICTS[verdict];
+  const names = backends.map(({ backend }) => backend);
+  if (names.length === 1) return `Backend ${names[0]} is not here; no other was examined.`;
+  return `There is no backend to compute with: none of ${names.join(', ')} is here.`;
+}
 
 const STATES: Record<DoctorBackend['state'], string> = {
   works: 'works',
@@ -94,12 +101,12 @@ function backendLines(backend: DoctorBackend): string[] {
  * @param report what `doctor` resolves to
  */
 export function doctorText(report: DoctorReport): string {
-  const { facts, findings, backends, verdict, fastest } = report;
+  const { facts, findings, backends, fastest } = report;
   const surroundings = Object.entries(facts).map(factText).join(', ');
   const blocks = [
     [surroundings, ...findings.flatMap(findingLines)],
     ...backends.map(backendLines),
-    [VERDICTS[verdict], ...(fastest ? [`Fastest: ${fastest}.`] : [])],
+    [verdictText(report), ...(fastest ? [`Fastest: ${fastest}.`] : [])],
   ];
   return `${blocks.map((lines) => lines.join('\n')).join('\n\n')}\n`;
 }

@@ -9,8 +9,9 @@ export function cpuFacts(): BackendFacts {
         kind: 'slow',
         code: 'plain-javascript',
         text: 'cpu computes in plain JavaScript, ten times slower than wasm',
+        // For where nothing is known of others.
         advice:
-          'install @tensorflow/tfjs-backend-wasm, or in Node @tensorflow/tfjs-node, and use that',
+          'use wasm, from @tensorflow/tfjs-backend-wasm, or in Node tensorflow, from @tensorflow/tfjs-node',
       },
     ],
   };
