@@ -1,12 +1,13 @@
 /** What to use in place of backend cpu, by what else has been found. */
 import { KNOWN_BACKENDS } from './backends/index';
-import type { DoctorBackend } from './report';
+import type { DoctorBackend, DoctorFinding } from './report';
 
 /** Those that are surely faster, and can be had wherever there is a processor. */
 const FASTER = ['wasm', 'tensorflow'];
 
 /**
- * The reports with the advice on plain JavaScript made to fit: a backend that works here, else one that is not here.
+ * The reports with the advice on plain JavaScript made to fit: a backend that works here, else one that is not here;
+ * none where the others are here and ill, which is told of them. Where no other was examined it stays.
  *
  * @param fastest the backend with the fastest step
  */
@@ -30,12 +31,11 @@ export function adviseInsteadOfCpu(
       : missing.length > 0
         ? `install and use ${missing.join(', or ')}`
         : undefined;
-  return backends.map((report) => ({
-    ...report,
-    findings: report.findings.map((finding) =>
-      finding.code === 'plain-javascript' && advice !== undefined
-        ? { ...finding, advice }
-        : finding,
-    ),
-  }));
+  if (!FASTER.some((name) => stateOf.has(name))) return [...backends];
+  const advised = (finding: DoctorFinding): DoctorFinding => {
+    if (finding.code !== 'plain-javascript') return finding;
+    const { advice: _, ...rest } = finding;
+    return advice === undefined ? rest : { ...rest, advice };
+  };
+  return backends.map((report) => ({ ...report, findings: report.findings.map(advised) }));
 }

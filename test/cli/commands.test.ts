@@ -289,6 +289,10 @@ describe('the backend', () => {
     await expect(activateBackend('tensorflow', absent)).rejects.toThrow(
       /^backend tensorflow \(.*-gpu or .*tfjs-node\) is not installed; .*run: npm install @tensorflow\/tfjs-node$/,
     );
+    // For commands without --backend.
+    await expect(activateBackend('tensorflow', absent, '')).rejects.toThrow(
+      /is not installed; run: npm install @tensorflow\/tfjs-node$/,
+    );
   });
 
   test('one that is installed and broken is told', async () => {

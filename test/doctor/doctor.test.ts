@@ -6,6 +6,7 @@ import { judge } from '../../src/doctor/compare';
 import { makeReport } from '../../src/doctor/doctor';
 import { examine } from '../../src/doctor/examine';
 import { explain } from '../../src/doctor/reasons';
+import { blankBackend } from '../../src/doctor/report';
 import { describeBackends, expectNoLeak } from '../support/backends';
 import { loseDevice, useDeviceBackend } from '../support/device_backend';
 import { type Fault, withFaultyBackend } from './faulty_backend';
@@ -170,6 +171,36 @@ describe('words', () => {
       state: 'failed',
     });
     expect(judge('it', [], 1)).toMatchObject({ state: 'failed' });
+  });
+
+  test('of cpu it advises what works here, else what is not here', () => {
+    const plain = { kind: 'slow', code: 'plain-javascript', text: '', advice: 'alone' } as const;
+    const adviceBeside = (...others: [string, DoctorBackend['state']][]) => {
+      const cpu = { ...blankBackend('cpu', 'works'), findings: [plain] };
+      const backends = others.map(([name, state]) => blankBackend(name, state));
+      return makeReport([...backends, cpu], {}, []).backends.at(-1)?.findings[0]?.advice;
+    };
+    expect(adviceBeside()).toBe('alone');
+    expect(adviceBeside(['wasm', 'works'], ['tensorflow', 'absent'])).toBe(
+      'use wasm, which works here',
+    );
+    expect(adviceBeside(['wasm', 'fails'], ['tensorflow', 'absent'])).toBe(
+      'install and use tensorflow, from @tensorflow/tfjs-node',
+    );
+    expect(adviceBeside(['wasm', 'fails'])).toBeUndefined();
+  });
+
+  test('where nothing is here, it says of what', () => {
+    const textOf = (...names: string[]) =>
+      doctorText(
+        makeReport(
+          names.map((name) => blankBackend(name, 'absent')),
+          {},
+          [],
+        ),
+      );
+    expect(textOf('webgpu')).toContain('Backend webgpu is not here; no other was examined.');
+    expect(textOf('webgpu', 'wasm')).toContain('none of webgpu, wasm is here');
   });
 
   test('what is asked for must be known', async () => {

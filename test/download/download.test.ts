@@ -148,6 +148,7 @@ describe('cut connections', () => {
     const error = await failure(download(what, { retries: 2 }));
     expect(error.code).toBe('network');
     expect(error.message).toContain('3 attempts');
+    expect(error.message.split('http://')).toHaveLength(2);
     server = new FileServer(randomBytes(1, 1));
     await server.listen();
   });
