@@ -139,7 +139,9 @@ describeBackends('gradients of operations of detection', () => {
           roiAlign([x], { regions: [0, 0, 0, 1, 1], strides: [4], size: 2, ...options });
         expect(() => align({ regions: [1, 0, 0, 1, 1] })).toThrow('the image of region 0 is 1');
         expect(() => align({ regions: [0, 0, 0, NaN, 1] })).toThrow('number 3 of regions 0 is NaN');
-        expect(() => align({ regions: [0, -1e18, 0, 1, 1] })).toThrow('regions[1] is -1000000000000000000');
+        expect(() => align({ regions: [0, -1e18, 0, 1, 1] })).toThrow(
+          'regions[1] is -1000000000000000000',
+        );
         expect(() => align({ regions: [0, 0, 0, 1] })).toThrow('5 for each box');
         expect(() => align({ levels: [1] })).toThrow('the level of region 0 is 1');
         expect(() => align({ levels: [] })).toThrow('0 levels for 1 regions');
