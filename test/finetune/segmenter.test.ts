@@ -15,6 +15,8 @@ import {
   segmentationSource,
   unmergeAdapters,
 } from 'tfjs-revcol';
+import { encodePng } from '../../src/pictures/encode_png';
+import { cliError } from '../cli/run';
 import { describeBackends, expectNoLeak } from '../support/backends';
 import { CLASSES, example, NAME, scenes, SIDE, TINY, tinySegmenter } from './segmenter_support';
 import { weightsOf } from './support';
@@ -229,7 +231,8 @@ describeBackends(
           broken.has(i) ? example(i, (_, at) => (at === 20 ? 7 : 0)) : whole.read(i),
       };
       const given = tinySegmenter();
-      const options = { ...FEW, batch: 2, validation: data, onError: 'skip' } as const;
+      const saveTo = path.join(folder, 'run');
+      const options = { ...FEW, batch: 2, validation: data, onError: 'skip', saveTo } as const;
       const { skipped, evaluation, steps } = await fineTuneSegmenter(given, data, options);
       const bad = skipped.filter(({ message }) => /label 7 at column 4, row 1/.test(message));
       expect(bad.map(({ name }) => name)).toEqual(['scene 5', 'scene 6']);
@@ -238,6 +241,25 @@ describeBackends(
       for (const { message } of alone) expect(message).toMatch(/left alone in its step/);
       expect(alone.length).toBeGreaterThan(0);
       expect(steps).toBeLessThan(8);
+      const again = await fineTuneSegmenter(given, data, { ...options, resume: true });
+      expect(again.skipped).toEqual(skipped);
+      // What it goes on from is no model, and is told apart from what the command train leaves.
+      const best = path.join(saveTo, 'best.safetensors');
+      const picture = path.join(folder, '1.png');
+      fs.writeFileSync(picture, encodePng(example(0).image));
+      const args = [
+        'segment',
+        picture,
+        '-w',
+        best,
+        '-o',
+        path.join(folder, 'out'),
+        '--backend',
+        'wasm',
+      ];
+      expect(await cliError(...args)).toMatch(
+        /best\.safetensors is what fineTuneSegmenter goes on from by resume: true, and no model; save/,
+      );
       given.dispose();
     });
 
