@@ -7,11 +7,13 @@ import { mergeAdapters } from '../adapters/merge_adapters';
 import type { PartTree } from '../layers/base/frozen_parts';
 import { projectionsIn } from '../layers/base/projections';
 import { freezeBut, setTrainedState, trainedState } from '../layers/base/trained_state';
-import { ConvModule } from '../layers/dense/conv_module';
 import { withSeededRandom } from '../ops/engine/random';
 import type { TrainedParts } from './defaults';
 
 type Layer = tfl.layers.Layer;
+
+/** Class with the batch normalisations of segmentation heads; by name, as classifiers do without its code. */
+const CONV_MODULE = 'RevColConvModule';
 
 /** Switches what is trained, and takes everything back. */
 export class PartsSwitch {
@@ -90,7 +92,7 @@ export function leastPictures(
   train: TrainedParts,
 ): 1 | 2 {
   const norms = ({ layer, parts }: PartTree): boolean =>
-    layer instanceof ConvModule || parts.some(norms);
+    layer.getClassName() === CONV_MODULE || parts.some(norms);
   const trained = treeOf(model).parts.filter(
     ({ layer }) => head.includes(layer) || (train === 'all' && layer.trainableWeights.length > 0),
   );
