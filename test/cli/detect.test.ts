@@ -66,6 +66,8 @@ beforeAll(async () => {
     'pics/b.png': picture,
     'pics/deep/a.png': plainPng([20, 10, 210], 33, 33),
     'broken.png': picture.subarray(0, 60),
+    'twice/b.png': picture,
+    'twice/again/b.png': picture,
     'names.txt': 'pig\ndog\ncow',
     'others.json': JSON.stringify({
       images: [
@@ -168,6 +170,8 @@ test("folders, with the numbers of COCO's annotations, for evaluate", async () =
     ...run(at('one.png'), '--out', newOut(), '--coco', at('coco.json')),
   );
   expect(unknown).toContain('--coco has 0 images with the name of');
+  const twice = await cliError(...run(at('twice'), '--out', newOut(), '--coco', at('coco.json')));
+  expect(twice).toContain('--coco has one image, b.png, with the names of both');
   // Said before a picture is searched.
   for (const [names, there] of [[], ['--classes', at('names.txt')]].entries()) {
     const none = newOut();
