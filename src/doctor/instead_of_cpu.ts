@@ -34,8 +34,8 @@ export function adviseInsteadOfCpu(
   if (!FASTER.some((name) => stateOf.has(name))) return [...backends];
   const advised = (finding: DoctorFinding): DoctorFinding => {
     if (finding.code !== 'plain-javascript') return finding;
-    const { advice: _, ...rest } = finding;
-    return advice === undefined ? rest : { ...rest, advice };
+    const { kind, code, text } = finding;
+    return { kind, code, text, ...(advice === undefined ? {} : { advice }) };
   };
   return backends.map((report) => ({ ...report, findings: report.findings.map(advised) }));
 }

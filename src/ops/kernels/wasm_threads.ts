@@ -48,23 +48,22 @@ export function threadSetting(): ThreadSetting | null {
  * Threads start with the first large piece of work, which does not wait for them, do not keep a process
  * alive, and end by themselves after 5 seconds without work. Each takes 0.8 MB of wasm's heap.
  *
+ * Calls take effect in their order. A backend whose start begins after a call waits for it, so that only the
+ * call has to come before `tf.setBackend`, not its result.
+ *
  * @param count most threads, that of the caller included; at most as many as there are cores, which is also
  *   the default. 1 switches them off
  * @returns how many there will be; one, with the reason, where there can be none besides the caller's
  * @throws {Error} when count is no whole number of at least 1; where there could be several, when
  *   `@tensorflow/tfjs-backend-wasm` is not imported yet, or has begun to start with a memory that is not
  *   shared: call this before `tf.setBackend`. The setting then stays as it was
- *
- * Calls take effect in their order. A backend whose start begins after a call waits for it, so that only the
- * call has to come before `tf.setBackend`, not its result.
  */
 export async function setWasmThreads(count?: number): Promise<WasmThreads> {
   if (count !== undefined) requireInteger('setWasmThreads', 'count', count, 1);
   if (count === 1 && calls === null) return switchOff();
   // At once, since the program may start the backend before the rest is known.
-  const before = calls;
-  const starting = startInProgress();
-  const result = setAfter([before, starting], count);
+  const begun = [calls, startInProgress()].filter((one) => one !== null);
+  const result = setAfter(begun, count);
   const ended: Promise<void> = result.then(
     () => undefined,
     () => undefined,
@@ -85,7 +84,7 @@ function switchOff(reason?: string): WasmThreads {
 
 /** Sets it when what has begun before is over: earlier calls, and a start that waits for none but those. */
 async function setAfter(
-  begun: readonly (Promise<unknown> | null)[],
+  begun: readonly Promise<unknown>[],
   count: number | undefined,
 ): Promise<WasmThreads> {
   await Promise.allSettled(begun);
