@@ -24,7 +24,11 @@ export function addSegmentingOptions(command: Command): Command {
     )
     .option('--scales <factors>', 'sizes whose results are averaged, e.g. 1,1.25', factors, [1])
     .option('--flip', 'also look at each image mirrored, and average')
-    .option('--window <pixels>', 'side of the windows; default: as published, else 512', integer(1))
+    .option(
+      '--window <pixels>',
+      'side of the windows of --mode slide; default: as published, else 512',
+      integer(1),
+    )
     .option(
       '--short-side <pixels>',
       'resize the shorter side to this before; default: as published, else images keep their size',
