@@ -3,6 +3,7 @@ import type { PictureObjects } from '../coco/picture_objects';
 import { type BinaryMask, readRunLengths, type RunLengths } from '../coco/run_lengths';
 import { pixelsOfRuns } from '../coco/runs';
 import type { RgbImage } from '../preprocessing/image';
+import { fittedSize } from '../preprocessing/rescaled_size';
 import type { Region } from '../preprocessing/resize_bicubic';
 import { nearestPixels, resizeLinear } from '../preprocessing/resize_linear';
 import { flipHorizontally } from './flip_pixels';
@@ -56,14 +57,8 @@ export function flip(moved: Moved): Moved {
 /** As large as fits into sides of these lengths, whichever is the longer of the two; the ratio stays. */
 export function resize(moved: Moved, shortSide: number, longSide: number): Moved {
   const { width, height } = moved.image;
-  const factor = Math.min(
-    Math.max(shortSide, longSide) / Math.max(width, height),
-    Math.min(shortSide, longSide) / Math.min(width, height),
-  );
-  // Of a strip of one pixel less than half a pixel may be left.
-  const [wide, tall] = [width, height].map((side) =>
-    Math.max(1, Math.trunc(side * factor + 0.5)),
-  ) as [number, number];
+  const sides = [Math.min(shortSide, longSide), Math.max(shortSide, longSide)] as const;
+  const [tall, wide] = fittedSize([height, width], ...sides);
   const [byX, byY] = [Math.fround(wide / width), Math.fround(tall / height)];
   const scaled = (boxes: Float32Array) =>
     clip(

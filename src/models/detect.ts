@@ -7,13 +7,13 @@ import { boxAt, type ImageSize } from '../ops/detection/box_list';
 import { pasteBinaryMask } from '../ops/detection/masks';
 import { tidyAll } from '../ops/engine/tensors';
 import type { PixelImage } from '../preprocessing/image';
+import { fittedSize } from '../preprocessing/rescaled_size';
 import { type BatchImage, maskGrids, type Objects, objectsOf } from './cascade';
 import {
   classNames,
   type DetectOptions,
   type DetectSettings,
   OWNER,
-  resizedTo,
   settingsOf,
 } from './detect_options';
 import { anchorsOf, type DetectorParts, detectorParts, firstOutputs } from './detector_parts';
@@ -128,7 +128,7 @@ async function searched(
   settings: DetectSettings,
   between: (fraction: number) => Promise<void>,
 ): Promise<Found> {
-  const size = resizedTo(source.size, settings);
+  const size = fittedSize(source.size, settings.shortSide, settings.longSide);
   const [height, width] = size;
   const padded = size.map((side) => Math.ceil(side / parts.multiple) * parts.multiple);
   requireSize(parts.first, padded as [number, number]);

@@ -9,7 +9,6 @@ import {
 } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { requireStatistic } from '../common/pixel_statistics';
-import type { ImageSize } from '../ops/detection/box_list';
 import { COCO_CLASSES } from '../registry/coco';
 import type { DetectionWeights } from '../registry/detection';
 import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
@@ -136,16 +135,6 @@ export function settingsOf(options: DetectOptions): DetectSettings {
     mean,
     std,
   };
-}
-
-/** The size that a picture is resized to, as mmcv's `imrescale` rounds it. */
-export function resizedTo(
-  [height, width]: ImageSize,
-  { shortSide, longSide }: Pick<DetectSettings, 'shortSide' | 'longSide'>,
-): ImageSize {
-  const factor = Math.min(longSide / Math.max(height, width), shortSide / Math.min(height, width));
-  const side = (length: number) => Math.max(1, Math.floor(length * factor + 0.5));
-  return [side(height), side(width)];
 }
 
 /**
