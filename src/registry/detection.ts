@@ -2,6 +2,7 @@
 import type { ModelSizeName } from './architectures';
 import { IMAGENET_MEAN, IMAGENET_STD } from './imagenet_statistics';
 import type { WeightSource } from './pretrained';
+import { PUBLICATION } from './publication';
 
 /** Published sets of detection weights: `cascade_mask_rcnn_SIZE.DATA`. */
 export type DetectionName = keyof typeof SETS;
@@ -111,9 +112,7 @@ function recordOf(name: DetectionName, facts: Facts): DetectionWeights {
     pyramidChannels: 256,
     hiddenChannels: 1024,
     checkpointKey: 'state_dict',
-    license: 'Apache-2.0',
-    paper: 'https://arxiv.org/abs/2212.11696',
-    origin: 'https://github.com/megvii-research/RevCol',
+    ...PUBLICATION,
     ...facts,
   };
 }

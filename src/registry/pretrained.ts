@@ -1,6 +1,7 @@
 /** The published classification weights: where each set is, and how to use it. */
 import type { ModelSizeName } from './architectures';
 import { IMAGENET_MEAN, IMAGENET_STD } from './imagenet_statistics';
+import { PUBLICATION } from './publication';
 
 /** Published weight sets, `architecture.tag` in the manner of timm. */
 export type PretrainedName = keyof typeof SETS;
@@ -94,9 +95,7 @@ function recordOf(
     interpolation: 'bicubic',
     checkpointKey: 'model',
     headPrefix: facts.intermediateSupervision ? 'cls_blocks.3' : 'cls',
-    license: 'Apache-2.0',
-    paper: 'https://arxiv.org/abs/2212.11696',
-    origin: 'https://github.com/megvii-research/RevCol',
+    ...PUBLICATION,
     ...facts,
   };
 }

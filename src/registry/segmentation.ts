@@ -2,6 +2,7 @@
 import type { ModelSizeName } from './architectures';
 import { IMAGENET_MEAN, IMAGENET_STD } from './imagenet_statistics';
 import type { WeightSource } from './pretrained';
+import { PUBLICATION } from './publication';
 
 /** Published sets of segmentation weights: `upernet_SIZE.DATA_SIDE`. */
 export type SegmentationName = keyof typeof SETS;
@@ -125,9 +126,7 @@ function recordOf(name: SegmentationName, { side, ...facts }: Facts): Segmentati
     auxiliaryChannels: 256,
     dropPathRate: 0.3,
     checkpointKey: 'state_dict',
-    license: 'Apache-2.0',
-    paper: 'https://arxiv.org/abs/2212.11696',
-    origin: 'https://github.com/megvii-research/RevCol',
+    ...PUBLICATION,
     ...facts,
   };
 }
