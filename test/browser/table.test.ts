@@ -8,12 +8,22 @@ import { BROWSERS, launch, PLACES, type TestBrowser } from './browsers';
 import { bundleTests } from './bundle';
 import { openTestPage } from './pages';
 import { type PageServer, servePage } from './server';
-import { tableOf, titleOf } from './table';
+import { FILES, tableOf, titleOf } from './table';
 
 const TABLE = tableOf(process.env.REVCOL_BROWSER === 'all', BROWSERS);
 
 // `announce.ts` says what is missing.
 const isHere = (name: (typeof BROWSERS)[number]) => HAVE_GOLDENS && PLACES[name] !== undefined;
+// Only `--all` runs them all: what needs too much of Node would be found out there alone.
+test('all shared tests are made of what a page has', async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'revcol-tests-'));
+  try {
+    await bundleTests(FILES, folder);
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 const describeAny = BROWSERS.some(isHere) ? describe : describe.skip;
 
 describeAny('the shared tests', () => {

@@ -31,6 +31,7 @@ const ONLY_IN_NODE: Readonly<Record<string, string>> = {
   'training/adamw_v0_1_0': 'loads from files',
   'training/killed_training': 'kills processes',
   'training/resumed_steps': 'saves to files',
+  'ops/kernels/native': "knows where the command builds the library, of TensorFlow's backend",
   'ops/kernels/thread_pool': "starts Node's threads; browser/in_page has those of pages",
   'ops/kernels/wasm_threads': 'starts processes; browser/in_page has threads of pages',
   'training/saved_training_files': 'saves to files; browser/in_page has IndexedDB',
