@@ -25,6 +25,8 @@ const convOp = defineOp({
   forward: ({ x, kernel }) => {
     const matrix = pointwise(kernel);
     if (matrix) return linearForward(x, matrix);
+    // Of an empty batch backend 'tensorflow' gives as many channels as x has.
+    if (x.size === 0) return tf.zeros([...x.shape.slice(0, 3), kernel.shape[3] as number]);
     return tf.conv2d(x as tf.Tensor4D, kernel as tf.Tensor4D, 1, 'same');
   },
   backward: (dy, { x, kernel }) => ({

@@ -4,8 +4,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { defineOp } from '../engine/define_op';
 import { linearBackwardInput, linearBackwardKernel, linearForward } from '../linear';
 
-/** `[batch, ...]` as `[batch, values]`. */
-const flat = (x: tf.Tensor) => tf.reshape(x, [x.shape[0] as number, -1]);
+/** `[batch, ...]` as `[batch, values]`; of an empty batch tfjs cannot infer how many. */
+const flat = (x: tf.Tensor) =>
+  tf.reshape(x, [x.shape[0] as number, tf.util.sizeFromShape(x.shape.slice(1))]);
 
 /** `[h, w, channels, out]` as `[values, out]`. */
 const matrixOf = (weight: tf.Tensor) => tf.reshape(weight, [-1, weight.shape[3] as number]);

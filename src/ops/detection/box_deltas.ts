@@ -36,10 +36,13 @@ interface Attrs {
   scales: DeltaScales;
 }
 
+/** Boxes `[n, 4 k]` as `[n, k, 4]`; of no rows tfjs cannot infer k. */
+const byClass = (x: tf.Tensor) =>
+  tf.reshape(x, [x.shape[0] as number, (x.shape[1] as number) / 4, 4]);
+
 /** Deltas `[n, 4 k]` and the parts of what they decode to, each `[n, k or 1, 2]`. */
 function decodedParts(boxes: tf.Tensor, deltas: tf.Tensor, scales: DeltaScales) {
-  const list = tf.reshape(deltas, [deltas.shape[0] as number, -1, 4]);
-  const [shift, stretch] = corners(tf.mul(list, tf.tensor1d([...scales])));
+  const [shift, stretch] = corners(tf.mul(byClass(deltas), tf.tensor1d([...scales])));
   const [centre, size] = centred(tf.expandDims(boxes, 1));
   const factor = tf.exp(tf.clipByValue(stretch, -LOG_LIMIT, LOG_LIMIT));
   return { centre, size, shift, stretch, factor };
@@ -56,7 +59,7 @@ const decodeOp = defineOp({
   },
   backward: (dy, { boxes, deltas }, { scales }) => {
     const parts = () => {
-      const [low, high] = corners(tf.reshape(dy, [deltas.shape[0] as number, -1, 4]));
+      const [low, high] = corners(byClass(dy));
       const [dMoved, dSides] = [tf.add(low, high), tf.mul(tf.sub(high, low), 0.5)];
       return { ...decodedParts(boxes, deltas, scales), dMoved, dSides };
     };

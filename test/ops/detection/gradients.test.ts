@@ -131,6 +131,18 @@ describeBackends('gradients of operations of detection', () => {
     );
   });
 
+  test('no boxes', async () => {
+    await expectNoLeak(() =>
+      tf.tidy(() => {
+        const [boxes, deltas] = [tf.zeros([0, 4]), tf.zeros([0, 8])];
+        const decoded = decodeBoxes(boxes, deltas);
+        expect(decoded.shape).toEqual([0, 8]);
+        const gradients = tapeGradients((x, y) => decodeBoxes(x, y), [boxes, deltas], decoded);
+        expect(gradients.map((gradient) => gradient?.shape)).toEqual([[0, 4], [0, 8]]); // prettier-ignore
+      }),
+    );
+  });
+
   test('what is refused', async () => {
     await expectNoLeak(() =>
       tf.tidy(() => {

@@ -27,6 +27,7 @@ const PROGRAMS: Record<string, Program> = {
   'a volume': [[[0, 2, 4, 4, 3], [1, 3, 3, 3, 2]], volume], // prettier-ignore
   'a maximum of windows': [[[0, 4, 4, 3]], (x) => tf.maxPool(x as tf.Tensor4D, 2, 2, 'same')],
   'a mean of windows': [[[0, 4, 4, 3]], (x) => tf.avgPool(x as tf.Tensor4D, 2, 2, 'same')],
+  'rows of images': [[[0, 4, 3, 2]], (x) => tf.gather(x, tf.tensor1d([3, 0, 0], 'int32'), 1)],
   'a transpose': [[[2, 0, 3, 5]], (x) => tf.transpose(x, [0, 2, 1, 3])],
   'a sum': [[[3, 0, 2]], (x) => tf.sum(x, 1)],
   'a sum of none': [[[0, 5, 2]], (x) => tf.sum(x, 1, true)],
@@ -120,6 +121,55 @@ describeBackends('an empty batch', () => {
     'of features to classify': [() => layers.revColHead({ units: 3 }), [4, 4, 6]],
     'of images to cut': [() => layers.patchEmbedding({ filters: 4, patchSize: 2 }), [4, 4, 3]],
   };
+
+  /** Heads of segmenters and detectors: a list of outputs, of a list of inputs. */
+  const HEADS: Record<string, [make: () => tf.layers.Layer, shapes: number[][]]> = {
+    'of a pyramid': [
+      () => layers.uperHead({ units: 2, filters: 5 }),
+      [
+        [6, 5, 3],
+        [3, 3, 4],
+      ],
+    ],
+    'of a level': [() => layers.fcnHead({ units: 2, filters: 5 }), [[3, 4, 3]]],
+    'of a pyramid to extend': [() => layers.fpn({ filters: 5, outputs: 3 }), [[6, 5, 3], [3, 3, 4]]], // prettier-ignore
+    'of levels with anchors': [
+      () => layers.rpnHead({ strides: [4, 8] }),
+      [
+        [6, 5, 3],
+        [3, 3, 3],
+      ],
+    ],
+    'of regions': [() => layers.boxHead({ units: 1, hidden: 3, convs: 1 }), [[7, 7, 4]]],
+    'of regions with masks': [() => layers.maskHead({ units: 2, convs: 1 }), [[4, 4, 3]]],
+    'of regions of a cascade': [
+      () => layers.cascadeHead({ units: 2, hidden: 3, convs: 1 }),
+      [[3, 3, 4], [4, 4, 4]], // prettier-ignore
+    ],
+  };
+  test.each(Object.entries(HEADS))('%s', (_, [make, shapes]) =>
+    expectNoLeak(() => {
+      const layer = make();
+      tf.tidy(() => {
+        const call = (batch: number) => {
+          const x = shapes.map((shape) => tf.zeros([batch, ...shape]));
+          return [layer.apply(x.length === 1 ? (x[0] as tf.Tensor) : x)].flat() as tf.Tensor[];
+        };
+        const full = call(2);
+        expect(call(0).map(({ shape }) => shape)).toEqual(
+          full.map(({ shape }) => [0, ...shape.slice(1)]),
+        );
+        const { grads } = tf.variableGrads(() => tf.addN(call(0).map((y) => tf.sum(y))));
+        const trained = layer.trainableWeights.length;
+        expect(Object.keys(grads)).toHaveLength(trained);
+        for (const gradient of Object.values(grads)) {
+          expect(gradient.dataSync().every((value) => value === 0)).toBe(true);
+        }
+      });
+      layer.dispose();
+    }),
+  );
+
   test.each(Object.entries(NETWORKS))('%s', (_, [make, shape]) =>
     expectNoLeak(() => {
       const layer = make();

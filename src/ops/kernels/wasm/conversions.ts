@@ -1,7 +1,7 @@
 /** Operations of tfjs-backend-wasm 4.22 that write the wrong values or the wrong type of number. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { tfjsKernel } from './backend';
+import { isAnyEmpty, tfjsKernel } from './backend';
 import { repairKernel } from './repair';
 
 /** `tf.cast` to bool, where tfjs keeps the low byte of the number: 0.3 becomes false, 256 as well. */
@@ -44,7 +44,8 @@ function sliceOf({ shape }: tf.TensorInfo, axis: number): number {
 
 /**
  * `tf.gather` with batchDims, where tfjs uses the indices of the first batch entry for all of them, and
- * of rows, as of embeddings, which it copies number by number, thirty times as slowly.
+ * of rows, as of embeddings, which it copies number by number, thirty times as slowly; and of nothing, whose
+ * shape it gets wrong.
  * Inputs: x and int32 indices; attributes: axis, batchDims.
  *
  * @throws {Error} when an index lies outside the axis
@@ -52,7 +53,9 @@ function sliceOf({ shape }: tf.TensorInfo, axis: number): number {
 export const gather = repairKernel({
   name: tf.GatherV2,
   when: ({ x }: Record<'x' | 'indices', tf.TensorInfo>, { axis, batchDims }: tf.GatherV2Attrs) =>
-    (batchDims ?? 0) !== 0 || (x.dtype !== 'string' && sliceOf(x, axis) >= MIN_SLICE),
+    (batchDims ?? 0) !== 0 ||
+    isAnyEmpty(x) ||
+    (x.dtype !== 'string' && sliceOf(x, axis) >= MIN_SLICE),
   run(backend, { x, indices }, { axis: given, batchDims = 0 }) {
     const axis = tf.util.parseAxisParam(given, x.shape)[0] as number;
     const shapes = tf.backend_util.segment_util.collectGatherOpShapeInfo(
