@@ -160,12 +160,15 @@ function crop(
   return drawn;
 }
 
+/** Whether labels are of 16 bits. They may be of another realm, as those that a thread has sent. */
+const isWide = ({ data }: LabelMap) => data.BYTES_PER_ELEMENT === 2;
+
 /** A rectangle of the resized labels, of which the rest is never made. */
 function cutLabels(labels: LabelMap, width: number, height: number, region: Region): LabelMap {
   const rows = nearestPixels(labels.height, height, region.top, region.height);
   const columns = nearestPixels(labels.width, width, region.left, region.width);
-  const wide = labels.data instanceof Uint16Array;
-  const data = new (wide ? Uint16Array : Uint8Array)(region.width * region.height);
+  const pixels = region.width * region.height;
+  const data = isWide(labels) ? new Uint16Array(pixels) : new Uint8Array(pixels);
   let to = 0;
   for (const row of rows) {
     const start = row * labels.width;
@@ -175,9 +178,9 @@ function cutLabels(labels: LabelMap, width: number, height: number, region: Regi
 }
 
 /** Whether two classes or more are there, none of them with too large a share of what counts. */
-function isMixed({ data }: LabelMap, classShare: number, ignoreLabel: number): boolean {
-  const counts = new Uint32Array(data instanceof Uint16Array ? 2 ** 16 : 256);
-  for (const label of data) (counts[label] as number)++;
+function isMixed(labels: LabelMap, classShare: number, ignoreLabel: number): boolean {
+  const counts = new Uint32Array(isWide(labels) ? 2 ** 16 : 256);
+  for (const label of labels.data) (counts[label] as number)++;
   counts[ignoreLabel] = 0;
   let [classes, total, largest] = [0, 0, 0];
   for (const count of counts) {

@@ -4,12 +4,13 @@ import {
   requireSameSize,
   type SegmentationTransformOptions,
 } from '../augmentation/segmentation_transform';
-import { requireArgument, requireInteger, requireList } from '../common/arguments';
+import { requireArgument, requireList } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { type PixelImage, toRgb } from '../preprocessing/image';
 import {
   IGNORED,
   type LabelMap,
+  MOST_LABEL,
   requireLabelMap,
   requireLabelsOf,
   withoutZero,
@@ -60,7 +61,7 @@ export function isSegmentationSource(value: unknown): value is SegmentationSourc
 export interface LabelMapOptions {
   /** Names by class, in the order of their numbers. */
   classNames: readonly string[];
-  /** Label of pixels that count as no class. Default 255. */
+  /** Label of pixels that count as no class, at most 65535. Default 255. */
   ignoreLabel?: number;
   /**
    * Whether labels count classes from 1 and 0 is no class, as in ADE20K's maps: 0 then becomes `ignoreLabel`, others
@@ -79,7 +80,8 @@ export const LABEL_MAP_OPTIONS: OptionNames<LabelMapOptions> = {
 /**
  * Asserts how labels tell classes.
  *
- * @throws {Error} when names are missing, not strings or the same, or `ignoreLabel` is one of the classes
+ * @throws {Error} when names are missing, not strings or the same, or `ignoreLabel` is one of the classes, or no label
+ *   that a map can hold
  */
 export function requireLabelOptions(
   owner: string,
@@ -87,7 +89,8 @@ export function requireLabelOptions(
 ): Required<LabelMapOptions> {
   const { classNames, ignoreLabel = IGNORED, reduceZeroLabel = false } = options;
   requireClassNames(owner, classNames);
-  requireInteger(owner, 'ignoreLabel', ignoreLabel, 0);
+  const isLabel = Number.isInteger(ignoreLabel) && ignoreLabel >= 0 && ignoreLabel <= MOST_LABEL;
+  requireArgument(owner, 'ignoreLabel', ignoreLabel, isLabel, `an integer from 0 to ${MOST_LABEL}`);
   const isFlag = typeof reduceZeroLabel === 'boolean';
   requireArgument(owner, 'reduceZeroLabel', reduceZeroLabel, isFlag, 'true or false');
   if (ignoreLabel >= classNames.length) {

@@ -11,6 +11,9 @@ export interface LabelMap {
 /** Label of pixels that count as no class, where nothing else is said. */
 export const IGNORED = 255;
 
+/** The largest label that a map can hold. */
+export const MOST_LABEL = 65535;
+
 /**
  * Asserts a label map.
  *
@@ -63,13 +66,13 @@ export function requireLabelsOf(
 }
 
 /**
- * Labels that count classes from 1, as ADE20K's: 0, no class, becomes `ignored`, others one less.
+ * Labels that count classes from 1, as ADE20K's: 0, no class, becomes `ignored`, others one less. Bytes become
+ * 16-bit numbers where they do not hold `ignored`.
  *
  * Source: `reduce_zero_label` of mmsegmentation's `LoadAnnotations`.
  */
 export function withoutZero(map: LabelMap, ignored: number): LabelMap {
-  const data = map.data.map((label: number) =>
-    label === 0 || label === ignored ? ignored : label - 1,
-  );
+  const reduced = (label: number) => (label === 0 || label === ignored ? ignored : label - 1);
+  const data = ignored > 255 ? Uint16Array.from(map.data, reduced) : map.data.map(reduced);
   return { ...map, data };
 }

@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { deflateSync } from 'node:zlib';
 
-import type { SegmentationSource } from 'tfjs-revcol';
+import { type SegmentationSource, segmentationSource } from 'tfjs-revcol';
 import { segmentationFolder } from 'tfjs-revcol/node';
 import { labelledTransform } from '../../src/data/labelled_transform';
 import { decodeLabelMap } from '../../src/pictures/decode_label_map';
@@ -131,6 +131,27 @@ test('suffixes of names, and classes that are counted from 1', async () => {
     { mapSuffix: '_ids.png', reduceZeroLabel: true, ignoreLabel: 255 },
   );
   expect([...(await source.read(0)).labels.data]).toEqual([255, 0, 2, 255]);
+});
+
+test('a label that counts as no class may be one that bytes do not hold', async () => {
+  for (const ignoreLabel of [256, 65535]) {
+    const source = await opened(
+      { 'images/1.png': plainPng([9, 9, 9], 2, 2), 'maps/1.png': grey([[0, 1], [3, 0]]) }, // prettier-ignore
+      { reduceZeroLabel: true, ignoreLabel },
+    );
+    const { image, labels } = await source.read(0);
+    expect([...labels.data]).toEqual([ignoreLabel, 0, 2, ignoreLabel]);
+    const recipe = { options: { cropSize: [2, 2], scale: [1, 1], flip: 0, ignoreLabel }, seed: [1] } as const; // prettier-ignore
+    expect(labelledTransform(recipe)(image, labels, 0).labels).toEqual(labels);
+  }
+  const map = { width: 1, height: 1, data: Uint8ClampedArray.of(0) };
+  const image = { width: 1, height: 1, data: Uint8Array.of(1, 2, 3) };
+  const known = { classNames: ['a', 'b'], reduceZeroLabel: true, ignoreLabel: 300 };
+  const { labels } = await segmentationSource([{ image, labels: map }], known).read(0);
+  expect([...labels.data]).toEqual([300]);
+  await expect(opened({}, { ignoreLabel: 65536 })).rejects.toThrow(
+    /ignoreLabel is 65536; expected .*65535/,
+  );
 });
 
 test('what is not in order is told', async () => {
