@@ -5,7 +5,7 @@ import { requireArgument, requireInteger, requireList } from '../common/argument
 import { type OptionNames, requireOptions } from '../common/options';
 import { type PixelImage, type RgbImage, toRgb } from '../preprocessing/image';
 import { requireProbability } from './checks';
-import { crop, flip, type Moved, movedMasks, resize, start } from './moved_objects';
+import { crop, flip, type Moved, movedMasks, nonEmpty, resize, start } from './moved_objects';
 import { ownPixels } from './pixels';
 import { randomOf, type Seed, type SeededRandom } from './random';
 
@@ -74,8 +74,8 @@ const OWNER = 'detectionTransform';
  * The augmentation of the published Cascade Mask R-CNN, step by step as mmdetection: `RandomFlip`, then either
  * `Resize` to one of several sizes, or `Resize`, `RandomCrop` (`absolute_range`) and `Resize`. Pictures are
  * resized bilinearly as OpenCV does it, to the byte; masks by the nearest pixel; boxes are scaled and clipped
- * to the image. An object of whose box a crop leaves nothing is left out; there may be no object left. Padding and
- * normalising come after it.
+ * to the image. An object of whose box that or a crop leaves nothing is left out; there may be no object left. Padding
+ * and normalising come after it.
  *
  * Give null for `crop`, one of `shortSides` and a `flip` of 0 for what evaluation does.
  *
@@ -101,6 +101,8 @@ export function detectionTransform(options: DetectionTransformOptions = {}): Det
     if (random.split(STREAMS.flip).uniform() < mirrored) moved = flip(moved);
     if (cropped) moved = maybeCrop(moved, cropped, longSide, random.split(STREAMS.crop));
     moved = resize(moved, oneOf(shortSides, random.split(STREAMS.size)), longSide);
+    // What reaches into the picture by less than float32 can tell: no training takes a box without area.
+    moved = nonEmpty(moved);
     const { kept, boxes, crowds } = moved;
     const example = {
       image: ownPixels(moved.image, image),

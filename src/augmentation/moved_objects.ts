@@ -85,20 +85,26 @@ export function crop(moved: Moved, region: Region): Moved {
       width,
       height,
     );
-  const boxes = shifted(moved.boxes);
-  const crowds = shifted(moved.crowds);
-  const there = [...moved.kept.keys()].filter((i) => hasInside(boxes, i));
   return {
     ...moved,
+    ...nonEmpty({ ...moved, boxes: shifted(moved.boxes), crowds: shifted(moved.crowds) }),
     image: cut(moved.image, region),
-    boxes: rowsOf(boxes, there),
-    crowds: rowsOf(
-      crowds,
-      Array.from({ length: crowds.length / 4 }, (_, i) => i).filter((i) => hasInside(crowds, i)),
-    ),
-    kept: there.map((i) => moved.kept[i] as number),
     columns: moved.columns.slice(left, left + width),
     rows: moved.rows.slice(top, top + height),
+  };
+}
+
+/** Without objects and crowds of whose boxes nothing is left. */
+export function nonEmpty(moved: Moved): Moved {
+  const { boxes, crowds, kept } = moved;
+  const left = (list: Float32Array) =>
+    Array.from({ length: list.length / 4 }, (_, i) => i).filter((i) => hasInside(list, i));
+  const there = left(boxes);
+  return {
+    ...moved,
+    boxes: rowsOf(boxes, there),
+    crowds: rowsOf(crowds, left(crowds)),
+    kept: there.map((i) => kept[i] as number),
   };
 }
 

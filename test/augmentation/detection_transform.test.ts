@@ -122,6 +122,18 @@ describe('detectionTransform', () => {
     expect([made.image.width, made.image.height]).toEqual([120, 90]);
   });
 
+  test('objects of which nothing is left in float32 are left out', () => {
+    // As COCO's JSON may have them: 639.99999 is 640 in float32, where no box begins.
+    const corners = [[639.99999, 10, 690, 60], [100, 479.99999, 120, 485], [1, 1, 21, 21]]; // prettier-ignore
+    const image = syntheticImage(640, 480);
+    const objects = objectsOf(640, 480, corners);
+    const transform = detectionTransform({ shortSides: [240], crop: null, flip: 0 });
+    const { boxes, labels, masks, crowds } = transform(image, objects);
+    expect([...boxes]).toEqual([0.5, 0.5, 10.5, 10.5]);
+    expect([...crowds]).toEqual([...boxes]);
+    expect([[...labels], masks?.length]).toEqual([[7], 1]);
+  });
+
   test('the published sizes by default', () => {
     const sides = new Set<number>();
     const wide: RgbImage = { width: 8, height: 4, data: new Uint8Array(96) };
