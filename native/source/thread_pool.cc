@@ -28,6 +28,29 @@ void relax() {
 #endif
 }
 
+// A thread has a mode of its own: TensorFlow lets that which calls an operation take denormal numbers for 0.
+FloatMode floatMode() {
+#if defined(__x86_64__)
+  return __builtin_ia32_stmxcsr();
+#elif defined(__aarch64__)
+  FloatMode mode;
+  asm volatile("mrs %0, fpcr" : "=r"(mode));
+  return mode;
+#else
+  return 0;
+#endif
+}
+
+void setFloatMode(FloatMode mode) {
+#if defined(__x86_64__)
+  __builtin_ia32_ldmxcsr(static_cast<unsigned>(mode));
+#elif defined(__aarch64__)
+  asm volatile("msr fpcr, %0" : : "r"(mode));
+#else
+  static_cast<void>(mode);
+#endif
+}
+
 }  // namespace
 
 int defaultThreads() {
@@ -62,6 +85,7 @@ void ThreadPool::runErased(long count, const void* task, Call call) {
   task_ = task;
   call_ = call;
   count_ = count;
+  mode_ = floatMode();
   next_ = 0;
   open_ = true;
   {
@@ -97,7 +121,11 @@ void ThreadPool::help(int worker) {
     }
     seen = epoch_;
     active_++;
-    if (open_ && worker < size_) drain(worker);
+    if (open_ && worker < size_) {
+      // What comes out may not depend on which thread took which part.
+      setFloatMode(mode_);
+      drain(worker);
+    }
     active_--;
   }
 }

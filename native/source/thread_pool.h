@@ -12,6 +12,9 @@ int defaultThreads();
 
 constexpr int kMostThreads = 64;
 
+// The register in which a processor keeps how it rounds and whether it takes denormal numbers for 0.
+using FloatMode = unsigned long;
+
 // The calling thread and its helpers. Only one call may run at a time.
 class ThreadPool {
  public:
@@ -26,7 +29,7 @@ class ThreadPool {
 
   // Calls task(index, worker) for each index from 0 to count - 1 and returns when all are done. `worker`,
   // less than size(), is the number of the thread, which nobody else has meanwhile: for its scratch
-  // memory. Tasks may not throw.
+  // memory. All threads compute in the caller's mode. Tasks may not throw.
   template <class Task>
   void run(long count, const Task& task) {
     runErased(count, &task, [](const void* t, long index, int worker) {
@@ -47,6 +50,8 @@ class ThreadPool {
   const void* task_ = nullptr;
   Call call_ = nullptr;
   long count_ = 0;
+  // How the caller's processor rounds, and what it makes of the smallest numbers.
+  FloatMode mode_ = 0;
   std::atomic<long> next_{0};
   // Helpers that are about to look for work or at it.
   std::atomic<int> active_{0};

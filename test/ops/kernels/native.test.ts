@@ -204,6 +204,28 @@ describeBackends(
       });
     });
 
+    test('give the same bits whichever thread takes which part, of the smallest numbers, too', async () => {
+      await expectNoLeak(() => {
+        for (const threads of [1, 3]) {
+          chooseNative('', threads);
+          for (let i = 0; i < 20; i++) {
+            tf.tidy(() => {
+              // Squares of these are no normal numbers, which TensorFlow takes for 0.
+              const gradient = tf.fill([40 * 4096], 1e-20);
+              const zeros = tf.zerosLike(gradient);
+              const inputs = { weight: zeros, gradient, m: zeros, v: zeros };
+              const factors = { beta1: 0.9, beta2: 0.999, kept: 1, size: 0.1, epsilon: 1e-8 };
+              const { newV } = runOwn(ADAMW, inputs, factors);
+              expect([threads, newV.dataSync().filter((v) => v !== 0).length]).toEqual([
+                threads,
+                0,
+              ]);
+            });
+          }
+        }
+      });
+    });
+
     test('in several passes, where activations are large', async () => {
       await expectNoLeak(() => checkBlock({ image: [2, 13, 11, 5], m: 33000, k: 1 }, 0.5));
     });
