@@ -10,20 +10,8 @@ import * as path from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { encodeJpeg, encodePng } from './pictures/encode';
+import { FASHION_CLASSES } from './pictures/fashion_classes';
 import { readIdx } from './pictures/idx';
-
-const CLASSES = [
-  't-shirt',
-  'trouser',
-  'pullover',
-  'dress',
-  'coat',
-  'sandal',
-  'shirt',
-  'sneaker',
-  'bag',
-  'ankle boot',
-];
 
 const { values } = parseArgs({
   options: {
@@ -45,8 +33,8 @@ for (const [part, file, most] of [
   ['test', 't10k', values.test],
 ] as const) {
   const { count, height, width, pixels, labels } = readIdx(values.data, file);
-  for (const name of CLASSES) fs.mkdirSync(path.join(out, part, name), { recursive: true });
-  const written = CLASSES.map(() => 0);
+  for (const name of FASHION_CLASSES) fs.mkdirSync(path.join(out, part, name), { recursive: true });
+  const written = FASHION_CLASSES.map(() => 0);
   for (let i = 0; i < count; i++) {
     const label = labels[i] as number;
     if (Number(most) > 0 && (written[label] as number) >= Number(most)) continue;
@@ -55,9 +43,9 @@ for (const [part, file, most] of [
     const isJpeg = i % 2 === 1;
     const bytes = isJpeg ? await encodeJpeg(grey, width, height) : encodePng(grey, width, height);
     const name = `${String(i).padStart(5, '0')}.${isJpeg ? 'jpg' : 'png'}`;
-    fs.writeFileSync(path.join(out, part, CLASSES[label] as string, name), bytes);
+    fs.writeFileSync(path.join(out, part, FASHION_CLASSES[label] as string, name), bytes);
   }
   console.log(
-    `${part}: ${written.reduce((a, b) => a + b, 0)} pictures in ${CLASSES.length} classes`,
+    `${part}: ${written.reduce((a, b) => a + b, 0)} pictures in ${FASHION_CLASSES.length} classes`,
   );
 }

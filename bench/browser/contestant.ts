@@ -3,12 +3,11 @@
  * for, and tells the processor time of both.
  */
 import * as fs from 'node:fs';
-import * as os from 'node:os';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 
 import { launchChromium } from '../../test/browser/chromium';
+import { makePage, setHardware } from '../../test/browser/make_page';
 import { servePage } from '../../test/browser/server';
 import { treeMs } from '../suite/machine';
 import type { Task } from '../suite/messages';
@@ -16,24 +15,6 @@ import { type Contestant, serve } from '../suite/worker';
 import type { PageCalls } from './page';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
-
-/** Puts the page into a folder. */
-async function makePage(folder: string): Promise<void> {
-  await build({
-    entryPoints: [path.join(HERE, 'page.ts')],
-    bundle: true,
-    platform: 'browser',
-    format: 'esm',
-    splitting: true,
-    minify: true,
-    outdir: folder,
-    logLevel: 'error',
-  });
-  fs.writeFileSync(
-    path.join(folder, 'index.html'),
-    '<!doctype html><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>',
-  );
-}
 
 /** The task as the page reads it: its files have addresses. */
 function servedFrom(folder: string, url: string, task: Task): Task {
@@ -46,17 +27,14 @@ function servedFrom(folder: string, url: string, task: Task): Task {
 }
 
 await serve(async (given): Promise<Contestant> => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'revcol-bench-page-'));
+  const folder = await makePage(path.join(HERE, 'page.ts'), { minify: true });
   process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
-  await makePage(folder);
   const server = await servePage(folder);
   const task = servedFrom(folder, server.url, given);
   const browser = await launchChromium();
   const page = await browser.newPage();
   // tfjs's wasm backend starts half as many threads as this says.
-  await page.addInitScript(
-    `Object.defineProperty(navigator, 'hardwareConcurrency', { get: () => ${2 * task.threads} })`,
-  );
+  await setHardware(page, 2 * task.threads);
   await page.goto(server.url);
   await page.waitForFunction('globalThis.contestant !== undefined');
 

@@ -1,19 +1,9 @@
 /** The items that scenes are made of: pictures of Fashion-MNIST, and their outlines. */
+import { FASHION_CLASSES } from '../pictures/fashion_classes';
 import { readIdx } from '../pictures/idx';
 
 /** Names by class of an item. */
-export const ITEM_CLASSES = [
-  't-shirt',
-  'trouser',
-  'pullover',
-  'dress',
-  'coat',
-  'sandal',
-  'shirt',
-  'sneaker',
-  'bag',
-  'ankle boot',
-] as const;
+export const ITEM_CLASSES = FASHION_CLASSES;
 
 /** Side of a picture of an item, in pixels. */
 export const ITEM_SIDE = 28;

@@ -1,23 +1,25 @@
 /** `tfjs-revcol detect`: the objects in pictures. */
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 
 import { type CocoDataset, parseCoco } from '../coco/dataset';
 import { ifThere } from '../common/if_there';
 import { messageOf } from '../common/messages';
+import { writeWhole } from '../model_files/write_whole';
 import { detect, type Detections } from '../models/detect';
 import { classNames, type DetectOptions } from '../models/detect_options';
 import { paintDetections } from '../models/paint_detections';
-import { checkImage, decodeShown } from '../pictures/decode_image';
+import { decodeShown } from '../pictures/decode_image';
 import { activateBackend, type BackendName } from './backend';
 import { readClassNames, requireNames } from './class_names';
 import { categoryIds, cocoJson, type CocoPicture, pictureIds } from './detect_json';
 import { type DetectorOptions, loadDetector, type LoadedDetector } from './detector';
 import { interruptible } from './interrupt';
-import { addDownloadOptions, addPartOptions, backendOption, integer } from './options';
-import { type PictureJob, pictureJobs, type PictureOutputs, writeOutputs } from './segment_files';
-import { type Terminal, withProgress } from './terminal';
+import { addDownloadOptions, addPartOptions, backendOption, integer, share } from './options';
+import { PictureLoop } from './picture_loop';
+import { pictureJobs, type PictureOutputs, writeOutputs } from './segment_files';
+import type { Terminal } from './terminal';
 
 interface DetectCommandOptions extends Omit<DetectorOptions, 'signal'> {
   out: string;
@@ -90,23 +92,8 @@ Examples:
         throw new Error(`${results} exists; --force replaces it`);
       }
       const dataset = options.coco === undefined ? undefined : await readDataset(options.coco);
-      const skipped: Record<string, string> = {};
-      const attempt = async (file: string, work: () => Promise<void>): Promise<boolean> => {
-        try {
-          await work();
-          return true;
-        } catch (error) {
-          if (!options.skipBroken) throw error;
-          skipped[file] = messageOf(error);
-          return false;
-        }
-      };
-      const jobs: PictureJob<'drawn'>[] = [];
-      for (const job of found) {
-        const check = async () => checkImage(await readFile(job.file), job.file);
-        if (await attempt(job.file, check)) jobs.push(job);
-      }
-      if (jobs.length === 0) throw new Error(`no image can be read: ${Object.values(skipped)[0]}`);
+      const loop = new PictureLoop(options.skipBroken === true);
+      const jobs = await loop.readable(found);
       const ids = pictureIds(
         jobs.map(({ file }) => file),
         dataset,
@@ -124,43 +111,27 @@ Examples:
           // Of the names that the model brings along: before pictures are searched for long.
           const categories = categoryIds(classNames(settings, detector.numClasses), dataset);
           const all: CocoPicture[] = [];
-          await withProgress(terminal, 'pictures', rounded, async (report) => {
-            for (const [i, job] of jobs.entries()) {
-              const onProgress = (done: number) => report(i + done, jobs.length);
-              onProgress(0);
-              const run = { ...settings, signal, onProgress };
-              let picture: Drawn | undefined;
-              await attempt(job.file, async () => {
-                picture = await detectPicture(detector, job.file, run, options.opacity);
-              });
-              // Also where broken images are left out, an interrupt is no such thing.
-              signal.throwIfAborted();
-              if (picture === undefined) continue;
-              // What cannot be written is no fault of the image.
-              await writeOutputs(job, { drawn: picture.drawn });
-              all.push({ file: job.file, id: ids[i] as number, detections: picture.detections });
-            }
-          });
+          await loop.each(
+            jobs,
+            signal,
+            terminal,
+            ({ file }, run) =>
+              detectPicture(detector, file, { ...settings, ...run }, options.opacity),
+            async ({ drawn, detections }, job, i) => {
+              await writeOutputs(job, { drawn });
+              all.push({ file: job.file, id: ids[i] as number, detections });
+            },
+          );
           return { all, categories };
         } finally {
           detector.model.dispose();
         }
       });
-      const reasons = Object.values(skipped);
-      if (made.length === 0) throw new Error(reasons[0]);
-      for (const message of reasons) terminal.error(`left out: ${message}\n`);
+      loop.tell(terminal);
       const json = `${JSON.stringify(cocoJson(made, categories, dataset))}\n`;
-      await writeWhole(results, json, options.out);
+      await writeWhole({ [results]: json });
       terminal.out(options.json ? json : asText(made, results));
     });
-}
-
-const rounded = (value: number) => String(Math.floor(value));
-
-function share(text: string): number {
-  const value = text.trim() === '' ? NaN : Number(text);
-  if (value >= 0 && value <= 1) return value;
-  throw new InvalidArgumentError('expected a number from 0 to 1.');
 }
 
 async function readDataset(file: string): Promise<CocoDataset> {
@@ -210,19 +181,6 @@ async function detectPicture(
       `${file}, ${width} x ${height} pixels, cannot be searched: ${messageOf(error)}`,
       { cause: error },
     );
-  }
-}
-
-/** Writes a file that appears whole or not at all. */
-async function writeWhole(file: string, text: string, folder: string): Promise<void> {
-  const unfinished = `${file}.part`;
-  try {
-    await mkdir(folder, { recursive: true });
-    await writeFile(unfinished, text);
-    await rename(unfinished, file);
-  } catch (error) {
-    await rm(unfinished, { force: true }).catch(() => undefined);
-    throw new Error(`${file} cannot be written: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -26,7 +26,7 @@ import {
   integer,
 } from './options';
 import { type Terminal, withProgress } from './terminal';
-import { table } from './text';
+import { leftOut, table } from './text';
 
 interface EvaluateCommandOptions extends ClassifierOptions {
   split?: string;
@@ -225,14 +225,7 @@ export function asText(evaluation: Evaluation): string {
             ]),
           ),
         ]),
-    ...(skipped.length === 0
-      ? []
-      : [
-          table(
-            ['left out', 'why'],
-            skipped.map((one) => [one.name, one.message]),
-          ),
-        ]),
+    ...leftOut(skipped),
   ];
   return `${blocks.join('\n\n')}\n`;
 }

@@ -15,7 +15,7 @@ import {
 } from './segment_settings';
 import { type LoadedSegmenter, loadSegmenter, type SegmenterOptions } from './segmenter';
 import { type Terminal, withProgress } from './terminal';
-import { table } from './text';
+import { leftOut, table } from './text';
 
 /** What the options say. */
 export interface MapsOptions extends SegmentingChoice {
@@ -158,14 +158,7 @@ function asText({ pictures, mIoU, mAcc, aAcc, perClass, skipped }: SegmentationE
       ['class', 'IoU', 'Acc'],
       perClass.map(({ name, IoU, Acc }) => [name, percent(IoU), percent(Acc)]),
     ),
-    ...(skipped.length === 0
-      ? []
-      : [
-          table(
-            ['left out', 'why'],
-            skipped.map((one) => [one.name, one.message]),
-          ),
-        ]),
+    ...leftOut(skipped),
   ];
   return `${blocks.join('\n\n')}\n`;
 }

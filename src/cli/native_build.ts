@@ -6,6 +6,7 @@ import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
+import { writeWhole } from '../model_files/write_whole';
 import { libraryName } from '../registry/native_operations';
 
 const run = promisify(execFile);
@@ -78,14 +79,14 @@ export async function buildNative({ out, compiler, link = [] }: NativeBuild): Pr
   const file = path.resolve(out ?? defaultFile());
   const chosen = await findCompiler(compiler ?? (process.env.CXX || undefined));
   await fs.mkdir(path.dirname(file), { recursive: true });
-  // Beside the result, so that it can be moved to its place at once.
   const folder = await fs.mkdtemp(path.join(path.dirname(file), 'building-'));
   try {
     const objects = await compileAll(chosen, folder);
-    const library = path.join(folder, 'library');
-    await compile(chosen, [...LINK, ...link, '-o', library, ...objects, '-ldl']);
-    const { size } = await fs.stat(library);
-    await fs.rename(library, file);
+    await writeWhole({
+      [file]: (unfinished) =>
+        compile(chosen, [...LINK, ...link, '-o', unfinished, ...objects, '-ldl']),
+    });
+    const { size } = await fs.stat(file);
     return { file, compiler: chosen, bytes: size };
   } finally {
     await fs.rm(folder, { recursive: true, force: true });

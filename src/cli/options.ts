@@ -15,6 +15,13 @@ export function integer(least: number): (text: string) => number {
   };
 }
 
+/** Parses a share of a whole. */
+export function share(text: string): number {
+  const value = text.trim() === '' ? NaN : Number(text);
+  if (value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError('expected a number from 0 to 1.');
+}
+
 /** Parser of folders. */
 function folder(text: string): string {
   if (text !== '' && !isUrlText(text)) return text;

@@ -1,17 +1,18 @@
 /** `tfjs-revcol segment`: what is where in pictures. */
 import { readFile } from 'node:fs/promises';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 
 import { messageOf } from '../common/messages';
 import { paintSegmentation } from '../models/paint_segmentation';
 import { type ClassArea, segment } from '../models/segment';
 import type { SegmentOptions } from '../models/segment_options';
-import { checkImage, decodeShown } from '../pictures/decode_image';
+import { decodeShown } from '../pictures/decode_image';
 import type { RgbImage } from '../preprocessing/image';
 import { activateBackend, type BackendName } from './backend';
 import { readClassNames, requireNames } from './class_names';
 import { interruptible } from './interrupt';
-import { addDownloadOptions, addPartOptions, backendOption, integer } from './options';
+import { addDownloadOptions, addPartOptions, backendOption, integer, share } from './options';
+import { PictureLoop } from './picture_loop';
 import { type PictureJob, pictureJobs, SEGMENT_OUTPUTS, writeOutputs } from './segment_files';
 import {
   addSegmentingOptions,
@@ -21,7 +22,7 @@ import {
 } from './segment_settings';
 import { inSize, mapSize, requireFitting } from './segment_sizes';
 import { type LoadedSegmenter, loadSegmenter, type SegmenterOptions } from './segmenter';
-import { type Terminal, withProgress } from './terminal';
+import type { Terminal } from './terminal';
 
 interface SegmentCommandOptions extends Omit<SegmenterOptions, 'signal'>, SegmentingChoice {
   out: string;
@@ -85,23 +86,8 @@ Examples:
       requireWindowsFor(options.mode, options.window);
       // First what is given: a bad image should be found before gigabytes of weights.
       const found = await pictureJobs(inputs, options.out, options.force ?? false, SEGMENT_OUTPUTS);
-      const skipped: Record<string, string> = {};
-      const attempt = async (file: string, work: () => Promise<void>): Promise<boolean> => {
-        try {
-          await work();
-          return true;
-        } catch (error) {
-          if (!options.skipBroken) throw error;
-          skipped[file] = messageOf(error);
-          return false;
-        }
-      };
-      const jobs: SegmentJob[] = [];
-      for (const job of found) {
-        const check = async () => checkImage(await readFile(job.file), job.file);
-        if (await attempt(job.file, check)) jobs.push(job);
-      }
-      if (jobs.length === 0) throw new Error(`no image can be read: ${Object.values(skipped)[0]}`);
+      const loop = new PictureLoop(options.skipBroken === true);
+      const jobs = await loop.readable(found);
       const { classes } = options;
       const given = classes === undefined ? undefined : await readClassNames(classes);
       await activateBackend(options.backend);
@@ -117,44 +103,28 @@ Examples:
           };
           const all: Record<string, PictureResult> = {};
           const note = (text: string) => notes.push(text);
-          await withProgress(terminal, 'pictures', rounded, async (report) => {
-            for (const [i, job] of jobs.entries()) {
-              const onProgress = (done: number) => report(i + done, jobs.length);
-              onProgress(0);
-              const run = { ...settings, signal, onProgress };
-              let made: Segmented | undefined;
-              await attempt(job.file, async () => {
-                made = await segmentPicture(segmenter, job, run, options.opacity, note);
-              });
-              // Also where broken images are left out, an interrupt is no such thing.
-              signal.throwIfAborted();
-              if (made === undefined) continue;
-              // What cannot be written is no fault of the image.
-              await writeOutputs(job, made.pixels);
-              all[job.file] = made.result;
-            }
-          });
+          await loop.each(
+            jobs,
+            signal,
+            terminal,
+            (job, run) =>
+              segmentPicture(segmenter, job, { ...settings, ...run }, options.opacity, note),
+            async ({ pixels, result }, job) => {
+              await writeOutputs(job, pixels);
+              all[job.file] = result;
+            },
+          );
           return all;
         } finally {
           segmenter.model.dispose();
         }
       });
       for (const text of notes) terminal.error(`${text}\n`);
-      const reasons = Object.values(skipped);
-      if (Object.keys(results).length === 0) throw new Error(reasons[0]);
-      for (const message of reasons) terminal.error(`left out: ${message}\n`);
+      loop.tell(terminal);
       terminal.out(
         options.json ? `${JSON.stringify(results, null, 2)}\n` : asText(results, options.top),
       );
     });
-}
-
-const rounded = (value: number) => String(Math.floor(value));
-
-function share(text: string): number {
-  const value = text.trim() === '' ? NaN : Number(text);
-  if (value >= 0 && value <= 1) return value;
-  throw new InvalidArgumentError('expected a number from 0 to 1.');
 }
 
 /** What is written and told of a picture. */

@@ -1,10 +1,11 @@
 /** The pictures that `segment` and `detect` are given, and the pictures that they write. */
-import { mkdir, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
 
 import { ifThere } from '../common/if_there';
 import { messageOf } from '../common/messages';
 import { isHidden, isPicture } from '../data/class_folders';
+import { writeWhole } from '../model_files/write_whole';
 import { type EncodedPixels, encodePng } from '../pictures/encode_png';
 import { listing } from '../pictures/listing';
 
@@ -156,8 +157,7 @@ async function requireFree(jobs: readonly Made[], force: boolean, verb: string):
 }
 
 /**
- * Writes all files of a picture; each appears whole or not at all, and none without the others' bytes being on the
- * disk.
+ * Writes all files of a picture; each appears whole or not at all, and none before all are written.
  *
  * @throws {Error} when they cannot be written; nothing unfinished is left
  */
@@ -165,20 +165,8 @@ export async function writeOutputs<Kind extends string>(
   job: PictureJob<Kind>,
   pixels: Readonly<Record<Kind, EncodedPixels>>,
 ): Promise<void> {
-  const parts = (Object.keys(pixels) as Kind[]).map((kind) => ({
-    kind,
-    file: job[kind] as string,
-    unfinished: `${job[kind]}.part`,
-  }));
-  const first = parts[0]?.file ?? job.file;
-  try {
-    await mkdir(dirname(first), { recursive: true });
-    for (const { kind, unfinished } of parts) await writeFile(unfinished, encodePng(pixels[kind]));
-    for (const { file, unfinished } of parts) await rename(unfinished, file);
-  } catch (error) {
-    for (const { unfinished } of parts) {
-      await rm(unfinished, { force: true }).catch(() => undefined);
-    }
-    throw new Error(`${first} cannot be written: ${messageOf(error)}`, { cause: error });
-  }
+  const kinds = Object.keys(pixels) as Kind[];
+  await writeWhole(
+    Object.fromEntries(kinds.map((kind) => [job[kind] as string, encodePng(pixels[kind])])),
+  );
 }

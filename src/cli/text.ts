@@ -21,6 +21,13 @@ export function table(header: string[], rows: (string | number | undefined)[][])
     .join('\n');
 }
 
+/** What was left out, as a table; none where nothing was. */
+export function leftOut(skipped: readonly { name: string; message: string }[]): string[] {
+  if (skipped.length === 0) return [];
+  const rows = skipped.map(({ name, message }) => [name, message]);
+  return [table(['left out', 'why'], rows)];
+}
+
 /** `30.5 M`: millions with one decimal. */
 export function millionsText(count: number | undefined): string | undefined {
   return count === undefined ? undefined : `${(count / 1e6).toFixed(1)} M`;

@@ -1,5 +1,5 @@
 /** What `train` leaves in its folder: a model that `classify` takes, the history, a report. */
-import { mkdir, readdir, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { bytesText } from '../common/bytes';
@@ -9,6 +9,7 @@ import type { Evaluation } from '../evaluation/evaluation';
 import type { FineTuneResult } from '../finetune/fine_tune';
 import { savedRun } from '../finetune/training_files';
 import { fileSystem } from '../model_files/file_system';
+import { writeWhole } from '../model_files/write_whole';
 import { percentText } from './training_display';
 
 /** Folder of the states that training goes on from. */
@@ -60,12 +61,12 @@ export async function writeTrained(output: TrainedOutput): Promise<string> {
   const { out, result, evaluation, source, part, facts } = output;
   await mkdir(out, { recursive: true });
   await result.model.save(fileSystem(out));
-  await write(join(out, 'labels.txt'), `${result.classNames.join('\n')}\n`);
   const { history, settings, best, steps, seconds, stopped } = result;
-  await write(
-    join(out, 'history.json'),
-    `${JSON.stringify({ settings, best, steps, seconds, stopped, history, part, evaluation }, null, 1)}\n`,
-  );
+  const told = { settings, best, steps, seconds, stopped, history, part, evaluation };
+  await writeWhole({
+    [join(out, 'labels.txt')]: `${result.classNames.join('\n')}\n`,
+    [join(out, 'history.json')]: `${JSON.stringify(told, null, 1)}\n`,
+  });
   const { mistakePictures, writeReport } = await import('../report/write_report');
   const report = join(out, 'report.html');
   await writeReport(report, {
@@ -88,11 +89,4 @@ function factsOf({ settings, best, seconds, history }: FineTuneResult): [string,
     ['time', `${Math.round(seconds)} s`],
     ['memory at the peak', bytesText(peak)],
   ];
-}
-
-/** A file that is whole or as it was before. */
-async function write(file: string, text: string): Promise<void> {
-  const unfinished = `${file}.part`;
-  await writeFile(unfinished, text);
-  await rename(unfinished, file);
 }

@@ -63,8 +63,9 @@ const OWNER = 'fineTune';
  *   its end and kept in memory
  * @returns the model and how it came about
  * @throws {Error} when an option or the data are wrong (a label out of range, a class without examples, only one
- *   class; of a model that is given and of examples without names, a label beyond its classes), or it does not fit into `memory`; nothing has changed then; or when, with `onError: 'skip'`, none of the
- *   examples of an epoch or for validation can be read
+ *   class; of a model that is given and of examples without names, a label beyond its classes), or it does not fit
+ *   into `memory`; nothing has changed then; or when, with `onError: 'skip'`, none of the examples of an epoch or for
+ *   validation can be read
  * @throws {DivergedError} when the loss is not finite any more, with the first layer whose output was not
  * @throws {unknown} the reason of `signal`; what a callback throws
  * After any failure a model that was given has the weights it had; what was saved can be gone on with.

@@ -53,7 +53,10 @@ export interface FineTuneOptions extends FineTuneEvents {
   weightDecay?: number;
   /** Share of the target that is spread over all classes, in [0, 1). Default 0.1. */
   labelSmoothing?: number;
-  /** Averages of the weights, which are what is kept: their decay, or whether to have any. Default: where all are trained. */
+  /**
+   * Averages of the weights, which are what is kept: their decay, or whether to have any. Default: where all are
+   * trained.
+   */
   ema?: boolean | number;
   /**
    * How pictures are changed before each step: how much; or what, as options of `trainingTransform`, such as

@@ -1,10 +1,9 @@
 /** Reports as files, with pictures in them. */
-import { randomBytes } from 'node:crypto';
-import { rename, rm, writeFile } from 'node:fs/promises';
 import { PNG } from 'pngjs';
 
 import type { ExampleSource } from '../data/example_source';
 import type { Evaluation } from '../evaluation/evaluation';
+import { writeWhole } from '../model_files/write_whole';
 import type { RgbImage } from '../preprocessing/image';
 import { resizeBicubic } from '../preprocessing/resize_bicubic';
 import { type ReportContent, reportHtml } from './report_html';
@@ -34,14 +33,7 @@ export async function mistakePictures(
  * @throws {Error} when it cannot be written; what was there before is there still
  */
 export async function writeReport(file: string, content: ReportContent): Promise<void> {
-  const unfinished = `${file}.${randomBytes(6).toString('hex')}.part`;
-  try {
-    await writeFile(unfinished, reportHtml(content));
-    await rename(unfinished, file);
-  } catch (error) {
-    await rm(unfinished, { force: true }).catch(() => undefined);
-    throw error;
-  }
+  await writeWhole({ [file]: reportHtml(content) });
 }
 
 function small(image: RgbImage): RgbImage {

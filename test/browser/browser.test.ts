@@ -1,8 +1,6 @@
 /** The package in a page of a real browser: `npm run test:browser`. */
 import * as fs from 'node:fs';
-import * as os from 'node:os';
 import * as path from 'node:path';
-import { build } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
 
 import images from '../pictures/images.json';
@@ -10,6 +8,7 @@ import { expectCounts } from '../support/counts_table';
 import { HAVE_GOLDENS } from '../support/goldens';
 import { BROWSERS } from './browsers';
 import { CHROMIUM, launchChromium } from './chromium';
+import { makePage, setHardware } from './make_page';
 import type { Checks } from './page';
 import { type PageServer, servePage } from './server';
 
@@ -30,27 +29,11 @@ describeBrowser.each([
   const errors: string[] = [];
 
   beforeAll(async () => {
-    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'revcol-page-'));
-    await build({
-      entryPoints: [path.join(__dirname, 'page.ts')],
-      bundle: true,
-      platform: 'browser',
-      format: 'esm',
-      splitting: true,
-      outdir: folder,
-      logLevel: 'error',
-    });
-    fs.writeFileSync(
-      path.join(folder, 'index.html'),
-      '<!doctype html><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>',
-    );
+    folder = await makePage(path.join(__dirname, 'page.ts'));
     server = await servePage(folder);
     browser = await launchChromium();
     page = await browser.newPage();
-    const hardware = `{ get: () => ${2 * threads} }`;
-    await page.addInitScript(
-      `Object.defineProperty(navigator, 'hardwareConcurrency', ${hardware})`,
-    );
+    await setHardware(page, 2 * threads);
     page.on('pageerror', (error) => errors.push(error.message));
     await page.goto(server.url);
     await page.waitForFunction('globalThis.run !== undefined');

@@ -1,14 +1,13 @@
 /** `doctor()` in pages that are well, and in some where something is forbidden, missing or broken. */
 import * as fs from 'node:fs';
-import * as os from 'node:os';
 import * as path from 'node:path';
-import { build } from 'esbuild';
 import type { Browser } from 'playwright-core';
 
 import { BROWSERS } from './browsers';
 import { CHROMIUM, launchChromium } from './chromium';
 import type { Examine } from './doctor_page';
-import { type PageHeaders, servePage } from './server';
+import { evaluateInPage, makePage } from './make_page';
+import type { PageHeaders } from './server';
 
 const isHere = CHROMIUM && BROWSERS.includes('Chromium');
 const describeBrowser = isHere ? describe : describe.skip;
@@ -18,18 +17,7 @@ describeBrowser('doctor() in a page', () => {
   let browser: Browser;
 
   beforeAll(async () => {
-    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'revcol-doctor-page-'));
-    await build({
-      entryPoints: [path.join(__dirname, 'doctor_page.ts')],
-      bundle: true,
-      platform: 'browser',
-      outdir: folder,
-      logLevel: 'error',
-    });
-    fs.writeFileSync(
-      path.join(folder, 'index.html'),
-      '<!doctype html><link rel="icon" href="data:,"><script src="/doctor_page.js"></script>',
-    );
+    folder = await makePage(path.join(__dirname, 'doctor_page.ts'), { modules: false });
     browser = await launchChromium();
   });
 
@@ -40,22 +28,16 @@ describeBrowser('doctor() in a page', () => {
 
   /** @param before runs in the page before anything else */
   async function examined(wanted: Parameters<Examine>[0], headers: PageHeaders = {}, before = '') {
-    const server = await servePage(folder, headers);
-    const page = await browser.newPage();
-    try {
-      const threads = `Object.defineProperty(navigator, 'hardwareConcurrency', { get: () => 4 });`;
-      await page.addInitScript(threads + before);
-      await page.goto(server.url);
-      const call = `globalThis.examine(${JSON.stringify(wanted)})`;
-      const found = await page.evaluate<Awaited<ReturnType<Examine>>>(call);
-      // Never where in the code.
-      expect(found.text).not.toMatch(/^ {4}at |\.js:\d/m);
-      expect(found.tensors).toBe(0);
-      return found.report;
-    } finally {
-      await page.close();
-      await server.close();
-    }
+    const { text, tensors, report } = await evaluateInPage<Awaited<ReturnType<Examine>>>(
+      browser,
+      folder,
+      `globalThis.examine(${JSON.stringify(wanted)})`,
+      { threads: 4, headers, before },
+    );
+    // Never where in the code.
+    expect(text).not.toMatch(/^ {4}at |\.js:\d/m);
+    expect(tensors).toBe(0);
+    return report;
   }
 
   const codes = ({ findings }: { findings: { code: string }[] }) =>

@@ -1,14 +1,13 @@
 /** Which headers of a page let which backend start: what docs/browser.md says. */
 import * as fs from 'node:fs';
-import * as os from 'node:os';
 import * as path from 'node:path';
-import { build } from 'esbuild';
 import type { Browser } from 'playwright-core';
 
 import { BROWSERS } from './browsers';
 import { CHROMIUM, launchChromium } from './chromium';
+import { evaluateInPage, makePage } from './make_page';
 import type { Train } from './policy_page';
-import { type PageHeaders, servePage } from './server';
+import type { PageHeaders } from './server';
 
 const isHere = CHROMIUM && BROWSERS.includes('Chromium');
 const describeBrowser = isHere ? describe : describe.skip;
@@ -25,18 +24,7 @@ describeBrowser('a page with the headers of docs/browser.md', () => {
   let browser: Browser;
 
   beforeAll(async () => {
-    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'revcol-policy-'));
-    await build({
-      entryPoints: [path.join(__dirname, 'policy_page.ts')],
-      bundle: true,
-      platform: 'browser',
-      outdir: folder,
-      logLevel: 'error',
-    });
-    fs.writeFileSync(
-      path.join(folder, 'index.html'),
-      '<!doctype html><link rel="icon" href="data:,"><script src="/policy_page.js"></script>',
-    );
+    folder = await makePage(path.join(__dirname, 'policy_page.ts'), { modules: false });
     browser = await launchChromium();
   });
 
@@ -45,20 +33,9 @@ describeBrowser('a page with the headers of docs/browser.md', () => {
     fs.rmSync(folder, { recursive: true, force: true });
   });
 
-  async function train({ backend, hardware = 8, flags = {}, ...headers }: Case) {
-    const server = await servePage(folder, headers);
-    const page = await browser.newPage();
-    try {
-      await page.addInitScript(
-        `Object.defineProperty(navigator, 'hardwareConcurrency', { get: () => ${hardware} })`,
-      );
-      await page.goto(server.url);
-      const call = `globalThis.train(${JSON.stringify(backend)}, ${JSON.stringify(flags)})`;
-      return await page.evaluate<Awaited<ReturnType<Train>>>(call);
-    } finally {
-      await page.close();
-      await server.close();
-    }
+  function train({ backend, hardware: threads = 8, flags = {}, ...headers }: Case) {
+    const call = `globalThis.train(${JSON.stringify(backend)}, ${JSON.stringify(flags)})`;
+    return evaluateInPage<Awaited<ReturnType<Train>>>(browser, folder, call, { threads, headers });
   }
 
   const trained = (threads: number | null, own = 1) => {

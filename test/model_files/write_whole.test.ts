@@ -1,0 +1,78 @@
+/** Files that are whole or as they were when the n-th call of the file system fails. */
+import * as path from 'node:path';
+
+import { writeWhole } from '../../src/model_files/write_whole';
+import { contentOf, failAtEach } from '../support/failing_disk';
+
+type FileSystem = typeof import('node:fs/promises');
+
+jest.mock('node:fs/promises', () =>
+  jest
+    .requireActual<typeof import('../support/failing_disk')>('../support/failing_disk')
+    .brittle(jest.requireActual<FileSystem>('node:fs/promises')),
+);
+const fs = jest.requireActual<FileSystem>('node:fs/promises');
+const { tmpdir } = jest.requireActual<typeof import('node:os')>('node:os');
+
+let root: string;
+beforeEach(async () => {
+  root = await fs.mkdtemp(path.join(tmpdir(), 'revcol-whole-'));
+});
+afterEach(() => fs.rm(root, { recursive: true }));
+
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+
+test('all are new, or as they were, and nothing else is there', async () => {
+  const at = (name: string) => path.join(root, name);
+  const [first, second, third] = [at('a.txt'), at('b.bin'), at('c.txt')];
+  const write = () =>
+    writeWhole({
+      [first]: 'new a',
+      [second]: new Uint8Array([1, 2]),
+      [third]: (unfinished) => fs.writeFile(unfinished, 'new c'),
+    });
+  const before = { 'a.txt': base64('old a'), 'c.txt': base64('old c') };
+  const after = { 'a.txt': base64('new a'), 'b.bin': 'AQI=', 'c.txt': base64('new c') };
+  let renamed = 0;
+  await failAtEach(
+    async () => {
+      await fs.rm(root, { recursive: true });
+      await fs.mkdir(root);
+      await fs.writeFile(first, 'old a');
+      await fs.writeFile(third, 'old c');
+    },
+    write,
+    async ({ call, error }) => {
+      const file = [first, second, third].find((one) => (error as Error).message.startsWith(one));
+      expect((error as Error).message).toBe(`${file} cannot be written: ${causeOf(error)}`);
+      const content = await contentOf(fs, root);
+      if (!call.startsWith('rename')) return expect(content).toEqual(before);
+      // Those whose names came before are new, each of them whole.
+      const names = Object.keys(after).slice(0, renamed++) as (keyof typeof after)[];
+      const renewed = Object.fromEntries(names.map((name) => [name, after[name]]));
+      return expect(content).toEqual({ ...before, ...renewed });
+    },
+  );
+  expect(renamed).toBe(3);
+  expect(await contentOf(fs, root)).toEqual(after);
+});
+
+const causeOf = (error: unknown) => ((error as Error).cause as Error).message;
+
+test('folders are made, and taken away again where nothing could be written', async () => {
+  const file = path.join(root, 'some/folder/a.txt');
+  const fails = writeWhole({
+    [file]: 'a',
+    [path.join(root, 'other/b.txt')]: async (unfinished) => {
+      await fs.writeFile(unfinished, 'half');
+      throw new Error('the compiler failed');
+    },
+  });
+  await expect(fails).rejects.toThrow(/^the compiler failed$/);
+  expect(await fs.readdir(root)).toEqual([]);
+  await writeWhole({ [file]: 'a' });
+  expect(await fs.readFile(file, 'utf8')).toBe('a');
+  await expect(writeWhole({ [path.join(file, 'b.txt')]: 'b' })).rejects.toThrow(
+    /b\.txt cannot be written: (ENOTDIR|EEXIST)/,
+  );
+});
