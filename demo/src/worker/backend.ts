@@ -38,29 +38,9 @@ async function load(name: BackendName): Promise<void> {
   if (name === 'cpu') await import('@tensorflow/tfjs-backend-cpu');
 }
 
-/** The module behind tfjs's wasm backend, as far as it is used here. */
-interface WasmBackend {
-  wasm: { _malloc(bytes: number): number };
-}
-
-/**
- * Lets wasm say that it is out of memory. tfjs takes the address 0, which stands for that, as any other, and
- * computes on whatever lies there.
- */
-function guardMemory(): void {
-  const { wasm } = tf.backend() as unknown as WasmBackend;
-  const malloc = wasm._malloc;
-  wasm._malloc = (bytes) => {
-    const address = malloc(bytes);
-    if (address !== 0 || bytes === 0) return address;
-    throw new Error(`wasm is out of memory: it cannot get ${bytes} bytes more`);
-  };
-}
-
 async function starts(name: BackendName): Promise<boolean> {
   await load(name);
   if (!(await tf.setBackend(name).catch(() => false))) return false;
-  if (name === 'wasm') guardMemory();
   if (name !== 'webgl' || tf.env().getBool('WEBGL_RENDER_FLOAT32_ENABLED')) return true;
   // 16-bit textures cannot train.
   return false;

@@ -5,10 +5,10 @@ import * as tf from '@tensorflow/tfjs-core';
 const NAME = 'TfjsRevcolStart';
 
 /**
- * Calls `listener` whenever a backend comes into use, before its first operation. A second call for the same
+ * Calls `listener` with a backend whenever it comes into use, before its first operation. A second call for the same
  * backend, also of another copy of this package, does nothing.
  */
-export function onBackendStart(backendName: string, listener: () => void): void {
+export function onBackendStart(backendName: string, listener: (backend: object) => void): void {
   if (tf.getKernel(NAME, backendName) != null) return;
   tf.registerKernel({
     kernelName: NAME,

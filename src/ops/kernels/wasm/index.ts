@@ -1,5 +1,5 @@
 /** All kernels of backend 'wasm' that the package brings, and when tfjs is told of them. */
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 
 import { onBackendStart } from '../on_start';
 import { adamw } from './adamw';
@@ -20,6 +20,7 @@ import { gelu, geluGrad } from './gelu';
 import { layerNorm, layerNormGrad } from './layer_norm';
 import { matMul } from './mat_mul';
 import { maxPool3d, maxPool3dGrad, maxPoolGrad } from './max_pool';
+import { guardMemory } from './memory_guard';
 import { registerMissing, replaceRegistered } from './register';
 import type { KernelRepair } from './repair';
 import { resizeBilinearGrad, resizeNearestNeighborGrad } from './resize_grad';
@@ -101,10 +102,16 @@ export function repairWasmKernels(): string[] {
 
 /**
  * Does both, now and when the backend comes into use: it may be imported after this package. Where all this
- * is late, because another copy of the package was told, the first kernel of ours that runs sees to it.
+ * is late, because another copy of the package was told, the first kernel of ours that runs sees to it. From then
+ * on the backend throws where it has no memory left.
  */
 export function installWasmKernels(): void {
   registerWasmKernels();
   repairWasmKernels();
-  onBackendStart('wasm', repairWasmKernels);
+  const { wasm } = tf.engine().registry as { wasm?: object };
+  if (wasm !== undefined) guardMemory(wasm);
+  onBackendStart('wasm', (backend) => {
+    repairWasmKernels();
+    guardMemory(backend);
+  });
 }
