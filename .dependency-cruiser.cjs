@@ -18,6 +18,7 @@ const rooms = [
   'augmentation',
   'data',
   'evaluation',
+  'analysis',
   'pictures',
   'report',
   'models',

@@ -8,6 +8,7 @@ import { registerLosses } from './registry/register_losses';
 import { registerOptimizers } from './registry/register_optimizers';
 
 export * from './public/adapters';
+export * from './public/analysis';
 export * from './public/convert';
 export * from './public/images';
 export * from './public/layers';

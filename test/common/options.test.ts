@@ -130,6 +130,9 @@ const CALLS: Record<
   cocoFolder: [(o) => cocoFolder('x', 'y', o), 'thread', 'threads'],
   detectionTransform: [revcol.detectionTransform, 'short_sides', 'shortSides'],
   detectionBatch: [(o) => revcol.detectionBatch([], o), 'sizedivisors', 'sizeDivisor'],
+  linearCKA: [(o) => revcol.linearCKA(none, none, o), 'estimater', 'estimator'],
+  columnFeatures: [(o) => revcol.columnFeatures(none, none, o), 'poolling', 'pooling'],
+  columnCKA: [(o) => revcol.columnCKA(none, none, o), 'batch_size', 'batchSize'],
   fileSystem: [(o) => fileSystem('x', o), 'shardbytes', 'shardBytes'],
 };
 

@@ -118,6 +118,7 @@ const PARTS: Record<string, { registers: string[] }> = {
   models: { registers: ['RevColBackbone', 'RevColTokenHead'] },
   training: { registers: ['RevColAdamW'] },
   adapters: { registers: [] },
+  analysis: { registers: [] },
   plan: { registers: ['RevColBackbone', 'RevColTokenHead'] },
   doctor: { registers: ['RevColBackbone', 'RevColTokenHead', 'RevColAdamW'] },
   text: { registers: [] },
@@ -128,7 +129,7 @@ const PARTS: Record<string, { registers: string[] }> = {
 
 /** Signs of what a page gets, and the entries that may bring it. */
 const SIGNS: Record<string, string[]> = {
-  'leaves no pixel at the top': ['layers', 'models', 'convert', 'plan', 'doctor'],
+  'leaves no pixel at the top': ['layers', 'models', 'convert', 'plan', 'doctor', 'analysis'],
   clipPreviousNorm: ['models', 'training', 'plan', 'doctor'],
   'WebAssembly.Module': ['layers', 'models', 'plan', 'doctor'],
   lora_a: ['models', 'adapters', 'plan', 'doctor'],
@@ -136,7 +137,7 @@ const SIGNS: Record<string, string[]> = {
   indexedDB: ['weights', 'models', 'training', 'convert', 'plan', 'doctor'],
   corpusBleu: ['text'],
   'are no list of lists of ids': ['text', 'models'],
-  'got no image': ['models', 'training', 'images'],
+  'got no image': ['models', 'training', 'images', 'analysis'],
   convertCheckpoint: ['convert'],
 };
 

@@ -85,6 +85,7 @@ test('the main entry has what the parts have, each under the same name', () => {
 const PORTABLE = [
   'index',
   'adapters',
+  'analysis',
   'convert',
   'doctor',
   'layers',

@@ -1,0 +1,79 @@
+/** The backbone in a model, and what it is given when the model is run. */
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+
+import { requireModel } from '../common/arguments';
+import { type PartTree, partTree } from '../layers/base/frozen_parts';
+import { firstMask } from '../layers/base/masks';
+import { RevColBackbone } from '../layers/columns/rev_col_backbone';
+
+/** What a backbone is called with. Whoever gets it disposes it. */
+export interface BackboneInput {
+  x: tf.Tensor;
+  /** Which tokens are real, `[batch, time]`. */
+  mask?: tf.Tensor;
+}
+
+/**
+ * The backbone of a model, however deep in it; a backbone itself is one.
+ *
+ * @param layer its name, where there are several
+ * @throws {Error} when the model has none, or several of which none is named
+ */
+export function findBackbone(owner: string, model: unknown, layer?: string): RevColBackbone {
+  if (!(model instanceof RevColBackbone)) requireModel(owner, model);
+  const found = backbonesIn(partTree(model as tfl.layers.Layer));
+  const named = layer == null ? found : found.filter(({ name }) => name === layer);
+  const [backbone, ...others] = named;
+  if (backbone && others.length === 0) return backbone;
+  const { name } = model as tfl.layers.Layer;
+  if (found.length === 0) {
+    throw new Error(
+      `${owner}: ${name} has no RevColBackbone that is built; expected a model such as createModel gives. ` +
+        `Features of other models are for linearCKA and MinibatchCKA`,
+    );
+  }
+  throw new Error(
+    `${owner}: ${name} has the backbones ${found.map((one) => one.name).join(', ')}` +
+      (layer == null ? '; name one by the option layer' : `, and none of the name '${layer}'`),
+  );
+}
+
+function backbonesIn({ layer, parts }: PartTree): RevColBackbone[] {
+  if (layer instanceof RevColBackbone) return layer.built ? [layer] : [];
+  return parts.flatMap(backbonesIn);
+}
+
+/**
+ * Runs a model until its backbone is called, as for inference, and gives what that is called with.
+ *
+ * @param inputs the model's inputs; they stay the caller's
+ * @throws {Error} when the backbone is not called
+ */
+export function backboneInput(
+  owner: string,
+  model: tfl.layers.Layer,
+  backbone: RevColBackbone,
+  inputs: tf.Tensor | tf.Tensor[],
+): BackboneInput {
+  let reached: BackboneInput | undefined;
+  backbone.call = (given, kwargs = {}) => {
+    const x = [given].flat()[0] as tf.Tensor;
+    const mask = firstMask(kwargs.mask);
+    reached = { x: tf.keep(tf.clone(x)), mask: mask && tf.keep(tf.clone(mask)) };
+    // The rest of the model need not run.
+    throw new Error(`${owner}: the backbone is reached`);
+  };
+  try {
+    tf.tidy(() => {
+      model.apply(inputs, { training: false });
+    });
+  } catch (error) {
+    // A layer around it may have made another error of ours.
+    if (!reached) throw error;
+  } finally {
+    Reflect.deleteProperty(backbone, 'call');
+  }
+  if (reached) return reached;
+  throw new Error(`${owner}: ${model.name} was run and has not called its layer ${backbone.name}`);
+}

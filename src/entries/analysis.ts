@@ -1,0 +1,2 @@
+/** tfjs-revcol/analysis: what the features of a network know. Registers nothing. */
+export * from '../public/analysis';
