@@ -95,6 +95,17 @@ export function withScratch<T>(backend: WasmBackend, bytes: number, fn: (address
   }
 }
 
+/** Runs a kernel of tfjs's with one output; the caller disposes its data. */
+export function runKernel(
+  backend: WasmBackend,
+  name: string,
+  inputs: Readonly<Record<string, tf.TensorInfo>>,
+  attrs: Readonly<Record<string, number | boolean | number[]>>,
+): tf.TensorInfo {
+  const call = { inputs: { ...inputs }, backend, attrs: { ...attrs } };
+  return tf.getKernel(name, 'wasm').kernelFunc(call) as tf.TensorInfo;
+}
+
 /** A float32 tensor of zeros: what a sum over nothing gives, or nothing at all. */
 export function zeros(backend: WasmBackend, shape: number[]): tf.TensorInfo {
   const info = backend.makeOutput(shape, 'float32');

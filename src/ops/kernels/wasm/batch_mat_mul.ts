@@ -8,6 +8,7 @@ import type { SimdKernels } from '../simd_module';
 import {
   isAnyEmpty,
   pointer,
+  runKernel,
   sizeOf,
   type WasmBackend,
   wasmKernel,
@@ -130,11 +131,8 @@ function compose(
   const left = transposeA ? transpose(backend, a, [0, 2, 1]) : a;
   const right = transposeB ? transpose(backend, b, [0, 2, 1]) : b;
   try {
-    return tf.getKernel(tf.BatchMatMul, 'wasm').kernelFunc({
-      inputs: { a: left, b: right },
-      backend,
-      attrs: { transposeA: false, transposeB: false },
-    }) as tf.TensorInfo;
+    const plain = { transposeA: false, transposeB: false };
+    return runKernel(backend, tf.BatchMatMul, { a: left, b: right }, plain);
   } finally {
     if (left !== a) backend.disposeData(left.dataId);
     if (right !== b) backend.disposeData(right.dataId);

@@ -44,8 +44,8 @@ function sliceOf({ shape }: tf.TensorInfo, axis: number): number {
 
 /**
  * `tf.gather` with batchDims, where tfjs uses the indices of the first batch entry for all of them, and
- * of rows, as of embeddings, which it copies number by number, thirty times as slowly; and of nothing, whose
- * shape it gets wrong.
+ * of rows, as of embeddings, which it copies number by number, thirty times as slowly; and from what has no
+ * elements, where it gives the shape in which it sees x.
  * Inputs: x and int32 indices; attributes: axis, batchDims.
  *
  * @throws {Error} when an index lies outside the axis
@@ -54,8 +54,7 @@ export const gather = repairKernel({
   name: tf.GatherV2,
   when: ({ x }: Record<'x' | 'indices', tf.TensorInfo>, { axis, batchDims }: tf.GatherV2Attrs) =>
     (batchDims ?? 0) !== 0 ||
-    isAnyEmpty(x) ||
-    (x.dtype !== 'string' && sliceOf(x, axis) >= MIN_SLICE),
+    (x.dtype !== 'string' && (sliceOf(x, axis) >= MIN_SLICE || isAnyEmpty(x))),
   run(backend, { x, indices }, { axis: given, batchDims = 0 }) {
     const axis = tf.util.parseAxisParam(given, x.shape)[0] as number;
     const shapes = tf.backend_util.segment_util.collectGatherOpShapeInfo(

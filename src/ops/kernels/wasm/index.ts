@@ -16,6 +16,7 @@ import { depthwiseBackpropFilter } from './depthwise_backprop_filter';
 import { depthwiseBackpropInput } from './depthwise_backprop_input';
 import { dilation2d, dilation2dBackpropFilter, dilation2dBackpropInput } from './dilation2d';
 import { emptyInputs } from './empty';
+import { emptyProducts } from './empty_products';
 import { gelu, geluGrad } from './gelu';
 import { layerNorm, layerNormGrad } from './layer_norm';
 import { matMul } from './mat_mul';
@@ -51,7 +52,10 @@ const MISSING: readonly tf.KernelConfig[] = [
   unsortedSegmentSum,
 ];
 
-/** Kernels of tfjs's own that tfjs-backend-wasm 4.22 has, but slow, or wrong for some or all calls. */
+/**
+ * Kernels of tfjs's own that tfjs-backend-wasm 4.22 has, but slow, or wrong for some or all calls. Of two for one
+ * kernel the later one is asked first.
+ */
 const REPAIRED: readonly (tf.KernelConfig | KernelRepair)[] = [
   convBackpropInput,
   conv3dBackpropInput,
@@ -73,6 +77,7 @@ const REPAIRED: readonly (tf.KernelConfig | KernelRepair)[] = [
   slice,
   ...windows,
   ...emptyInputs,
+  ...emptyProducts,
 ];
 
 /**

@@ -8,6 +8,7 @@ import {
   floats,
   isAnyEmpty,
   pointer,
+  runKernel,
   type WasmBackend,
   wasmKernel,
   withScratch,
@@ -83,25 +84,15 @@ function compose(
   const left = transposeA ? transpose(backend, a, [1, 0]) : a;
   const right = transposeB ? transpose(backend, b, [1, 0]) : b;
   try {
-    const product = run(backend, tf.BatchMatMul, {
-      a: { ...left, shape: [1, m, k] },
-      b: { ...right, shape: [1, k, n] },
-    });
+    const operands = { a: { ...left, shape: [1, m, k] }, b: { ...right, shape: [1, k, n] } };
+    const plain = { transposeA: false, transposeB: false };
+    const product = runKernel(backend, tf.BatchMatMul, operands, plain);
     if (bias == null) return { ...product, shape: [m, n] };
-    const sum = run(backend, tf.Add, { a: product, b: bias });
+    const sum = runKernel(backend, tf.Add, { a: product, b: bias }, {});
     backend.disposeData(product.dataId);
     return { ...sum, shape: [m, n] };
   } finally {
     if (left !== a) backend.disposeData(left.dataId);
     if (right !== b) backend.disposeData(right.dataId);
   }
-}
-
-function run(
-  backend: WasmBackend,
-  name: string,
-  inputs: Record<string, tf.TensorInfo>,
-): tf.TensorInfo {
-  const attrs = { transposeA: false, transposeB: false };
-  return tf.getKernel(name, 'wasm').kernelFunc({ inputs, backend, attrs }) as tf.TensorInfo;
 }

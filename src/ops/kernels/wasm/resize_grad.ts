@@ -1,10 +1,10 @@
 /**
  * Gradients of `tf.image.resizeBilinear` and `resizeNearestNeighbor` with half-pixel centres, which
- * tfjs 4.22 computes as if the centres were not shifted. Other resizes are left to tfjs.
+ * tfjs 4.22 computes as if the centres were not shifted, and those of nothing. Other resizes are left to tfjs.
  */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { floats } from './backend';
+import { floats, isAnyEmpty } from './backend';
 import { type KernelRepair, repairKernel } from './repair';
 
 /** Where along an axis an output pixel reads: one input pixel and its weight, or two. */
@@ -34,12 +34,15 @@ function halfPixelGradient(
   return repairKernel({
     name,
     inputs: { images: 'float32', dy: 'float32' },
-    when: (_, attrs: { halfPixelCenters?: boolean }) => attrs.halfPixelCenters === true,
+    // Of images without pixels tfjs's kernels write past the end of the output, and corrupt the heap.
+    when: ({ images, dy }, attrs: { halfPixelCenters?: boolean }) =>
+      attrs.halfPixelCenters === true || isAnyEmpty(images, dy),
     run(backend, { images, dy }) {
       const [batch, height, width, channels] = images.shape as [number, number, number, number];
       const [, outHeight, outWidth] = dy.shape as [number, number, number, number];
       const dx = backend.makeOutput(images.shape, 'float32');
       const [sums, upstream] = [floats(backend, dx).fill(0), floats(backend, dy)];
+      if (isAnyEmpty(images, dy)) return dx;
       const rows = Array.from({ length: outHeight }, (_, i) => reads(i, height, outHeight));
       const columns = Array.from({ length: outWidth }, (_, i) => reads(i, width, outWidth));
       let from = 0;
