@@ -18,7 +18,7 @@ import {
   segmentationLoss,
   trainingStep,
 } from 'tfjs-revcol';
-import { type Pictures, readPictures } from './dataset';
+import { type Pictures, readStep } from './dataset';
 import { SCENE_CLASSES, SCENE_SIDE } from './scene';
 import { NETWORK, STEPS, TRAINING } from './settings';
 
@@ -48,9 +48,8 @@ export function network(backprop: Backprop, dropout = 0.1): tf.LayersModel {
 
 /** Normalised images and labels of a step; the caller disposes them. */
 export function tensorsOf(out: string, step: number): { x: tf.Tensor4D; y: tf.Tensor3D } {
-  const { batch } = TRAINING;
-  const { pixels, labels, side } = readPictures(out, 'steps', step * batch, batch);
-  const shape = [batch, side, side] as const;
+  const { pixels, labels } = readStep(out, step);
+  const shape = [TRAINING.batch, SCENE_SIDE, SCENE_SIDE] as const;
   const x = tf.tidy(() => {
     const bytes = tf.tensor4d(Float32Array.from(pixels), [...shape, 3]);
     const centred = tf.sub(tf.div(bytes, 255), tf.tensor1d([...IMAGENET_MEAN]));

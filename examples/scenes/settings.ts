@@ -13,16 +13,14 @@ export const NETWORK = {
 export const TRAINING = {
   /** Of the scenes, their order, how they are changed, and the weights at the beginning. */
   seed: 1,
-  scenes: 3200,
-  epochs: 5,
+  scenes: 6000,
+  epochs: 4,
   batch: 8,
-  /** Side of the crops, in which no class has more than three quarters, in pixels. */
-  crop: 64,
-  peak: 1e-3,
-  warmupSteps: 50,
+  peak: 4e-3,
+  warmupSteps: 200,
   weightDecay: 0.01,
-  /** Share of the ground among the pixels of crops, by which the biases of the logits begin. */
-  ground: 0.65,
+  /** Share of the ground among the pixels, by which the biases of the logits begin. */
+  ground: 0.8,
 } as const;
 
 export const STEPS = (TRAINING.scenes * TRAINING.epochs) / TRAINING.batch;

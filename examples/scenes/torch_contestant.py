@@ -34,7 +34,7 @@ MEAN = torch.tensor(settings["mean"]).view(1, 3, 1, 1)
 STD = torch.tensor(settings["std"]).view(1, 3, 1, 1)
 
 
-def scenes(part, side):
+def scenes(part):
     pixels = np.memmap(out / f"{part}.pixels", np.uint8, "r").reshape(-1, side, side, 3)
     labels = np.memmap(out / f"{part}.labels", np.uint8, "r").reshape(-1, side, side)
     return pixels, labels
@@ -68,7 +68,15 @@ def rate(step):
     return value * (1 - (1 - step / warm) * (1 - 1e-6)) if step < warm else value
 
 
-pixels, labels = scenes("steps", training["crop"])
+pixels, labels = scenes("train")
+# For every place the number of the scene, and 1 where it is mirrored.
+order = np.fromfile(out / "order.int32", np.int32).reshape(-1, 2)
+
+
+def mirrored(values, flags):
+    return np.stack([value[:, ::-1] if flag else value for value, flag in zip(values, flags)])
+
+
 state, journal = out / "torch.state.pth", out / "torch.jsonl"
 step = 0
 if state.exists():
@@ -82,8 +90,8 @@ model.train()
 seconds, taken = 0.0, 0
 while step < steps:
     start = time.perf_counter()
-    own = slice(step * batch, (step + 1) * batch)
-    x, y = pixels[own].copy(), labels[own].copy()
+    indices, flags = order[step * batch:(step + 1) * batch].T
+    x, y = mirrored(pixels[indices], flags), mirrored(labels[indices], flags)
     for group in optimizer.param_groups:
         group["lr"] = rate(step)
     loss = model.losses(images(x), torch.from_numpy(y).long())["loss"]
@@ -103,7 +111,7 @@ while step < steps:
         part.replace(state)
 
 model.eval()
-test_pixels, test_labels = scenes("test", side)
+test_pixels, test_labels = scenes("test")
 found = []
 with torch.inference_mode():
     for i in range(len(test_pixels)):

@@ -25,6 +25,21 @@ export async function readClassNames(file: string): Promise<string[]> {
 const BESIDE = ['labels.json', 'labels.txt', 'classes.txt'];
 
 /**
+ * Names of classes that lie in a folder.
+ *
+ * @returns undefined where there are none
+ * @throws {Error} as `readClassNames`
+ */
+export async function namesIn(folder: string): Promise<string[] | undefined> {
+  for (const name of BESIDE) {
+    const file = join(folder, name);
+    const found = await ifThere(stat(file));
+    if (found?.isFile()) return readClassNames(file);
+  }
+  return undefined;
+}
+
+/**
  * Names of classes that lie beside a saved model; undefined where there are none for so many classes.
  *
  * @param file its `model.json`

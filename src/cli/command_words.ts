@@ -2,7 +2,7 @@
 
 /** The functions that commands are made of. Whoever typed a command has called none of them. */
 const OWNERS =
-  /^(createModel|evaluate|fetchPretrained|fineTune|imageFolder|loadCheckpoint|memoryPlan|pretrainedWeights|segment|segmentationWeights): /;
+  /^(createModel|evaluate(Segmenter)?|fetchPretrained|fineTune(Segmenter)?|imageFolder|loadCheckpoint|memoryPlan|pretrainedWeights|segment|segmentationFolder|segmentationTransform|segmentationWeights): /;
 
 /** What functions advise, and the same by commands and their options. */
 const ADVICE: readonly (readonly [RegExp | string, string])[] = [
@@ -16,6 +16,13 @@ const ADVICE: readonly (readonly [RegExp | string, string])[] = [
   [/, take the folder away, or give classNames, .*$/, ' or take the folder away'],
   ['give classNames, the names of its classes', 'give by --labels the names of its classes'],
   ["onError: 'skip', on the command line --skip-broken", '--skip-broken'],
+  ['say by mapSuffix what', 'say by --map-suffix what'],
+  ['Give more pictures, or validation: 0', 'Give more pictures'],
+  [
+    /make it with numClasses: \d+, or give its name, so that it is made here/,
+    'give a published segmenter or a checkpoint, whose logits are made for them',
+  ],
+  [/^cropSize is /, '--input-size is '],
   [/^memory is /, '--memory is '],
   ['or leave train out, so', 'or leave --head-only and --adapters out, so'],
   ['begin again with learningRate ', 'begin again with --learning-rate '],

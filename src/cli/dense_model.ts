@@ -100,16 +100,17 @@ export async function fillFrom(
   model: tfl.LayersModel,
   source: string,
   { start, others }: FoundNetwork<unknown>,
-  options: Pick<DenseOptions, 'key' | 'signal'> & Pick<LoadOptions, 'supervision'>,
+  options: Pick<DenseOptions, 'key' | 'signal'> & Pick<LoadOptions, 'head' | 'supervision'>,
   terminal: Terminal,
 ): Promise<LoadReport> {
-  const { key, signal, supervision } = options;
+  const { key, signal, head, supervision } = options;
   const report = await withProgress(terminal, 'weights', percent, (onProgress) =>
     loadCheckpoint(model, source, {
       key,
       signal,
       prefix: start,
       strict: false,
+      ...(head === undefined ? {} : { head }),
       ...(supervision === undefined ? {} : { supervision }),
       onProgress: (fraction) => {
         signal.throwIfAborted();

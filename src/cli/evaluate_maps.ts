@@ -7,6 +7,7 @@ import { segmentationFolder } from '../pictures/segmentation_folder';
 import { activateBackend, type BackendName } from './backend';
 import { readClassNames, requireNames } from './class_names';
 import { interruptible } from './interrupt';
+import { givenOf } from './options';
 import {
   addSegmentingOptions,
   requireWindowsFor,
@@ -50,16 +51,6 @@ const SEGMENTING = [
   ...['mapSuffix', 'reduceZeroLabel', 'model'],
   ...['mode', 'scales', 'flip', 'window', 'shortSide'],
 ];
-
-/** The first of some options that was given, as it was written; undefined where none was. */
-function givenOf(command: Command, names: readonly string[]): string | undefined {
-  const option = command.options.find(
-    (one) =>
-      names.includes(one.attributeName()) &&
-      command.getOptionValueSource(one.attributeName()) === 'cli',
-  );
-  return option?.long;
-}
 
 /**
  * Asserts of `evaluate` without `--maps` that nothing is given that is for segmenters alone.

@@ -41,6 +41,16 @@ export function addPartOptions(command: Command): Command {
     .option('-p, --prefix <prefix>', 'only tensors with such names, e.g. teacher.');
 }
 
+/** The first of some options that was given, as it was written; undefined where none was. */
+export function givenOf(command: Command, names: readonly string[]): string | undefined {
+  const option = command.options.find(
+    (one) =>
+      names.includes(one.attributeName()) &&
+      command.getOptionValueSource(one.attributeName()) === 'cli',
+  );
+  return option?.long;
+}
+
 export function backendOption(): Option {
   return new Option('-b, --backend <name>', 'tfjs backend; default: the fastest installed').choices(
     BACKEND_NAMES,

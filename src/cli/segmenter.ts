@@ -7,6 +7,7 @@ import { segmenterIn } from '../convert/segmenter_plan';
 import { metadataOf, ownUnits } from '../data/model_input';
 import { createModel } from '../models/create_model';
 import type { SegmentOptions } from '../models/segment_options';
+import { withSeededRandom } from '../ops/engine/random';
 import { ADE20K_CLASSES } from '../registry/ade20k';
 import { REVCOL_ARCHITECTURES } from '../registry/architectures';
 import type { Segmenter } from '../registry/describe_segmenter';
@@ -27,7 +28,13 @@ import {
 import type { Terminal } from './terminal';
 import { findSegmenterWeights, type FoundWeights } from './weights_source';
 
-export type SegmenterOptions = DenseOptions;
+export interface SegmenterOptions extends DenseOptions {
+  /**
+   * For training: how many classes the logits of a checkpoint are made for, and the seed of what it does not bring,
+   * which are those of other classes, and the auxiliary head. Default: it is for inference.
+   */
+  training?: { readonly numClasses: number; readonly seed: number };
+}
 
 export interface LoadedSegmenter {
   /** From `[1, height, width, 3]` to logits `[1, h, w, numClasses]`. */
@@ -148,20 +155,25 @@ async function fromCheckpoint(
   if (wanted) requireSame(name, network, wanted);
   checkClasses(network.numClasses);
   const { columns, channels, depths, kernelSize, patchSize, topFusion } = network;
-  const { numClasses, headChannels, poolScales } = network;
-  const model = createModel('upernet_revcol_tiny.ade20k_512', {
-    columns,
-    kernelSize,
-    patchSize,
-    topFusion,
-    numClasses,
-    headChannels,
-    poolScales,
-    channels: [...channels],
-    depths: [...depths],
-  });
+  const { headChannels, poolScales } = network;
+  const { numClasses = network.numClasses, seed = 0 } = options.training ?? {};
+  const model = withSeededRandom(seed, () =>
+    createModel('upernet_revcol_tiny.ade20k_512', {
+      columns,
+      kernelSize,
+      patchSize,
+      topFusion,
+      numClasses,
+      headChannels,
+      poolScales,
+      auxiliaryHead: options.training !== undefined,
+      channels: [...channels],
+      depths: [...depths],
+    }),
+  );
   return orDispose(model, async () => {
-    const filling = { ...options, supervision: 'skip' } as const;
+    const head = numClasses === network.numClasses ? 'load' : 'skip';
+    const filling = { ...options, head, supervision: 'skip' } as const;
     const report = await fillFrom(model, source, found, filling, terminal);
     const labels = labelsIn(report, numClasses, name, terminal);
     return {

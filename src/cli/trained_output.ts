@@ -1,16 +1,13 @@
-/** What `train` leaves in its folder: a model that `classify` takes, the history, a report. */
+/** What `train` leaves in its folder: a model that other commands take, the history, a report. */
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { bytesText } from '../common/bytes';
 import { ifThere } from '../common/if_there';
-import type { ExampleSource } from '../data/example_source';
-import type { Evaluation } from '../evaluation/evaluation';
-import type { FineTuneResult } from '../finetune/fine_tune';
 import { savedRun } from '../finetune/training_files';
 import { fileSystem } from '../model_files/file_system';
 import { writeWhole } from '../model_files/write_whole';
-import { percentText } from './training_display';
+import type { Trained, TrainingScores } from './training_kind';
 
 /** Folder of the states that training goes on from. */
 export const CHECKPOINT = 'checkpoint';
@@ -39,52 +36,46 @@ export async function requireOutput(out: string, resume: boolean): Promise<void>
   }
 }
 
-/** What is written. */
-export interface TrainedOutput {
-  readonly out: string;
-  readonly result: FineTuneResult;
-  /** What the report shows, and the pictures that it is of. */
-  readonly evaluation: Evaluation | null;
-  readonly source: ExampleSource;
-  /** Of what part of the pictures the evaluation is. */
-  readonly part: string;
-  readonly facts: readonly (readonly [name: string, value: string])[];
-}
-
 /**
  * Writes everything; each file appears whole or not at all.
  *
+ * @param facts what the report tells of how it was asked for
  * @returns the report's path
  * @throws {Error} when it cannot be written
  */
-export async function writeTrained(output: TrainedOutput): Promise<string> {
-  const { out, result, evaluation, source, part, facts } = output;
+export async function writeTrained(
+  out: string,
+  trained: Trained,
+  { evaluation, part, content }: TrainingScores,
+  facts: readonly (readonly [name: string, value: string])[],
+): Promise<string> {
+  const { model, classNames, history, settings, best, steps, seconds, stopped } = trained.result;
   await mkdir(out, { recursive: true });
-  await result.model.save(fileSystem(out));
-  const { history, settings, best, steps, seconds, stopped } = result;
+  await model.save(fileSystem(out));
   const told = { settings, best, steps, seconds, stopped, history, part, evaluation };
   await writeWhole({
-    [join(out, 'labels.txt')]: `${result.classNames.join('\n')}\n`,
+    [join(out, 'labels.txt')]: `${classNames.join('\n')}\n`,
     [join(out, 'history.json')]: `${JSON.stringify(told, null, 1)}\n`,
   });
-  const { mistakePictures, writeReport } = await import('../report/write_report');
+  const { writeReport } = await import('../report/write_report');
   const report = join(out, 'report.html');
   await writeReport(report, {
     title: `Training of ${out}`,
-    facts: [...facts, ...factsOf(result), ['evaluated', part]],
+    facts: [...facts, ...factsOf(trained), ['evaluated', part]],
     history,
-    ...(evaluation ? { evaluation, pictures: await mistakePictures(source, evaluation) } : {}),
+    ...(await content()),
   });
   return report;
 }
 
-function factsOf({ settings, best, seconds, history }: FineTuneResult): [string, string][] {
+function factsOf({ result, best: score }: Trained): [string, string][] {
+  const { settings, best, seconds, history } = result;
   const peak = Math.max(0, ...history.map(({ peakBytes }) => peakBytes ?? 0));
   return [
     ['pictures for training', String(settings['examples'])],
     ['pictures for validation', String(settings['validation'])],
-    ...(best
-      ? [['best epoch', `${best.epoch}, ${percentText(best.accuracy)}`] as [string, string]]
+    ...(best && score !== null
+      ? [['best epoch', `${best.epoch}, ${score}`] as [string, string]]
       : []),
     ['time', `${Math.round(seconds)} s`],
     ['memory at the peak', bytesText(peak)],

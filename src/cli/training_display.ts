@@ -56,7 +56,8 @@ export class TrainingDisplay {
   /** Tells of an epoch. */
   readonly onEpoch = (epoch: FineTuneEpoch): void => {
     this.clear();
-    const { loss, accuracy, validationLoss, validationAccuracy } = epoch;
+    const { loss, accuracy, validationLoss, validationAccuracy, validationMeanIoU } = epoch;
+    const best = epoch.isBest ? ' *' : '';
     const parts = [
       `epoch ${epoch.epoch} of ${epoch.epochs} (${epoch.phase ?? 'all'})`,
       ...(loss === undefined ? [] : [`loss ${loss.toFixed(4)}`]),
@@ -65,8 +66,11 @@ export class TrainingDisplay {
         ? []
         : [
             `validation loss ${validationLoss.toFixed(4)}`,
-            `accuracy ${percentText(validationAccuracy ?? 0)}${epoch.isBest ? ' *' : ''}`,
+            `accuracy ${percentText(validationAccuracy ?? 0)}${best}`,
           ]),
+      ...(validationMeanIoU === undefined
+        ? []
+        : [`validation mIoU ${percentText(validationMeanIoU)}${best}`]),
       ...(epoch.imagesPerSecond === undefined
         ? []
         : [`${speedText(epoch.imagesPerSecond)} images/s`]),

@@ -110,16 +110,9 @@ async function findAmong<Published extends Downloadable>(
 async function refuseTraining(file: string): Promise<void> {
   const saved = await savedTraining(file).catch(() => null);
   if (!saved) return;
-  const { settings } = (saved.extra ?? {}) as { settings?: { auxiliaryWeight?: unknown } };
-  if (settings?.auxiliaryWeight !== undefined) {
-    throw new Error(
-      `${file} is what fineTuneSegmenter goes on from by resume: true, and no model; save the one that it gives by ` +
-        "model.save('file://FOLDER'), and give that folder",
-    );
-  }
   const folder = dirname(dirname(resolve(file)));
   const model = existsSync(join(folder, 'model.json'))
     ? `the folder of the model, ${folder}`
-    : 'the folder that train makes when it has come to its end';
+    : 'the folder that train makes when it has come to its end, or one that the model was saved in';
   throw new Error(`${file} is what train --resume goes on from, and no model; give ${model}`);
 }

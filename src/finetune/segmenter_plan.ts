@@ -12,7 +12,7 @@ import { checksumOf, phasesOf } from './phases';
 import type { PreparedSegmenter } from './prepare_segmenter';
 import type { RunPlan } from './run_plan';
 import { Sampler, stepsPerEpoch } from './sampler';
-import type { FineTuneSegmenterOptions } from './segmenter_options';
+import type { FineTuneSegmenterOptions, SegmentationAugmentation } from './segmenter_options';
 import { stratifiedSplit, usualShare } from './split';
 import { leastPictures } from './trained_parts';
 
@@ -42,6 +42,9 @@ const RATES = { fresh: 1e-3, all: 6e-5, head: 6e-4, adapters: 3e-4 };
 
 /** Most steps in which the rate rises, as published; a twentieth of them where they are few. */
 const WARMUP = 1500;
+
+/** Crops at random, and no change more. */
+export const CROPS_ONLY = { scale: [1, 1], classShare: 1, flip: 0, photometric: null } as const;
 
 /** Crops where nothing is said. */
 const CROP = [512, 512] as const;
@@ -177,10 +180,7 @@ function transformOptions(
   { ignoreLabel }: SegmentationSource,
   { augment = {} }: FineTuneSegmenterOptions,
 ): SegmentationTransformOptions {
-  const given =
-    augment === 'none'
-      ? { scale: [1, 1] as const, classShare: 1, flip: 0, photometric: null }
-      : augment;
+  const given: SegmentationAugmentation = augment === 'none' ? CROPS_ONLY : augment;
   const [height, width] = record?.inputSize ?? CROP;
   // What is pretrained knows things at that size.
   const published = record && !isFresh && !fixedSize ? { shortSide: record.shortSide } : {};

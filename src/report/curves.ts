@@ -30,6 +30,13 @@ const LEARNING: readonly Curves[] = [
       ['validationAccuracy', 'validation'],
     ],
   },
+  {
+    title: 'Mean intersection over union',
+    y: 'of the pictures for validation',
+    range: [0, 1],
+    format: (value) => `${Math.round(100 * value)} %`,
+    lines: [['validationMeanIoU', 'validation']],
+  },
   { title: 'Learning rate', y: 'learning rate', lines: [['learningRate', 'learning rate']] },
 ];
 
@@ -89,7 +96,7 @@ function phasesOf(history: TrainingHistory): Mark[] {
 function numbersTable(history: TrainingHistory): Html {
   const every = Math.ceil(history.length / MOST_ROWS);
   const shownPoints = history.filter(
-    (point, i) => i % every === 0 || i === history.length - 1 || point.validationLoss !== undefined,
+    (point, i) => i % every === 0 || i === history.length - 1 || isValidated(point),
   );
   const columns: [title: string, text: (point: HistoryPoint) => string][] = [
     ['step', ({ step }) => String(step)],
@@ -99,6 +106,7 @@ function numbersTable(history: TrainingHistory): Html {
     ['accuracy', ({ accuracy }) => percentText(accuracy ?? null)],
     ['validation loss', ({ validationLoss }) => digits(validationLoss)],
     ['validation accuracy', ({ validationAccuracy: v }) => percentText(v ?? null)],
+    ['validation mIoU', ({ validationMeanIoU: v }) => percentText(v ?? null)],
     ['learning rate', ({ learningRate }) => digits(learningRate)],
     ['peak memory', ({ peakBytes }) => (peakBytes == null ? '–' : megabytes(peakBytes))],
   ];
@@ -108,6 +116,10 @@ function numbersTable(history: TrainingHistory): Html {
     used.map(([title]) => title),
     shownPoints.map((point) => used.map(([, text]) => text(point))),
   );
+}
+
+function isValidated({ validationLoss, validationMeanIoU }: HistoryPoint): boolean {
+  return validationLoss !== undefined || validationMeanIoU !== undefined;
 }
 
 function digits(value: number | null | undefined): string {

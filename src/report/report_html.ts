@@ -17,6 +17,13 @@ export interface ReportContent {
   evaluation?: Evaluation;
   /** Pictures of the worst mistakes as data URLs, by the number of the example. */
   pictures?: ReadonlyMap<number, string>;
+  /** Further tables, a section each; the first cell of a row is a name. */
+  tables?: readonly {
+    title: string;
+    caption: string;
+    header: readonly string[];
+    rows: readonly (readonly [string, ...(string | number)[]])[];
+  }[];
 }
 
 /**
@@ -24,7 +31,7 @@ export interface ReportContent {
  * classes are text in it, whatever they are.
  */
 export function reportHtml(content: ReportContent): string {
-  const { title, facts = [], history = [], evaluation } = content;
+  const { title, facts = [], history = [], evaluation, tables = [] } = content;
   const body = [
     html`<h1>${title}</h1> `,
     summary(facts, evaluation),
@@ -38,6 +45,15 @@ export function reportHtml(content: ReportContent): string {
           ...skippedSection(evaluation),
         ]
       : []),
+    ...tables.map((table, i) =>
+      section(`table-${i}`, table.title, [
+        dataTable(
+          table.caption,
+          table.header,
+          table.rows.map(([first, ...others]) => [name(first), ...others]),
+        ),
+      ]),
+    ),
   ];
   return html`<!DOCTYPE html>
     <html lang="en">
