@@ -27,7 +27,9 @@ export function guardMemory({ wasm }: { wasm?: Allocator }): void {
     const heap = memoryOf(wasm)?.buffer.byteLength;
     throw new Error(
       `wasm is out of memory: no ${bytes} bytes in one piece are left` +
-        (heap === undefined ? '' : `, the heap has grown to ${heap} of at most ${ADDRESSES} bytes`) +
+        (heap === undefined
+          ? ''
+          : `, the heap has grown to ${heap} of at most ${ADDRESSES} bytes`) +
         `; dispose of tensors, or take smaller inputs or batches`,
     );
   };
