@@ -85,7 +85,6 @@ test('the main entry has what the parts have, each under the same name', () => {
 const PORTABLE = [
   'index',
   'adapters',
-  'analysis',
   'convert',
   'doctor',
   'layers',
