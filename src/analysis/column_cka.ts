@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger, requireOneOf } from '../common/arguments';
+import { requireArgument, requireInteger, requireOneOf } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { type ClassificationData, openData } from '../data/classification_data';
 import { isExampleSource } from '../data/example_source';
@@ -98,6 +98,9 @@ export async function columnCKA(
   const reading: ReadBatchesOptions = { batchSize, signal };
   // Only pictures are made to fit; what else a model may take comes as tensors.
   if (isExampleSource(data)) {
+    const expected =
+      'a model, whose input says what pictures are made to; or give tensors { x, y }';
+    requireArgument(OWNER, 'model', model, 'inputs' in model, expected);
     reading.input = modelInput(`${OWNER}: the model`, model as tfl.LayersModel, preprocessing);
   }
   const cka = new MinibatchCKA();

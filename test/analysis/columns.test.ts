@@ -194,6 +194,10 @@ describeBackends('features of columns', (backend) => {
     await expectNoLeak(async () => {
       const { label, examples } = await columnCKA(model, source, { batchSize: 4, pooling: 'mean' });
       expect([examples, label.flat().every(Number.isFinite)]).toEqual([8, true]);
+      const backbone = model.getLayer('backbone') as never;
+      await expect(columnCKA(backbone, source)).rejects.toThrow(
+        /model is a RevColBackbone; expected a/,
+      );
     });
     const text = createTextClassifier({
       vocabularySize: 9,
