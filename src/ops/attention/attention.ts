@@ -91,8 +91,18 @@ const attributesOf = ({ numHeads, scale, causalOffset = Infinity }: MaskedSettin
   causalOffset,
 });
 
-/** Output `[batch, t, heads * e]`, without a tape node. */
+/** Whether there is no query, or no key that one could see. */
+function isNothing({ query, key }: AttentionOperands): boolean {
+  const [batch, queries] = query.shape as [number, number];
+  return batch * queries * (key.shape[1] as number) === 0;
+}
+
+/** Output `[batch, t, heads * e]`, without a tape node; 0 for queries that see no key, also where there is none. */
 export function attentionForward(operands: AttentionOperands, settings: MaskedSettings): tf.Tensor {
+  if (isNothing(operands)) {
+    const [batch, queries] = operands.query.shape as [number, number];
+    return tf.zeros([batch, queries, operands.value.shape[2] as number]);
+  }
   const compose = () => forwardInChunks(operands, settings);
   if (!fits(ATTENTION, operands, settings)) return compose();
   return tf.tidy(() => {
@@ -140,6 +150,10 @@ export function attentionBackward(
   operands: AttentionOperands,
   settings: MaskedSettings,
 ): AttentionGradients {
+  if (isNothing(operands)) {
+    const { query, key, value } = operands;
+    return { query: tf.zerosLike(query), key: tf.zerosLike(key), value: tf.zerosLike(value) };
+  }
   const compose = () => backwardInChunks(dOutput, output, operands, settings);
   if (!fits(ATTENTION_GRAD, operands, settings)) return compose();
   return tidyAll(() => {

@@ -194,6 +194,39 @@ describeBackends('attention op', (backend) => {
     });
   });
 
+  test.each([
+    ['queries', 0, 3],
+    ['keys', 3, 0],
+    ['tokens', 0, 0],
+  ])('of no %s: zeros, and zeros as gradients', async (_, queries, keys) => {
+    await expectNoLeak(() => {
+      for (const masked of [false, true]) {
+        const sizes = { batch: 2, heads: 2, depth: 3, queries, keys };
+        const c = { ...sizes, causal: masked, keyMasked: masked, pairMasked: masked };
+        tf.tidy(() => {
+          const settings = settingsOf({
+            ...c,
+            dropRate: masked ? 0.5 : 0,
+            chunkSize: null,
+            seed: 1,
+          });
+          const operands = operandsOf({ ...c, dropRate: 0, chunkSize: null, seed: 1 });
+          const f = (query: tf.Tensor, key: tf.Tensor, value: tf.Tensor) =>
+            attention({ query, key, value }, settings);
+          const y = f(...operands);
+          const gradients = tf.grads(f as (...x: tf.Tensor[]) => tf.Tensor)(
+            operands,
+            tf.ones(y.shape),
+          );
+          const shapes = [y, ...gradients].map(({ shape }) => shape);
+          expect(shapes).toEqual([[2, queries, 6], ...operands.map(({ shape }) => shape)]);
+          const values = [y, ...gradients].flatMap((x) => [...x.dataSync()]);
+          expect(values.every((value) => value === 0)).toBe(true);
+        });
+      }
+    });
+  });
+
   test('refuses second-order gradients and leaves nothing behind', async () => {
     const xs = [1, 2, 3].map((seed) => normalTensor([1, 3, 4], seed)) as [
       tf.Tensor,

@@ -165,21 +165,19 @@ describeBackends(
 );
 
 describeBackends('an empty batch', () => {
+  const sequences = () =>
+    layers.revColBackbone({
+      columns: 2,
+      channels: [4, 4],
+      depths: [1, 1],
+      block: layers.transformerEncoderBlock({ numHeads: 2 }),
+    });
   const NETWORKS: Record<string, [make: () => tf.layers.Layer, shape: number[]]> = {
     'of images': [
       () => layers.revColBackbone({ columns: 2, patchSize: 2, channels: [4, 6], depths: [1, 1] }),
       [9, 8, 3],
     ],
-    'of sequences': [
-      () =>
-        layers.revColBackbone({
-          columns: 2,
-          channels: [4, 4],
-          depths: [1, 1],
-          block: layers.transformerEncoderBlock({ numHeads: 2 }),
-        }),
-      [5, 3],
-    ],
+    'of sequences': [sequences, [5, 3]],
     'of features to classify': [() => layers.revColHead({ units: 3 }), [4, 4, 6]],
     'of images to cut': [() => layers.patchEmbedding({ filters: 4, patchSize: 2 }), [4, 4, 3]],
   };
