@@ -6,6 +6,7 @@
 import { registerLayers } from './registry/register_layers';
 import { registerLosses } from './registry/register_losses';
 import { registerOptimizers } from './registry/register_optimizers';
+import { registerWebgl } from './registry/register_webgl';
 
 export * from './public/adapters';
 export * from './public/analysis';
@@ -16,8 +17,10 @@ export * from './public/models';
 export * from './public/plan';
 export * from './public/text';
 export * from './public/training';
+export * from './public/webgl';
 export * from './public/weights';
 
 registerLayers();
 registerOptimizers();
 registerLosses();
+registerWebgl();

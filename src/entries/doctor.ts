@@ -1,8 +1,10 @@
 /** tfjs-revcol/doctor: what works here. Registers layers, optimizers and kernels, as the networks that are tried need them. */
 import { registerLayers } from '../registry/register_layers';
 import { registerOptimizers } from '../registry/register_optimizers';
+import { registerWebgl } from '../registry/register_webgl';
 
 export * from '../public/doctor';
 
 registerLayers();
 registerOptimizers();
+registerWebgl();

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { free } from './engine/tensors';
-import { COLUMN_SUM } from './kernels/contract';
+import { COLUMN_SUM, PRODUCT_SUM } from './kernels/contract';
 import { runFused } from './kernels/fused';
 import { matMul2d, toMatrix } from './mat_mul';
 
@@ -22,4 +22,14 @@ export function columnSum(x: tf.Tensor): tf.Tensor1D {
     });
   }
   return runFused(COLUMN_SUM, { x }, {}, () => tf.sum(x, 0)) as tf.Tensor1D;
+}
+
+/** Sum over all axes but the last of the products of elements, x and y `[..., n]` to `[n]`. */
+export function productSum(x: tf.Tensor, y: tf.Tensor): tf.Tensor1D {
+  return runFused(PRODUCT_SUM, { x, y }, {}, () => {
+    const products = tf.mul(x, y);
+    const sums = columnSum(products);
+    free(products);
+    return sums;
+  }) as tf.Tensor1D;
 }

@@ -1,11 +1,12 @@
 /** Layer normalisation, plain and with scale and shift: forward, gradients, and as one tape node. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { columnSum } from './column_sum';
+import { columnSum, productSum } from './column_sum';
 import { defineOp } from './engine/define_op';
 import { free } from './engine/tensors';
-import { LAYER_NORM, LAYER_NORM_GRAD } from './kernels/contract';
+import { AFFINE_NORM_GRAD, LAYER_NORM, LAYER_NORM_GRAD } from './kernels/contract';
 import { runFused } from './kernels/fused';
+import { scaledSum } from './scaled_sum';
 
 /** Epsilon of every LayerNorm in the published models. */
 export const LAYER_NORM_EPSILON = 1e-6;
@@ -38,10 +39,7 @@ export function normalizeBackward(dy: tf.Tensor, { xhat, rstd }: Normalized): tf
 
 /** `xhat * gamma + beta`: what makes a normalised tensor the output of an affine LayerNorm. */
 export function affineForward(xhat: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor): tf.Tensor {
-  const scaled = tf.mul(xhat, gamma);
-  const y = tf.add(scaled, beta);
-  free(scaled);
-  return y;
+  return scaledSum(xhat, gamma, beta);
 }
 
 /** Gradient of an affine LayerNorm with respect to its input, given what `normalize` gave. */
@@ -50,18 +48,18 @@ export function affineBackwardInput(
   gamma: tf.Tensor,
   normalized: Normalized,
 ): tf.Tensor {
-  const dXhat = tf.mul(dy, gamma);
-  const dx = normalizeBackward(dXhat, normalized);
-  free(dXhat);
-  return dx;
+  const { xhat, rstd } = normalized;
+  return runFused(AFFINE_NORM_GRAD, { dy, gamma, xhat, rstd }, {}, () => {
+    const dXhat = tf.mul(dy, gamma);
+    const dx = normalizeBackward(dXhat, normalized);
+    free(dXhat);
+    return dx;
+  });
 }
 
 /** Gradient of an affine LayerNorm with respect to its scale. */
 function scaleGradient(dy: tf.Tensor, xhat: tf.Tensor): tf.Tensor {
-  const products = tf.mul(dy, xhat);
-  const sums = columnSum(products);
-  free(products);
-  return sums;
+  return productSum(dy, xhat);
 }
 
 /** Gradients of an affine LayerNorm with respect to its scale and its shift. */

@@ -5,7 +5,7 @@ import { BATCH_MAT_MUL, MAT_MUL } from './kernels/contract';
 import { runFused } from './kernels/fused';
 
 /** Backends whose `matMul` is best left to transpose by itself, where they have no kernel of ours. */
-const TRANSPOSES_WELL: ReadonlySet<string> = new Set(['cpu', 'tensorflow']);
+const TRANSPOSES_WELL: ReadonlySet<string> = new Set(['cpu', 'tensorflow', 'webgl']);
 
 /**
  * `tf.matMul` of matrices, or of one matrix per batch entry. On wasm `transposeA/B` takes a path about

@@ -3,6 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { defineOp } from './engine/define_op';
 import { onFloats } from './engine/tensors';
+import { FROM_PATCHES, PATCHES } from './kernels/contract';
+import { runFused } from './kernels/fused';
 import {
   linearBackwardBias,
   linearBackwardInput,
@@ -23,21 +25,21 @@ export function patchGrid(shape: readonly number[], size: number): [number, numb
 export function toPatches(x: tf.Tensor, size: number): tf.Tensor2D {
   const [batch, height, width, channels] = x.shape as [number, number, number, number];
   const [rows, cols] = patchGrid(x.shape, size);
-  return tf.tidy(() => {
+  return runFused(PATCHES, { x }, { size }, () => {
     const whole = rows * size === height && cols * size === width;
     const cut = whole ? x : tf.slice(x, [0, 0, 0, 0], [batch, rows * size, cols * size, channels]);
     if (size === 1) return tf.reshape(cut, [-1, channels]);
     // Rank 4 on purpose: higher-rank transposes are slow or missing on some backends.
     const split = tf.reshape(cut, [batch * rows, size, cols, size * channels]);
     return tf.reshape(tf.transpose(split, [0, 2, 1, 3]), [-1, size * size * channels]);
-  });
+  }) as tf.Tensor2D;
 }
 
 /** Gradient of `toPatches`: puts patch rows back into an image of `shape`, zeros elsewhere. */
 export function fromPatches(patches: tf.Tensor, shape: readonly number[], size: number): tf.Tensor {
   const [batch, height, width, channels] = shape as [number, number, number, number];
   const [rows, cols] = patchGrid(shape, size);
-  return tf.tidy(() => {
+  return runFused(FROM_PATCHES, { rows: patches }, { size, batch, height, width }, () => {
     const split = tf.reshape(patches, [batch * rows, cols, size, size * channels]);
     const image = tf.reshape(size === 1 ? split : tf.transpose(split, [0, 2, 1, 3]), [
       batch,

@@ -2,6 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { defineOp } from './engine/define_op';
+import { DOUBLED_GRAD, DOUBLED_SUM } from './kernels/contract';
+import { runFused } from './kernels/fused';
 import { leftProduct } from './left_product';
 
 /**
@@ -44,15 +46,25 @@ export function upsampleForward(x: tf.Tensor, height: number, width: number): tf
   });
 }
 
+/** `x` resized like that to the size of `other`, plus it; without a tape node. */
+export function upsampledSum(x: tf.Tensor, other: tf.Tensor): tf.Tensor {
+  const [, height, width] = other.shape as [number, number, number];
+  const compose = () => tf.add(other, upsampleForward(x, height, width));
+  if (!isDouble(x.shape, height, width)) return tf.tidy(compose);
+  return runFused(DOUBLED_SUM, { x, other }, {}, compose);
+}
+
 /** Gradient of `upsampleForward`: sums what each input pixel was copied to. */
 export function upsampleBackward(dy: tf.Tensor, inputShape: readonly number[]): tf.Tensor {
   const [batch, height, width, channels] = dy.shape as [number, number, number, number];
   const [, rows, cols] = inputShape as [number, number, number, number];
   if (rows === height && cols === width) return tf.clone(dy);
+  if (isDouble(inputShape, height, width)) {
+    return runFused(DOUBLED_GRAD, { dy }, {}, () =>
+      tf.mul(tf.avgPool(dy as tf.Tensor4D, 2, 2, 'valid'), 4),
+    );
+  }
   return tf.tidy(() => {
-    if (isDouble(inputShape, height, width)) {
-      return tf.mul(tf.avgPool(dy as tf.Tensor4D, 2, 2, 'valid'), 4);
-    }
     const perRow = tf.reshape(dy, [batch, height, width * channels]);
     const summedRows = leftProduct(scatterMatrix(rows, height), perRow);
     const perCol = tf.reshape(summedRows, [batch * rows, width, channels]);

@@ -1,6 +1,7 @@
 /** A step in which weights are updated in the middle of the backward pass, and what is refused there. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { isCompilingOnly } from '../ops/engine/compile_only';
 import { isInGradient } from '../ops/engine/engine';
 import { readAtOnce } from '../ops/engine/lost_backend';
 import { sweep, type SweepActions } from '../ops/engine/sweep';
@@ -71,7 +72,7 @@ export function fusedStep(
   try {
     return sweep(f, trained, {
       start: (loss, found) => {
-        if (isSafe) requireFinite(owner, loss);
+        if (isSafe && !isCompilingOnly()) requireFinite(owner, loss);
         actions.start(loss, found);
         reached = found;
       },

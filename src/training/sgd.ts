@@ -3,6 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { requireRanges } from '../common/arguments';
 import type { OptionNames } from '../common/options';
+import { DESCENT } from '../ops/kernels/contract';
+import { runFused } from '../ops/kernels/fused';
 import { type CommonArgs, requireKnown } from './optimizer_args';
 import { alikeForm } from './state_layout';
 import { WeightOptimizer } from './weight_optimizer';
@@ -63,13 +65,25 @@ export class SGD extends WeightOptimizer {
   }
 
   protected override updated(update: WeightUpdate): UpdatedWeight {
-    const { variable, gradient, slots, rate, decay } = update;
+    const { variable, gradient, slots, decay } = update;
     const { momentum, nesterov } = this.args;
+    if (momentum === 0) return { value: descended(update, gradient, decay), slots: {} };
     const full = decay === 0 ? gradient : tf.add(gradient, tf.mul(variable, decay));
-    if (momentum === 0) return { value: tf.sub(variable, tf.mul(full, rate)), slots: {} };
     const before = slots?.['velocity'];
     const velocity = before ? tf.add(tf.mul(before, momentum), full) : tf.clone(full);
     const direction = nesterov ? tf.add(full, tf.mul(velocity, momentum)) : velocity;
-    return { value: tf.sub(variable, tf.mul(direction, rate)), slots: { velocity } };
+    return { value: descended(update, direction, 0), slots: { velocity } };
   }
+}
+
+/** The weight after a step down a direction, with the weight's decay in it. */
+function descended(
+  { variable: weight, rate }: WeightUpdate,
+  gradient: tf.Tensor,
+  decay: number,
+): tf.Tensor {
+  return runFused(DESCENT, { weight, gradient }, { rate, decay }, () => {
+    const full = decay === 0 ? gradient : tf.add(gradient, tf.mul(weight, decay));
+    return tf.sub(weight, tf.mul(full, rate));
+  });
 }

@@ -91,6 +91,7 @@ const PORTABLE = [
   'models',
   'plan',
   'training',
+  'webgl',
   'weights',
 ];
 

@@ -32,7 +32,7 @@ import {
   patchConvForward,
 } from '../patch_conv';
 import { type LevelFunction, type LinearizedFunction } from '../reversible/level_function';
-import { upsampleBackward, upsampleForward, upsampleNearest } from '../upsample';
+import { upsampleBackward, upsampledSum, upsampleNearest } from '../upsample';
 
 /** Weights of one path of a fusion: a projection and its LayerNorm, in gradient order. */
 export interface PathWeights<T extends tf.Tensor = tf.Tensor> {
@@ -100,11 +100,11 @@ function pathComposed(x: tf.Tensor, w: PathWeights): tf.Tensor {
   return layerNorm(projectChanged(project, x, w.kernel), w.gamma, w.beta);
 }
 
-/** Resizes an image to another's height and width; tensors of other ranks pass unchanged. */
-function resizeLike(y: tf.Tensor, like: tf.Tensor): tf.Tensor {
-  const [, height, width] = like.shape as [number, number, number];
-  if (y.rank !== 4 || (y.shape[1] === height && y.shape[2] === width)) return y;
-  return isTapeOn() ? upsampleNearest(y, height, width) : upsampleForward(y, height, width);
+/** Adds an operand, resizing an image to the height and width of the sum; other ranks are as they are. */
+function addResized(total: tf.Tensor, y: tf.Tensor): tf.Tensor {
+  const [, height, width] = total.shape as [number, number, number];
+  if (y.rank !== 4 || (y.shape[1] === height && y.shape[2] === width)) return tf.add(total, y);
+  return isTapeOn() ? tf.add(total, upsampleNearest(y, height, width)) : upsampledSum(y, total);
 }
 
 /**
@@ -149,7 +149,7 @@ export class FusionFunction implements LevelFunction {
   private sum(operands: readonly tf.Tensor[]): tf.Tensor {
     const [lower, ...rest] = operands as [tf.Tensor, ...tf.Tensor[]];
     if (rest.length === 0) return tf.clone(lower);
-    return rest.reduce((total, y) => tf.add(total, resizeLike(y, lower)), lower);
+    return rest.reduce(addResized, lower);
   }
 
   linearize(inputs: readonly tf.Tensor[]): LinearizedFunction {

@@ -81,6 +81,87 @@ export const LAYER_NORM_GRAD = {
   outputs: ['dx'],
 } as const satisfies KernelContract;
 
+/** That gradient times gamma first: of a normalisation with a scale gamma `[C]`. */
+export const AFFINE_NORM_GRAD = {
+  name: 'RevColAffineNormGrad',
+  inputs: ['dy', 'gamma', 'xhat', 'rstd'],
+  optionalInputs: [],
+  attributes: {},
+  outputs: ['dx'],
+} as const satisfies KernelContract;
+
+/** Sum over all axes but the last of the products of elements, x and y `[..., N]`. Gives `[N]`. */
+export const PRODUCT_SUM = {
+  name: 'RevColProductSum',
+  inputs: ['x', 'y'],
+  optionalInputs: [],
+  attributes: {},
+  outputs: ['sums'],
+} as const satisfies KernelContract;
+
+/**
+ * `x scale + other`, with scale `[C]` for the last axis of x `[..., C]`, and other of x's shape or `[C]`: the
+ * scale and shift of a normalisation, or a level's share of the previous column. Gives `[..., C]`.
+ */
+export const SCALED_SUM = {
+  name: 'RevColScaledAddition',
+  inputs: ['x', 'scale', 'other'],
+  optionalInputs: [],
+  attributes: {},
+  outputs: ['y'],
+} as const satisfies KernelContract;
+
+/** `(c - f) / alpha`, which undoes a level: c and f `[..., C]`, alpha `[C]`. Gives `[..., C]`. */
+export const UNDO_LEVEL = {
+  name: 'RevColUndoLevel',
+  inputs: ['c', 'f', 'alpha'],
+  optionalInputs: [],
+  attributes: {},
+  outputs: ['previous'],
+} as const satisfies KernelContract;
+
+/** x `[B, H, W, C]`, each pixel twice as high and wide, plus other. Gives `[B, 2 H, 2 W, C]`, other's shape. */
+export const DOUBLED_SUM = {
+  name: 'RevColDoubledSum',
+  inputs: ['x', 'other'],
+  optionalInputs: [],
+  attributes: {},
+  outputs: ['y'],
+} as const satisfies KernelContract;
+
+/** Gradient of that with respect to x: sums of squares of four pixels of dy `[B, 2 H, 2 W, C]`. Gives `[B, H, W, C]`. */
+export const DOUBLED_GRAD = {
+  name: 'RevColDoubledGrad',
+  inputs: ['dy'],
+  optionalInputs: [],
+  attributes: {},
+  outputs: ['dx'],
+} as const satisfies KernelContract;
+
+/**
+ * Patches of an image, one row each: x `[B, H, W, C]` to `[B floor(H / size) floor(W / size), size size C]`.
+ * Rows and columns that fill no patch are dropped.
+ */
+export const PATCHES = {
+  name: 'RevColPatches',
+  inputs: ['x'],
+  optionalInputs: [],
+  attributes: { size: 'number' },
+  outputs: ['rows'],
+} as const satisfies KernelContract;
+
+/**
+ * Puts such rows back into an image of that height and width, with zeros elsewhere. Gives
+ * `[batch, height, width, C]`.
+ */
+export const FROM_PATCHES = {
+  name: 'RevColFromPatches',
+  inputs: ['rows'],
+  optionalInputs: [],
+  attributes: { size: 'number', batch: 'number', height: 'number', width: 'number' },
+  outputs: ['x'],
+} as const satisfies KernelContract;
+
 /** Exact (erf) GELU, `x Phi(x)`, of x of any shape. Gives the same shape. */
 export const GELU = {
   name: 'RevColGelu',
@@ -139,6 +220,15 @@ export const ADAMW = {
     epsilon: 'number',
   },
   outputs: ['updated', 'newM', 'newV'],
+} as const satisfies KernelContract;
+
+/** `weight - rate (gradient + decay weight)`, gradient of weight's shape. Gives this shape. */
+export const DESCENT = {
+  name: 'RevColDescent',
+  inputs: ['weight', 'gradient'],
+  optionalInputs: [],
+  attributes: { rate: 'number', decay: 'number' },
+  outputs: ['updated'],
 } as const satisfies KernelContract;
 
 /**

@@ -1,10 +1,12 @@
 /** One column: forward, and undone. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { isTapeOn } from '../engine/engine';
 import { deriveSeed } from '../engine/random';
 import { atPlace } from '../engine/reads';
 import { free, tidyAll } from '../engine/tensors';
 import { undoingWrites } from '../engine/writes';
+import { scaledSum, undone } from '../scaled_sum';
 import { type Level, levelForward, type LevelRunner } from './level';
 import { type LevelContext } from './level_function';
 import { type FunctionRunner, runPlainly } from './state';
@@ -102,10 +104,10 @@ export function columnForward(
         levelRunner(run, index, l),
       );
       if (previous == null) return f;
-      const scaled = atPlace(alphaPlace(index, l), () =>
-        tf.mul(previous[l] as tf.Tensor, column.alphas[l] as tf.Tensor),
+      const [before, alpha] = [previous[l] as tf.Tensor, column.alphas[l] as tf.Tensor];
+      return atPlace(alphaPlace(index, l), () =>
+        isTapeOn() ? tf.add(f, tf.mul(before, alpha)) : scaledSum(before, alpha, f),
       );
-      return tf.add(f, scaled);
     });
   });
   return features;
@@ -113,7 +115,7 @@ export function columnForward(
 
 /** `(c - f) / alpha`: the previous column's feature of one level. */
 export function undoLevel(c: tf.Tensor, f: tf.Tensor, alpha: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => tf.div(tf.sub(c, f), alpha));
+  return undone(c, f, alpha);
 }
 
 /**

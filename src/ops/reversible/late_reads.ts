@@ -5,6 +5,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { isCompilingOnly } from '../engine/compile_only';
 import { withFreshTape } from '../engine/engine';
 import { readTensor } from '../engine/lost_backend';
 
@@ -106,6 +107,8 @@ function readWritten(group: Group): void {
   const variables = [...group.written].filter((v) => !v.isDisposed);
   group.written.clear();
   if (variables.length === 0 || tf.getBackend() !== group.backend) return;
+  // There are no values then; whoever comes next asks.
+  if (isCompilingOnly()) return;
   const identities = variables.map(identityOf);
   variables.forEach((variable, i) => asked.set(variable, identities[i] as object));
   const read = valuesOf(variables)

@@ -1,8 +1,10 @@
 /** The way back through the columns, which undoes and differentiates them. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { productSum } from '../column_sum';
 import { accumulate, free } from '../engine/tensors';
 import { weightTaker } from '../engine/weight_taker';
+import { scaledSum } from '../scaled_sum';
 import {
   alphaPlace,
   type Column,
@@ -202,9 +204,11 @@ export class ReversibleWalk {
     );
     if (recovered) {
       previous[l] = recovered;
-      accumulate(dPrevious, l, tf.mul(dc, alpha));
+      const others = dPrevious[l];
+      dPrevious[l] = others ? scaledSum(dc, alpha, others) : tf.mul(dc, alpha);
+      free(others);
       if (column.alphaTrainable) {
-        const gradient = this.take(alpha, alphaGradient(dc, recovered), alphaPlace(index, l));
+        const gradient = this.take(alpha, productSum(dc, recovered), alphaPlace(index, l));
         if (gradient) this.weightGradients.set(alphaName(index, l), gradient);
       }
     }
@@ -235,12 +239,4 @@ export class ReversibleWalk {
       return own.map((d, w) => this.take(weights[w] as tf.Variable, d, place));
     };
   }
-}
-
-/** Sum over all but the channel axis of `dc * previous`. */
-function alphaGradient(dc: tf.Tensor, previous: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => {
-    const channels = dc.shape[dc.rank - 1] as number;
-    return tf.sum(tf.reshape(tf.mul(dc, previous), [-1, channels]), 0);
-  });
 }

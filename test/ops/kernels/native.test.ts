@@ -9,7 +9,6 @@ import * as fc from 'fast-check';
 import { AdamW } from 'tfjs-revcol';
 import { defaultFile, sourceHash } from '../../../src/cli/native_build';
 import { ConvNextFunction } from '../../../src/ops/blocks/convnext';
-import type { ConvNextWeights } from '../../../src/ops/blocks/convnext_weights';
 import { geluBackward, geluForward } from '../../../src/ops/gelu';
 import {
   ADAMW,
@@ -32,11 +31,11 @@ import {
   nativeOperations,
 } from '../../../src/ops/kernels/tensorflow/library';
 import { normalize, normalizeBackward } from '../../../src/ops/layer_norm';
-import type { LevelContext } from '../../../src/ops/reversible/level_function';
 import { BACKENDS, describeBackends, expectClose, expectNoLeak } from '../../support/backends';
 import { runs } from '../../support/runs';
 import { normals, normalTensor } from '../../support/training_step';
 import { expectSlopes } from '../gradient_check';
+import { blockWeights, everything, type Size, SIZES, TRAINING } from './support/block';
 
 const IS_BUILT = BACKENDS.includes('tensorflow') && fs.existsSync(defaultFile());
 const ONLY = { only: IS_BUILT ? ['tensorflow'] : [] };
@@ -47,33 +46,6 @@ const CONTRACTS = [
   DEPTHWISE_INPUT_GRAD,
   DEPTHWISE_KERNEL_GRAD,
 ];
-const TRAINING: LevelContext = { training: true, seed: 3 };
-
-/** Sizes of a block: images `[batch, height, width, c]`, hidden width m, kernel side k. */
-interface Size {
-  image: [batch: number, height: number, width: number, c: number];
-  m: number;
-  k: number;
-}
-
-/** In a tidy of the caller's. Plain tensors in place of variables, which a tidy does not free. */
-function blockWeights({ image, m, k }: Size): ConvNextWeights<tf.Variable> {
-  const c = image[3];
-  const variable = (shape: number[], seed: number, deviation = 1) =>
-    tf.mul(normalTensor(shape, seed), deviation) as tf.Variable;
-  return {
-    depthwiseKernel: variable([k, k, c, 1], 1, 1 / k),
-    depthwiseBias: variable([c], 2),
-    gamma: variable([c], 3),
-    beta: variable([c], 4),
-    expandKernel: variable([c, m], 5, 1 / Math.sqrt(c)),
-    expandBias: variable([m], 6),
-    projectKernel: variable([m, c], 7, 1 / Math.sqrt(m)),
-    projectBias: variable([c], 8),
-    layerScale: variable([c], 9),
-  };
-}
-
 function withNative<T>(isOn: boolean, fn: () => T): T {
   tf.env().set(NATIVE_FLAG, isOn);
   try {
@@ -81,13 +53,6 @@ function withNative<T>(isOn: boolean, fn: () => T): T {
   } finally {
     tf.env().set(NATIVE_FLAG, true);
   }
-}
-
-/** Output, output again with what is kept, and gradients of input and weights. */
-function everything(fn: ConvNextFunction, x: tf.Tensor, dy: tf.Tensor): tf.Tensor[] {
-  const { output, pullback } = fn.linearize([x], TRAINING);
-  const { dInputs, dWeights } = pullback(dy);
-  return [fn.forward([x], TRAINING), output, ...dInputs, ...dWeights];
 }
 
 const bitsOf = (tensors: tf.Tensor[]) => tensors.map((t) => [...t.dataSync()]);
@@ -149,19 +114,6 @@ function checkAdamW(size: number): void {
   expect(hasKernel(ADAMW)).toBe(true);
   expectClose(train(), withNative(false, train), 1e-6, `AdamW of ${size}`);
 }
-
-const SIZES = fc.record({
-  image: fc.tuple(
-    fc.integer({ min: 1, max: 3 }),
-    fc.integer({ min: 1, max: 9 }),
-    fc.integer({ min: 1, max: 9 }),
-    // Up to beyond a panel of the widest vectors. Of one or two channels normalisation leaves nothing but
-    // signs, and its gradient is a difference of equal numbers: only rounding errors to compare.
-    fc.integer({ min: 3, max: 70 }),
-  ),
-  m: fc.integer({ min: 1, max: 70 }),
-  k: fc.integer({ min: 1, max: 5 }),
-});
 
 const WAYS = ['avx512', 'avx2', 'plain'].flatMap((instructions) =>
   [1, 2, 3].map((threads) => [instructions, threads] as const),

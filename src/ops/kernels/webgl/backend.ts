@@ -1,0 +1,89 @@
+/**
+ * What the package's kernels use of tfjs's webgl backend, which is an optional peer: it is reached through
+ * the backend that tfjs hands to a kernel, and nothing of it is imported.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+
+import type { KernelContract } from '../contract';
+import {
+  conditional,
+  type ConditionalKernel,
+  type Implementation,
+  implementKernel,
+} from '../fused';
+
+/** Types of uniforms of one's own, as far as they are needed here. */
+export type UniformType = 'int' | 'ivec2' | 'ivec3' | 'ivec4' | 'float' | 'vec2' | 'vec3' | 'vec4';
+
+/** A program as tfjs runs it (`GPGPUProgram` of tfjs-backend-webgl). */
+export interface WebglProgram {
+  readonly variableNames: string[];
+  readonly outputShape: number[];
+  readonly userCode: string;
+  readonly packedInputs: boolean;
+  readonly packedOutput: boolean;
+  readonly enableShapeUniforms: boolean;
+  readonly customUniforms: { name: string; type: UniformType }[];
+}
+
+/** The part of `MathBackendWebGL` that kernels need. */
+export interface WebglBackend {
+  runWebGLProgram(
+    program: WebglProgram,
+    inputs: tf.TensorInfo[],
+    outputDtype: tf.DataType,
+    customUniformValues?: number[][],
+    preventEagerUnpackingOfOutput?: boolean,
+  ): tf.TensorInfo;
+  makeTensorInfo(shape: number[], dtype: tf.DataType, values?: tf.TypedArray): tf.TensorInfo;
+  disposeIntermediateTensorInfo(tensor: tf.TensorInfo): void;
+}
+
+/** Whether the package's own programs are used on webgl; they are by default. */
+export const WEBGL_FLAG = 'REVCOL_WEBGL_PROGRAMS';
+
+/** Registers the flag that switches them off. */
+export function registerWebglFlag(): void {
+  tf.env().registerFlag(WEBGL_FLAG, () => true);
+}
+
+/** Shaders here have loops of any length and read texels by number, which the first version of WebGL has not. */
+const canRun = (): boolean =>
+  tf.env().getBool(WEBGL_FLAG) && tf.env().getNumber('WEBGL_VERSION') === 2;
+
+/** A kernel of backend 'webgl', which counts as absent where the browser has only the first version of WebGL. */
+export function webglKernel<K extends KernelContract>(
+  contract: K,
+  run: Implementation<K, WebglBackend>,
+): ConditionalKernel {
+  return conditional(implementKernel(contract, 'webgl', run), canRun);
+}
+
+/** How many numbers a tensor has. */
+export const sizeOf = ({ shape }: tf.TensorInfo): number => tf.util.sizeFromShape(shape);
+
+/** A tensor of zeros: what sums over nothing give. */
+export function zeros(backend: WebglBackend, shape: readonly number[]): tf.TensorInfo {
+  const values = new Float32Array(tf.util.sizeFromShape([...shape]));
+  return backend.makeTensorInfo([...shape], 'float32', values);
+}
+
+/**
+ * Runs `fn`, then frees the tensors that it has given to `temporary`, also where it throws.
+ *
+ * @param fn gets a function that takes a tensor for what is needed within `fn` alone, and gives it back
+ */
+export function withTemporaries<T>(
+  backend: WebglBackend,
+  fn: (temporary: (tensor: tf.TensorInfo) => tf.TensorInfo) => T,
+): T {
+  const held: tf.TensorInfo[] = [];
+  try {
+    return fn((tensor) => {
+      held.push(tensor);
+      return tensor;
+    });
+  } finally {
+    for (const tensor of held) backend.disposeIntermediateTensorInfo(tensor);
+  }
+}

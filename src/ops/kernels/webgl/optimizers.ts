@@ -1,0 +1,55 @@
+/** Steps of optimizers on webgl: one program for each tensor that a step gives. */
+import type * as tf from '@tensorflow/tfjs-core';
+
+import { show } from '../../../common/arguments';
+import { ADAMW, DESCENT, type KernelContract } from '../contract';
+import { webglKernel } from './backend';
+import { runElementwise } from './elementwise';
+
+function requireAlike({ name }: KernelContract, tensors: readonly (tf.TensorInfo | undefined)[]) {
+  const shapes = tensors.flatMap((tensor) => (tensor ? [show(tensor.shape)] : []));
+  if (new Set(shapes).size === 1) return;
+  throw new Error(`${name} (webgl): shapes are ${shapes.join(', ')}; all must be alike`);
+}
+
+const DOWN = {
+  inputs: ['W', 'G'],
+  expression: 'W - (G + W * decay) * rate',
+  numbers: ['rate', 'decay'],
+};
+
+export const descent = webglKernel(DESCENT, (backend, { weight, gradient }, attributes) => {
+  requireAlike(DESCENT, [weight, gradient]);
+  return runElementwise(backend, DOWN, [weight, gradient], attributes);
+});
+
+/** A moment begins with its share of the gradient; later what is kept of it is added. */
+const moment = (term: string, isFirst: boolean) => ({
+  inputs: isFirst ? ['G'] : ['G', 'M'],
+  expression: isFirst ? `${term} * share` : `M * beta + ${term} * share`,
+  numbers: isFirst ? ['share'] : ['beta', 'share'],
+});
+
+const UPDATED = {
+  inputs: ['W', 'M', 'V'],
+  expression: 'W * kept - M / (sqrt(V) + epsilon) * size_',
+  numbers: ['kept', 'epsilon', 'size_'],
+};
+
+export const adamw = webglKernel(ADAMW, (backend, { weight, gradient, m, v }, factors) => {
+  requireAlike(ADAMW, [weight, gradient, m, v]);
+  if ((m == null) !== (v == null)) {
+    throw new Error(`${ADAMW.name} (webgl): m and v must be both there or neither`);
+  }
+  const { beta1, beta2, kept, size, epsilon } = factors;
+  const next = (term: string, beta: number, before: tf.TensorInfo | undefined) => {
+    const share = { share: 1 - beta };
+    return before
+      ? runElementwise(backend, moment(term, false), [gradient, before], { ...share, beta })
+      : runElementwise(backend, moment(term, true), [gradient], share);
+  };
+  const newM = next('G', beta1, m);
+  const newV = next('G * G', beta2, v);
+  const numbers = { kept, epsilon, size_: size };
+  return { updated: runElementwise(backend, UPDATED, [weight, newM, newV], numbers), newM, newV };
+});
