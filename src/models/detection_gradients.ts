@@ -85,9 +85,7 @@ export async function detectionGradients(
       gradients,
       dFirst,
     });
-    first.pullBack(dFirst).forEach((gradient, i) => {
-      if (gradient) accumulate(gradients, i, gradient);
-    });
+    addUp(first.pullBack(dFirst), (i) => [gradients, i]);
     const all = [...found.objectness, ...found.anchorDeltas, ...Object.values(heads).flat()];
     const loss = all.reduce((a: number, b: number) => a + b, 0);
     return { losses: { loss, ...found, ...heads }, gradients };
@@ -107,6 +105,37 @@ function splitOutputs({ outputs }: Linearized, { proposals }: DetectorParts): Fi
     objectness: outputs.slice(count, 2 * count),
     deltas: outputs.slice(2 * count),
   };
+}
+
+/** Walks a step back from scalars, all with the same gradient. */
+function pulledBack(
+  step: Linearized,
+  dysOf: (dy: tf.Scalar) => (tf.Tensor | null)[],
+  value: number,
+): (tf.Tensor | null)[] {
+  const dy = tf.scalar(value);
+  try {
+    return step.pullBack(dysOf(dy));
+  } finally {
+    dy.dispose();
+  }
+}
+
+/** Adds gradients to what is at their places; takes ownership of all of them. */
+function addUp(
+  gradients: readonly (tf.Tensor | null)[],
+  placeOf: (i: number) => readonly [slots: (tf.Tensor | null)[], at: number],
+): void {
+  const left = new Set(gradients);
+  try {
+    gradients.forEach((gradient, i) => {
+      if (gradient) accumulate(...placeOf(i), gradient);
+      left.delete(gradient);
+    });
+  } catch (error) {
+    tf.dispose([...left].filter((gradient) => gradient !== null));
+    throw error;
+  }
 }
 
 /** Values of scalars. */
@@ -136,12 +165,8 @@ async function anchorStep(
     return [...losses.objectness, ...losses.deltas];
   }, [...objectness, ...deltas]);
   try {
-    const one = tf.scalar(1);
-    const own = step.pullBack(step.outputs.map(() => one));
-    one.dispose();
-    own.forEach((gradient, i) => {
-      if (gradient) accumulate(dFirst, maps.length + i, gradient);
-    });
+    const own = pulledBack(step, (one) => step.outputs.map(() => one), 1);
+    addUp(own, (i) => [dFirst, maps.length + i]);
     const values = await scalars(step.outputs);
     requireFinite(values, 'losses of anchors');
     const levels = objectness.length;
@@ -210,15 +235,9 @@ async function headSteps(
     try {
       watch.onHead?.(head, targets, step.outputs);
       const weight = training.headWeights[head] as number;
-      const dy = tf.scalar(weight);
-      const own = step.pullBack([null, null, dy, dy, dy]);
-      dy.dispose();
-      own.forEach((gradient, i) => {
-        if (!gradient) return;
-        const isMap = i < outputs.maps.length;
-        const slots = isMap ? sums.dFirst : sums.gradients;
-        accumulate(slots, isMap ? i : i - outputs.maps.length, gradient);
-      });
+      const own = pulledBack(step, (dy) => [null, null, dy, dy, dy], weight);
+      const maps = outputs.maps.length;
+      addUp(own, (i) => (i < maps ? [sums.dFirst, i] : [sums.gradients, i - maps]));
       const values = await scalars(step.outputs.slice(2, 5));
       requireFinite(values, `losses of head ${head}`);
       const [classes, ofBoxes, masks] = values;

@@ -2,24 +2,24 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import {
-  requireArgument,
-  requireInteger,
-  requireList,
-  requireRanges,
-  show,
-} from '../common/arguments';
+import { requireArgument, requireList, requireRanges, show } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { sampleBoxes } from '../ops/detection/assignment';
 import { requireBackend } from '../ops/engine/lost_backend';
 import { drawSeed, seededRandom, withSeededRandom } from '../ops/engine/random';
+import { HeldWeights } from '../training/held_weights';
 import { distinctVariables } from '../training/model_variables';
 import { applied, isFused } from '../training/step_parts';
 import { requireStepSeed, seedOfStep } from '../training/step_seed';
 import type { TrainingStepOptions } from '../training/training_step';
-import { detectionGradients, type DetectionLosses } from './detection_gradients';
+import {
+  detectionGradients,
+  type DetectionLosses,
+  type TrainingWatch,
+} from './detection_gradients';
 import { type ImageObjects, requireObjects } from './detection_objects';
-import { DETECTION_TRAINING, type DetectionTraining } from './detection_targets';
+import type { DetectionTraining } from './detection_targets';
+import { detectionTraining } from './detection_training';
 import { type DetectorParts, detectorParts } from './detector_parts';
 
 const OWNER = 'detectionStep';
@@ -34,17 +34,6 @@ export interface DetectionStepOptions extends TrainingStepOptions {
 }
 
 const OPTIONS: OptionNames<DetectionStepOptions> = { clipNorm: true, seed: true, training: true };
-
-const TRAINING_OPTIONS: OptionNames<DetectionTraining> = {
-  proposals: true,
-  anchors: true,
-  anchorSamples: true,
-  overlaps: true,
-  regionSamples: true,
-  headWeights: true,
-  beta: true,
-  boxWeight: true,
-};
 
 /**
  * One step of training a detector, as mmdetection trains a Cascade Mask R-CNN: losses of anchors and of all heads,
@@ -62,8 +51,11 @@ const TRAINING_OPTIONS: OptionNames<DetectionTraining> = {
  *   none
  * @returns losses before the step, weights of the heads included
  * @throws {Error} when the model is no detector, has no trainable weight or has regularizers, images and objects do not fit each other (a
- *   mask of another size, a box outside of its image, a label that is no class), an option is out of range, or the optimizer is fused
+ *   mask of another size, a box outside of its image, a label that is no class), an option is out of range, or the optimizer is fused;
+ *   or a value is not finite
  * @throws {BackendLostError} when the backend has lost its device
+ * After any failure all weights are as they were, running statistics included; where it was the update that failed, the
+ * optimizer may have moments of the step.
  *
  * @example
  * const { loss } = await detectionStep(model, optimizer, images, [
@@ -77,10 +69,22 @@ export async function detectionStep(
   objects: readonly ImageObjects[],
   options: DetectionStepOptions = {},
 ): Promise<DetectionLosses> {
+  return watchedDetectionStep(model, optimizer, images, objects, options);
+}
+
+/** `detectionStep`, for who wants to look on as well. */
+export async function watchedDetectionStep(
+  model: tfl.LayersModel,
+  optimizer: tf.Optimizer,
+  images: tf.Tensor,
+  objects: readonly ImageObjects[],
+  options: DetectionStepOptions,
+  watch: TrainingWatch = {},
+): Promise<DetectionLosses> {
   requireOptions(OWNER, options, OPTIONS);
   const { clipNorm, seed } = options;
   const parts = detectorParts(OWNER, model);
-  const training = trainingOf(options.training ?? {}, parts);
+  const training = detectionTraining(OWNER, options.training ?? {}, parts.heads.deltaScales.length);
   const isOptimizer = typeof (optimizer as Partial<tf.Optimizer>)?.applyGradients === 'function';
   requireArgument(OWNER, 'optimizer', optimizer, isOptimizer, 'one such as tf.train.sgd(0.1)');
   if (isFused(optimizer)) {
@@ -107,63 +111,36 @@ export async function detectionStep(
     );
   }
   const numbers = seed ?? [drawSeed(), drawSeed()];
-  const { losses, gradients } = await detectionGradients(
-    parts,
-    { x: images, objects },
-    variables,
-    training,
-    (assigned, rules, place) =>
-      sampleBoxes(assigned, rules, seededRandom(seedOfStep([...numbers, 1, ...place]))),
-    (part, fn) => withSeededRandom(seedOfStep([...numbers, 0, part]), fn),
-  );
+  const held = new HeldWeights(model.weights);
   try {
-    tf.tidy(() =>
-      applied(
-        optimizer,
-        variables.map(({ name }, i) => ({ name, tensor: gradients[i] ?? null })),
-        clipNorm,
-      ),
+    const { losses, gradients } = await detectionGradients(
+      parts,
+      { x: images, objects },
+      variables,
+      training,
+      (assigned, rules, place) =>
+        sampleBoxes(assigned, rules, seededRandom(seedOfStep([...numbers, 1, ...place]))),
+      (part, fn) => withSeededRandom(seedOfStep([...numbers, 0, part]), fn),
+      watch,
     );
-  } finally {
-    tf.dispose(gradients.filter((gradient) => gradient !== null));
-  }
-  return losses;
-}
-
-function trainingOf(
-  given: Partial<DetectionTraining>,
-  { heads }: DetectorParts,
-): DetectionTraining {
-  requireOptions(OWNER, given, TRAINING_OPTIONS);
-  const training = { ...DETECTION_TRAINING, ...given };
-  const count = heads.deltaScales.length;
-  const { overlaps, headWeights, beta, boxWeight } = training;
-  for (const [name, list] of Object.entries({ overlaps, headWeights })) {
-    requireList(OWNER, `training.${name}`, list, 'numbers, one for each head');
-    if (list.length !== count) {
-      throw new Error(
-        `${OWNER}: training.${name} has ${list.length} numbers; expected ${count}, one for each head of the cascade`,
+    try {
+      tf.tidy(() =>
+        applied(
+          optimizer,
+          variables.map(({ name }, i) => ({ name, tensor: gradients[i] ?? null })),
+          clipNorm,
+        ),
       );
+    } finally {
+      tf.dispose(gradients.filter((gradient) => gradient !== null));
     }
-    requireRanges(
-      OWNER,
-      list.map(
-        (v: number, i: number) => [`training.${name}[${i}]`, v, v >= 0, 'of at least 0'] as const,
-      ),
-    );
+    return losses;
+  } catch (error) {
+    held.restore();
+    throw error;
+  } finally {
+    held.dispose();
   }
-  requireRanges(OWNER, [
-    ['training.beta', beta, beta > 0, 'above 0'],
-    ['training.boxWeight', boxWeight, boxWeight >= 0, 'of at least 0'],
-  ]);
-  const { perLevel, most, threshold, leastSide } = training.proposals;
-  requireInteger(OWNER, 'training.proposals.perLevel', perLevel, 1);
-  requireInteger(OWNER, 'training.proposals.most', most, 0);
-  requireRanges(OWNER, [
-    ['training.proposals.threshold', threshold, threshold >= 0 && threshold <= 1, 'from 0 to 1'],
-    ['training.proposals.leastSide', leastSide, leastSide >= 0, 'of at least 0'],
-  ]);
-  return training;
 }
 
 function requireBatch(

@@ -52,18 +52,28 @@ async function readOutputs({ objectness, deltas }: FirstOutputs): Promise<ReadOu
   return read;
 }
 
+/** What a detector gives is no finite number. */
+export class NotFiniteError extends Error {
+  constructor(
+    what: string,
+    readonly value: number,
+  ) {
+    super(
+      `the detector gives ${what} that are not finite (${value}); check the images, and what training has made of ` +
+        'the weights',
+    );
+  }
+}
+
 /**
  * Asserts that what a detector gives are numbers: of others nothing can be decided.
  *
- * @throws {Error} when a value is infinite or none
+ * @throws {NotFiniteError} when a value is infinite or none
  */
 export function requireFinite(values: ArrayLike<number>, what: string): void {
   for (let i = 0; i < values.length; i++) {
     if (Number.isFinite(values[i])) continue;
-    throw new Error(
-      `the detector gives ${what} that are not finite (${values[i]}); check the images, and what training has made of ` +
-        'the weights',
-    );
+    throw new NotFiniteError(what, values[i] as number);
   }
 }
 

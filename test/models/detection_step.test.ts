@@ -10,10 +10,15 @@ import {
   detectionStep,
   encodeMask,
   type ImageObjects,
+  layers,
+  Lion,
+  SGD,
 } from 'tfjs-revcol';
 import { linearize } from '../../src/ops/engine/linearize';
 import { withSeededRandom } from '../../src/ops/engine/random';
 import { describeBackends, expectClose, expectNoLeak } from '../support/backends';
+import { failLaterAtKernel } from '../support/failing_kernels';
+import { RUNS } from '../support/runs';
 import { randomizeWeights, weightValues } from '../support/training_step';
 
 const small = (options: CreateDetectorOptions = {}) =>
@@ -36,6 +41,31 @@ const small = (options: CreateDetectorOptions = {}) =>
     }),
   );
 
+/** Settings of training that are refused, and what is said of them. */
+const WRONG_TRAINING: readonly [object, string][] = [
+  [{ overlaps: 3 }, 'training.overlaps is 3; expected a list'],
+  [{ overlaps: ['a', 0.5] }, 'training.overlaps[0] is "a"; expected a number from 0 to 1'],
+  [{ headWeights: Array(2) }, 'training.headWeights is [null, null]'],
+  [{ headWeights: [1, -1] }, 'training.headWeights[1] is -1'],
+  [{ anchors: null }, 'training.anchors: options are null'],
+  [{ anchors: 'all' }, 'training.anchors: options are "all"'],
+  [{ anchors: {} }, 'training.anchors.positive is undefined'],
+  [{ anchors: { positive: 0.5, negative: 0.6 } }, 'training.anchors.negative is 0.6'],
+  [
+    { anchors: { positive: 1, negative: 0, lowQuality: '0' } },
+    'training.anchors.lowQuality is "0"',
+  ],
+  [{ anchors: { positive: 1, negative: 0, neutral: 0 } }, "no option 'neutral'"],
+  [{ anchorSamples: 8 }, 'training.anchorSamples: options are 8'],
+  [{ anchorSamples: { count: 8 } }, 'training.anchorSamples.positiveShare is undefined'],
+  [{ regionSamples: { count: 8.5, positiveShare: 0.5 } }, 'training.regionSamples.count is 8.5'],
+  [{ regionSamples: [] }, 'training.regionSamples: options are []'],
+  [{ proposals: { perLevel: 8 } }, 'training.proposals.most is undefined'],
+  [{ proposals: null }, 'training.proposals: options are null'],
+  [{ beta: '1' }, 'training.beta is "1"'],
+  [{ boxWeight: NaN }, 'training.boxWeight is NaN'],
+];
+
 const SIDE = 32;
 /** Edges of a square in a picture. */
 const [FROM, TO] = [8, 22];
@@ -52,6 +82,30 @@ function picture(): { x: tf.Tensor; objects: ImageObjects[] } {
   });
   const masks = [{ height: SIDE, width: SIDE, data: mask }];
   return { x, objects: [{ size: [SIDE, SIDE], boxes: [FROM, FROM, TO, TO], labels: [1], masks }] };
+}
+
+/** A detector on a layer of tfjs, whose kernel and bias have regularizers. */
+function regularized(): tf.LayersModel {
+  const image = tf.input({ shape: [null, null, 3] });
+  const args = { filters: 4, kernelSize: 4, strides: 4, padding: 'same' } as const;
+  const l2 = () => tf.regularizers.l2({ l2: 0.1 });
+  const lower = tf.layers
+    .conv2d({ ...args, kernelRegularizer: l2(), biasRegularizer: l2() })
+    .apply(image) as tf.SymbolicTensor;
+  const upper = tf.layers.maxPooling2d({ poolSize: 2 }).apply(lower) as tf.SymbolicTensor;
+  const maps = layers.fpn({ filters: 4, outputs: 2 }).apply([lower, upper]);
+  const proposals = layers.rpnHead({ strides: [4, 8] }).apply(maps);
+  const boxes = tf.input({ shape: [7, 7, 4] });
+  const masks = tf.input({ shape: [14, 14, 4] });
+  const heads = layers
+    .cascadeHead({
+      units: 2,
+      strides: [4, 8],
+      hidden: 5,
+      deltaScales: [1, 2].map(() => [1, 1, 1, 1] as const),
+    })
+    .apply([boxes, masks]);
+  return tf.model({ inputs: [image, boxes, masks], outputs: [proposals, heads].flat() as never });
 }
 
 const FEW = {
@@ -115,8 +169,50 @@ const steps = (backend: string): void => {
     });
   });
 
+  test('what is left out of the settings, or undefined, is published', async () => {
+    const { x, objects } = picture();
+    const values = [];
+    for (const training of [FEW, { ...FEW, anchors: undefined, beta: undefined }]) {
+      const model = small();
+      const options = { seed: [1, 2] as const, training: training as typeof FEW };
+      values.push(await detectionStep(model, tf.train.sgd(0.01), x, objects, options));
+      model.dispose();
+    }
+    expect(values[1]).toEqual(values[0]);
+    x.dispose();
+  });
+
   // One backend is enough for what the goldens hold all of them to.
   if (backend !== 'wasm') return;
+
+  test('a step whose n-th kernel fails leaves the model as it was, and nothing behind', async () => {
+    const model = small({ depths: [1, 0] });
+    randomizeWeights(model.weights, 3);
+    // The walk clamps alphas that are too small.
+    const alpha = model.weights.find(({ originalName }) => /alpha/.test(originalName));
+    const tiny = alpha?.read() as tf.Variable;
+    tf.tidy(() => tiny.assign(tf.fill(tiny.shape, 1e-6)));
+    const { x, objects } = picture();
+    const optimizer = tf.train.sgd(0.01);
+    const step = () =>
+      detectionStep(model, optimizer, x, objects, { seed: [1, 2], training: FEW, clipNorm: 5 });
+    const before = weightValues(model.weights);
+    let moved = 0;
+    const stride = Math.ceil(131 / RUNS);
+    for (let n = 1; ; n += stride) {
+      const { numTensors } = tf.memory();
+      const failure = await failLaterAtKernel(n, step);
+      if (failure === null) break;
+      moved++;
+      expect([n, failure.kernel, tf.memory().numTensors]).toEqual([n, failure.kernel, numTensors]);
+      expect(weightValues(model.weights)).toEqual(before);
+    }
+    expect(moved).toBeGreaterThan(8);
+    expect(weightValues(model.weights)).not.toEqual(before);
+    optimizer.dispose();
+    model.dispose();
+    x.dispose();
+  });
 
   test('a square is learnt: its box, its class, its mask', async () => {
     await expectNoLeak(async () => {
@@ -211,13 +307,26 @@ describeBackends(
         await refused(objects, 'clipNorm is 0', { clipNorm: 0 });
         await refused(objects, 'training.overlaps has 1', { training: { overlaps: [0.5] } });
         await refused(objects, "no option 'rate'", { training: { rate: 1 } });
+        for (const [training, text] of WRONG_TRAINING) {
+          await refused(objects, text, { training: { ...FEW, ...training } });
+        }
+        await refused(objects, 'training: options are 3', { training: 3 });
         await refused(objects, 'seed is 3', { seed: 3 });
-        const fused = new AdamW({ learningRate: 0.1, fused: true });
-        await expect(detectionStep(model, fused, x, objects, { training: FEW })).rejects.toThrow(
-          'fused: false',
+        for (const fused of [true, 'safe'] as const) {
+          const optimizers = [new AdamW({ fused }), new Lion({ fused }), new SGD({ fused })];
+          for (const optimizer of optimizers) {
+            await expect(
+              detectionStep(model, optimizer, x, objects, { training: FEW }),
+            ).rejects.toThrow('fused: false');
+            optimizer.dispose();
+          }
+        }
+        const penalized = regularized();
+        await expect(detectionStep(penalized, sgd, x, objects, { training: FEW })).rejects.toThrow(
+          /has 2 regularizers, which this step does not add; leave them out, and give the optimizer weightDecay/,
         );
+        penalized.dispose();
         expect(weightValues(model.weights)).toEqual(before);
-        fused.dispose();
         sgd.dispose();
         model.dispose();
         x.dispose();

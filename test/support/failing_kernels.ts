@@ -45,8 +45,8 @@ export interface Failed {
   whileSaving: boolean;
 }
 
-/** Calls `before(name)` at each kernel of the current backend that runs in `fn`. */
-function interceptKernels<T>(before: (name: string) => void, fn: () => T): T {
+/** Calls `before(name)` at each kernel of the current backend from now on; returns what undoes that. */
+function watchKernels(before: (name: string) => void): () => void {
   const configs = tf.getKernelsForBackend(tf.getBackend());
   const originals = configs.map(({ kernelFunc }) => kernelFunc);
   configs.forEach((config, i) => {
@@ -56,12 +56,20 @@ function interceptKernels<T>(before: (name: string) => void, fn: () => T): T {
       return run(params);
     };
   });
-  try {
-    return fn();
-  } finally {
+  return () => {
     configs.forEach((config, i) => {
       config.kernelFunc = originals[i] as tf.KernelFunc;
     });
+  };
+}
+
+/** Calls `before(name)` at each kernel of the current backend that runs in `fn`. */
+function interceptKernels<T>(before: (name: string) => void, fn: () => T): T {
+  const undo = watchKernels(before);
+  try {
+    return fn();
+  } finally {
+    undo();
   }
 }
 
@@ -115,4 +123,33 @@ export function failAtKernel(n: number, fn: () => void): Failed {
     kept: kept.filter((tensor) => !tensor.isDisposed),
     whileSaving,
   };
+}
+
+/**
+ * The same of a function that waits in between: runs `fn`, whose n-th kernel call fails, counted from 1.
+ *
+ * @returns the failure; null where there are fewer calls, and `fn` has ended
+ * @throws where `fn` does not pass the failure on
+ */
+export async function failLaterAtKernel(
+  n: number,
+  fn: () => Promise<unknown>,
+): Promise<KernelFailure | null> {
+  let failure: KernelFailure | null = null;
+  let calls = 0;
+  const undo = watchKernels((name) => {
+    if (++calls !== n) return;
+    failure = new KernelFailure(name, n);
+    throw failure;
+  });
+  try {
+    await fn();
+  } catch (error) {
+    if (failure === null || error !== failure) throw error;
+    return failure;
+  } finally {
+    undo();
+  }
+  if (failure !== null) throw new Error(`${String(failure)}, and was not passed on`);
+  return null;
 }

@@ -1,0 +1,32 @@
+/** Weights as they were before a step, for when it fails. */
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+
+import { tidyAll } from '../ops/engine/tensors';
+
+/**
+ * Holds the values of a model's weights, moving statistics included, without copying them: a weight that gets another
+ * value gets it as another buffer.
+ */
+export class HeldWeights {
+  private readonly variables: readonly tf.Variable[];
+  private readonly held: readonly tf.Tensor[];
+
+  constructor(weights: readonly tfl.LayerVariable[]) {
+    this.variables = [...new Set(weights)].map((weight) => weight.read() as tf.Variable);
+    this.held = tidyAll(() => this.variables.map((variable) => tf.clone(variable)));
+  }
+
+  /** Gives those that have changed what they had. No kernel runs. */
+  restore(): void {
+    this.variables.forEach((variable, i) => {
+      const before = this.held[i] as tf.Tensor;
+      if (!variable.isDisposed && variable.dataId !== before.dataId) variable.assign(before);
+    });
+  }
+
+  /** Lets go of them. */
+  dispose(): void {
+    tf.dispose([...this.held]);
+  }
+}
