@@ -12,6 +12,7 @@ import {
   scheduleCallback,
   setLearningRate,
   SGD,
+  stepSchedule,
 } from 'tfjs-revcol';
 import { describeBackends, expectNoLeak, useBackend } from '../support/backends';
 import { describeGoldens, readGoldenJson } from '../support/goldens';
@@ -106,6 +107,38 @@ describe('cosineSchedule', () => {
     expect(() => cosineSchedule({ ...given, warmupRate: -1 })).toThrow('warmupRate is -1');
     expect(() => cosineSchedule({ ...given, warmup: 3 } as never)).toThrow("no option 'warmup'");
     expect(() => cosineSchedule(given)(0.5)).toThrow('step is 0.5; steps count from 1');
+  });
+});
+
+describe('stepSchedule', () => {
+  const given = { peak: 2, milestones: [6, 8] };
+
+  test("falls to a tenth at each milestone, with mmcv's warm-up on top", () => {
+    const schedule = stepSchedule({ ...given, warmupSteps: 4 });
+    const rates = [1, 2, 3, 4, 5, 6, 7, 8, 9, 99].map(schedule);
+    // regular * (1 - (1 - t / 4) * 0.999), t = step - 1.
+    const expected = [0.002, 0.5015, 1.001, 1.5005, 2, 2, 0.2, 0.2, 0.02, 0.02];
+    rates.forEach((rate, i) => expect(rate).toBeCloseTo(expected[i] as number, 12));
+    const other = stepSchedule({ ...given, factor: 0.5, warmupSteps: 8, warmupRatio: 0.5 });
+    // The fall at 6 is in the warm-up.
+    expect([7, 8, 9].map(other)).toEqual([0.875, 0.9375, 0.5]);
+    expect(stepSchedule({ peak: 1, milestones: [] })(1000)).toBe(1);
+  });
+
+  test('refuses what is out of range', () => {
+    const wrong: [object, string][] = [
+      [{ peak: 0 }, 'peak is 0'],
+      [{ milestones: 3 }, 'milestones is 3; expected a list'],
+      [{ milestones: [8, 6] }, 'milestones[1] is 6; expected a number from the one before, 8'],
+      [{ milestones: [1.5] }, 'milestones[0] is 1.5; expected an integer'],
+      [{ factor: 0 }, 'factor is 0'],
+      [{ warmupRatio: 2 }, 'warmupRatio is 2'],
+      [{ warmupSteps: -1 }, 'warmupSteps is -1'],
+    ];
+    for (const [options, message] of wrong) {
+      expect(() => stepSchedule({ ...given, ...options })).toThrow(message);
+    }
+    expect(() => stepSchedule(given)(0)).toThrow('step is 0; steps count from 1');
   });
 });
 
