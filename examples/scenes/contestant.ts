@@ -114,10 +114,10 @@ export async function train(
 }
 
 /** Means of a hundred steps; of a step that was taken twice the last time counts. */
-export function lossesIn(journal: string): number[] {
+export function lossesIn(journal: string, steps = STEPS): number[] {
   const lines = fs.readFileSync(journal, 'utf8').trim().split('\n');
   const bySteps = new Map(lines.map((line) => JSON.parse(line) as [number, number]));
-  return Array.from({ length: Math.floor(STEPS / 100) }, (_, i) => {
+  return Array.from({ length: Math.floor(steps / 100) }, (_, i) => {
     const own = Array.from({ length: 100 }, (_, j) => bySteps.get(100 * i + j) ?? NaN);
     return own.reduce((a, b) => a + b, 0) / own.length;
   });

@@ -3,7 +3,8 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { PNG } from 'pngjs';
 
-import { ITEM_CLASSES, readItems } from './items';
+import { annotationsOf, CATEGORIES } from './annotations';
+import { readItems } from './items';
 import { makeScene, SCENE_CLASSES, SCENE_SIDE, TEST_SCENES, TEST_SEED } from './scene';
 import { TRAINING } from './settings';
 
@@ -34,44 +35,20 @@ export async function writeFolders(folder: string, out: string, count: number): 
     const items = readItems(folder, part);
     const [images, annotations]: [object[], object[]] = [[], []];
     for (let i = 0; i < scenes; i++) {
-      const { pixels, labels, instances, objects } = makeScene(items, seed, i);
+      const scene = makeScene(items, seed, i);
+      const { pixels, labels, instances } = scene;
       const name = `${String(i).padStart(5, '0')}.png`;
       writePng(place('images', name), pixels);
       writePng(place('labels', name), labels);
       writePng(place('instances', name), instances);
       images.push({ id: i + 1, file_name: name, width: SCENE_SIDE, height: SCENE_SIDE });
-      objects.forEach(({ label, box: [x1, y1, x2, y2], area }, k) => {
-        annotations.push({
-          id: annotations.length + 1,
-          image_id: i + 1,
-          category_id: label + 1,
-          bbox: [x1, y1, x2 - x1, y2 - y1],
-          area,
-          iscrowd: 0,
-          segmentation: { size: [SCENE_SIDE, SCENE_SIDE], counts: runLengths(instances, k + 1) },
-        });
-      });
+      annotations.push(...annotationsOf(scene, i + 1, annotations.length + 1));
     }
-    const categories = ITEM_CLASSES.map((name, c) => ({ id: c + 1, name }));
-    fs.writeFileSync(place('instances.json'), JSON.stringify({ images, annotations, categories }));
+    fs.writeFileSync(
+      place('instances.json'),
+      JSON.stringify({ images, annotations, categories: CATEGORIES }),
+    );
     console.log(`${part}: ${scenes} scenes, ${annotations.length} objects`);
   }
   fs.writeFileSync(path.join(out, 'classes.txt'), `${SCENE_CLASSES.join('\n')}\n`);
-}
-
-/** Run lengths of an object's mask as COCO counts them: column by column, zeros first. */
-function runLengths(instances: Uint8Array, id: number): number[] {
-  const counts: number[] = [];
-  let [isObject, length] = [false, 0];
-  for (let x = 0; x < SCENE_SIDE; x++) {
-    for (let y = 0; y < SCENE_SIDE; y++) {
-      const isOwn = instances[SCENE_SIDE * y + x] === id;
-      if (isOwn !== isObject) {
-        counts.push(length);
-        [isObject, length] = [isOwn, 0];
-      }
-      length++;
-    }
-  }
-  return [...counts, length];
 }

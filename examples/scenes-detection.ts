@@ -1,0 +1,49 @@
+/**
+ * A small Cascade Mask R-CNN on RevCol learns to find the items of scenes, beside the same network in PyTorch: the
+ * same scenes, weights to begin with, steps, losses, schedule and optimizer. The scenes are those of scenes.ts.
+ *
+ *   npx tsx examples/scenes-detection.ts export --data fashion-mnist     scenes and all that the other contestant needs
+ *   npx tsx examples/scenes-detection.ts train      trains and detects; goes on where it was stopped
+ *   .peers/python/bin/python examples/scenes/detection/torch_contestant.py --peer dense_torch.py
+ *   npx tsx examples/scenes-detection.ts compare    stored and reversible; examples/scenes/detection/results.json
+ *   npx tsx examples/scenes-detection.ts pictures   docs/assets/scene-objects.png
+ */
+import { parseArgs } from 'node:util';
+
+import { compare, exportAll, trainAndDetect } from './scenes/detection/contest';
+import { paint } from './scenes/detection/pictures';
+import { startBackend } from './shared/backend';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    /** The folder that holds the four files as they are published. */
+    data: { type: 'string' },
+    out: { type: 'string', default: 'out/scenes-detection' },
+    backend: { type: 'string', default: 'wasm' },
+    backprop: { type: 'string', default: 'reversible' },
+  },
+});
+
+// The wasm backend answers an uncaught error by printing its own source.
+await main().catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});
+
+async function main(): Promise<void> {
+  const [task = ''] = positionals;
+  const { data, out, backprop } = values;
+  if (backprop !== 'reversible' && backprop !== 'stored') {
+    throw new Error(`--backprop is ${backprop}; expected reversible or stored`);
+  }
+  if (task === 'export' && data === undefined) {
+    throw new Error('give --data, the folder of Fashion-MNIST');
+  }
+  await startBackend(values.backend);
+  if (task === 'export') return exportAll(data as string, out);
+  if (task === 'train') return trainAndDetect(out, backprop);
+  if (task === 'compare') return compare(out);
+  if (task === 'pictures') return paint(out);
+  throw new Error(`${task || 'no task'} is none of export, train, compare, pictures`);
+}
