@@ -11,8 +11,10 @@ export interface ClassifierMetadata extends Pick<PreprocessOptions, 'mean' | 'st
   classNames?: readonly string[];
   /** Whether it was trained on pictures as they are shown: an orientation tag (EXIF) is applied. */
   upright?: boolean;
-  /** Of a segmenter: what the shorter side of pictures was resized to; absent where they kept their size. */
+  /** Of a segmenter or detector: what the shorter side of pictures is resized to; absent where they keep their size. */
   shortSide?: number;
+  /** Of a detector: what the longer side has at most then. */
+  longSide?: number;
 }
 
 /** How pictures become the input of a model. */

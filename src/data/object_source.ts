@@ -17,3 +17,20 @@ export interface ObjectSource {
   /** Frees threads and files. What is being read is rejected; reading again opens them again. */
   close(): Promise<void>;
 }
+
+/** Asserts pictures with marked objects. */
+export function requireObjectSource(
+  owner: string,
+  source: unknown,
+): asserts source is ObjectSource {
+  const { length, classNames, objects, name, read } = (source ?? {}) as Partial<ObjectSource>;
+  const isSource =
+    typeof length === 'number' &&
+    Array.isArray(classNames) &&
+    [objects, name, read].every((member) => typeof member === 'function');
+  if (isSource && length > 0) return;
+  throw new Error(
+    `${owner}: the data ${isSource ? 'hold no picture' : 'are no pictures with marked objects'}; expected what ` +
+      'cocoFolder or cocoSource gives, with one picture at least',
+  );
+}

@@ -11,7 +11,10 @@ export interface HistoryPoint {
   readonly epoch?: number;
   /** Mean loss of the training batches since the last point. */
   readonly loss?: number;
-  /** Part of those batches' pictures that were classified rightly, in 0..1; of a segmenter, of their pixels. */
+  /**
+   * Part of those batches' pictures that were classified rightly, in 0..1; of a segmenter, of their pixels; of a
+   * detector, of the regions that its heads have looked at.
+   */
   readonly accuracy?: number;
   /** Mean loss on the pictures for validation. */
   readonly validationLoss?: number;
@@ -19,6 +22,10 @@ export interface HistoryPoint {
   readonly validationAccuracy?: number;
   /** Of a segmenter: mean intersection over union on the pictures for validation, in 0..1. */
   readonly validationMeanIoU?: number;
+  /** Of a detector: average precision of boxes on the pictures for validation, in 0..1. */
+  readonly validationBoxAP?: number;
+  /** The same of masks. */
+  readonly validationMaskAP?: number;
   /** Learning rate of the step: the highest, where layers have rates of their own. */
   readonly learningRate?: number;
   /** Bytes in tensors after the step. */

@@ -2,45 +2,26 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import type { ClassificationData } from '../data/classification_data';
-import type { SkippedExample } from '../data/example_source';
 import type { Evaluation } from '../evaluation/evaluation';
-import type { TrainingHistory } from '../evaluation/training_history';
 import { classifierJob } from './classifier_job';
 import { completeRun, type OpenedPlaces, openPlaces } from './complete_run';
 import type { Best } from './early_stopping';
 import { type FineTuneOptions, requireFineTuneOptions } from './options';
 import { type FineTuneModel, type PreparedModel, prepareModel } from './prepare_model';
-import type { StopReason } from './progress';
+import { factsOf, type RunFacts } from './run_facts';
 import { divideExamples, type Examples, planRun } from './run_plan';
 import { numberedAs, openTrainingData } from './training_data';
-import type { TrainingPlaces } from './training_files';
 
 /** What comes of fine-tuning. */
-export interface FineTuneResult {
+export interface FineTuneResult extends RunFacts {
   /** With the best weights; the caller's. */
   model: tfl.LayersModel;
   /** Names by class, as the model numbers them; saved with it. */
   classNames: readonly string[];
-  /** What was measured as it went, for charts and `report.html`. */
-  history: TrainingHistory;
   /** Of the examples for validation, by the best weights; null where there were none. */
   evaluation: Evaluation | null;
   /** The best epoch; null where there was no validation. */
   best: Best | null;
-  /** Numbers in the weights that were trained in the last phase. */
-  trainedParameters: number;
-  /** Steps taken. */
-  steps: number;
-  /** Seconds of all runs together. */
-  seconds: number;
-  /** Why training ended. */
-  stopped: StopReason;
-  /** By what it was trained, where nothing was said too; plain JSON. */
-  settings: Readonly<Record<string, unknown>>;
-  /** Where it is saved; null where it was not to be. */
-  places: TrainingPlaces | null;
-  /** Examples to train on that were left out by `onError: 'skip'`; those for validation: `evaluation.skipped`. */
-  skipped: readonly SkippedExample[];
 }
 
 const OWNER = 'fineTune';
@@ -120,27 +101,8 @@ async function trained(
   const plan = planRun(OWNER, prepared, examples, options, opened.goesOn?.settings);
   const job = classifierJob(OWNER, prepared, examples, plan, options);
   const trainee = { ...prepared, head: head.layers };
-  const { progress, trainedParameters } = await completeRun(
-    OWNER,
-    trainee,
-    job,
-    plan,
-    options,
-    opened,
-  );
-  const { history, best, step, seconds, stopped, evaluation } = progress;
-  return {
-    model,
-    classNames,
-    history,
-    evaluation,
-    best: best as Best | null,
-    trainedParameters,
-    steps: step,
-    seconds,
-    stopped,
-    settings: plan.settings,
-    places: opened.places,
-    skipped: progress.skipped ?? [],
-  };
+  const completed = await completeRun(OWNER, trainee, job, plan, options, opened);
+  const { best, evaluation } = completed.progress;
+  const facts = factsOf(completed, plan, opened);
+  return { model, classNames, evaluation, best: best as Best | null, ...facts };
 }

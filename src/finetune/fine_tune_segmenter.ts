@@ -1,20 +1,18 @@
 /** From pictures with label maps to a trained segmenter. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import type { SkippedExample } from '../data/example_source';
 import type { SegmentationSource } from '../data/segmentation_source';
-import type { TrainingHistory } from '../evaluation/training_history';
 import {
   requireSegmentationSource,
   type SegmentationEvaluation,
 } from '../models/evaluate_segmenter';
 import { completeRun, openPlaces } from './complete_run';
+import { dividePictures } from './pictures';
 import { type FineTuneSegmenterModel, prepareSegmenter } from './prepare_segmenter';
-import type { StopReason } from './progress';
+import { factsOf, type RunFacts } from './run_facts';
 import { segmenterJob } from './segmenter_job';
 import { type FineTuneSegmenterOptions, requireSegmenterOptions } from './segmenter_options';
-import { divideSegments, planSegmenter } from './segmenter_plan';
-import type { TrainingPlaces } from './training_files';
+import { planSegmenter } from './segmenter_plan';
 
 /** The best epoch of a segmenter. Plain JSON. */
 export interface BestSegmenter {
@@ -27,31 +25,15 @@ export interface BestSegmenter {
 }
 
 /** What comes of fine-tuning a segmenter. */
-export interface FineTuneSegmenterResult {
+export interface FineTuneSegmenterResult extends RunFacts {
   /** With the best weights; the caller's. */
   model: tfl.LayersModel;
   /** Names by class, as the model numbers them; saved with it. */
   classNames: readonly string[];
-  /** What was measured as it went. */
-  history: TrainingHistory;
   /** Of the pictures for validation, by the best weights; null where there were none. */
   evaluation: SegmentationEvaluation | null;
   /** The best epoch; null where there was no validation. */
   best: BestSegmenter | null;
-  /** Numbers in the weights that were trained in the last phase. */
-  trainedParameters: number;
-  /** Steps taken. */
-  steps: number;
-  /** Seconds of all runs together. */
-  seconds: number;
-  /** Why training ended. */
-  stopped: StopReason;
-  /** By what it was trained, where nothing was said too; plain JSON. */
-  settings: Readonly<Record<string, unknown>>;
-  /** Where it is saved; null where it was not to be. */
-  places: TrainingPlaces | null;
-  /** Pictures to train on that were left out by `onError: 'skip'`; those for validation: `evaluation.skipped`. */
-  skipped: readonly SkippedExample[];
 }
 
 const OWNER = 'fineTuneSegmenter';
@@ -97,7 +79,7 @@ export async function fineTuneSegmenter(
   requireSegmentationSource(OWNER, data);
   options.signal?.throwIfAborted();
   const opened = await openPlaces(OWNER, options);
-  const examples = divideSegments(OWNER, data, options);
+  const examples = dividePictures(OWNER, data, options, requireSegmentationSource);
   const prepared = await prepareSegmenter(OWNER, model, data, options);
   try {
     const plan = planSegmenter(OWNER, prepared, examples, options);
@@ -106,20 +88,13 @@ export async function fineTuneSegmenter(
     const metadata = { ...prepared.metadata, ...(shortSide === undefined ? {} : { shortSide }) };
     const trainee = { ...prepared, metadata };
     const completed = await completeRun(OWNER, trainee, job, plan, options, opened);
-    const { history, best, step, seconds, stopped, evaluation } = completed.progress;
+    const { best, evaluation } = completed.progress;
     return {
       model: prepared.model,
       classNames: [...data.classNames],
-      history,
       evaluation,
       best: best && { mIoU: best.accuracy, epoch: best.epoch, step: best.step },
-      trainedParameters: completed.trainedParameters,
-      steps: step,
-      seconds,
-      stopped,
-      settings: plan.settings,
-      places: opened.places,
-      skipped: completed.progress.skipped ?? [],
+      ...factsOf(completed, plan, opened),
     };
   } catch (error) {
     prepared.dispose();

@@ -1,4 +1,4 @@
-/** From labelled examples to a trained classifier or segmenter. */
+/** From labelled examples to a trained classifier, segmenter or detector. */
 export type {
   Augmentation,
   AugmentationFunction,
@@ -15,6 +15,14 @@ export {
   fineTuneSegmenter,
   type FineTuneSegmenterResult,
 } from './fine_tune_segmenter';
+export {
+  type BestDetector,
+  fineTuneDetector,
+  type FineTuneDetectorResult,
+} from './fine_tune_detector';
+export type { FineTuneDetectorOptions } from './detector_options';
+export type { FineTuneDetectorModel } from './prepare_detector';
+export type { RunFacts } from './run_facts';
 export type { FineTuneOptions, RunSettings } from './options';
 export type { FineTuneModel } from './prepare_model';
 export type { FineTuneSegmenterModel } from './prepare_segmenter';

@@ -28,12 +28,22 @@ export interface BatchRequest {
   readonly onSkip?: (skipped: SkippedExample) => void;
 }
 
+/** What the history has of an evaluation. */
+export type ValidationPoint = Pick<
+  HistoryPoint,
+  | 'validationLoss'
+  | 'validationAccuracy'
+  | 'validationMeanIoU'
+  | 'validationBoxAP'
+  | 'validationMaskAP'
+>;
+
 /** What an evaluation came to. */
 export interface Validated<Result> {
   readonly evaluation: Result;
   readonly score: Score;
   /** What of it the history has. */
-  readonly point: Pick<HistoryPoint, 'validationLoss' | 'validationAccuracy' | 'validationMeanIoU'>;
+  readonly point: ValidationPoint;
 }
 
 /** What is trained, on what, and how it is evaluated. `Result`, what an evaluation gives, is plain JSON. */

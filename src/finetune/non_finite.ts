@@ -96,7 +96,11 @@ async function namesOfNonFinite(weights: readonly tfl.LayerVariable[]): Promise<
   return names;
 }
 
-/** The first part of a model that has weights that are not finite. */
+/** The first part of a model whose weights are not finite. */
+export async function findNonFiniteWeights(model: tfl.LayersModel): Promise<NonFinite> {
+  return firstWeights(partTree(model));
+}
+
 async function firstWeights({ path, parts, weights }: PartTree): Promise<NonFinite> {
   for (const part of parts) {
     const below = await firstWeights(part);

@@ -1,7 +1,7 @@
 /** The model that is trained: made of a name, or given, with a head for the classes of the examples. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireArgument, requireModel, show } from '../common/arguments';
+import { requireModel, show } from '../common/arguments';
 import {
   type ClassifierMetadata,
   metadataOf,
@@ -20,6 +20,7 @@ import { type ModelName, parseName } from '../registry/names';
 import type { PretrainedName } from '../registry/pretrained';
 import { type Head, headOf, requireExclusive, withNewHead } from './head';
 import type { FineTuneOptions } from './options';
+import { namedModel } from './pictures';
 import type { TrainingData } from './training_data';
 
 /** What is trained: a model, a name such as `'revcol_tiny.in1k'`, or a name and options of `createModel`. */
@@ -63,7 +64,7 @@ export async function prepareModel(
 ): Promise<PreparedModel> {
   const { seed = 0 } = options;
   const isModel = typeof given === 'object' && given !== null && 'layers' in given;
-  const named = !isModel && namedModel(owner, given);
+  const named = !isModel && namedModel<Named>(owner, given as Named, 'revcol_tiny.in1k');
   if (!named) requireModel(owner, given);
   const base = named
     ? await makeModel(owner, named, data, options)
@@ -104,15 +105,6 @@ export async function prepareModel(
 }
 
 type Named = Exclude<FineTuneModel, tfl.LayersModel | string>;
-
-function namedModel(owner: string, given: Exclude<FineTuneModel, tfl.LayersModel>): Named {
-  const named = typeof given === 'string' ? { name: given } : given;
-  const fits = typeof (named as Named | null)?.name === 'string';
-  const expected =
-    "a tf.LayersModel, a name such as 'revcol_tiny.in1k', or { name, ...options of createModel }";
-  requireArgument(owner, 'model', given, fits, expected);
-  return named;
-}
 
 /** Builds the named model, with its published weights where the name is that of a set. */
 async function makeModel(

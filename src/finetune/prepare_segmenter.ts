@@ -1,16 +1,14 @@
 /** The segmenter that is trained: made of a name, or given, for the classes of the pictures. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireArgument, requireModel, show } from '../common/arguments';
-import { type ClassifierMetadata, metadataOf, ownUnits } from '../data/model_input';
+import { requireModel, show } from '../common/arguments';
 import { type SegmentationSource } from '../data/segmentation_source';
 import { createModel } from '../models/create_model';
 import type { CreatePretrainedSegmenterOptions, CreateSegmenterOptions } from '../models/segmenter';
 import { withSeededRandom } from '../ops/engine/random';
-import type { PreprocessOptions } from '../preprocessing/fit_image';
-import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
 import { segmentationWeights } from '../registry/names';
 import type { SegmentationName, SegmentationWeights } from '../registry/segmentation';
+import { namedModel, type PixelStatistics, statisticsOf } from './pictures';
 import type { FineTuneSegmenterOptions } from './segmenter_options';
 
 /**
@@ -24,10 +22,12 @@ export type FineTuneSegmenterModel =
       CreateSegmenterOptions | Omit<CreatePretrainedSegmenterOptions, 'pretrained'>
     ));
 
+const EXAMPLE = 'upernet_revcol_tiny.ade20k_512';
+
 type Named = Exclude<FineTuneSegmenterModel, tfl.LayersModel | string>;
 
 /** A segmenter with what is known of it. */
-export interface PreparedSegmenter {
+export interface PreparedSegmenter extends PixelStatistics {
   readonly model: tfl.LayersModel;
   /** The layers that give the outputs. */
   readonly head: readonly tfl.layers.Layer[];
@@ -39,11 +39,6 @@ export interface PreparedSegmenter {
   readonly isFresh: boolean;
   /** Whether it was made here, so that nobody else has it. */
   readonly isOwned: boolean;
-  /** By what pixels are normalised. */
-  readonly mean: NonNullable<PreprocessOptions['mean']>;
-  readonly std: NonNullable<PreprocessOptions['std']>;
-  /** What is saved with it. */
-  readonly metadata: ClassifierMetadata & Record<string, unknown>;
   /** Frees what was made here. */
   dispose(): void;
 }
@@ -60,17 +55,13 @@ export async function prepareSegmenter(
   { seed = 0, preprocessing, signal }: FineTuneSegmenterOptions,
 ): Promise<PreparedSegmenter> {
   const isModel = typeof given === 'object' && given !== null && 'layers' in given;
-  const named = isModel ? null : namedModel(owner, given);
+  const named = isModel ? null : namedModel<Named>(owner, given as Named, EXAMPLE);
   if (isModel) requireModel(owner, given);
   const made = named && (await makeModel(owner, named, classNames.length, seed, signal));
   const model = made?.model ?? (given as tfl.LayersModel);
   try {
     const { head, fixedSize } = partsOf(owner, model, classNames);
-    const saved = metadataOf(model);
-    const own = ownUnits(model.name, model) ?? saved;
-    const mean = preprocessing?.mean ?? own.mean ?? IMAGENET_MEAN;
-    const std = preprocessing?.std ?? own.std ?? IMAGENET_STD;
-    const metadata = { ...saved, classNames: [...classNames], mean: [...mean], std: [...std] };
+    const statistics = statisticsOf(model, classNames, preprocessing);
     return {
       model,
       head,
@@ -78,9 +69,7 @@ export async function prepareSegmenter(
       record: made?.record ?? null,
       isFresh: made?.isFresh ?? false,
       isOwned: made !== null,
-      mean,
-      std,
-      metadata: { ...metadata, upright: true } as unknown as PreparedSegmenter['metadata'],
+      ...statistics,
       dispose: () => {
         if (made) model.dispose();
       },
@@ -89,15 +78,6 @@ export async function prepareSegmenter(
     made?.model.dispose();
     throw error;
   }
-}
-
-function namedModel(owner: string, given: unknown): Named {
-  const named = typeof given === 'string' ? { name: given } : given;
-  const fits = typeof (named as Named | null)?.name === 'string';
-  const expected =
-    "a tf.LayersModel, a name such as 'upernet_revcol_tiny.ade20k_512', or { name, ...options of createModel }";
-  requireArgument(owner, 'model', given, fits, expected);
-  return named as Named;
 }
 
 /** Builds the named model, with its published weights unless it is told not to have them. */

@@ -5,6 +5,7 @@ import { residentBytes } from '../common/node';
 import type { SkippedExample } from '../data/example_source';
 import type { HistoryPoint } from '../evaluation/training_history';
 import type { BestScore } from './early_stopping';
+import type { ValidationPoint } from './job';
 
 /** Why training ended. */
 export type StopReason = 'epochs' | 'patience' | 'callback';
@@ -93,10 +94,7 @@ export function addStep(progress: Progress<unknown>, facts: StepFacts): void {
 }
 
 /** What a point has beside sums. */
-type PointFacts = Pick<
-  HistoryPoint,
-  'epoch' | 'learningRate' | 'phase' | 'validationLoss' | 'validationAccuracy' | 'validationMeanIoU'
->;
+type PointFacts = Pick<HistoryPoint, 'epoch' | 'learningRate' | 'phase'> & ValidationPoint;
 
 /** Ends an interval: adds a point to the history. */
 export function addPoint(progress: Progress<unknown>, facts: PointFacts): HistoryPoint {

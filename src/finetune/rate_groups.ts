@@ -8,11 +8,14 @@ import type { ParameterGroup } from '../training/parameter_groups';
 /** Layers over which the rate falls at most: below, a deep model would not learn at all. */
 const MOST_LAYERS = 12;
 
+/** What a model is trained for. */
+export type TrainedTask = 'classification' | 'segmentation' | 'detection';
+
 /** What the groups go by. */
 export interface RateOptions {
   readonly layerDecay: number;
   readonly weightDecay: number;
-  readonly task: 'classification' | 'segmentation';
+  readonly task: TrainedTask;
 }
 
 /**
@@ -23,7 +26,7 @@ export function rateGroups(
   model: tfl.LayersModel,
   { layerDecay, weightDecay, task }: RateOptions,
 ): ParameterGroup[] {
-  // Of segmenters alphas do not decay, whatever the rates.
+  // Of segmenters and detectors alphas do not decay, whatever the rates.
   if (layerDecay === 1 && task === 'classification') return [];
   const layers = model.layers.filter((layer) => layer.weights.length > 0);
   const backbones = layers.filter((layer) => layer instanceof RevColBackbone);

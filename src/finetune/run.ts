@@ -61,7 +61,8 @@ export class Run<Batch extends StepBatch, Result> {
     this.optimizer = new AdamW({
       weightDecay,
       groups: form.train === 'all' ? rateGroups(model, { layerDecay, weightDecay, task }) : [],
-      fused: form.parts === 1,
+      // The steps of a detector walk back part by part.
+      fused: form.parts === 1 && task !== 'detection',
     });
     this.ema = emaDecay === null ? undefined : new Ema(model, { decay: emaDecay, warmup: true });
     this.best = new WeightCopies(parts.changing);

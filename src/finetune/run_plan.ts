@@ -20,13 +20,14 @@ import { fitMemory, type StepForm } from './memory_choice';
 import type { FineTuneOptions } from './options';
 import { checksumOf, type Phase, phasesOf } from './phases';
 import type { PreparedModel } from './prepare_model';
+import type { TrainedTask } from './rate_groups';
 import { Sampler, stepsPerEpoch } from './sampler';
 import { stratifiedSplit, usualShare } from './split';
 import { numberedAs, openTrainingData, requireClasses, type TrainingData } from './training_data';
 
 /** What a run will do. */
 export interface RunPlan {
-  readonly task: 'classification' | 'segmentation';
+  readonly task: TrainedTask;
   readonly form: StepForm;
   readonly batch: number;
   readonly epochs: number;

@@ -3,17 +3,16 @@ import {
   segmentationTransform,
   type SegmentationTransformOptions,
 } from '../augmentation/segmentation_transform';
-import { matchClasses } from '../data/class_names';
 import type { LabelledRecipe, SegmentationSource } from '../data/segmentation_source';
-import { requireSegmentationSource, type SegmentingOptions } from '../models/evaluate_segmenter';
+import type { SegmentingOptions } from '../models/evaluate_segmenter';
 import { polySchedule } from '../training/poly_schedule';
 import { emaDecayOf, type TrainedParts, usualEpochs, usualPatience } from './defaults';
 import { checksumOf, phasesOf } from './phases';
+import type { DividedPictures } from './pictures';
 import type { PreparedSegmenter } from './prepare_segmenter';
 import type { RunPlan } from './run_plan';
 import { Sampler, stepsPerEpoch } from './sampler';
 import type { FineTuneSegmenterOptions, SegmentationAugmentation } from './segmenter_options';
-import { stratifiedSplit, usualShare } from './split';
 import { leastPictures } from './trained_parts';
 
 /** What the run of a segmenter will do. */
@@ -27,15 +26,7 @@ export interface SegmenterPlan extends RunPlan {
 }
 
 /** What is trained on, and looked at. */
-export interface SegmenterExamples {
-  readonly data: SegmentationSource;
-  readonly training: readonly number[];
-  /** Pictures that are looked at after each epoch; none where there are none. */
-  readonly validation: {
-    readonly data: SegmentationSource;
-    readonly order: readonly number[];
-  } | null;
-}
+export type SegmenterExamples = DividedPictures<SegmentationSource>;
 
 /** Learning rates at a batch of 16: that of everything is the published one. */
 const RATES = { fresh: 1e-3, all: 6e-5, head: 6e-4, adapters: 3e-4 };
@@ -48,33 +39,6 @@ export const CROPS_ONLY = { scale: [1, 1], classShare: 1, flip: 0, photometric: 
 
 /** Crops where nothing is said. */
 const CROP = [512, 512] as const;
-
-/**
- * Divides the pictures, or takes those for validation.
- *
- * @throws {Error} when those for validation are none, or have other classes
- */
-export function divideSegments(
-  owner: string,
-  data: SegmentationSource,
-  { validation, seed = 0 }: FineTuneSegmenterOptions,
-): SegmenterExamples {
-  const all = Array.from({ length: data.length }, (_, i) => i);
-  if (validation !== undefined && typeof validation !== 'number') {
-    const given = `${owner}: validation`;
-    requireSegmentationSource(given, validation);
-    matchClasses(given, validation.classNames, data.classNames, data.classNames.length);
-    const order = Array.from({ length: validation.length }, (_, i) => i);
-    return { data, training: all, validation: { data: validation, order } };
-  }
-  const share = validation ?? usualShare(data.length);
-  const { training, validation: order } = stratifiedSplit(
-    all.map(() => 0),
-    share,
-    seed,
-  );
-  return { data, training, validation: order.length > 0 ? { data, order } : null };
-}
 
 /**
  * Plans a run.

@@ -8,7 +8,7 @@ import { readsAtOnce } from '../ops/engine/read_at_once';
 import { accumulatedStep } from '../training/accumulated_step';
 import { trainingStep } from '../training/training_step';
 import { againSlower, DivergedError, type PeakRate } from './errors';
-import { areFinite, findNonFinite } from './non_finite';
+import { areFinite, findNonFinite, type NonFinite } from './non_finite';
 
 /** The model's output, or the list of its outputs. */
 type Outputs = tf.Tensor | tf.Tensor[];
@@ -86,7 +86,7 @@ export async function takeStep(
     // Layers that look at their weights tell before there is a loss.
     if (!isLoss && (await areFinite(model.weights))) throw error;
     const value = isLoss ? error.value : NaN;
-    throw await diverged(owner, { model, step, value, x, seed: own, phase });
+    throw await divergedError(owner, { step, value, phase }, () => findNonFinite(model, x, own));
   } finally {
     tf.dispose([...counts, ...(loss ? [loss] : [])]);
   }
@@ -96,21 +96,20 @@ function requireFinite(value: number): void {
   if (!Number.isFinite(value)) throw new NotFinite(value);
 }
 
+/** A step whose loss is not finite. */
 interface Divergence {
-  model: tfl.LayersModel;
-  step: number;
-  value: number;
-  x: tf.Tensor;
-  seed: number;
-  phase: PeakRate;
+  readonly step: number;
+  readonly value: number;
+  readonly phase: PeakRate;
 }
 
-/** What to say of a loss that is not finite. */
-async function diverged(
+/** What to say of it; `find` looks for where numbers stop being finite. */
+export async function divergedError(
   owner: string,
-  { model, step, value, x, seed, phase }: Divergence,
+  { step, value, phase }: Divergence,
+  find: () => Promise<NonFinite>,
 ): Promise<DivergedError> {
-  const { layer, sources } = await findNonFinite(model, x, seed);
+  const { layer, sources } = await find();
   const again = againSlower(phase);
   const said = (where: string, advice: string) =>
     new DivergedError(

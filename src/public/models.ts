@@ -17,6 +17,14 @@ export {
   type SegmentedClass,
   type SegmentingOptions,
 } from '../models/evaluate_segmenter';
+export {
+  type DetectedClass,
+  type DetectingOptions,
+  type DetectorEvaluation,
+  evaluateDetector,
+  type EvaluateDetectorOptions,
+  type PrecisionFigures,
+} from '../models/evaluate_detector';
 export { paintDetections } from '../models/paint_detections';
 export { paintSegmentation } from '../models/paint_segmentation';
 export { createLanguageModel, type CreateLanguageModelOptions } from '../models/language_model';
@@ -41,16 +49,21 @@ export { COCO_CATEGORY_IDS, COCO_CLASSES } from '../registry/coco';
 export { VIT_SIZES, type VitSize } from '../registry/sizes';
 export type { VitSizeName } from '../registry/architectures';
 
-// From examples to a trained classifier or segmenter
+// From examples to a trained classifier, segmenter or detector
 export {
   type Augmentation,
   type AugmentationFunction,
   type AugmentationOptions,
   type AugmentationStrength,
   type Best,
+  type BestDetector,
   type BestSegmenter,
   DivergedError,
   fineTune,
+  fineTuneDetector,
+  type FineTuneDetectorModel,
+  type FineTuneDetectorOptions,
+  type FineTuneDetectorResult,
   type FineTuneEpoch,
   type FineTuneEvents,
   type FineTuneModel,
@@ -61,6 +74,7 @@ export {
   type FineTuneSegmenterOptions,
   type FineTuneSegmenterResult,
   type FineTuneStep,
+  type RunFacts,
   type RunSettings,
   type SegmentationAugmentation,
   type StopReason,

@@ -35,6 +35,7 @@ export type { FiniteScheduleOptions, Schedule } from '../training/schedule_optio
 export { cosineSchedule, type CosineScheduleOptions } from '../training/cosine_schedule';
 export { oneCycleSchedule, type OneCycleScheduleOptions } from '../training/one_cycle_schedule';
 export { polySchedule, type PolyScheduleOptions } from '../training/poly_schedule';
+export { stepSchedule, type StepScheduleOptions } from '../training/step_schedule';
 export {
   scheduleCallback,
   type ScheduleCallbackOptions,

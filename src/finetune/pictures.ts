@@ -1,0 +1,82 @@
+/** What fine-tuning of models of pictures shares: a model by its name, its statistics, pictures for validation. */
+import type * as tfl from '@tensorflow/tfjs-layers';
+
+import { requireArgument } from '../common/arguments';
+import { matchClasses } from '../data/class_names';
+import { type ClassifierMetadata, metadataOf, ownUnits } from '../data/model_input';
+import type { PreprocessOptions } from '../preprocessing/fit_image';
+import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
+import { stratifiedSplit, usualShare } from './split';
+
+/** Asserts a name, or a name and options; `example` is one, for the message. */
+export function namedModel<Named extends { name: string }>(
+  owner: string,
+  given: Named | Named['name'],
+  example: string,
+): Named {
+  const named = (typeof given === 'string' ? { name: given } : given) as Named;
+  const fits = typeof (named as Named | null)?.name === 'string';
+  const expected = `a tf.LayersModel, a name such as '${example}', or { name, ...options of createModel }`;
+  requireArgument(owner, 'model', given, fits, expected);
+  return named;
+}
+
+/** What is saved with a model that is trained on pictures. */
+export type PictureMetadata = ClassifierMetadata & Record<string, unknown>;
+
+/** By what pixels are normalised, and what is saved with the model. */
+export interface PixelStatistics {
+  readonly mean: NonNullable<PreprocessOptions['mean']>;
+  readonly std: NonNullable<PreprocessOptions['std']>;
+  readonly metadata: PictureMetadata;
+}
+
+/** Statistics as they are given, or as the model's own layers or what is saved with it tell them, or ImageNet's. */
+export function statisticsOf(
+  model: tfl.LayersModel,
+  classNames: readonly string[],
+  given: Pick<PreprocessOptions, 'mean' | 'std'> = {},
+): PixelStatistics {
+  const saved = metadataOf(model);
+  const own = ownUnits(model.name, model) ?? saved;
+  const mean = given.mean ?? own.mean ?? IMAGENET_MEAN;
+  const std = given.std ?? own.std ?? IMAGENET_STD;
+  const metadata = { ...saved, classNames: [...classNames], mean: [...mean], std: [...std] };
+  return { mean, std, metadata: { ...metadata, upright: true } as unknown as PictureMetadata };
+}
+
+/** Pictures of a source that are trained on, and looked at. */
+export interface DividedPictures<Source> {
+  readonly data: Source;
+  readonly training: readonly number[];
+  /** Pictures that are looked at after each epoch; none where there are none. */
+  readonly validation: { readonly data: Source; readonly order: readonly number[] } | null;
+}
+
+/**
+ * Divides the pictures, or takes those for validation.
+ *
+ * @param requireSource asserts pictures for validation
+ * @throws {Error} when those for validation are none, or have other classes
+ */
+export function dividePictures<
+  Source extends { readonly length: number; readonly classNames: readonly string[] },
+>(
+  owner: string,
+  data: Source,
+  { validation, seed = 0 }: { validation?: Source | number; seed?: number },
+  requireSource: (owner: string, source: Source) => void,
+): DividedPictures<Source> {
+  const all = Array.from({ length: data.length }, (_, i) => i);
+  if (validation !== undefined && typeof validation !== 'number') {
+    const given = `${owner}: validation`;
+    requireSource(given, validation);
+    matchClasses(given, validation.classNames, data.classNames, data.classNames.length);
+    const order = Array.from({ length: validation.length }, (_, i) => i);
+    return { data, training: all, validation: { data: validation, order } };
+  }
+  const share = validation ?? usualShare(data.length);
+  const one = all.map(() => 0);
+  const { training, validation: order } = stratifiedSplit(one, share, seed);
+  return { data, training, validation: order.length > 0 ? { data, order } : null };
+}
