@@ -2,7 +2,7 @@
 
 /** The functions that commands are made of. Whoever typed a command has called none of them. */
 const OWNERS =
-  /^(createModel|evaluate(Segmenter)?|fetchPretrained|fineTune(Segmenter)?|imageFolder|loadCheckpoint|memoryPlan|pretrainedWeights|segment|segmentationFolder|segmentationTransform|segmentationWeights): /;
+  /^(createModel|cocoFolder|detectionTransform|detectionWeights|evaluate(Segmenter|Detector)?|fetchPretrained|fineTune(Segmenter|Detector)?|parseCoco|imageFolder|loadCheckpoint|memoryPlan|pretrainedWeights|segment|segmentationFolder|segmentationTransform|segmentationWeights): /;
 
 /** What functions advise, and the same by commands and their options. */
 const ADVICE: readonly (readonly [RegExp | string, string])[] = [
@@ -20,9 +20,10 @@ const ADVICE: readonly (readonly [RegExp | string, string])[] = [
   ['Give more pictures, or validation: 0', 'Give more pictures'],
   [
     /make it with numClasses: \d+, or give its name, so that it is made here/,
-    'give a published segmenter or a checkpoint, whose logits are made for them',
+    'give a published model or a checkpoint, whose logits are made for them',
   ],
   [/^cropSize is /, '--input-size is '],
+  [/^longSide is /, '--long-side is '],
   [/^memory is /, '--memory is '],
   ['or leave train out, so', 'or leave --head-only and --adapters out, so'],
   ['begin again with learningRate ', 'begin again with --learning-rate '],

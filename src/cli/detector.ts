@@ -7,6 +7,7 @@ import { metadataOf, ownUnits } from '../data/model_input';
 import { createModel } from '../models/create_model';
 import type { DetectOptions } from '../models/detect_options';
 import { detectorParts } from '../models/detector_parts';
+import { withSeededRandom } from '../ops/engine/random';
 import { COCO_CLASSES } from '../registry/coco';
 import type { DetectionWeights } from '../registry/detection';
 import { detectionWeights } from '../registry/names';
@@ -25,7 +26,13 @@ import {
 import type { Terminal } from './terminal';
 import { findDetectorWeights, type FoundWeights } from './weights_source';
 
-export type DetectorOptions = DenseOptions;
+export interface DetectorOptions extends DenseOptions {
+  /**
+   * For training: how many classes the heads of a checkpoint are made for, and the seed of what it does not bring, which
+   * are those of other classes. Default: it is for inference.
+   */
+  training?: { readonly numClasses: number; readonly seed: number };
+}
 
 export interface LoadedDetector {
   readonly model: tfl.LayersModel;
@@ -76,7 +83,7 @@ async function fromFolder(
     const numClasses = detectorParts(file, model).heads.units;
     requireRgb('detect', file, model.inputs[0]?.shape[3]);
     checkClasses(numClasses);
-    const { classNames, mean, std } = metadataOf(model);
+    const { classNames, mean, std, shortSide, longSide } = metadataOf(model);
     if (classNames) requireNames(classNames, file, numClasses);
     const own = ownUnits(file, model) ?? { mean, std };
     const names = classNames ?? (await namesBeside(file, numClasses));
@@ -87,6 +94,8 @@ async function fromFolder(
         ...settingsOf(wanted, numClasses),
         ...(own.mean ? { mean: own.mean } : {}),
         ...(own.std ? { std: own.std } : {}),
+        ...(shortSide === undefined ? {} : { shortSide }),
+        ...(longSide === undefined ? {} : { longSide }),
         ...(names ? { classes: names } : {}),
       } as DetectOptions,
     };
@@ -110,21 +119,25 @@ async function fromCheckpoint(
   requireRgb('detect', name, network.inputChannels);
   checkClasses(network.numClasses);
   const { columns, channels, depths, kernelSize, patchSize, topFusion } = network;
-  const { numClasses, pyramidChannels, hiddenChannels } = network;
-  const model = createModel('cascade_mask_rcnn_revcol_tiny.coco', {
-    columns,
-    kernelSize,
-    patchSize,
-    topFusion,
-    numClasses,
-    pyramidChannels,
-    hiddenChannels,
-    channels: [...channels],
-    depths: [...depths],
-  });
+  const { pyramidChannels, hiddenChannels } = network;
+  const { numClasses = network.numClasses, seed = 0 } = options.training ?? {};
+  const model = withSeededRandom(seed, () =>
+    createModel('cascade_mask_rcnn_revcol_tiny.coco', {
+      columns,
+      kernelSize,
+      patchSize,
+      topFusion,
+      numClasses,
+      pyramidChannels,
+      hiddenChannels,
+      channels: [...channels],
+      depths: [...depths],
+    }),
+  );
   return orDispose(model, async () => {
     const { key, signal } = options;
-    const report = await fillFrom(model, source, found, { key, signal }, terminal);
+    const head = numClasses === network.numClasses ? 'load' : 'skip';
+    const report = await fillFrom(model, source, found, { key, signal, head }, terminal);
     const { classes } = labelsIn(report, numClasses, name, terminal);
     const settings = {
       ...settingsOf(wanted ?? record, numClasses),

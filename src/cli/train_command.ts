@@ -10,6 +10,7 @@ import { loadGradients } from './gradients';
 import { interruptible } from './interrupt';
 import type { Terminal } from './terminal';
 import { CLASSIFIERS } from './train_classifier';
+import { DETECTORS } from './train_detector';
 import { addTrainOptions, commandAgain, runSettings, type TrainOptions } from './train_options';
 import { SEGMENTERS } from './train_segmenter';
 import { CHECKPOINT, requireOutput, writeTrained } from './trained_output';
@@ -17,15 +18,15 @@ import { TrainingDisplay } from './training_display';
 import { chosenKind, type OpenedTraining, type TrainingKind } from './training_kind';
 
 /** What can be trained. */
-const KINDS: readonly TrainingKind[] = [CLASSIFIERS, SEGMENTERS];
+const KINDS: readonly TrainingKind[] = [CLASSIFIERS, SEGMENTERS, DETECTORS];
 
 export function addTrainCommand(program: Command, terminal: Terminal): void {
   const command = program
     .command('train')
-    .description('train a classifier on a folder of labelled pictures, or a segmenter')
+    .description('train a classifier on a folder of labelled pictures, or a segmenter or detector')
     .argument(
       '<folder>',
-      'holds a folder for each class, with --maps pictures; or train and maybe val and test, which do',
+      'holds a folder for each class, with --maps or --coco pictures; or train and maybe val and test, which do',
     );
   addTrainOptions(command)
     .addHelpText(
@@ -39,13 +40,18 @@ With --maps a segmenter is trained, which segment and evaluate take: for street/
 street/1.png among the maps, grey or with a palette, whose values are the numbers of the classes; 255 is none.
 Where the folder has train and val, the maps have them, too.
 
+With --coco a detector is trained, which detect takes: file names in the JSON are paths from the folder, and each
+object has a box, a category and a mask, polygons or run lengths. --short-side 400 trains at 240 to 400 pixels.
+
 Examples:
   $ tfjs-revcol train pets --model revcol_tiny.in1k --out out/pets
   $ tfjs-revcol train pets --model revcol_base.in22k --out out/pets --adapters --memory 2GB
   $ tfjs-revcol train pets --model revcol_tiny.in1k --out out/pets --resume
   $ tfjs-revcol classify cat.jpg --weights out/pets
   $ tfjs-revcol train streets/images --maps streets/labels --classes streets.txt \\
-      --model upernet_revcol_tiny.ade20k_512 --out out/streets`,
+      --model upernet_revcol_tiny.ade20k_512 --out out/streets
+  $ tfjs-revcol train things/pictures --coco things/train.json --short-side 400 \\
+      --model cascade_mask_rcnn_revcol_tiny.coco --out out/things`,
     )
     .action(async (folder: string, options: TrainOptions) => {
       if (options.adapters && options.headOnly) {

@@ -35,6 +35,10 @@ export interface TrainOptions extends DownloadOptions {
   shortSide?: number | 'none';
   headChannels?: number;
   randomWeights?: boolean;
+  /** Annotations, of a detector; those for validation. */
+  coco?: string;
+  cocoVal?: string;
+  longSide?: number;
 }
 
 const numbers = (text: string): number[] => text.split(',').map(integer(1));
@@ -93,10 +97,18 @@ export function addTrainOptions(command: Command): Command {
       )
       .option(
         '--short-side <pixels>',
-        'resize the shorter side of pictures with maps to this before, or none; default: as published',
+        'resize the shorter side of pictures with maps to this before, or none; with --coco to this and less; ' +
+          'default: as published',
         sideOrNone,
       )
-      .option('--random-weights', 'begin a published segmenter at random')
+      .option('--coco <file>', "COCO's JSON of the objects in the pictures: train a detector")
+      .option('--coco-val <file>', 'the same of pictures for validation, in the same folder')
+      .option(
+        '--long-side <pixels>',
+        'most that the longer side of pictures with --coco has; default: as published',
+        integer(1),
+      )
+      .option('--random-weights', 'begin a published segmenter or detector at random')
       .option('--head-channels <count>', 'channels of its head then', integer(1))
       .option('--seed <number>', 'of all that is random', integer(0), 0)
       .option('--skip-broken', 'leave out pictures that cannot be read')

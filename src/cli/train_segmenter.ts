@@ -11,16 +11,16 @@ import {
   type SegmentationEvaluation,
   type SegmentingOptions,
 } from '../models/evaluate_segmenter';
-import { MODEL_NAMES, segmentationWeights } from '../registry/names';
-import type { SegmentationName } from '../registry/segmentation';
+import { segmentationWeights } from '../registry/names';
+import { chosenByName } from './chosen_dense';
 import { namesIn, readClassNames } from './class_names';
-import { DownloadNotice } from './download_notice';
 import { loadSegmenter } from './segmenter';
 import type { TrainOptions } from './train_options';
 import { percentText } from './training_display';
 import { openMapsFolder, type TrainingFolder } from './training_folder';
 import {
   type ChosenModel,
+  leftOut,
   trainChosen,
   type Trained,
   type TrainingKind,
@@ -129,16 +129,7 @@ function tablesOf({ mIoU, mAcc, aAcc, perClass, skipped }: SegmentationEvaluatio
       header: ['', 'accuracy'],
       rows: [['all pixels', shareText(aAcc)] as const],
     },
-    ...(skipped.length === 0
-      ? []
-      : [
-          {
-            title: 'Left out',
-            caption: 'Pictures that could not be read',
-            header: ['picture', 'why'],
-            rows: skipped.map(({ name, message }) => [name, message] as const),
-          },
-        ]),
+    ...leftOut(skipped),
   ];
 }
 
@@ -149,37 +140,17 @@ async function chosenModel(
   classNames: readonly string[],
   { options, terminal, signal }: TrainingRequest,
 ): Promise<ChosenModel<FineTuneSegmenterModel> & { options: Changing }> {
-  const { model, randomWeights, headChannels, cacheDir, baseUrl, seed } = options;
-  const { columns, channels, depths, patchSize } = options;
-  const form = { columns, channels, depths, patchSize, headChannels };
-  const given = Object.entries(form).filter(([, value]) => value !== undefined);
-  const [wrong] = given.map(([key]) => (key === 'headChannels' ? 'head-channels' : key));
-  if ((MODEL_NAMES as readonly string[]).includes(model)) {
-    const record = segmentationWeights(model);
-    const name = model as SegmentationName;
-    if (randomWeights) {
-      const own = Object.fromEntries(given);
-      // As in the published ones, the auxiliary head has half as many.
-      const auxiliary = headChannels && { auxiliaryChannels: Math.ceil(headChannels / 2) };
-      const named = { name, pretrained: false as const, ...own, ...auxiliary };
-      return { model: named, options: changing(options, undefined) };
-    }
-    if (wrong !== undefined) {
-      throw new Error(
-        `--${wrong === 'patchSize' ? 'patch-size' : wrong} is for random weights, and ${name} has published ones; ` +
-          'add --random-weights, or leave it out',
-      );
-    }
-    const notice = new DownloadNotice(terminal, record, false);
-    const { fetch, onProgress } = notice;
-    const named = { name, cacheDir, baseUrl, fetch, onProgress };
-    return { model: named, notice, options: changing(options, undefined) };
-  }
-  if (wrong !== undefined || randomWeights) {
-    throw new Error(
-      `--${wrong ?? 'random-weights'} is for segmenters by name; ${model} is a file, which has its own`,
-    );
-  }
+  const named = chosenByName(options, terminal, {
+    called: 'segmenters',
+    recordOf: segmentationWeights,
+    // As in the published ones, the auxiliary head has half as many channels.
+    formOf: ({ headChannels, ...form }) => ({
+      ...form,
+      ...(headChannels && { headChannels, auxiliaryChannels: Math.ceil(headChannels / 2) }),
+    }),
+  });
+  if (named) return { ...named, options: changing(options, undefined) };
+  const { model, cacheDir, baseUrl, seed } = options;
   const loaded = await loadSegmenter(
     {
       weights: model,

@@ -57,6 +57,7 @@ export class TrainingDisplay {
   readonly onEpoch = (epoch: FineTuneEpoch): void => {
     this.clear();
     const { loss, accuracy, validationLoss, validationAccuracy, validationMeanIoU } = epoch;
+    const { validationBoxAP, validationMaskAP } = epoch;
     const best = epoch.isBest ? ' *' : '';
     const parts = [
       `epoch ${epoch.epoch} of ${epoch.epochs} (${epoch.phase ?? 'all'})`,
@@ -71,6 +72,12 @@ export class TrainingDisplay {
       ...(validationMeanIoU === undefined
         ? []
         : [`validation mIoU ${percentText(validationMeanIoU)}${best}`]),
+      ...(validationBoxAP === undefined
+        ? []
+        : [
+            `validation AP of boxes ${percentText(validationBoxAP)}${best}`,
+            `of masks ${percentText(validationMaskAP ?? 0)}`,
+          ]),
       ...(epoch.imagesPerSecond === undefined
         ? []
         : [`${speedText(epoch.imagesPerSecond)} images/s`]),

@@ -2,6 +2,7 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 import type { Command } from 'commander';
 
+import type { SkippedExample } from '../data/example_source';
 import type { FineTuneResult } from '../finetune/fine_tune';
 import type { RunSettings } from '../finetune/options';
 import type { ReportContent } from '../report/report_html';
@@ -35,6 +36,19 @@ export interface TrainingScores {
   readonly line: string | null;
   /** What the report shows of it. */
   readonly content: () => Promise<Pick<ReportContent, 'evaluation' | 'pictures' | 'tables'>>;
+}
+
+/** A table of the pictures that could not be read; none where all could. */
+export function leftOut(skipped: readonly SkippedExample[]): NonNullable<ReportContent['tables']> {
+  if (skipped.length === 0) return [];
+  return [
+    {
+      title: 'Left out',
+      caption: 'Pictures that could not be read',
+      header: ['picture', 'why'],
+      rows: skipped.map(({ name, message }) => [name, message] as const),
+    },
+  ];
 }
 
 /** A model that has been trained. */

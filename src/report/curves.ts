@@ -37,6 +37,16 @@ const LEARNING: readonly Curves[] = [
     format: (value) => `${Math.round(100 * value)} %`,
     lines: [['validationMeanIoU', 'validation']],
   },
+  {
+    title: 'Average precision',
+    y: 'of the pictures for validation',
+    range: [0, 1],
+    format: (value) => `${Math.round(100 * value)} %`,
+    lines: [
+      ['validationBoxAP', 'boxes'],
+      ['validationMaskAP', 'masks'],
+    ],
+  },
   { title: 'Learning rate', y: 'learning rate', lines: [['learningRate', 'learning rate']] },
 ];
 
@@ -107,6 +117,8 @@ function numbersTable(history: TrainingHistory): Html {
     ['validation loss', ({ validationLoss }) => digits(validationLoss)],
     ['validation accuracy', ({ validationAccuracy: v }) => percentText(v ?? null)],
     ['validation mIoU', ({ validationMeanIoU: v }) => percentText(v ?? null)],
+    ['validation AP of boxes', ({ validationBoxAP: v }) => percentText(v ?? null)],
+    ['validation AP of masks', ({ validationMaskAP: v }) => percentText(v ?? null)],
     ['learning rate', ({ learningRate }) => digits(learningRate)],
     ['peak memory', ({ peakBytes }) => (peakBytes == null ? '–' : megabytes(peakBytes))],
   ];
@@ -118,8 +130,9 @@ function numbersTable(history: TrainingHistory): Html {
   );
 }
 
-function isValidated({ validationLoss, validationMeanIoU }: HistoryPoint): boolean {
-  return validationLoss !== undefined || validationMeanIoU !== undefined;
+function isValidated(point: HistoryPoint): boolean {
+  const { validationLoss, validationMeanIoU, validationBoxAP } = point;
+  return [validationLoss, validationMeanIoU, validationBoxAP].some((value) => value !== undefined);
 }
 
 function digits(value: number | null | undefined): string {
