@@ -64,7 +64,7 @@ test('pictures and annotations become a model that detect takes', async () => {
   });
   await cliOut(
     ...['detect', at('pictures/1.png'), '--weights', out, '--out', at('found')],
-    ...['--threshold', '0', '--backend', 'wasm'],
+    ...['--score', '0', '--backend', 'wasm'],
   );
   const found = JSON.parse(fs.readFileSync(at('found/detections.json'), 'utf8')) as {
     categories: { name: string }[];
