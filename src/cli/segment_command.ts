@@ -20,7 +20,7 @@ import {
   type SegmentingChoice,
   segmentingSettings,
 } from './segment_settings';
-import { inSize, mapSize, requireFitting } from './segment_sizes';
+import { requireFitting } from './segment_sizes';
 import { type LoadedSegmenter, loadSegmenter, type SegmenterOptions } from './segmenter';
 import type { Terminal } from './terminal';
 
@@ -91,7 +91,6 @@ Examples:
       const { classes } = options;
       const given = classes === undefined ? undefined : await readClassNames(classes);
       await activateBackend(options.backend);
-      const notes: string[] = [];
       const results = await interruptible(async (signal) => {
         const segmenter = await loadSegmenter({ ...options, signal }, terminal, (count) => {
           if (given && classes !== undefined) requireNames(given, classes, count);
@@ -102,13 +101,11 @@ Examples:
             ...(given ? { classes: given } : {}),
           };
           const all: Record<string, PictureResult> = {};
-          const note = (text: string) => notes.push(text);
           await loop.each(
             jobs,
             signal,
             terminal,
-            (job, run) =>
-              segmentPicture(segmenter, job, { ...settings, ...run }, options.opacity, note),
+            (job, run) => segmentPicture(segmenter, job, { ...settings, ...run }, options.opacity),
             async ({ pixels, result }, job) => {
               await writeOutputs(job, pixels);
               all[job.file] = result;
@@ -119,7 +116,6 @@ Examples:
           segmenter.model.dispose();
         }
       });
-      for (const text of notes) terminal.error(`${text}\n`);
       loop.tell(terminal);
       terminal.out(
         options.json ? `${JSON.stringify(results, null, 2)}\n` : asText(results, options.top),
@@ -139,28 +135,18 @@ async function segmentPicture(
   job: SegmentJob,
   settings: SegmentOptions,
   opacity: number,
-  note: (text: string) => void,
 ): Promise<Segmented> {
   const pixels: RgbImage = await decodeShown(await readFile(job.file), job.file);
   const { width, height } = pixels;
-  const size = [height, width] as const;
-  const isSeveral = (settings.scales ?? []).length > 1 || settings.flip === true;
-  const outputSize = mapSize(size, numClasses, isSeveral);
   let result;
   try {
-    requireFitting(size, numClasses, settings);
-    result = inSize(await segment(model, pixels, { ...settings, outputSize }), size);
+    requireFitting([height, width], numClasses, settings);
+    result = await segment(model, pixels, settings);
   } catch (error) {
     settings.signal?.throwIfAborted();
     throw new Error(
       `${job.file}, ${width} x ${height} pixels, cannot be segmented: ${messageOf(error)}`,
       { cause: error },
-    );
-  }
-  if (outputSize[0] !== height || outputSize[1] !== width) {
-    note(
-      `${job.file}: found at ${outputSize[1]} x ${outputSize[0]} pixels, for memory, and enlarged to ` +
-        `${width} x ${height}`,
     );
   }
   const { data } = paintSegmentation(result, pixels, opacity);

@@ -112,7 +112,7 @@ export async function detect(
     options.onProgress?.(1);
     return described(found, source.size, classes, settings);
   } finally {
-    source.tensor.dispose();
+    source.dispose();
   }
 }
 

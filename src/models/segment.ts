@@ -4,7 +4,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireModel } from '../common/arguments';
 import { requireOptions } from '../common/options';
-import { resizeForward } from '../ops/dense/resize';
+import { resizedRows, rowsRead, rowsWithin } from '../ops/dense/resize_rows';
 import { readTensor } from '../ops/engine/lost_backend';
 import type { PixelImage } from '../preprocessing/image';
 import { rescaledSize, type Size } from '../preprocessing/rescaled_size';
@@ -19,7 +19,7 @@ import {
   type Settings,
   settingsOf,
 } from './segment_options';
-import { pixelLogits } from './segmentation_logits';
+import { type LogitRows, slidingLogits, wholeLogits, windowsOf } from './segmentation_logits';
 
 /** A class and how much of an image it covers. */
 export interface ClassArea {
@@ -46,6 +46,9 @@ export interface Segmentation {
   areas: ClassArea[];
 }
 
+/** Bytes of the logits of a band: rows of the map that are found at a time. */
+const BAND_BYTES = 2 ** 25;
+
 /** Mirrored, left to right. */
 const mirrored = (x: tf.Tensor) => tf.reverse(x, 2);
 
@@ -54,7 +57,12 @@ const mirrored = (x: tf.Tensor) => tf.reverse(x, 2);
  * two windows other code runs. The values are read when the device has them.
  *
  * With several `scales`, or `flip`, the softmax outputs of all are averaged at the output's size, as
- * mmsegmentation does, which takes memory for every class of every pixel.
+ * mmsegmentation does.
+ *
+ * Memory: classes are found in bands of some rows, for which alone there are logits of all classes in the output's
+ * size. Held besides are the map, a byte (of more than 256 classes two) for each pixel, and for every scale, and
+ * once more mirrored, with mode `'whole'` the logits as the model gives them, a sixteenth of the size that it looks at;
+ * with `'slide'` those of as many rows as a window has. The map is the same whatever the bands.
  *
  * @param model a segmenter: what `createModel('upernet_revcol_tiny.ade20k_512')` gives, or any model whose
  *   first output is logits `[batch, h, w, classes]`, of any size
@@ -74,6 +82,20 @@ export async function segment(
   image: PixelImage | tf.Tensor,
   options: SegmentOptions = {},
 ): Promise<Segmentation> {
+  return segmentInBands(model, image, options, BAND_BYTES);
+}
+
+/**
+ * `segment`, with bands of another size.
+ *
+ * @param bandBytes of the logits of a band, at most; a row is always there
+ */
+export async function segmentInBands(
+  model: tfl.LayersModel,
+  image: PixelImage | tf.Tensor,
+  options: SegmentOptions,
+  bandBytes: number,
+): Promise<Segmentation> {
   requireOptions(OWNER, options, SEGMENT_OPTIONS);
   requireModel(OWNER, model);
   const classes = model.outputs?.[0]?.shape.at(-1) ?? null;
@@ -81,63 +103,104 @@ export async function segment(
   const source = pictureSource(OWNER, image);
   try {
     const settings = settingsOf(options, source.size);
-    const values = await classMap(model, source, settings, options);
-    return described(values, settings.outputSize, known);
+    const count = known.classes.length;
+    const map = await classMap(model, source, { ...settings, count, bandBytes }, options);
+    return described(map, settings.outputSize, known);
   } finally {
-    source.tensor.dispose();
+    source.dispose();
   }
 }
 
 async function classMap(
   model: tfl.LayersModel,
   source: PictureSource,
-  settings: Settings,
+  settings: Settings & { count: number; bandBytes: number },
   { onProgress, signal }: SegmentOptions,
-): Promise<ArrayLike<number>> {
-  const { scales, flip, outputSize, sliding, shortSide } = settings;
+): Promise<Uint8Array | Uint16Array> {
+  const { scales, flip, outputSize, sliding, shortSide, count: classes, bandBytes } = settings;
+  const [height, width] = outputSize;
+  let [done, total] = [0, 0];
+  const next = async () => {
+    onProgress?.(done++ / total);
+    // Lets the rest of the program run, which a backend on the CPU holds up.
+    await new Promise((resolve) => setTimeout(resolve));
+    signal?.throwIfAborted();
+  };
   const passes = scales.flatMap((scale) =>
-    (flip ? [false, true] : [false]).map((isFlipped) => ({ scale, isFlipped })),
+    (flip ? [false, true] : [false]).map((isFlipped) => {
+      const size = rescaledSize(scale, source.size, shortSide);
+      const rows = (first: number, last: number) => {
+        const own = source.rows(size, settings, first, last);
+        return isFlipped ? mirrored(own) : own;
+      };
+      const logits = sliding
+        ? slidingLogits(model, { size, rows }, sliding, next)
+        : wholeLogits(model, { size, rows }, next);
+      return { size, isFlipped, logits };
+    }),
   );
+  const rowBytes = passes.map(
+    ({ size: [h, w] }) => 4 * classes * Math.max(w, width) * Math.max(1, h / height),
+  );
+  const step = rowsWithin(Math.max(1, ...rowBytes), bandBytes);
+  total = Math.ceil(height / step);
+  for (const { size } of passes) total += sliding ? windowsOf(size, sliding).length : 1;
+  const map = classes > 256 ? new Uint16Array(height * width) : new Uint8Array(height * width);
+  try {
+    for (let first = 0; first < height; first += step) {
+      const last = Math.min(first + step, height);
+      const best = await bandClasses(passes, outputSize, first, last);
+      map.set(await readTensor(best).finally(() => best.dispose()), first * width);
+      await next();
+    }
+    onProgress?.(1);
+    return map;
+  } finally {
+    for (const { logits } of passes) logits.dispose();
+  }
+}
+
+/** A look at the picture. */
+interface Pass {
+  readonly size: Size;
+  readonly isFlipped: boolean;
+  readonly logits: LogitRows;
+}
+
+/** Classes of rows `first` to before `last` of the map. */
+async function bandClasses(
+  passes: readonly Pass[],
+  outputSize: Size,
+  first: number,
+  last: number,
+): Promise<tf.Tensor> {
   let sum: tf.Tensor | null = null;
   try {
-    for (const [i, { scale, isFlipped }] of passes.entries()) {
-      const between = async (done: number, total: number) => {
-        onProgress?.((i + done / total) / passes.length);
-        // Lets the rest of the program run, which a backend on the CPU holds up.
-        await new Promise((resolve) => setTimeout(resolve));
-        signal?.throwIfAborted();
-      };
-      const x = tf.tidy(() => {
-        const sized = source.at(rescaledSize(scale, source.size, shortSide), settings);
-        return (isFlipped ? mirrored(sized) : sized) as tf.Tensor4D;
-      });
-      const logits = await pixelLogits(model, x, sliding, between).finally(() => x.dispose());
+    for (const { size, isFlipped, logits } of passes) {
+      const [start, end] = rowsRead(size[0], outputSize[0], first, last);
+      const rows = await logits.rows(start, end);
       const before: tf.Tensor | null = sum;
       sum = tf.tidy(() => {
-        const resized = resizeForward(logits, outputSize);
+        const resized = resizedRows(rows, start, size, outputSize, first, last);
         // The largest probability is the largest logit, and of one pass it is all that counts.
         if (passes.length === 1) return resized;
         const probabilities = tf.softmax(isFlipped ? mirrored(resized) : resized);
         return before ? tf.add(before, probabilities) : probabilities;
       });
-      tf.dispose([logits, ...(before ? [before] : [])]);
+      tf.dispose([rows, ...(before ? [before] : [])]);
     }
-    const best = tf.tidy(() => tf.argMax(sum as unknown as tf.Tensor, 3));
-    const values = await readTensor(best).finally(() => best.dispose());
-    onProgress?.(1);
-    return values;
+    return tf.tidy(() => tf.argMax(sum as unknown as tf.Tensor, 3));
   } finally {
     sum?.dispose();
   }
 }
 
 /** A class map with its names, colours and areas. */
-export function described(
-  values: ArrayLike<number>,
+function described(
+  map: Uint8Array | Uint16Array,
   [height, width]: Size,
   { classes, palette }: Labels,
 ): Segmentation {
-  const map = classes.length > 256 ? Uint16Array.from(values) : Uint8Array.from(values);
   const counts = new Array<number>(classes.length).fill(0);
   for (const index of map) counts[index] = (counts[index] as number) + 1;
   const areas = counts

@@ -1,9 +1,12 @@
-/** Logits of every pixel of an image: of the whole image at once, or of windows that slide over it. */
+/**
+ * Logits of every pixel of an image: of the whole image at once, or of windows that slide over it. They are given by rows
+ * from the top, so that those of all pixels are never there together.
+ */
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { show } from '../common/arguments';
-import { resizeForward } from '../ops/dense/resize';
+import { resizedRows } from '../ops/dense/resize_rows';
 import type { Size } from '../preprocessing/rescaled_size';
 
 /** Part of an image: rows and columns from the first to before the last. */
@@ -48,8 +51,26 @@ export function windowsOf([height, width]: Size, { crop, stride }: Sliding): Win
   );
 }
 
-/** Called before each window. */
-export type BetweenWindows = (done: number, total: number) => Promise<void>;
+/** Called before each window, the one of a whole image included. */
+export type BeforeWindow = () => Promise<void>;
+
+/** Images as the model takes them, some rows at a time. */
+export interface ModelInput {
+  readonly size: Size;
+  /** Rows `first` to before `last`, `[batch, last - first, width, channels]`. */
+  rows(first: number, last: number): tf.Tensor;
+}
+
+/** Logits at the size of the images. */
+export interface LogitRows {
+  /**
+   * Rows `first` to before `last`, `[batch, last - first, width, classes]`, the caller's. Those of one call begin where
+   * those of the call before began, or below.
+   */
+  rows(first: number, last: number): Promise<tf.Tensor>;
+  /** Frees what is held. */
+  dispose(): void;
+}
 
 /** Asserts that a model takes images of a size. */
 function requireSize(model: tfl.LayersModel, [height, width]: Size): void {
@@ -62,8 +83,8 @@ function requireSize(model: tfl.LayersModel, [height, width]: Size): void {
   );
 }
 
-/** Logits of the decode head, resized to the images. */
-function logitsAtSize(model: tfl.LayersModel, x: tf.Tensor): tf.Tensor {
+/** Logits of the decode head, in the size in which it gives them. */
+function lowLogits(model: tfl.LayersModel, x: tf.Tensor): tf.Tensor {
   const [, height, width] = x.shape as [number, number, number];
   requireSize(model, [height, width]);
   return tf.tidy(() => {
@@ -75,56 +96,140 @@ function logitsAtSize(model: tfl.LayersModel, x: tf.Tensor): tf.Tensor {
           `[batch, height, width, classes], such as createModel('upernet_revcol_tiny.ade20k_512') gives`,
       );
     }
-    return resizeForward(logits, [height, width]);
+    return logits;
   });
 }
 
-/**
- * Logits of every pixel.
- *
- * @param x a batch of images, `[batch, height, width, channels]`, as the model takes them
- * @param sliding null: the whole image at once
- * @param between called before each window, the one of a whole image included
- * @returns `[batch, height, width, classes]`; the caller disposes it
- */
-export async function pixelLogits(
+const sizeOf = (x: tf.Tensor): Size => [x.shape[1] as number, x.shape[2] as number];
+
+/** Logits of whole images: those that the head gives are held, and resized by rows. */
+export function wholeLogits(
   model: tfl.LayersModel,
-  x: tf.Tensor4D,
-  sliding: Sliding | null,
-  between: BetweenWindows = async () => undefined,
-): Promise<tf.Tensor> {
-  const [batch, height, width, channels] = x.shape;
-  if (!sliding) {
-    await between(0, 1);
-    return logitsAtSize(model, x);
-  }
-  const windows = windowsOf([height, width], sliding);
-  const counts = new Float32Array(height * width);
-  let total: tf.Tensor | null = null;
-  try {
-    for (const [i, { y1, x1, y2, x2 }] of windows.entries()) {
-      await between(i, windows.length);
-      const before: tf.Tensor | null = total;
-      total = tf.tidy(() => {
-        const part = tf.slice(x, [0, y1, x1, 0], [batch, y2 - y1, x2 - x1, channels]);
-        const own = tf.pad(logitsAtSize(model, part), [
-          [0, 0],
-          [y1, height - y2],
-          [x1, width - x2],
-          [0, 0],
-        ]);
-        return before ? tf.add(before, own) : own;
-      });
-      before?.dispose();
-      for (let y = y1; y < y2; y++) {
-        for (let at = y * width + x1; at < y * width + x2; at++) {
-          counts[at] = (counts[at] as number) + 1;
-        }
+  input: ModelInput,
+  before: BeforeWindow,
+): LogitRows {
+  let low: tf.Tensor | null = null;
+  return {
+    rows: async (first, last) => {
+      if (!low) {
+        await before();
+        low = tf.tidy(() => lowLogits(model, input.rows(0, input.size[0])));
       }
-    }
-    const sum = total as unknown as tf.Tensor;
-    return tf.tidy(() => tf.div(sum, tf.tensor4d(counts, [1, height, width, 1])));
-  } finally {
-    total?.dispose();
+      return resizedRows(low, 0, sizeOf(low), input.size, first, last);
+    },
+    dispose: () => low?.dispose(),
+  };
+}
+
+/** How many of some windows cover each place along a side. */
+function cover(length: number, windows: readonly (readonly [number, number])[]): Float32Array {
+  const counts = new Float32Array(length);
+  for (const [from, to] of windows) {
+    for (let i = from; i < to; i++) counts[i] = (counts[i] as number) + 1;
   }
+  return counts;
+}
+
+/**
+ * Logits of windows that slide over images, averaged where they overlap: rows of windows are added up until all
+ * windows of a row of pixels are there.
+ */
+export function slidingLogits(
+  model: tfl.LayersModel,
+  input: ModelInput,
+  sliding: Sliding,
+  before: BeforeWindow,
+): LogitRows {
+  const [height, width] = input.size;
+  const windows = windowsOf(input.size, sliding);
+  const lines = [...new Set(windows.map(({ y1 }) => y1))].map((y1) =>
+    windows.filter((window) => window.y1 === y1),
+  );
+  const upright = cover(
+    height,
+    lines.map(([window]) => [(window as Window).y1, (window as Window).y2]),
+  );
+  const across = cover(
+    width,
+    (lines[0] as Window[]).map(({ x1, x2 }) => [x1, x2]),
+  );
+  // Sums of rows from `top` on.
+  let sums: tf.Tensor | null = null;
+  let [top, taken] = [0, 0];
+  const replace = (make: (old: tf.Tensor | null) => tf.Tensor) => {
+    const made = tf.tidy(() => make(sums));
+    sums?.dispose();
+    sums = made;
+  };
+  /** Adds a row of windows, and drops rows of pixels above `first`. */
+  const add = async (line: readonly Window[], first: number) => {
+    const { y1, y2 } = line[0] as Window;
+    const images = tf.tidy(() => input.rows(y1, y2));
+    const [batch, tall, , channels] = images.shape as [number, number, number, number];
+    try {
+      for (const { x1, x2 } of line) {
+        await before();
+        replace((old) => {
+          const part = tf.slice(images, [0, 0, x1, 0], [batch, tall, x2 - x1, channels]);
+          const low = lowLogits(model, part);
+          const logits = resizedRows(low, 0, sizeOf(low), [tall, x2 - x1], 0, tall);
+          const own = padded(logits, y1 - first, 0, x1, width - x2);
+          return old ? tf.add(extended(old, top, first, y2), own) : own;
+        });
+        top = first;
+      }
+    } finally {
+      images.dispose();
+    }
+    taken++;
+  };
+  return {
+    rows: async (first, last) => {
+      while (taken < lines.length) {
+        const line = lines[taken] as Window[];
+        const { y1 } = line[0] as Window;
+        if (y1 >= last) break;
+        await add(line, Math.min(first, y1));
+      }
+      return tf.tidy(() => {
+        const held = sums as unknown as tf.Tensor;
+        const [batch, , , classes] = held.shape as [number, number, number, number];
+        const own = tf.slice(held, [0, first - top, 0, 0], [batch, last - first, width, classes]);
+        const counts = tf.mul(
+          tf.tensor(upright.slice(first, last), [1, last - first, 1, 1]),
+          tf.tensor(across, [1, 1, width, 1]),
+        );
+        return tf.div(own, counts);
+      });
+    },
+    dispose: () => sums?.dispose(),
+  };
+}
+
+/** With zeros around. */
+function padded(
+  x: tf.Tensor,
+  above: number,
+  below: number,
+  left: number,
+  right: number,
+): tf.Tensor {
+  return tf.pad(x, [
+    [0, 0],
+    [above, below],
+    [left, right],
+    [0, 0],
+  ]);
+}
+
+/** Rows from `first` to before `last` of sums that begin at `top`; zeros where there are none yet. */
+function extended(sums: tf.Tensor, top: number, first: number, last: number): tf.Tensor {
+  const [batch, rows, width, classes] = sums.shape as [number, number, number, number];
+  if (first === top && last === top + rows) return sums;
+  const kept = tf.slice(
+    sums,
+    [0, first - top, 0, 0],
+    [batch, rows - (first - top), width, classes],
+  );
+  return padded(kept, 0, last - top - rows, 0, 0);
 }

@@ -16,7 +16,7 @@ import {
   type SegmentOptions,
 } from 'tfjs-revcol';
 import { fileSystem } from 'tfjs-revcol/node';
-import { inSize, mapSize, requireFitting } from '../../src/cli/segment_sizes';
+import { requireFitting } from '../../src/cli/segment_sizes';
 import { SEGMENTATION_WEIGHTS } from '../../src/registry/segmentation';
 import { folderOf, plainPng } from '../pictures/folders';
 import { rgbPng } from '../pictures/image_files';
@@ -433,33 +433,19 @@ test('Ctrl-C: the picture at hand is given up, those before it are whole, and th
   }
 });
 
-describe('sizes', () => {
-  test('of a map whose logits would not fit, and enlarged again', async () => {
-    expect(mapSize([300, 400], 10, false)).toEqual([300, 400]);
-    expect(mapSize([300, 400], 10, false, 4 * 10 * 150 * 200)).toEqual([150, 200]);
-    expect(mapSize([300, 400], 10, true, 4 * 10 * 150 * 400)).toEqual([150, 200]);
-    expect(mapSize([1, 4000], 10, false, 4 * 10 * 10)).toEqual([1, 10]);
-    const half = await expected({ outputSize: [18, 22] });
-    const whole = inSize(half, [HEIGHT, WIDTH]);
-    expect([whole.width, whole.height, whole.map.length]).toEqual([WIDTH, HEIGHT, WIDTH * HEIGHT]);
-    expect(
-      [...whole.map].every((c, i) => {
-        const [x, y] = [i % WIDTH, Math.floor(i / WIDTH)];
-        return c === half.map[Math.floor(y / 2) * 22 + Math.floor(x / 2)];
-      }),
-    ).toBe(true);
-    expect(whole.areas.map(({ pixels }) => pixels)).toEqual(
-      half.areas.map(({ pixels }) => 4 * pixels),
-    );
-  });
-
-  test('of a picture that is looked at too large', () => {
-    requireFitting([512, 2048], 150, { shortSide: 512 });
-    expect(() => requireFitting([3000, 4000], 150, {})).toThrow(
-      /logits of 150 classes for 4000 x 3000 pixels would take 7\.2 GB, and 1\.1 GB are the most; give a smaller --short-side/,
-    );
-    expect(() => requireFitting([1000, 1000], 150, { scales: [1, 1.75] })).toThrow('1750 x 1750');
-  });
+test('of a picture that is too large, what to give instead', () => {
+  requireFitting([512, 2048], 150, { shortSide: 512 });
+  const huge = [3000, 20000] as const;
+  requireFitting(huge, 150, { shortSide: 512, scales: [1, 1.75] });
+  expect(() => requireFitting(huge, 150, {})).toThrow(
+    /logits of 150 classes for 20000 x 3000 pixels at once would take 36\.0 GB, and 1\.1 GB are the most; give --mode slide/,
+  );
+  expect(() => requireFitting([1000, 1000], 150, { scales: [1, 1.75] })).toThrow('1750 x 1750');
+  requireFitting(huge, 20, { mode: 'slide' });
+  expect(() => requireFitting(huge, 20, { mode: 'slide', flip: true })).toThrow(
+    /a row of windows over 20000 x 3000 pixels would take 1\.6 GB, all scales together, .* a smaller --window/,
+  );
+  requireFitting(huge, 20, { mode: 'slide', flip: true, inputSize: [256, 256] });
 });
 
 test('classify says what a segmenter is for', async () => {

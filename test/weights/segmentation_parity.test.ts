@@ -12,7 +12,7 @@ import {
   segmentationLoss,
   type SegmentOptions,
 } from 'tfjs-revcol';
-import { pixelLogits, windowsOf } from '../../src/models/segmentation_logits';
+import { slidingLogits, wholeLogits, windowsOf } from '../../src/models/segmentation_logits';
 import { resizeForward } from '../../src/ops/dense/resize';
 import { modelWeights, shapeOf } from '../../src/weights/names/model_weights';
 import { describeBackends, expectClose, expectNoLeak } from '../support/backends';
@@ -109,7 +109,17 @@ const inference = (backend: string): void => {
         Array.from((golden.tensors.get('windows') as GoldenTensor).data),
       );
       for (const mode of isSlow ? (['whole'] as const) : (['whole', 'slide'] as const)) {
-        const logits = await pixelLogits(model, x, mode === 'whole' ? null : sliding);
+        const input = {
+          size: [height, width] as const,
+          rows: (first: number, last: number) =>
+            tf.slice(x, [0, first, 0, 0], [batch, last - first, width, 3]),
+        };
+        const before = () => Promise.resolve();
+        const rows =
+          mode === 'whole'
+            ? wholeLogits(model, input, before)
+            : slidingLogits(model, input, sliding, before);
+        const logits = await rows.rows(0, height).finally(() => rows.dispose());
         close(logits, `${mode}.logits`);
         tf.tidy(() => close(resizeForward(logits, original), `${mode}.original.logits`));
         logits.dispose();

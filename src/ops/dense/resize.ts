@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type AxisRule, defineSeparable, separableBackward } from '../separable';
 
 /** Where PyTorch reads: at `(i + 0.5) * from / to - 0.5`, not below 0; the upper neighbour stays inside. */
-const HALF_PIXEL: AxisRule = (i, from, to) => {
+export const HALF_PIXEL: AxisRule = (i, from, to) => {
   const at = Math.max(0, (i + 0.5) * (from / to) - 0.5);
   const low = Math.min(Math.floor(at), from - 1);
   const fraction = at - low;
