@@ -54,6 +54,12 @@ export async function warmUp(
 /** An optimizer of the same configuration, which has taken no step. */
 function twinOf(optimizer: tf.Optimizer): tf.Optimizer {
   const cls = optimizer.constructor as tf.serialization.SerializableConstructor<tf.Optimizer>;
+  if (typeof cls.fromConfig !== 'function' || typeof optimizer.getConfig !== 'function') {
+    throw new Error(
+      `${OWNER}: the optimizer has no getConfig and fromConfig, from which another like it could be made; ` +
+        `expected one as tfjs and this package have them`,
+    );
+  }
   return cls.fromConfig(cls, optimizer.getConfig());
 }
 

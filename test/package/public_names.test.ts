@@ -91,7 +91,6 @@ const PORTABLE = [
   'models',
   'plan',
   'training',
-  'webgl',
   'weights',
 ];
 

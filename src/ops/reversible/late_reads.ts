@@ -95,7 +95,8 @@ function watchAssign(variable: tf.Variable): void {
   variable.assign = function (this: tf.Variable, value) {
     tf.Variable.prototype.assign.call(this, value);
     const group = groups.get(variable);
-    if (!group) return;
+    // What is written without being computed is undone, and says nothing.
+    if (!group || isCompilingOnly()) return;
     group.written.add(variable);
     if (group.variables.every((v) => group.written.has(v) || !v.trainable)) readWritten(group);
     else queueMicrotask(() => readWritten(group));
@@ -137,7 +138,15 @@ export async function readsSettled(): Promise<void> {
 
 async function valuesOf(variables: readonly tf.Variable[]): Promise<tf.TypedArray> {
   const all = withFreshTape(() =>
-    tf.tidy(() => tf.keep(tf.concat(variables.map((v) => tf.reshape(v, [-1]))))),
+    // As rows, which webgl joins as they are; it would unpack each vector.
+    tf.tidy(() =>
+      tf.keep(
+        tf.concat(
+          variables.map((v) => tf.reshape(v, [1, -1])),
+          1,
+        ),
+      ),
+    ),
   );
   try {
     return await readTensor(all);
