@@ -69,8 +69,8 @@ export function isPng(bytes: Uint8Array): boolean {
  * @returns its header, and the file with nothing but what makes up its pixels. Without the rest (`tRNS`
  * above all) decoders leave the colour of transparent pixels as it is, as Pillow's `convert('RGB')` does.
  * Short palettes are filled up with black, which is what Pillow gives for the entries that they lack.
- * @throws {Error} when it is cut short, has a second header, lacks a palette, is larger than images may
- * be, or holds more or fewer data than its header says
+ * @throws {Error} when it is cut short, has a second header, lacks a palette, has a chunk that must be understood
+ * or whose type is no four letters, is larger than images may be, or holds more or fewer data than its header says
  */
 export async function checkPng(bytes: Uint8Array): Promise<PngParts> {
   const kept: Uint8Array[] = [bytes.subarray(0, SIGNATURE.length)];
@@ -100,7 +100,9 @@ export async function checkPng(bytes: Uint8Array): Promise<PngParts> {
     hasPalette ||= type === 'PLTE';
     if (type === 'PLTE') kept.push(paletteChunk(content));
     else if (['IHDR', 'IDAT', 'IEND'].includes(type)) kept.push(bytes.subarray(at, end));
-    else if (!/^[a-z]/.test(type)) throw new Error(`the file has a chunk ${type} that is unknown`);
+    else if (!/^[a-z][A-Za-z]{3}$/.test(type)) {
+      throw new Error(`the file has a chunk ${JSON.stringify(type)} that is unknown`);
+    }
     at = end;
   }
   if (!header || data.length === 0) throw new Error('the file holds no pixels');

@@ -61,6 +61,7 @@ describe('PNG', () => {
       'two pal',
     ],
     ['an unknown critical chunk', png([pngHeader(1, 1), pngChunk('ABCD', row)], row), 'ABCD'],
+    ['a chunk of no letters', png([pngHeader(1, 1), pngChunk('tR\x03S', row)], row), 'tR\\u0003S'],
     [
       'a chunk that goes on for ever',
       Buffer.concat([SIGNATURE, Buffer.alloc(64, 0x7f)]),
