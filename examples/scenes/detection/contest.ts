@@ -94,7 +94,8 @@ export async function compare(out: string): Promise<void> {
     task: `${TESTED} scenes of ${SCENE_SIDE} x ${SCENE_SIDE} pixels, ${ITEM_CLASSES.length} classes`,
     note:
       `Training was short, ${TRAINING.steps} steps of ${TRAINING.batch} scenes from random weights: the figures compare ` +
-      'two trainings, and are far from what the network can learn.',
+      'two trainings, and are far from what the network can learn. Seconds are those of a shared machine, measured ' +
+      'one after the other: they do not compare.',
     network: NETWORK,
     training: TRAINING,
     revcol: reversible,

@@ -27,18 +27,28 @@ export async function differences(out: string): Promise<object> {
     model.dispose();
   }
   const [reversible, stored] = found as [Step[], Step[]];
-  let [loss, gradient] = [0, { error: 0, weight: '' }];
+  let [loss, gradient, all] = [0, { error: 0, weight: '' }, 0];
   for (const [i, one] of reversible.entries()) {
     const other = stored[i] as Step;
     loss = Math.max(loss, Math.abs(one.loss - other.loss));
+    let [squares, apartSquares] = [0, 0];
     for (const [weight, values] of one.gradients) {
       const expected = other.gradients.get(weight) as Float32Array;
       const apart = values.map((value, k) => value - (expected[k] as number));
       const error = normOf(apart) / (normOf(expected) || 1);
       if (error > gradient.error) gradient = { error, weight };
+      squares += normOf(expected) ** 2;
+      apartSquares += normOf(apart) ** 2;
     }
+    all = Math.max(all, Math.sqrt(apartSquares / squares));
   }
-  return { batches: COMPARED, largestLossDifference: loss, largestGradientError: gradient };
+  return {
+    batches: COMPARED,
+    largestLossDifference: loss,
+    gradientErrorOfAllWeights: all,
+    // Of shifts before a further batch normalisation, whose gradients all but cancel.
+    largestGradientErrorOfAWeight: gradient,
+  };
 }
 
 /** An optimizer that looks at gradients and leaves the weights alone. */
