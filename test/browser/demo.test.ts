@@ -122,6 +122,18 @@ describeBrowser('the page of the demo', () => {
   const answersOf = (page: Page) =>
     page.locator('#grid button').evaluateAll((all) => all.map(({ ariaLabel }) => ariaLabel));
 
+  /** How each column sees the picture that is chosen. */
+  const columnsOf = (page: Page) =>
+    page
+      .locator('#look-columns canvas')
+      .evaluateAll((all) =>
+        all.map((map) => [map.ariaLabel, (map as HTMLCanvasElement).toDataURL()].join()),
+      );
+
+  /** The step that a run has reached; 0 where none is said. */
+  const stepOf = async (page: Page) =>
+    Number(/^Step (\d+) of/.exec(await page.innerText('#status'))?.[1] ?? 0);
+
   /** What axe finds wrong, in words. */
   async function violations(page: Page): Promise<string[]> {
     const source = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
@@ -157,6 +169,18 @@ describeBrowser('the page of the demo', () => {
     expect(bars.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 4);
     const before = await answersOf(page);
     expect(new Set(before).size).toBeGreaterThan(10);
+    // The drawing is what the columns are looking at; then a picture that is chosen.
+    await page.locator('#look-name', { hasText: 'Your drawing' }).waitFor();
+    const ofDrawing = await columnsOf(page);
+    expect(ofDrawing).toHaveLength(2);
+    await page.locator('#grid button').nth(3).click();
+    await page.locator('#look-name', { hasText: 'class star' }).waitFor();
+    while (String(await columnsOf(page)) === String(ofDrawing)) await page.waitForTimeout(50);
+    await page.selectOption('#look-class', 'circle');
+    const ofCircle = await columnsOf(page);
+    await page.selectOption('#look-class', 'sun');
+    expect(await columnsOf(page)).not.toEqual(ofCircle);
+    expect(await page.innerText('#look-of')).toBe('sun');
     expect(await violations(page)).toEqual([]);
     const [download] = await Promise.all([page.waitForEvent('download'), page.click('#save')]);
     const file = path.join(folder, 'weights.safetensors');
@@ -191,11 +215,7 @@ describeBrowser('the page of the demo', () => {
     ).map(Number);
     expect(kept).toBeGreaterThan(0);
     expect((kept as number) + (lost as number)).toBe(reached);
-    const isFurther = async () => {
-      const step = /^Step (\d+) of/.exec(await page.innerText('#status'))?.[1];
-      return Number(step ?? 0) > (kept as number);
-    };
-    while (!(await isFurther())) await page.waitForTimeout(100);
+    while ((await stepOf(page)) <= (kept as number)) await page.waitForTimeout(100);
   });
 
   test('learns from pictures of one\u2019s own, and refuses what a link makes up', async () => {
@@ -249,8 +269,10 @@ describeBrowser('the page of the demo', () => {
     expect(await page.innerText('#backend')).toBe('webgl');
     await page.click('#go');
     await page.locator('#status', { hasText: /^Step \d+ of/ }).waitFor();
-    // The first checkpoint.
+    // The first checkpoint is due after 4 seconds; when two more steps have come, it is there.
     await page.waitForTimeout(6000);
+    const before = await stepOf(page);
+    while ((await stepOf(page)) < before + 2) await page.waitForTimeout(100);
     await workerOf(page).evaluate(() => {
       const { contexts } = globalThis as unknown as { contexts: WebGL2RenderingContext[] };
       for (const gl of contexts) gl.getExtension('WEBGL_lose_context')?.loseContext();

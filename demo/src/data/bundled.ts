@@ -1,26 +1,31 @@
 /** The sets of pictures that come with the page. */
+import { CLASS_NAMES } from '../shared/classes';
 import { type DataSet, holdOut } from '../shared/pictures';
 import { DOODLES, drawDoodles } from './doodles';
 
-const DIGIT_SIDE = 28;
+type FileName = keyof typeof CLASS_NAMES;
+
+export type BundledName = FileName | 'doodles';
+
+const SIDE = 28;
 const DOODLE_COUNT = 1200;
 const DOODLE_SEED = 7;
 
-/** Handwritten digits of MNIST, which the build puts beside the page: classes take turns. */
-async function loadDigits(): Promise<DataSet> {
-  const response = await fetch('digits.bin');
+/** Grey pictures that the build puts beside the page: classes take turns. */
+async function loadFile(name: FileName): Promise<DataSet> {
+  const response = await fetch(`${name}.bin`);
   if (!response.ok) {
-    throw new Error(`digits.bin cannot be read (${response.status}); build the page again`);
+    throw new Error(`${name}.bin cannot be read (${response.status}); build the page again`);
   }
   const pixels = new Uint8Array(await response.arrayBuffer());
-  const count = pixels.length / DIGIT_SIDE ** 2;
-  const labels = Array.from({ length: count }, (_, i) => i % 10);
-  const classNames = Array.from({ length: 10 }, (_, i) => String(i));
-  return holdOut({ pixels, side: DIGIT_SIDE, channels: 1, labels }, classNames);
+  const classNames = CLASS_NAMES[name];
+  const count = pixels.length / SIDE ** 2;
+  const labels = Array.from({ length: count }, (_, i) => i % classNames.length);
+  return holdOut({ pixels, side: SIDE, channels: 1, labels }, [...classNames]);
 }
 
 /** A bundled set; the same every time. */
-export async function loadBundled(name: 'digits' | 'doodles'): Promise<DataSet> {
-  if (name === 'digits') return loadDigits();
+export async function loadBundled(name: BundledName): Promise<DataSet> {
+  if (name !== 'doodles') return loadFile(name);
   return holdOut(drawDoodles(DOODLE_COUNT, DOODLE_SEED), [...DOODLES]);
 }

@@ -4,9 +4,9 @@ import type { Settings } from '../shared/settings';
 
 /** A program with these settings, for Node; its pictures are in folders, one for each class. */
 export function codeOf(settings: Settings, classes: number): string {
-  const { columns, side, backprop, train, batch, epochs, seed } = settings;
+  const { columns, side, data, backprop, train, batch, epochs, seed } = settings;
   const { kernelSize, inputShape, channels, depths, patchSize, pixelMean, pixelStd } =
-    networkOptions({ columns, side });
+    networkOptions({ columns, side, data });
   const list = (values: readonly number[]) => `[${values.join(', ')}]`;
   return `// npm install tfjs-revcol @tensorflow/tfjs @tensorflow/tfjs-backend-wasm
 import * as tf from '@tensorflow/tfjs';
@@ -23,8 +23,8 @@ const model = tf.sequential({
       channels: ${list(channels)},
       depths: ${list(depths)},
       patchSize: ${patchSize},
-      pixelMean: ${pixelMean},
-      pixelStd: ${pixelStd},
+      pixelMean: ${pixelMean.toFixed(2)},
+      pixelStd: ${pixelStd.toFixed(2)},
       backprop: '${backprop}',
       block: layers.convNextBlock({ kernelSize: ${kernelSize}, layerScaleInit: ${LAYER_SCALE} }),
     }),

@@ -11,7 +11,7 @@ import {
 } from '../shared/settings';
 import { element, make } from './dom';
 
-const DATA_NAMES = { digits: 'Digits', doodles: 'Doodles', own: 'Your own' };
+const DATA_NAMES = { digits: 'Digits', fashion: 'Fashion', doodles: 'Doodles', own: 'Yours' };
 
 type Choice = readonly [value: string, text: string];
 

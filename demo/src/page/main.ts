@@ -27,8 +27,8 @@ const camera = new Camera(
 );
 const app = new App(
   () => own.missing ?? own.data,
-  (state) => {
-    own.lock(['training', 'pausing', 'paused'].includes(state));
+  () => {
+    own.lock(app.isRunning);
     showPadClasses();
   },
 );
@@ -40,18 +40,13 @@ const pad = new Pad(() => {
   bars.ariaBusy = 'true';
 });
 
-/** Whether the network can be asked. */
-const canAsk = () => ['training', 'paused', 'done'].includes(app.state) && app.data !== undefined;
-
 /** Looks at the camera or the pad, again and again. */
 async function look(): Promise<void> {
   const { view } = camera;
   const isOwn = app.controls.settings.data === 'own';
-  if (
-    canAsk() &&
-    !document.hidden &&
-    (view || (!pad.isEmpty && (isStale || app.state === 'training')))
-  ) {
+  const isDue = view ?? (!pad.isEmpty && (isStale || app.isTraining));
+  if (app.canAsk && !document.hidden && isDue) {
+    const isOther = view !== null || isStale;
     isStale = false;
     const pictures = view
       ? single(squareOf(view, view.videoWidth, view.videoHeight, OWN_SIDE), OWN_SIDE)
@@ -64,6 +59,7 @@ async function look(): Promise<void> {
       .catch(() => null);
     const [values] = answer ?? [];
     if (values) showBars(bars, app.data?.classNames ?? [], values);
+    if (values && isOther) app.lookAt(pictures, view ? 'What the camera sees' : 'Your drawing');
     bars.ariaBusy = String(isStale);
   }
   setTimeout(() => void look(), LOOK_EVERY);
@@ -106,7 +102,7 @@ async function openWeights(file: File): Promise<void> {
 function take(found: FoundFile[]): void {
   const [checkpoint] = found.filter(({ file }) => isCheckpoint(file));
   if (checkpoint) void openWeights(checkpoint.file);
-  else if (app.state === 'training') notice('Pause first: a run keeps the pictures it began with.');
+  else if (app.isTraining) notice('Pause first: a run keeps the pictures it began with.');
   else void addPictures(found);
 }
 

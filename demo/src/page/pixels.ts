@@ -43,3 +43,35 @@ export function squareOf(
 export function single(pixels: Uint8Array<ArrayBuffer>, side: number): Pictures {
   return { pixels, side, channels: pixels.length === side * side ? 1 : 3, labels: [0] };
 }
+
+/** What is for something is laid over a picture in orange, what is against it in blue. */
+const [FOR, AGAINST] = [
+  [255, 140, 0],
+  [0, 120, 255],
+] as const;
+
+/** Most that a map covers of a picture. */
+const COVER = 0.75;
+
+/**
+ * Lays a map over what a canvas shows.
+ *
+ * @param scale the value that is laid on thickest
+ */
+export function paintMap(
+  canvas: HTMLCanvasElement,
+  { map, height, width }: { map: readonly number[]; height: number; width: number },
+  scale: number,
+): void {
+  const image = new ImageData(width, height);
+  map.forEach((value, i) => {
+    image.data.set(value > 0 ? FOR : AGAINST, 4 * i);
+    image.data[4 * i + 3] = scale > 0 ? (255 * COVER * Math.abs(value)) / scale : 0;
+  });
+  const small = new OffscreenCanvas(width, height);
+  small.getContext('2d')?.putImageData(image, 0, 0);
+  const context = canvas.getContext('2d');
+  if (!context) return;
+  context.imageSmoothingQuality = 'high';
+  context.drawImage(small, 0, 0, canvas.width, canvas.height);
+}

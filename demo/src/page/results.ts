@@ -1,11 +1,11 @@
 /** What the network takes held-out pictures for; any of them can be looked at. */
-import type { Mistaken } from '../shared/messages';
-import type { DataSet, Pictures } from '../shared/pictures';
+import type { DataSet } from '../shared/pictures';
 import { watchedOf } from '../shared/pictures';
 import { element, make, percent } from './dom';
 import { paint } from './pixels';
 
-const best = (values: readonly number[]) => values.indexOf(Math.max(...values));
+/** Where the greatest of some values is. */
+export const best = (values: readonly number[]) => values.indexOf(Math.max(...values));
 
 /** Fills a list with bars of probabilities. */
 export function showBars(
@@ -35,10 +35,14 @@ export class Results {
   private probabilities: number[][] = [];
   private buttons: { button: HTMLButtonElement; said: HTMLSpanElement }[] = [];
 
+  /** @param onChoose called when a picture is to be looked at: its place among those held out, and its class */
+  constructor(private readonly onChoose: (index: number, className: string) => void) {}
+
   /** Shows the pictures of a set, of which nothing is said yet. */
   setData(data: DataSet): void {
     this.data = data;
     this.show(watchedOf(data.held));
+    this.choose(0);
     this.text.textContent = 'Train, and see what it takes them for.';
   }
 
@@ -51,7 +55,10 @@ export class Results {
       paint(canvas, held, index);
       const said = make('span', { textContent: this.nameOf(held.labels[index]) });
       const button = make('button', { type: 'button' }, canvas, said);
-      button.addEventListener('click', () => this.look(i));
+      button.addEventListener('click', () => {
+        this.choose(i);
+        element('look', HTMLElement).scrollIntoView({ block: 'nearest' });
+      });
       this.describe(button, i);
       return { button, said };
     });
@@ -88,30 +95,22 @@ export class Results {
       this.describe(button, i);
     });
     const count = Math.min(probabilities.length, this.buttons.length);
-    this.text.textContent = `${right} of ${count} right. Choose one to see how sure it is.`;
+    this.text.textContent = `${right} of ${count} right. Choose one to see what each column sees in it.`;
   }
 
-  /** After training: how many were wrong in all. */
-  finish(mistakes: readonly Mistaken[], accuracy: number | null): void {
+  /** Says how many of all that were held out are right. */
+  finish(accuracy: number | null): void {
     if (accuracy === null || !this.data) return;
     const count = this.data.held.labels.length;
-    const wrong = Math.round((1 - accuracy) * count);
     this.text.textContent =
-      `${count - wrong} of ${count} held-out pictures right (${percent(accuracy, 1)}). ` +
-      (mistakes.length > 0 ? 'Choose one to see how sure it is.' : '');
+      `${Math.round(accuracy * count)} of ${count} held-out pictures right (${percent(accuracy, 1)}). ` +
+      `Choose one to see what each column sees in it.`;
   }
 
-  private look(i: number): void {
-    const { held, classNames } = this.data as DataSet;
-    const own = this.probabilities[i];
-    const name = this.nameOf(this.labelAt(i));
-    const canvas = element('look-picture', HTMLCanvasElement);
-    canvas.ariaLabel = `Picture of class ${name}`;
-    paint(canvas, held as Pictures, this.shown[i] as number);
-    element('look-title', HTMLElement).textContent = own
-      ? `This is ${name}; it says ${this.nameOf(best(own))}`
-      : `This is ${name}; train, and it will say what it sees`;
-    showBars(element('look-bars', HTMLOListElement), classNames, own ?? []);
-    element('look', HTMLDialogElement).showModal();
+  /** Hands a picture on to be looked at. */
+  private choose(i: number): void {
+    this.buttons.forEach(({ button }, k) => (button.ariaPressed = String(k === i)));
+    const index = this.shown[i];
+    if (index !== undefined) this.onChoose(index, this.nameOf(this.labelAt(i)));
   }
 }

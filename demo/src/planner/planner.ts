@@ -20,7 +20,8 @@ async function answer({ id, side, batch, classes, columns }: PlanRequest): Promi
     // Lets a newer request in.
     await new Promise((resolve) => setTimeout(resolve, 0));
     if (current !== id) return;
-    const options = networkOptions({ columns: count, side });
+    // Memory does not depend on what the pixels are.
+    const options = networkOptions({ columns: count, side, data: 'digits' });
     const plan = (backprop: 'reversible' | 'stored') =>
       memoryPlan(
         { name: 'revcol_tiny', ...options, numClasses: classes },

@@ -19,6 +19,8 @@ export type ToWorker =
   | { kind: 'pause' }
   /** Asks for classes of pictures. */
   | { kind: 'predict'; id: number; pictures: Pictures }
+  /** Asks how each column sees a picture. */
+  | { kind: 'look'; id: number; picture: Pictures }
   /** Asks for the model's weights as safetensors. */
   | { kind: 'save'; id: number }
   /** Hands over a checkpoint, for a network of these settings and classes. */
@@ -52,12 +54,15 @@ export interface Watched {
   probabilities: number[][];
 }
 
-/** A picture that was held out and taken for another class. */
-export interface Mistaken {
-  index: number;
-  label: number;
-  predicted: number;
-  probability: number;
+/** How a column sees a picture. */
+export interface ColumnLook {
+  /** What the head would say of its features, by class. */
+  probabilities: number[];
+  /** Places of a map. */
+  height: number;
+  width: number;
+  /** For each class a map, rows from the top: what speaks for it at each place, and against it below 0. */
+  maps: number[][];
 }
 
 export interface DoneNews {
@@ -66,7 +71,6 @@ export interface DoneNews {
   steps: number;
   stopped: string;
   trainedParameters: number;
-  mistakes: Mistaken[];
 }
 
 export type FromWorker =

@@ -1,7 +1,7 @@
 /** What a person chooses on the page, and how it travels in a link. */
 
 /** Where the pictures come from. */
-export const DATA_SETS = ['digits', 'doodles', 'own'] as const;
+export const DATA_SETS = ['digits', 'fashion', 'doodles', 'own'] as const;
 export const TRAINED = ['all', 'adapters', 'head'] as const;
 export const BACKPROP = ['reversible', 'stored'] as const;
 export const BEGIN = ['fresh', 'trained'] as const;
@@ -37,7 +37,7 @@ export const DEFAULTS: Readonly<Settings> = {
   train: 'all',
   begin: 'fresh',
   batch: 32,
-  side: 32,
+  side: 28,
   epochs: 5,
   seed: 1,
   backend: 'auto',

@@ -5,11 +5,13 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { fitImage } from 'tfjs-revcol/images';
 import { layers } from 'tfjs-revcol/layers';
 import { withSeededRandom } from '../../../src/ops/engine/random';
+import type { ColumnLook } from '../shared/messages';
 import { LAYER_SCALE, networkOptions } from '../shared/network';
 import { picture, type Pictures, sizeOf } from '../shared/pictures';
 import type { Settings } from '../shared/settings';
+import { lookAt } from './maps';
 
-type Shape = Pick<Settings, 'columns' | 'side' | 'backprop'>;
+type Shape = Pick<Settings, 'columns' | 'side' | 'backprop' | 'data'>;
 
 /** A network with random weights: the same for the same seed. */
 export function makeModel(
@@ -73,8 +75,11 @@ export function putWeights(model: tfl.LayersModel, kept: KeptWeights): boolean {
     const fits = layer
       .getWeights()
       .every(({ shape }, i) => String(shape) === String(saved[i]?.shape));
-    if (layer.name === 'head') hasHead = fits;
-    if (!fits && layer.name === 'head') continue;
+    if (layer.name === 'head') {
+      const { classNames } = model.getUserDefinedMetadata() as { classNames: string[] };
+      hasHead = fits && String(classNames) === String(kept.classNames);
+      if (!hasHead) continue;
+    }
     if (!fits) {
       throw new Error(
         `The weights to begin from are of ${kept.settings.columns} columns; set the columns to that, or ` +
@@ -105,6 +110,16 @@ function rgbOf(bytes: Uint8Array, { side, channels }: Pictures) {
   for (let i = 0; i < data.length; i++)
     data[i] = bytes[channels === 3 ? i : Math.floor(i / 3)] as number;
   return { width: side, height: side, data };
+}
+
+/** How each column of the network sees a picture. */
+export async function look(model: tfl.LayersModel, one: Pictures): Promise<ColumnLook[]> {
+  const input = inputOf(one, model.inputs[0]?.shape[1] as number);
+  try {
+    return await lookAt(model, input);
+  } finally {
+    input.dispose();
+  }
 }
 
 /** What the network takes pictures for: probabilities by picture and class. */

@@ -3,13 +3,8 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { tensorSource } from 'tfjs-revcol/images';
 import { fineTune, type FineTuneOptions } from 'tfjs-revcol/models';
-import {
-  evaluate,
-  removeTraining,
-  savedTraining,
-  type TrainingHistory,
-} from 'tfjs-revcol/training';
-import type { FromWorker, KeptRun, Mistaken } from '../shared/messages';
+import { removeTraining, savedTraining, type TrainingHistory } from 'tfjs-revcol/training';
+import type { FromWorker, KeptRun } from '../shared/messages';
 import { type DataSet, pick, type Pictures, watchedOf } from '../shared/pictures';
 import type { Settings } from '../shared/settings';
 import { classify, keepWeights, type KeptWeights, makeModel, putWeights } from './model';
@@ -23,9 +18,6 @@ const SAVE_EVERY = 4;
 
 /** Milliseconds between two looks at the held-out pictures that the page shows. */
 const WATCH_EVERY = 800;
-
-/** Mistakes that are told at the end. */
-const WORST = 40;
 
 /** Of what `fineTune` saves, what is shown. */
 interface SavedProgress {
@@ -169,27 +161,16 @@ export class DemoRun {
       this.model = result.model;
       await this.watch(result.steps, watched, true);
       const { steps, seconds, stopped, trainedParameters } = result;
-      const mistakes = held === 0 ? [] : await this.mistakes(held);
       const accuracy = result.evaluation?.top1 ?? null;
       say({
         kind: 'done',
-        news: { steps, seconds, stopped, trainedParameters, accuracy, mistakes },
+        news: { steps, seconds, stopped, trainedParameters, accuracy },
       });
     } catch (error) {
       if (!this.stop.signal.aborted) throw error;
       if (this.atPause) putWeights(this.model, this.atPause);
       say({ kind: 'paused', step: lastStepNumber });
     }
-  }
-
-  private async mistakes(held: Awaited<ReturnType<typeof sourceOf>>): Promise<Mistaken[]> {
-    const { worst } = await evaluate(this.model, held, { worst: WORST });
-    return worst.map(({ index, label, predicted, probability }) => ({
-      index,
-      label,
-      predicted,
-      probability,
-    }));
   }
 
   private async endHere(): Promise<void> {

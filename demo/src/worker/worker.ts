@@ -1,9 +1,11 @@
 /** The worker in which everything is computed: the page never waits for it. */
+import type * as tfl from '@tensorflow/tfjs-layers';
+
 import { loadCheckpoint, saveCheckpoint } from 'tfjs-revcol/weights';
 import type { FromWorker, ToWorker } from '../shared/messages';
 import { startBackend } from './backend';
 import { failureOf } from './failure';
-import { classify, keepWeights, type KeptWeights, makeModel } from './model';
+import { classify, keepWeights, type KeptWeights, look, makeModel } from './model';
 import { DemoRun, forgetRun, keptRun } from './run';
 
 const scope = globalThis as unknown as {
@@ -44,12 +46,18 @@ async function save(): Promise<Blob> {
   return saveCheckpoint(run.model, undefined, { classes: classNames });
 }
 
+/** Asks the network, where there is one. */
+async function onNetwork<T>(ask: (model: tfl.LayersModel) => Promise<T>): Promise<T | null> {
+  return run ? ask(run.model) : null;
+}
+
 /** What a question comes to. */
 function valueOf(message: Extract<ToWorker, { id: number }>): Promise<unknown> {
   switch (message.kind) {
     case 'predict':
-      if (!run) return Promise.resolve(null);
-      return classify(run.model, message.pictures);
+      return onNetwork((model) => classify(model, message.pictures));
+    case 'look':
+      return onNetwork((model) => look(model, message.picture));
     case 'save':
       return save();
     case 'open':

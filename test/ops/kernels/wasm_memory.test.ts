@@ -1,7 +1,7 @@
 /** A wasm heap that has no room left says so, and goes on as if nothing had been asked of it. */
+import 'tfjs-revcol';
 import * as tf from '@tensorflow/tfjs';
 
-import 'tfjs-revcol';
 import { guardMemory } from '../../../src/ops/kernels/wasm/memory_guard';
 import { describeBackends, expectNoLeak } from '../../support/backends';
 
