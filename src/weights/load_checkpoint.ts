@@ -88,6 +88,8 @@ export interface LoadReport extends LabelMetadata {
  * Loads a `.pth` or `.safetensors` checkpoint in the published names into a model of `createModel`,
  * or into any model with a RevCol backbone.
  *
+ * Averages that mmcv's `EMAHook` keeps in the same dict (`ema_...`) are left out.
+ *
  * Names, shapes and places in the file are checked first; then all tensors are read, and only when
  * the last one is there does the first weight change. Memory: the weights once more (the new ones
  * beside the old ones), and two copies of the largest tensor.

@@ -75,6 +75,26 @@ describeBackends('loadCheckpoint', () => {
     },
   );
 
+  test.each(['', 'backbone.', 'module.backbone.'])(
+    'leaves out the averages that mmcv keeps beside weights with the prefix %s',
+    async (prefix) => {
+      const own = renamed(tensors, (name) => prefix + name);
+      const wrapped = prefix.startsWith('module.') ? 'module.' : '';
+      const averages = own.map(({ name, ...t }) => ({
+        ...t,
+        name: `${wrapped}ema_${name.slice(wrapped.length).replaceAll('.', '_')}`,
+        data: t.data.map((v) => v + 1),
+      }));
+      const report = await loadCheckpoint(model, pthOf({ state_dict: [...own, ...averages] }));
+      expect(report).toMatchObject({ missing: [], unexpected: [] });
+      expectLoaded();
+      // By themselves they are no weights.
+      const lone = [...own, ...renamed(averages.slice(0, 1), (name) => `${name}_more`)];
+      const { message } = await failure(model, pthOf({ state_dict: lone }));
+      expect(message).toContain('1 not in the model');
+    },
+  );
+
   test('takes a prefix that is given, where a file holds two sets of weights', async () => {
     const both = [
       ...renamed(tensors, (name) => `student.${name}`),

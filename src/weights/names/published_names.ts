@@ -37,15 +37,31 @@ export function setPrefixes(names: readonly string[]): string[] {
 }
 
 /**
+ * Names of the averages that mmcv's `EMAHook` keeps beside the weights, as buffers in the same dict:
+ * `ema_backbone_stem_0_weight` beside `backbone.stem.0.weight`.
+ */
+function averagesOf(names: readonly string[]): Set<string> {
+  return new Set(
+    names.map((name) => {
+      const wrapped = name.startsWith('module.') ? 'module.' : '';
+      return `${wrapped}ema_${name.slice(wrapped.length).replaceAll('.', '_')}`;
+    }),
+  );
+}
+
+/**
  * Published name to name in the file; names without the prefix keep their own. Where that ends with
  * `backbone.`, what stands before it is taken off the names of a segmenter's heads and a detector's parts, too.
+ * Averages that stand beside their weights are left out, as by OpenMMLab's own loading.
  *
  * @throws {CheckpointError} 'mismatch' when a name is there with and without the prefix.
  */
 export function withoutPrefix(names: readonly string[], prefix: string): Map<string, string> {
   const published = new Map<string, string>();
   const outer = prefix.endsWith('backbone.') ? prefix.slice(0, -'backbone.'.length) : '';
+  const averages = averagesOf(names);
   for (const name of names) {
+    if (averages.has(name)) continue;
     const beside = name.startsWith(outer) ? name.slice(outer.length) : name;
     const own = isBesideBackbone(beside) ? beside : name;
     const bare = name.startsWith(prefix) ? name.slice(prefix.length) : own;
