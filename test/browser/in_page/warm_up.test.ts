@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { AdamW, createModel, trainingStep, warmUp } from 'tfjs-revcol';
+import { readsSettled } from '../../../src/ops/reversible/late_reads';
 import { describeBackends, expectNoLeak, relativeError } from '../../support/backends';
 import { normalTensor, randomizeWeights } from '../../support/training_step';
 
@@ -43,6 +44,8 @@ async function trained(
     for (let step = 0; step < 2; step++) {
       const value = trainingStep(model, optimizer, x, loss, { seed: [1, step] });
       await value.data();
+      // Which anchors the next step keeps depends on whether alphas have come back by then.
+      await readsSettled();
       value.dispose();
     }
     const compiledInSteps = compiled() - before;

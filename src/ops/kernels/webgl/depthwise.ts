@@ -6,7 +6,7 @@ import { sizeOf, type WebglBackend, webglKernel, withTemporaries, zeros } from '
 import { sumOfRows } from './column_sum';
 import { runProgram, type Source } from './program';
 
-/** Two channels of a pixel, 0 outside of the image. image: height, width of the images, channels; `y` counts rows of all images. */
+/** Two channels of a pixel, 0 outside of its image, whose first row among those of all is given. image: height, width, channels. */
 const PIXEL = (name: string) => `
 vec2 pixelOf${name}(int firstRow, int y, int x) {
   if (y < 0 || y >= image.x || x < 0 || x >= image.y) return vec2(0.);
@@ -114,7 +114,7 @@ const KERNEL_GRADIENT: Source = {
   setOutput(vec4(sum.x, 0., sum.y, 0.));`,
 };
 
-/** Sum over the parts. size: texels of a part, parts, channels. */
+/** Sum over the parts. size: texels of a part, parts. */
 const PARTS: Source = {
   inputs: ['X'],
   uniforms: { size: 'ivec2' },

@@ -2,22 +2,21 @@
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { sizeOf, type WebglBackend, zeros } from './backend';
-import { layoutOf, runProgram, type Source } from './program';
+import { runProgram, SIZE, sizeUniform, type Source } from './program';
 
-/**
- * An element-wise program.
- *
- * @param inputs names; those in lower case are vectors over the last axis
- * @param expression of the texels, by these names
- * @param numbers names of numbers in it
- */
+/** An element-wise program. */
 export interface Elementwise {
-  inputs: readonly string[];
-  expression: string;
-  numbers?: readonly string[];
+  /** Names of the inputs; those in lower case are vectors over the last axis. */
+  readonly inputs: readonly string[];
+  /** The result, of texels by these names. */
+  readonly expression: string;
+  /** Functions that it calls. */
+  readonly functions?: string;
+  /** Names of numbers in it. */
+  readonly numbers?: readonly string[];
 }
 
-function sourceOf({ inputs, expression, numbers = [] }: Elementwise): Source {
+function sourceOf({ inputs, expression, functions, numbers = [] }: Elementwise): Source {
   const texture = (name: string) => `T${name}`;
   const texels = inputs.map((name) =>
     name === name.toLowerCase()
@@ -26,7 +25,8 @@ function sourceOf({ inputs, expression, numbers = [] }: Elementwise): Source {
   );
   return {
     inputs: inputs.map(texture),
-    uniforms: { size: 'ivec2', ...Object.fromEntries(numbers.map((n) => [n, 'float' as const])) },
+    uniforms: { ...SIZE, ...Object.fromEntries(numbers.map((n) => [n, 'float' as const])) },
+    functions,
     main: `
   int width = (size.y + 1) / 2;
   ivec2 at = here(width);
@@ -44,10 +44,7 @@ export function runElementwise(
 ): tf.TensorInfo {
   const first = tensors[0] as tf.TensorInfo;
   if (sizeOf(first) === 0) return zeros(backend, first.shape);
-  const { rows, columns } = layoutOf(first.shape);
   const values = Object.fromEntries(Object.entries(numbers).map(([name, n]) => [name, [n]]));
-  return runProgram(backend, sourceOf(program), tensors, first.shape, {
-    size: [rows, columns],
-    ...values,
-  });
+  const uniforms = { ...sizeUniform(first), ...values };
+  return runProgram(backend, sourceOf(program), tensors, first.shape, uniforms);
 }

@@ -2,8 +2,8 @@
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { GELU, GELU_GRAD } from '../contract';
-import { sizeOf, type WebglBackend, webglKernel, zeros } from './backend';
-import { layoutOf, runProgram, type Source } from './program';
+import { type WebglBackend, webglKernel } from './backend';
+import { runElementwise } from './elementwise';
 
 /**
  * `Phi(x)`, the normal distribution (Abramowitz and Stegun 1964, 7.1.26, off by at most 8e-8). Where x is
@@ -23,42 +23,17 @@ vec4 geluSlope(vec4 x) {
 }
 `;
 
-const SIZE = { size: 'ivec2' } as const;
-const sizes = ({ shape }: tf.TensorInfo) => {
-  const { rows, columns } = layoutOf(shape);
-  return { size: [rows, columns] };
-};
-
-const FORWARD: Source = {
-  inputs: ['X'],
-  uniforms: SIZE,
-  functions: NORMAL,
-  main: `
-  int width = (size.y + 1) / 2;
-  ivec2 at = here(width);
-  setOutput(inside(gelu(atX(at.x, at.y, width)), at.x, size.x, at.y, size.y));`,
-};
-
-const GRADIENT: Source = {
-  inputs: ['X', 'D'],
-  uniforms: SIZE,
-  functions: NORMAL,
-  main: `
-  int width = (size.y + 1) / 2;
-  ivec2 at = here(width);
-  vec4 dx = atD(at.x, at.y, width) * geluSlope(atX(at.x, at.y, width));
-  setOutput(inside(dx, at.x, size.x, at.y, size.y));`,
-};
+const FORWARD = { inputs: ['X'], functions: NORMAL, expression: 'gelu(X)' };
 
 /** GELU of a tensor of any shape. */
 export function geluOf(backend: WebglBackend, x: tf.TensorInfo): tf.TensorInfo {
-  if (sizeOf(x) === 0) return zeros(backend, x.shape);
-  return runProgram(backend, FORWARD, [x], x.shape, sizes(x));
+  return runElementwise(backend, FORWARD, [x]);
 }
 
 export const gelu = webglKernel(GELU, (backend, { x }) => geluOf(backend, x));
 
-export const geluGrad = webglKernel(GELU_GRAD, (backend, { x, dy }) => {
-  if (sizeOf(x) === 0) return zeros(backend, x.shape);
-  return runProgram(backend, GRADIENT, [x, dy], x.shape, sizes(x));
-});
+const GRADIENT = { inputs: ['X', 'D'], functions: NORMAL, expression: 'D * geluSlope(X)' };
+
+export const geluGrad = webglKernel(GELU_GRAD, (backend, { x, dy }) =>
+  runElementwise(backend, GRADIENT, [x, dy]),
+);

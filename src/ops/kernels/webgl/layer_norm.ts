@@ -3,14 +3,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 
 import { AFFINE_NORM_GRAD, LAYER_NORM, LAYER_NORM_GRAD } from '../contract';
 import { sizeOf, type WebglBackend, webglKernel, withTemporaries, zeros } from './backend';
-import { layoutOf, runProgram, type Source, withColumns } from './program';
-
-/** rows of a matrix, columns */
-const SIZE = { size: 'ivec2' } as const;
-const sizes = ({ shape }: tf.TensorInfo) => {
-  const { rows, columns } = layoutOf(shape);
-  return { size: [rows, columns] };
-};
+import { runProgram, SIZE, sizeUniform, type Source, withColumns } from './program';
 
 const TEXEL = `
   int width = (size.y + 1) / 2;
@@ -46,7 +39,7 @@ export function statistics(
   x: tf.TensorInfo,
   epsilon: number,
 ): tf.TensorInfo {
-  const values = { ...sizes(x), epsilon: [epsilon] };
+  const values = { ...sizeUniform(x), epsilon: [epsilon] };
   return runProgram(backend, STATISTICS, [x], withColumns(x.shape, 1), values);
 }
 
@@ -77,7 +70,7 @@ export function normalizedAffine(
   gamma: tf.TensorInfo,
   beta: tf.TensorInfo,
 ): tf.TensorInfo {
-  return runProgram(backend, NORMALIZE_AFFINE, [x, stats, gamma, beta], x.shape, sizes(x));
+  return runProgram(backend, NORMALIZE_AFFINE, [x, stats, gamma, beta], x.shape, sizeUniform(x));
 }
 
 export const layerNorm = webglKernel(LAYER_NORM, (backend, { x }, { epsilon }) => {
@@ -85,7 +78,7 @@ export const layerNorm = webglKernel(LAYER_NORM, (backend, { x }, { epsilon }) =
     return { xhat: zeros(backend, x.shape), rstd: zeros(backend, withColumns(x.shape, 1)) };
   }
   const rstd = statistics(backend, x, epsilon);
-  return { xhat: runProgram(backend, NORMALIZE, [x, rstd], x.shape, sizes(x)), rstd };
+  return { xhat: runProgram(backend, NORMALIZE, [x, rstd], x.shape, sizeUniform(x)), rstd };
 });
 
 /** Where the normalised values come from: a tensor of them, or what was normalised and its statistics. */
@@ -151,11 +144,11 @@ export function normalizeGradient(
         gradientMeans(from, gamma != null),
         [dy, x, stats, ...more],
         shape,
-        sizes(dy),
+        sizeUniform(dy),
       ),
     );
     const program = gradient(from, gamma != null);
-    return runProgram(backend, program, [dy, x, stats, means, ...more], dy.shape, sizes(dy));
+    return runProgram(backend, program, [dy, x, stats, means, ...more], dy.shape, sizeUniform(dy));
   });
 }
 

@@ -113,6 +113,15 @@ export function layoutOf(shape: readonly number[]): Layout {
   };
 }
 
+/** The uniform of programs that need no other sizes: rows of a matrix, and columns. */
+export const SIZE = { size: 'ivec2' } as const;
+
+/** Its value for a tensor. */
+export function sizeUniform({ shape }: tf.TensorInfo): { size: number[] } {
+  const { rows, columns } = layoutOf(shape);
+  return { size: [rows, columns] };
+}
+
 /** The shape with another last axis. */
 export const withColumns = (shape: readonly number[], columns: number): number[] => [
   ...shape.slice(0, -1),
