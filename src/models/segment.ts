@@ -68,8 +68,8 @@ const mirrored = (x: tf.Tensor) => tf.reverse(x, 2);
  *   first output is logits `[batch, h, w, classes]`, of any size
  * @param image RGB or RGBA pixels, of any size, such as `ImageData` (`readPixels` makes them); or a tensor
  *   `[height, width, channels]` that is normalised as the model takes it
- * @throws {Error} when an option is out of range, the model is no segmenter, or the image is none or is
- *   too small for the model (32 pixels, for the published ones)
+ * @throws {Error} when an option is out of range, the model is no segmenter or gives logits that are not finite, or the
+ *   image is none or is too small for the model (32 pixels, for the published ones)
  * @throws {unknown} `signal.reason` when stopped
  *
  * @example

@@ -7,6 +7,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { show } from '../common/arguments';
 import { resizedRows } from '../ops/dense/resize_rows';
+import { readTensor } from '../ops/engine/lost_backend';
 import type { Size } from '../preprocessing/rescaled_size';
 
 /** Part of an image: rows and columns from the first to before the last. */
@@ -83,11 +84,16 @@ function requireSize(model: tfl.LayersModel, [height, width]: Size): void {
   );
 }
 
-/** Logits of the decode head, in the size in which it gives them. */
-function lowLogits(model: tfl.LayersModel, x: tf.Tensor): tf.Tensor {
-  const [, height, width] = x.shape as [number, number, number];
-  requireSize(model, [height, width]);
-  return tf.tidy(() => {
+/**
+ * Logits of the decode head, in the size in which it gives them; the caller's.
+ *
+ * @param images makes what the model looks at
+ */
+async function lowLogits(model: tfl.LayersModel, images: () => tf.Tensor): Promise<tf.Tensor> {
+  const low = tf.tidy(() => {
+    const x = images();
+    const [, height, width] = x.shape as [number, number, number];
+    requireSize(model, [height, width]);
     const outputs = model.predict(x);
     const logits = Array.isArray(outputs) ? (outputs[0] as tf.Tensor) : outputs;
     if (logits.rank !== 4) {
@@ -98,6 +104,20 @@ function lowLogits(model: tfl.LayersModel, x: tf.Tensor): tf.Tensor {
     }
     return logits;
   });
+  // Of what is no number, a class would be made all the same.
+  const isGood = tf.tidy(() => tf.all(tf.isFinite(low)));
+  try {
+    if ((await readTensor(isGood))[0] === 1) return low;
+    throw new Error(
+      `segment: the model ${model.name} gives logits that are not finite; check the image, and what training has ` +
+        `made of the weights`,
+    );
+  } catch (error) {
+    low.dispose();
+    throw error;
+  } finally {
+    isGood.dispose();
+  }
 }
 
 const sizeOf = (x: tf.Tensor): Size => [x.shape[1] as number, x.shape[2] as number];
@@ -113,7 +133,7 @@ export function wholeLogits(
     rows: async (first, last) => {
       if (!low) {
         await before();
-        low = tf.tidy(() => lowLogits(model, input.rows(0, input.size[0])));
+        low = await lowLogits(model, () => input.rows(0, input.size[0]));
       }
       return resizedRows(low, 0, sizeOf(low), input.size, first, last);
     },
@@ -169,13 +189,18 @@ export function slidingLogits(
     try {
       for (const { x1, x2 } of line) {
         await before();
-        replace((old) => {
-          const part = tf.slice(images, [0, 0, x1, 0], [batch, tall, x2 - x1, channels]);
-          const low = lowLogits(model, part);
-          const logits = resizedRows(low, 0, sizeOf(low), [tall, x2 - x1], 0, tall);
-          const own = padded(logits, y1 - first, 0, x1, width - x2);
-          return old ? tf.add(extended(old, top, first, y2), own) : own;
-        });
+        const low = await lowLogits(model, () =>
+          tf.slice(images, [0, 0, x1, 0], [batch, tall, x2 - x1, channels]),
+        );
+        try {
+          replace((old) => {
+            const logits = resizedRows(low, 0, sizeOf(low), [tall, x2 - x1], 0, tall);
+            const own = padded(logits, y1 - first, 0, x1, width - x2);
+            return old ? tf.add(extended(old, top, first, y2), own) : own;
+          });
+        } finally {
+          low.dispose();
+        }
         top = first;
       }
     } finally {

@@ -111,6 +111,27 @@ describeBackends('bands', (backend) => {
       model.dispose();
     });
   });
+
+  test('logits that are no numbers make no map', async () => {
+    const model = small(3);
+    const image = patches(12, 16);
+    for (const value of [NaN, Infinity]) {
+      for (const weight of model.weights) {
+        // Of both heads; activations of some backends make numbers of what is none.
+        if (weight.shape.length === 1 && weight.shape[0] === 3) {
+          tf.tidy(() => weight.write(tf.tensor1d([0, value, 0])));
+        }
+      }
+      for (const mode of ['whole', 'slide'] as const) {
+        await expectNoLeak(async () => {
+          await expect(segment(model, image, { mode, inputSize: [12, 12] })).rejects.toThrow(
+            `segment: the model ${model.name} gives logits that are not finite; check the image`,
+          );
+        });
+      }
+    }
+    model.dispose();
+  });
 });
 
 describeBackends(
