@@ -15,6 +15,7 @@ import { seedEverything } from '../../shared/random';
 import { type Backprop, lossesIn } from '../contestant';
 import { ITEM_CLASSES } from '../items';
 import { SCENE_SIDE } from '../scene';
+import { foundOfAnyClass, ofAnyClass } from './any_class';
 import { network, resultsOf, train } from './contestant';
 import { testAnnotations, writeDataset } from './dataset';
 import { differences } from './differences';
@@ -73,10 +74,16 @@ function measured(out: string, name: string) {
     const { AP, AP50, AP75, categories } = evaluateCoco(dataset, results, { kind });
     return { AP, AP50, AP75, byClass: categories.map((one) => one.AP) };
   };
+  const [items, everywhere] = [ofAnyClass(dataset), foundOfAnyClass(results)];
+  const anyOf = (kind: 'box' | 'mask') => {
+    const { AP, AP50, AP75 } = evaluateCoco(items, everywhere, { kind });
+    return { AP, AP50, AP75 };
+  };
   return {
     ...(JSON.parse(fs.readFileSync(facts as string, 'utf8')) as object),
     box: of('box'),
     mask: of('mask'),
+    anyClass: { box: anyOf('box'), mask: anyOf('mask') },
     losses: lossesIn(path.join(out, `${name}.jsonl`), TRAINING.steps),
   };
 }
