@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
 import { digits, fashion } from './pictures';
+import { SHIPPED } from './src/shared/network';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const fromHere = createRequire(import.meta.url);
@@ -46,6 +47,11 @@ export async function buildDemo(folder: string): Promise<void> {
   fs.copyFileSync(path.join(HERE, 'index.html'), path.join(folder, 'index.html'));
   fs.writeFileSync(path.join(folder, 'digits.bin'), digits());
   fs.writeFileSync(path.join(folder, 'fashion.bin'), fashion());
+  fs.mkdirSync(path.join(folder, 'weights'));
+  for (const name of new Set(Object.values(SHIPPED))) {
+    const file = `weights/revcol_femto.${name}.safetensors`;
+    fs.copyFileSync(path.join(HERE, '..', file), path.join(folder, file));
+  }
   const wasm = path.dirname(fromHere.resolve('@tensorflow/tfjs-backend-wasm'));
   fs.mkdirSync(path.join(folder, 'wasm'));
   for (const file of fs.readdirSync(wasm).filter((name) => name.endsWith('.wasm'))) {

@@ -3,23 +3,14 @@ import * as fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { PNG } from 'pngjs';
 
-import { type Digit, loadDigits, splitDigits } from '../examples/digits/data';
+import { DATA_SETS, type Pictures, SIDE } from '../examples/fashion/data';
 
-export const SIDE = 28;
-
-/** Pictures of a byte for each pixel, with their classes. */
-export interface Pictures {
-  pixels: Uint8Array;
-  labels: Uint8Array;
-}
+export { SIDE };
 
 const CLASSES = 10;
 
 /** Digits of each class that the page brings. */
 const DIGITS_PER_CLASS = 120;
-
-/** Digits of the test part, which the page has none of, and those held out of the rest. */
-const [TEST_DIGITS, HELD_OUT_DIGITS] = [2000, 500];
 
 /** As the page holds pictures out. */
 const HELD_OUT_EVERY = 5;
@@ -46,24 +37,10 @@ export function inTurns(
   return pixels;
 }
 
-/** Digits with pixels as bytes. */
-function bytesOf(digits: readonly Digit[]): Pictures {
-  const pixels = new Uint8Array(digits.length * SIDE * SIDE);
-  digits.forEach((digit, i) => {
-    pixels.set(
-      digit.pixels.map((ink) => Math.round(255 * ink)),
-      i * SIDE * SIDE,
-    );
-  });
-  return { pixels, labels: Uint8Array.from(digits, ({ label }) => label) };
-}
-
-/** Digits of the training part of the digits example, some of which are held out. */
+/** Digits; those held out are of a part that the shipped weights were not trained on. */
 export function digits(): Uint8Array {
-  const { train } = splitDigits(loadDigits(), TEST_DIGITS);
-  const parts = { held: train.slice(0, HELD_OUT_DIGITS), train: train.slice(HELD_OUT_DIGITS) };
-  const pictures = { held: bytesOf(parts.held), train: bytesOf(parts.train) };
-  return inTurns(pictures, DIGITS_PER_CLASS, CLASSES);
+  const { train, validation } = DATA_SETS.digits.load();
+  return inTurns({ train, held: validation }, DIGITS_PER_CLASS, CLASSES);
 }
 
 /** What `pack_fashion.ts` has packed. */

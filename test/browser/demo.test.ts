@@ -15,7 +15,7 @@ const isHere = CHROMIUM && BROWSERS.includes('Chromium');
 const describeBrowser = isHere ? describe : describe.skip;
 
 /** Few and small pictures in a step, so that a run takes seconds. */
-const SMALL = 'data=doodles&columns=2&side=16&backend=wasm';
+const SMALL = 'data=doodles&begin=fresh&side=16&backend=wasm';
 
 /** A drawing, as parts of the pad's side. */
 const STROKE = [
@@ -130,6 +130,9 @@ describeBrowser('the page of the demo', () => {
         all.map((map) => [map.ariaLabel, (map as HTMLCanvasElement).toDataURL()].join()),
       );
 
+  const rightOf = async (page: Page) =>
+    Number(/([\d.]+) % of/.exec(await page.innerText('#status'))?.[1]);
+
   /** The step that a run has reached; 0 where none is said. */
   const stepOf = async (page: Page) =>
     Number(/^Step (\d+) of/.exec(await page.innerText('#status'))?.[1] ?? 0);
@@ -201,6 +204,33 @@ describeBrowser('the page of the demo', () => {
     expect(await page.inputValue('#option-begin')).toBe('trained');
   });
 
+  test('knows the bundled pictures at once, and is fine-tuned from there', async () => {
+    const page = await open('train=head&epochs=1&batch=64&backend=wasm');
+    const trained = page.locator('#status', { hasText: 'Trained already' });
+    await trained.waitFor();
+    await says(page, 'Fine-tune');
+    const digits = await rightOf(page);
+    expect(digits).toBeGreaterThan(97);
+    expect(await page.locator('#grid .right, #grid .wrong').count()).toBe(40);
+    await page.locator('#look-columns li').nth(1).waitFor();
+    expect(await violations(page)).toEqual([]);
+    // Weights of two columns are no use to three.
+    await page.locator('#columns').fill('3');
+    await says(page, 'Train');
+    expect(await page.locator('#grid .right').count()).toBe(0);
+    await page.locator('#columns').fill('2');
+    await trained.waitFor();
+    await page.click('#go');
+    await says(page, 'Train again');
+    expect(await rightOf(page)).toBeGreaterThan(97);
+    await page.click('#data label:has-text("Fashion")');
+    await trained.waitFor();
+    expect(await rightOf(page)).toBeGreaterThan(85);
+    expect(await answersOf(page)).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^Trouser, taken for Trouser/)]),
+    );
+  });
+
   test('says that its worker was killed, and goes on from the last checkpoint', async () => {
     const page = await open(`${SMALL}&epochs=100&batch=8`);
     await says(page, 'Train');
@@ -219,7 +249,9 @@ describeBrowser('the page of the demo', () => {
   });
 
   test('learns from pictures of one\u2019s own, and refuses what a link makes up', async () => {
-    const page = await open('data=own&columns=2&side=16&backend=wasm&epochs=3&batch=4&columns=99');
+    const page = await open(
+      'data=own&begin=fresh&side=16&backend=wasm&epochs=3&batch=4&columns=99',
+    );
     const refused = page.locator('#notice-text', { hasText: 'columns=99' });
     await refused.waitFor();
     await page.locator('#status', { hasText: 'needs 2 pictures or more' }).waitFor();
@@ -264,7 +296,7 @@ describeBrowser('the page of the demo', () => {
       const response = await route.fetch();
       await route.fulfill({ response, body: KEEP_CONTEXTS + (await response.text()) });
     });
-    const page = await open('data=doodles&columns=2&side=16&backend=webgl&epochs=100&batch=4');
+    const page = await open('data=doodles&begin=fresh&side=16&backend=webgl&epochs=100&batch=4');
     await says(page, 'Train');
     expect(await page.innerText('#backend')).toBe('webgl');
     await page.click('#go');

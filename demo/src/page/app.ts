@@ -15,6 +15,7 @@ import { Recovery } from './recovery';
 import { Results } from './results';
 import { RunView } from './run_view';
 import { Runs } from './runs';
+import { ShippedWeights } from './shipped_weights';
 import { ShownPictures } from './shown_pictures';
 import { PageState } from './state';
 import { WorkerStart } from './worker_start';
@@ -35,6 +36,7 @@ export class App {
   private readonly parts: Parts;
   private readonly runs: Runs;
   private readonly recovery: Recovery;
+  private readonly shipped: ShippedWeights;
 
   /**
    * @param ownData gives one's own pictures, or says what they lack
@@ -66,6 +68,7 @@ export class App {
       (data) => this.useData(data),
       () => this.rest(),
     );
+    this.shipped = new ShippedWeights(this.parts);
     this.recovery = new Recovery(this.parts, this.runs);
     button('go').addEventListener('click', () => this.onGo());
     button('over').addEventListener('click', () => void this.runs.startOver());
@@ -100,6 +103,7 @@ export class App {
   /** Whether there is a network that can be asked. */
   get canAsk(): boolean {
     const { value } = this.parts.state;
+    if (value === 'idle') return this.shipped.areThere;
     return ['training', 'paused', 'done'].includes(value) && this.data !== undefined;
   }
 
@@ -124,7 +128,9 @@ export class App {
         return;
       }
       this.useData(data);
-      if (state.isAtRest) state.set('idle', pictures.summary);
+      if (!state.isAtRest) return;
+      state.set('idle', pictures.summary);
+      void this.shipped.show();
     } catch (error) {
       notice(`The pictures cannot be loaded: ${(error as Error).message}`);
     }
@@ -163,6 +169,7 @@ export class App {
       workers.start(this.controls.settings.backend, () => void this.rest());
     } else {
       this.askPlans();
+      if (state.value === 'idle' && name !== 'epochs' && name !== 'batch') void this.shipped.show();
     }
   }
 

@@ -1,4 +1,5 @@
 /** The choices on the page: settings to inputs and back. */
+import { SHIPPED_COLUMNS } from '../shared/network';
 import {
   BACKPROP,
   BEGIN,
@@ -17,7 +18,7 @@ type Choice = readonly [value: string, text: string];
 
 const WORDS = {
   train: { all: 'Everything', adapters: 'Adapters', head: 'Head only' },
-  begin: { fresh: 'Random', trained: 'Earlier weights' },
+  begin: { shipped: 'Shipped', fresh: 'Random', trained: 'Earlier weights' },
   backprop: { reversible: 'Reversible', stored: 'Stored' },
 };
 
@@ -138,6 +139,12 @@ export class Controls {
     for (const input of [...this.inputs.values(), ...this.radios.values(), this.slider]) {
       input.disabled = isLocked;
     }
+  }
+
+  /** What a run would begin with: the shipped weights are of one number of columns. */
+  get begins(): Settings['begin'] {
+    const { begin, columns } = this.settings;
+    return begin === 'shipped' && columns !== SHIPPED_COLUMNS ? 'fresh' : begin;
   }
 
   /** A link to the page with these settings. */

@@ -46,6 +46,11 @@ export class Results {
     this.text.textContent = 'Train, and see what it takes them for.';
   }
 
+  /** The network is another one: nothing is said yet. */
+  clear(): void {
+    if (this.data) this.setData(this.data);
+  }
+
   private show(indices: number[]): void {
     const { held } = this.data as DataSet;
     this.shown = indices;

@@ -62,7 +62,7 @@ export class Runs {
     const { state, view, engine, pictures, controls } = this.parts;
     const { data } = pictures;
     if (!data) return;
-    const { settings } = controls;
+    const settings = { ...controls.settings, begin: controls.begins };
     this.stored = { settings, data, hasHead: false };
     state.set('training', 'Starting to train…');
     view.begin(null);

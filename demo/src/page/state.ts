@@ -43,7 +43,7 @@ export class PageState {
     const { value } = this;
     const isBefore = value === 'starting' || value === 'idle';
     this.go.textContent = isBefore
-      ? this.controls.settings.begin === 'fresh'
+      ? this.controls.begins === 'fresh'
         ? 'Train'
         : 'Fine-tune'
       : WORDS[value];

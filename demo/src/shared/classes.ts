@@ -1,7 +1,8 @@
-/** Classes of the bundled pictures that are files, in their order. */
+/** Classes of the bundled pictures of which there are trained weights, in their order. */
+import type { ShippedName } from './network';
 
-export const CLASS_NAMES = {
-  digits: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
+export const CLASS_NAMES: Readonly<Record<ShippedName, readonly string[]>> = {
+  digits: Array.from({ length: 10 }, (_, i) => String(i)),
   fashion: [
     'T-shirt/top',
     'Trouser',
@@ -14,4 +15,4 @@ export const CLASS_NAMES = {
     'Bag',
     'Ankle boot',
   ],
-} as const satisfies Record<string, readonly string[]>;
+};

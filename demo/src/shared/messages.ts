@@ -19,6 +19,8 @@ export type ToWorker =
   | { kind: 'pause' }
   /** Asks for classes of pictures. */
   | { kind: 'predict'; id: number; pictures: Pictures }
+  /** Asks for the shipped weights as the network, and what that takes the held-out pictures for. */
+  | { kind: 'bring'; id: number; settings: Settings; data: DataSet }
   /** Asks how each column sees a picture. */
   | { kind: 'look'; id: number; picture: Pictures }
   /** Asks for the model's weights as safetensors. */
@@ -52,6 +54,14 @@ export interface StepNews {
 export interface Watched {
   step: number;
   probabilities: number[][];
+}
+
+/** What the shipped weights make of held-out pictures. */
+export interface Judged {
+  /** Of those that the page shows, by picture and class. */
+  probabilities: number[][];
+  /** How many of all are taken for what they are. */
+  right: number;
 }
 
 /** How a column sees a picture. */

@@ -1,14 +1,25 @@
-/** The network of the page: small enough to learn in seconds on a processor. */
+/** The network of the page: `revcol_femto` with as many columns as one likes, which learns in seconds on a processor. */
 import type { Settings } from './settings';
 
-/** Mean and deviation of pixels in 0..1, of two sets of training pictures. */
-const [DIGITS, FASHION] = [
-  { mean: 0.1307, std: 0.3081 },
-  { mean: 0.286, std: 0.353 },
-];
+/** Mean and deviation of the training pictures of each shipped weight set, for pixels in 0..1. */
+const STATISTICS = {
+  digits: { mean: 0.1307, std: 0.3081 },
+  fashion: { mean: 0.286, std: 0.353 },
+};
 
-/** Those that pictures are normalised with, which are not far from their own. */
-const STATISTICS = { digits: DIGITS, doodles: DIGITS, fashion: FASHION, own: FASHION };
+export type ShippedName = keyof typeof STATISTICS;
+
+/** The weights that the page brings, by what a run can begin with them. */
+export const SHIPPED: Readonly<Record<Settings['data'], ShippedName>> = {
+  digits: 'digits',
+  fashion: 'fashion',
+  // Drawings as well, and dark.
+  doodles: 'digits',
+  own: 'fashion',
+};
+
+/** Columns of these weights. */
+export const SHIPPED_COLUMNS = 2;
 
 /** Layer scale as it begins. The published 1e-6 is for networks of dozens of blocks. */
 export const LAYER_SCALE = 1;
@@ -21,7 +32,7 @@ export function networkOptions({
   side,
   data,
 }: Pick<Settings, 'columns' | 'side' | 'data'>) {
-  const { mean, std } = STATISTICS[data];
+  const { mean, std } = STATISTICS[SHIPPED[data]];
   return {
     inputShape: [side, side, 3] as [number, number, number],
     columns,

@@ -4,7 +4,7 @@
 export const DATA_SETS = ['digits', 'fashion', 'doodles', 'own'] as const;
 export const TRAINED = ['all', 'adapters', 'head'] as const;
 export const BACKPROP = ['reversible', 'stored'] as const;
-export const BEGIN = ['fresh', 'trained'] as const;
+export const BEGIN = ['shipped', 'fresh', 'trained'] as const;
 export const BACKENDS = ['auto', 'wasm', 'webgl', 'webgpu', 'cpu'] as const;
 
 export type BackendName = Exclude<(typeof BACKENDS)[number], 'auto'>;
@@ -18,7 +18,7 @@ export interface Settings {
   backprop: (typeof BACKPROP)[number];
   /** What is trained. */
   train: (typeof TRAINED)[number];
-  /** Random weights, or those that the page trained or opened last. */
+  /** The weights that come with the page, random ones, or those that the page trained or opened last. */
   begin: (typeof BEGIN)[number];
   /** Pictures in a step. */
   batch: number;
@@ -32,10 +32,10 @@ export interface Settings {
 
 export const DEFAULTS: Readonly<Settings> = {
   data: 'digits',
-  columns: 4,
+  columns: 2,
   backprop: 'reversible',
   train: 'all',
-  begin: 'fresh',
+  begin: 'shipped',
   batch: 32,
   side: 28,
   epochs: 5,

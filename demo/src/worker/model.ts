@@ -13,21 +13,32 @@ import { lookAt } from './maps';
 
 type Shape = Pick<Settings, 'columns' | 'side' | 'backprop' | 'data'>;
 
-/** A network with random weights: the same for the same seed. */
+/**
+ * A network with random weights: the same for the same seed.
+ *
+ * @param channels those of the pictures
+ */
 export function makeModel(
   settings: Shape & Pick<Settings, 'seed'>,
   classNames: readonly string[],
+  channels: 1 | 3 = 3,
 ): tfl.LayersModel {
-  return withSeededRandom(settings.seed, () => makeRandom(settings, classNames));
+  return withSeededRandom(settings.seed, () => makeRandom(settings, classNames, channels));
 }
 
-function makeRandom(settings: Shape, classNames: readonly string[]): tfl.LayersModel {
+function makeRandom(
+  settings: Shape,
+  classNames: readonly string[],
+  channels: 1 | 3,
+): tfl.LayersModel {
   const { kernelSize, ...options } = networkOptions(settings);
+  const { side } = settings;
   const model = tfl.sequential({
     layers: [
       layers.revColBackbone({
         name: 'backbone',
         ...options,
+        inputShape: [side, side, channels],
         backprop: settings.backprop,
         block: layers.convNextBlock({ kernelSize, layerScaleInit: LAYER_SCALE }),
       }),
@@ -63,7 +74,7 @@ export async function keepWeights(
 }
 
 /**
- * Gives a network the weights of an earlier one; a head for other classes stays as it is.
+ * Gives a network the weights of an earlier one, of whatever pixels; a head for other classes stays as it is.
  *
  * @returns whether the head has come along
  * @throws {Error} when the backbones differ

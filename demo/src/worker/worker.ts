@@ -2,11 +2,14 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { loadCheckpoint, saveCheckpoint } from 'tfjs-revcol/weights';
-import type { FromWorker, ToWorker } from '../shared/messages';
+import type { FromWorker, Judged, ToWorker } from '../shared/messages';
+import { SHIPPED } from '../shared/network';
+import { watchedOf } from '../shared/pictures';
 import { startBackend } from './backend';
 import { failureOf } from './failure';
-import { classify, keepWeights, type KeptWeights, look, makeModel } from './model';
+import { classify, keepWeights, type KeptWeights, look, makeModel, putWeights } from './model';
 import { DemoRun, forgetRun, keptRun } from './run';
+import { shippedWeights } from './shipped';
 
 const scope = globalThis as unknown as {
   onmessage: (event: MessageEvent<ToWorker>) => void;
@@ -15,13 +18,41 @@ const scope = globalThis as unknown as {
 const say = (message: FromWorker) => scope.postMessage(message);
 
 let run: DemoRun | undefined;
+/** The network with the shipped weights, as long as nothing has been trained. */
+let brought: tfl.LayersModel | undefined;
 /** Weights that the next run may begin from. */
 let kept: KeptWeights | undefined;
 
-async function train({ settings, data, resume }: Extract<ToWorker, { kind: 'train' }>) {
+/** What is asked. */
+const network = () => run?.model ?? brought;
+
+function disposeNetworks(): void {
   run?.model.dispose();
-  run = undefined;
-  const own = new DemoRun(settings, data, kept, resume, say);
+  brought?.dispose();
+  [run, brought] = [undefined, undefined];
+}
+
+async function bring({ settings, data }: Extract<ToWorker, { kind: 'bring' }>): Promise<Judged> {
+  const weights = await shippedWeights(SHIPPED[settings.data]);
+  disposeNetworks();
+  brought = makeModel(settings, data.classNames);
+  putWeights(brought, weights);
+  const { held } = data;
+  const answers = await classify(brought, held);
+  const isRight = (probabilities: number[], i: number) =>
+    probabilities.indexOf(Math.max(...probabilities)) === held.labels[i];
+  return {
+    probabilities: watchedOf(held).map((i) => answers[i] as number[]),
+    right: answers.filter(isRight).length,
+  };
+}
+
+async function train({ settings, data, resume }: Extract<ToWorker, { kind: 'train' }>) {
+  // A run that goes on has its weights.
+  const isShipped = settings.begin === 'shipped' && !resume;
+  const from = isShipped ? await shippedWeights(SHIPPED[settings.data]) : kept;
+  disposeNetworks();
+  const own = new DemoRun(settings, data, from, resume, say);
   run = own;
   await own.go();
   // Adapters are merged by now, so these are all weights.
@@ -48,7 +79,8 @@ async function save(): Promise<Blob> {
 
 /** Asks the network, where there is one. */
 async function onNetwork<T>(ask: (model: tfl.LayersModel) => Promise<T>): Promise<T | null> {
-  return run ? ask(run.model) : null;
+  const model = network();
+  return model ? ask(model) : null;
 }
 
 /** What a question comes to. */
@@ -56,6 +88,8 @@ function valueOf(message: Extract<ToWorker, { id: number }>): Promise<unknown> {
   switch (message.kind) {
     case 'predict':
       return onNetwork((model) => classify(model, message.pictures));
+    case 'bring':
+      return bring(message);
     case 'look':
       return onNetwork((model) => look(model, message.picture));
     case 'save':
