@@ -1,9 +1,10 @@
 /** Names of classes: from a file (`--labels`), else the model's own, else ImageNet's. */
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { ifThere } from '../common/if_there';
 import { messageOf } from '../common/messages';
+import { givenText } from './given_file';
 
 /**
  * Reads the names of classes: text with a name in each line, a JSON list of names, or a JSON object of
@@ -13,7 +14,7 @@ import { messageOf } from '../common/messages';
  * @throws {Error} when the file cannot be read or is none of these
  */
 export async function readClassNames(file: string): Promise<string[]> {
-  const text = (await readFile(file, 'utf8')).replace(/^\u{feff}/u, '');
+  const text = (await givenText(file)).replace(/^\u{feff}/u, '');
   const names = /^\s*[[{]/.test(text) ? namesOfJson(text, file) : namesOfLines(text);
   const empty = names.findIndex((name) => name === '');
   if (empty >= 0) throw new Error(`${file}: class ${empty} has an empty name`);

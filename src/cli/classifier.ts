@@ -17,6 +17,7 @@ import { loadCheckpoint } from '../weights/load_checkpoint';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { prefixIn, underPrefix } from '../weights/select_tensors';
 import { namesBeside, requireNames } from './class_names';
+import { withNotice } from './download_notice';
 import { type Terminal, withProgress } from './terminal';
 import { few, percent } from './text';
 import { type DownloadOptions, findWeights, type WeightsSource } from './weights_source';
@@ -129,7 +130,9 @@ async function fromCheckpoint(
   terminal: Terminal,
   checkClasses: (count: number) => void,
 ): Promise<Classifier> {
-  const opened = await openCheckpoint(source, { key });
+  const opened = await withNotice(source, terminal, (telling) =>
+    openCheckpoint(source, { key, ...telling }),
+  );
   const { classifier, start, others } = await (async () => {
     const part = prefix === undefined ? opened : underPrefix(opened, prefix);
     const { numClasses, segmentation, detection, prefix: within } = architectureOf(part.entries);

@@ -16,6 +16,7 @@ import { openCheckpoint } from '../weights/open_checkpoint';
 import { writeSafetensors } from '../weights/safetensors/writer';
 import { underPrefix } from '../weights/select_tensors';
 import { activateBackend } from './backend';
+import { withNotice } from './download_notice';
 import { interruptible } from './interrupt';
 import { addDownloadOptions, addPartOptions, inputSizeOption, integer } from './options';
 import { type Terminal, withProgress } from './terminal';
@@ -75,7 +76,9 @@ Examples:
       await requireFree(to, format, options);
       const weights = await findWeights(from, options, terminal);
       await interruptible(async (signal) => {
-        const opened = await openCheckpoint(weights.source, { key: options.key, signal });
+        const opened = await withNotice(weights.source, terminal, (telling) =>
+          openCheckpoint(weights.source, { key: options.key, signal, ...telling }),
+        );
         try {
           const checkpoint = chosenPart(opened, options);
           await (format === 'tfjs'

@@ -10,6 +10,7 @@ import { loadCheckpoint, type LoadOptions, type LoadReport } from '../weights/lo
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { prefixIn, underPrefix } from '../weights/select_tensors';
 import { modelFile } from './classifier';
+import { withNotice } from './download_notice';
 import { type Terminal, withProgress } from './terminal';
 import { few, percent } from './text';
 import type { DownloadOptions } from './weights_source';
@@ -81,9 +82,12 @@ export interface FoundNetwork<Network> {
 export async function findNetwork<Network>(
   source: string,
   { key, prefix, signal }: DenseOptions,
+  terminal: Terminal,
   networkIn: (part: Checkpoint) => { network: Network; prefix: string },
 ): Promise<FoundNetwork<Network>> {
-  const opened = await openCheckpoint(source, { key, signal });
+  const opened = await withNotice(source, terminal, (telling) =>
+    openCheckpoint(source, { key, signal, ...telling }),
+  );
   try {
     const part = prefix === undefined ? opened : underPrefix(opened, prefix);
     const { network, prefix: within } = networkIn(part);

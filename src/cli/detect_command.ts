@@ -15,6 +15,7 @@ import { activateBackend, type BackendName } from './backend';
 import { readClassNames, requireNames } from './class_names';
 import { categoryIds, cocoJson, type CocoPicture, pictureIds } from './detect_json';
 import { type DetectorOptions, loadDetector, type LoadedDetector } from './detector';
+import { givenText } from './given_file';
 import { interruptible } from './interrupt';
 import { addDownloadOptions, addPartOptions, backendOption, integer, share } from './options';
 import { PictureLoop } from './picture_loop';
@@ -135,7 +136,7 @@ Examples:
 }
 
 async function readDataset(file: string): Promise<CocoDataset> {
-  return parseCoco(await readFile(file, 'utf8'), file);
+  return parseCoco(await givenText(file), file);
 }
 
 /** What the options say, else what the weights bring along. */

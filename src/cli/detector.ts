@@ -111,7 +111,7 @@ async function fromCheckpoint(
   checkClasses: CheckClasses,
 ): Promise<LoadedDetector> {
   const name = shownSource(source);
-  const found = await findNetwork(source, options, (part) => {
+  const found = await findNetwork(source, options, terminal, (part) => {
     const { detector, prefix } = detectorIn(part, name);
     return { network: detector, prefix };
   });

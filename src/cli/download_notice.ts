@@ -1,7 +1,7 @@
 /** What a download does while nothing is to be seen of it. */
 import { bytesText } from '../common/bytes';
 import { messageOf } from '../common/messages';
-import { harmlessMessage } from '../common/url';
+import { harmlessMessage, isUrlText } from '../common/url';
 import {
   DOWNLOAD_DEFAULTS,
   type Downloadable,
@@ -78,5 +78,29 @@ export class DownloadNotice {
     if (this.told.has(message)) return;
     this.told.add(message);
     this.terminal.error(`${message}\n`);
+  }
+}
+
+/**
+ * Opens what may be at an address, telling what goes on where it takes longer than a moment or fails.
+ *
+ * @param open gets the option `fetch` of `openCheckpoint`
+ */
+export async function withNotice<T>(
+  source: string,
+  terminal: Terminal,
+  open: (options: { fetch?: typeof fetch }) => Promise<T>,
+): Promise<T> {
+  if (!isUrlText(source)) return open({});
+  const fileName =
+    source
+      .replace(/[?#].*$/s, '')
+      .split('/')
+      .at(-1) || source;
+  const notice = new DownloadNotice(terminal, { fileName }, false);
+  try {
+    return await open({ fetch: notice.fetch });
+  } finally {
+    notice.end();
   }
 }

@@ -1,5 +1,4 @@
 /** `tfjs-revcol evaluate --coco`: how good the results of a detector are, by COCO's evaluation. */
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
@@ -8,6 +7,7 @@ import { type CocoResult, parseCocoResults } from '../coco/results';
 import type { DetectionKind } from '../evaluation/coco_objects';
 import { evaluateCoco } from '../evaluation/evaluate_coco';
 import type { AveragePrecisionResult, DetectionLimits } from '../evaluation/precision_summary';
+import { givenText } from './given_file';
 import type { Terminal } from './terminal';
 import { table } from './text';
 
@@ -65,8 +65,8 @@ export async function evaluateCocoFiles(
       `${other} is for classifiers; with --coco give --results, and --kind, --limits or --json`,
     );
   }
-  const dataset = parseCoco(await readFile(coco, 'utf8'), coco);
-  const list = parseJson('evaluate', await readFile(results, 'utf8'), results);
+  const dataset = parseCoco(await givenText(coco), coco);
+  const list = parseJson('evaluate', await givenText(results), results);
   if (typeof list === 'object' && list !== null && 'annotations' in list) {
     throw new Error(
       `${results} is no list of results: it has annotations of its own, as detect writes them without --coco; run ` +

@@ -10,6 +10,7 @@ import {
 import type { Checkpoint } from '../weights/checkpoint';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { underPrefix } from '../weights/select_tensors';
+import { withNotice } from './download_notice';
 import { addPartOptions } from './options';
 import type { Terminal } from './terminal';
 import { bytesText, millionsText, table } from './text';
@@ -39,7 +40,9 @@ Examples:
   $ tfjs-revcol inspect distilled.safetensors --prefix teacher.`,
     )
     .action(async (file: string, { key, prefix, tensors, json }: InspectOptions) => {
-      const opened = await openCheckpoint(file, { key });
+      const opened = await withNotice(file, terminal, (telling) =>
+        openCheckpoint(file, { key, ...telling }),
+      );
       try {
         const checkpoint = prefix === undefined ? opened : underPrefix(opened, prefix);
         terminal.out(json ? asJson(checkpoint) : asText(checkpoint, tensors));

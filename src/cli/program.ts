@@ -81,26 +81,7 @@ export async function run(
   } catch (error) {
     // commander has said what was wrong, or printed the help or version that was asked for.
     if (error instanceof CommanderError) return error.exitCode;
-    safe.error(`tfjs-revcol: ${inWords(error)}\n`);
+    safe.error(`tfjs-revcol: ${inCommandWords(error, args)}\n`);
     return 1;
   }
-}
-
-/** What the system's short names of failures mean to whoever gave the path. */
-const FAILURES: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file or folder',
-  EISDIR: 'it is a folder; a file is expected',
-  ENOTDIR: 'a part of the path is a file; a folder is expected',
-  EACCES: 'there is no permission for it; give another place, or change its permissions',
-  ENOSPC: 'the disk is full; make room, or give another place',
-  EROFS: 'the disk is read-only; give another place',
-};
-
-/** The message of an error; of one that came from the system as it is, in words. */
-function inWords(error: unknown): string {
-  const { message, code, path } = error as NodeJS.ErrnoException;
-  const words = code === undefined || !message.startsWith(code) ? undefined : FAILURES[code];
-  return words === undefined
-    ? inCommandWords(message)
-    : `${path ?? 'a file that was given'}: ${words}`;
 }

@@ -146,7 +146,7 @@ async function fromCheckpoint(
   checkClasses: CheckClasses,
 ): Promise<LoadedSegmenter> {
   const name = shownSource(source);
-  const found = await findNetwork(source, options, (part) => {
+  const found = await findNetwork(source, options, terminal, (part) => {
     const { segmenter, prefix } = segmenterIn(part, name);
     return { network: segmenter, prefix };
   });

@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import { messageOf } from '../common/messages';
 import { registerOptimizers } from '../registry/register_optimizers';
 import { activateBackend } from './backend';
+import { CHECKPOINT } from './checkpoint_folder';
 import { loadGradients } from './gradients';
 import { interruptible } from './interrupt';
 import type { Terminal } from './terminal';
@@ -13,7 +14,7 @@ import { CLASSIFIERS } from './train_classifier';
 import { DETECTORS } from './train_detector';
 import { addTrainOptions, commandAgain, runSettings, type TrainOptions } from './train_options';
 import { SEGMENTERS } from './train_segmenter';
-import { CHECKPOINT, requireOutput, writeTrained } from './trained_output';
+import { requireOutput, writeTrained } from './trained_output';
 import { TrainingDisplay } from './training_display';
 import { chosenKind, type OpenedTraining, type TrainingKind } from './training_kind';
 

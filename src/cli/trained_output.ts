@@ -7,10 +7,8 @@ import { ifThere } from '../common/if_there';
 import { savedRun } from '../finetune/training_files';
 import { fileSystem } from '../model_files/file_system';
 import { writeWhole } from '../model_files/write_whole';
+import { CHECKPOINT } from './checkpoint_folder';
 import type { Trained, TrainingScores } from './training_kind';
-
-/** Folder of the states that training goes on from. */
-export const CHECKPOINT = 'checkpoint';
 
 /**
  * Looks at the output before the work.

@@ -1,20 +1,22 @@
 /** What `--weights` and `convert` take: a file, a URL, or the name of published weights. */
 import { existsSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 import { ifThere } from '../common/if_there';
 import { pickOptions } from '../common/options';
 import { isUrlText } from '../common/url';
 import { type Downloadable, FETCH_OPTIONS, fetchPretrained } from '../download/fetch_pretrained';
+import { listing } from '../pictures/listing';
 import { DETECTION_WEIGHTS, type DetectionWeights } from '../registry/detection';
 import { detectionWeights, pretrainedWeights, segmentationWeights } from '../registry/names';
 import { PRETRAINED_WEIGHTS, type PretrainedWeights } from '../registry/pretrained';
 import { SEGMENTATION_WEIGHTS, type SegmentationWeights } from '../registry/segmentation';
 import { savedTraining } from '../training/load_training';
+import { CHECKPOINT } from './checkpoint_folder';
 import { DownloadNotice } from './download_notice';
 import { type Terminal, withProgress } from './terminal';
-import { bytesText } from './text';
+import { bytesText, few } from './text';
 
 export interface DownloadOptions {
   cacheDir?: string;
@@ -81,9 +83,7 @@ async function findAmong<Published extends Downloadable>(
     return { source: given, record };
   }
   if (found?.isDirectory() && !Object.hasOwn(records, given))
-    throw new Error(
-      `${given} is a folder${existsSync(join(given, 'model.json')) ? '' : ' without a model.json'}; give a checkpoint file, an address or the name of published weights`,
-    );
+    throw new Error(`${given} is a folder${await insteadOf(given)}`);
   if (/[/\\]|\.(pth|pt|safetensors|bin|ckpt|json)$/.test(given))
     throw new Error(`there is no file ${given}`);
   const named = recordOf(given);
@@ -99,6 +99,22 @@ async function findAmong<Published extends Downloadable>(
     }),
   ).finally(() => notice.end());
   return { source: path as string, record: named };
+}
+
+/** What a folder lacks or holds, and what to give instead of it. */
+async function insteadOf(folder: string): Promise<string> {
+  const other = 'a checkpoint file, an address or the name of published weights';
+  const names = await listing(folder, () => readdir(folder));
+  if (names.includes('model.json')) return `; give ${other}`;
+  if (existsSync(join(folder, CHECKPOINT, 'last.safetensors'))) {
+    return ' without a model.json: train has not come to its end there; let train --resume go on with it';
+  }
+  const checkpoints = names.filter((name) => /\.(pth|pt|safetensors|ckpt)$/i.test(name)).sort();
+  if (checkpoints.length > 0) {
+    return ` without a model.json; give a checkpoint in it by its path: ${few(checkpoints)}`;
+  }
+  const holds = names.length === 0 ? 'it is empty' : `it holds ${few(names.sort())}`;
+  return ` without a model.json: ${holds}; give a folder that train or convert made, ${other}`;
 }
 
 /**

@@ -236,8 +236,18 @@ test('models that cannot classify RGB images', async () => {
   model.dispose();
   expect(await cliError('classify', image, '-w', at('grey.safetensors'))).toContain('1 channels');
   fs.mkdirSync(at('empty'));
-  expect(await cliError('classify', image, '-w', at('empty'))).toContain(
-    'is a folder without a model.json; give',
+  const instead = async () => cliError('classify', image, '-w', at('empty'));
+  expect(await instead()).toMatch(
+    /empty is a folder without a model\.json: it is empty; give a folder that train or convert made, a/,
+  );
+  fs.writeFileSync(at('empty/notes.txt'), '');
+  expect(await instead()).toMatch(/: it holds notes\.txt; give a folder that train/);
+  fs.writeFileSync(at('empty/best.pth'), '');
+  expect(await instead()).toMatch(/model\.json; give a checkpoint in it by its path: best\.pth$/);
+  fs.mkdirSync(at('empty/checkpoint'));
+  fs.writeFileSync(at('empty/checkpoint/last.safetensors'), '');
+  expect(await instead()).toMatch(
+    /: train has not come to its end there; let train --resume go on/,
   );
 });
 

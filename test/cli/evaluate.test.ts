@@ -101,7 +101,7 @@ test('what is wrong is said before weights are read, and nothing is written', as
     'the model knows no class "white"; it has "red", "green", "blue"',
   );
   expect(await cliError('evaluate', at('none'), '-w', at('nothing'), ...report)).toContain(
-    'ENOENT',
+    'cannot be listed: there is no such file or folder',
   );
   expect(await cliError(...all, '-w', model, '--report', at('data'))).toContain(
     `--report ${at('data')} is a folder; give a file, such as report.html`,

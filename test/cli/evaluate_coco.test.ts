@@ -103,7 +103,9 @@ test('what is wrong is said in one line', async () => {
   expect(await cliError(...given('broken.json'))).toMatch(/broken.json are no JSON/);
   expect(await cliError(...given('whole.json'))).toMatch(/whole.json is no list.*detect --coco/);
   expect(await cliError(...given('unknown.json'))).toMatch(/unknown.json: entry 0 is of image 5/);
-  expect(await cliError(...given('no.json'))).toMatch(/no.json: there is no such file or folder/);
+  expect(await cliError(...given('no.json'))).toMatch(
+    /no.json cannot be read: there is no such file or folder/,
+  );
   expect(await cliError('evaluate', '--coco', at('annotations.json'))).toMatch(
     /go together; give both/,
   );

@@ -87,7 +87,10 @@ test('what does not fit is told before anything is done', async () => {
     [words('--input-size', '64'), /--input-size is for models of square images; with --coco give/],
     [words('--augment', 'strong'), /--augment strong is for classifiers; with --coco/],
     [words('--short-side', 'none'), /--short-side none is for segmenters; with --coco give pixels/],
-    [words('--coco', at('none.json')), /none\.json cannot be read: ENOENT/],
+    [
+      words('--coco', at('none.json')),
+      /none\.json cannot be read: there is no such file or folder/,
+    ],
     [words('--model', at('val.json')), /--columns is for detectors by name; .* is a file/],
     [words('--model', 'revcol_tiny'), /revcol_tiny/],
     [

@@ -1,0 +1,55 @@
+/** What was thrown, told to whoever typed a command. */
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+
+import { inCommandWords } from '../../src/cli/command_words';
+import * as main from '../../src/index';
+import { cliError } from './run';
+
+const words = (message: string, ...args: string[]) => inCommandWords(new Error(message), args);
+
+test('no function is named that checks its arguments, but files are', () => {
+  const functions = Object.entries(main).filter(([name, value]) => {
+    const isClass = /^[A-Z]/.test(name);
+    return typeof value === 'function' && !isClass && /[A-Z]/.test(name);
+  });
+  expect(functions.length).toBeGreaterThan(50);
+  for (const [name] of functions) expect(words(`${name}: it is wrong`)).toBe('it is wrong');
+  expect(words('detect: it is wrong')).toBe('it is wrong');
+  expect(words('myPictures: it is wrong', 'segment', 'myPictures')).toBe('myPictures: it is wrong');
+});
+
+test('what the system says is told in words, with the path once', async () => {
+  const fails = (work: () => unknown) => {
+    try {
+      work();
+    } catch (error) {
+      return inCommandWords(error, []);
+    }
+    return undefined;
+  };
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'revcol-words-'));
+  expect(fails(() => fs.readFileSync('/no/such'))).toBe(
+    '/no/such: there is no such file or folder',
+  );
+  const text =
+    "two cannot be listed: ENOENT: no such file or directory, scandir 'two'; there is one";
+  expect(words(text)).toBe('two cannot be listed: there is no such file or folder; there is one');
+  expect(words("a: ENOSPC: no space left on device, rename 'a' -> 'b'")).toMatch(/^a: the disk is/);
+  expect(words('a: ECONNRESET: closed, read')).toBe('a: ECONNRESET: closed, read');
+  // The system names no file where it is a folder.
+  const json = path.join(folder, 'a.json');
+  fs.writeFileSync(json, '{}');
+  for (const args of [
+    ['evaluate', folder, '-w', 'none', '-l', folder],
+    ['evaluate', '--coco', folder, '--results', json],
+    ['evaluate', '--coco', json, '--results', json],
+  ]) {
+    expect(await cliError(...args)).not.toMatch(/EISDIR|a file that was given|parseCoco/);
+  }
+  expect(await cliError('evaluate', '--coco', folder, '--results', json)).toBe(
+    `${folder} cannot be read: it is a folder; a file is expected`,
+  );
+  fs.rmSync(folder, { recursive: true });
+});
