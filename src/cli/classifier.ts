@@ -30,7 +30,7 @@ export interface ClassifierOptions extends DownloadOptions {
 }
 
 export interface Classifier {
-  /** From `[1, side, side, 3]` to `[1, numClasses]`. */
+  /** From `[1, side, side, channels]` to `[1, numClasses]`; of RGB, or of grey images. */
   readonly model: tfl.LayersModel;
   readonly preprocessing: PreprocessOptions;
   readonly numClasses: number;
@@ -46,7 +46,7 @@ export interface Classifier {
  * Loads the model that `--weights` names.
  *
  * @param checkClasses called with the number of classes before weights are read
- * @throws {Error} when it is no classifier of RGB images, or cannot be found or read
+ * @throws {Error} when it is no classifier of RGB or grey images, or cannot be found or read
  */
 export async function loadClassifier(
   options: ClassifierOptions,
@@ -95,7 +95,7 @@ async function fromFolder(
           `${shapes(model.outputs)}; expected [any, height, width, 3] and [any, classes]`,
       );
     }
-    requireRgb('classify', file, channels);
+    const depth = rgbOrGrey(file, channels);
     const wanted = inputSize ?? height ?? width ?? 224;
     const sides = [height ?? wanted, width ?? wanted] as const;
     if (inputSize !== undefined && sides.some((side) => side !== inputSize)) {
@@ -111,7 +111,7 @@ async function fromFolder(
     const classNames = saved.classNames ?? (await namesBeside(file, numClasses));
     return {
       model,
-      preprocessing: { inputSize: sides, mean, std, crop },
+      preprocessing: { inputSize: [...sides, depth], mean, std, crop },
       numClasses,
       givesProbabilities: classOutput(file, model).kind === 'probabilities',
       classNames,
@@ -149,7 +149,7 @@ async function fromCheckpoint(
   })().finally(() => opened.close());
   const { inputChannels, numClasses, channels, depths } = classifier;
   const { columns, kernelSize, patchSize, topFusion } = classifier;
-  requireRgb('classify', shownSource(source), inputChannels);
+  const depth = rgbOrGrey(shownSource(source), inputChannels);
   checkClasses(numClasses);
   const side = inputSize ?? record?.inputSize[0] ?? 224;
   const model = createModel('revcol_tiny', {
@@ -183,10 +183,23 @@ async function fromCheckpoint(
     model.dispose();
     throw error;
   }
-  const { mean, std } = record ?? {};
+  const { mean, std, classNames } = record ?? {};
   const crop = inputSize === undefined ? record?.crop : undefined;
-  const preprocessing = { inputSize: [side, side] as const, mean, std, crop };
-  return { model, preprocessing, numClasses, givesProbabilities: false, upright: false };
+  const preprocessing = { inputSize: [side, side, depth] as const, mean, std, crop };
+  return {
+    model,
+    preprocessing,
+    numClasses,
+    givesProbabilities: false,
+    classNames: classNames?.length === numClasses ? classNames : undefined,
+    upright: false,
+  };
+}
+
+/** Channels that pictures can be given. */
+function rgbOrGrey(name: string, channels: number | null | undefined): 1 | 3 {
+  if (channels !== 1) requireRgb('classify', name, channels);
+  return channels === 1 ? 1 : 3;
 }
 
 export function requireRgb(

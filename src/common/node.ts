@@ -28,6 +28,7 @@ interface Builtins {
   fs: typeof import('node:fs/promises');
   os: typeof import('node:os');
   path: typeof import('node:path');
+  url: typeof import('node:url');
   worker_threads: typeof import('node:worker_threads');
 }
 
@@ -36,6 +37,7 @@ const SPECIFIERS: Record<keyof Builtins, string> = {
   fs: 'fs/promises',
   os: 'os',
   path: 'path',
+  url: 'url',
   worker_threads: 'worker_threads',
 };
 

@@ -86,8 +86,12 @@ function toUint8(name: string, values: Float32Array): StoredWeight {
   };
 }
 
-/** Rounds to the nearest float16, halves to the even neighbour, as IEEE 754 says. */
-function toFloat16(name: string, values: Float32Array): Uint16Array {
+/**
+ * Bits of the nearest float16, halves to the even neighbour, as IEEE 754 says.
+ *
+ * @throws {CheckpointError} 'unsupported' when there are values that float16 cannot hold
+ */
+export function toFloat16(name: string, values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const halves = new Uint16Array(values.length);
   for (let i = 0; i < values.length; i++) {

@@ -104,15 +104,5 @@ async function readOne(
 export function imagesToTensor(images: readonly RgbImage[], input: ModelInput): tf.Tensor4D {
   const { inputSize, channels, mean, std } = input;
   // They have that size already, so nothing is cut.
-  const made = preprocess(images, { inputSize, crop: 'squash', mean, std });
-  if (channels === 3) return made;
-  try {
-    return tf.tidy(() => {
-      const [r, g, b] = tf.split(made, 3, 3) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
-      // ITU-R BT.601, as Pillow's convert('L').
-      return tf.add(tf.add(tf.mul(r, 0.299), tf.mul(g, 0.587)), tf.mul(b, 0.114)) as tf.Tensor4D;
-    });
-  } finally {
-    made.dispose();
-  }
+  return preprocess(images, { inputSize: [...inputSize, channels], crop: 'squash', mean, std });
 }

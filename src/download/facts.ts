@@ -3,7 +3,7 @@ import type { PretrainedWeights, WeightSource } from '../registry/pretrained';
 
 /** What a download needs to know of a weight set. */
 export type Downloadable = Pick<PretrainedWeights, 'fileName' | 'sources'> &
-  Partial<Pick<PretrainedWeights, 'approximateBytes'>>;
+  Partial<Pick<PretrainedWeights, 'approximateBytes' | 'packageFile'>>;
 
 /** The addresses of one file, and what all of them must give. */
 export interface Wanted {

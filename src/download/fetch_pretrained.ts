@@ -6,6 +6,7 @@ import { openBrowserStore } from './browser_store';
 import { downloadFile } from './download_file';
 import { type Downloadable, type Wanted, wantedFile } from './facts';
 import { openNodeStore } from './node_store';
+import { findInPackage } from './package_file';
 import type { WeightStore } from './store';
 
 export type { Downloadable };
@@ -70,7 +71,8 @@ interface Shared {
 const running = new Map<string, Shared>();
 
 /**
- * The file of a published weight set: from the cache, else downloaded into it.
+ * The file of a published weight set: from the cache, else downloaded into it. In Node, a file that ships
+ * with this package (`packageFile`) is used where it is.
  *
  * An interrupted download is continued where it stopped, in the same call and in later ones, if the
  * server supports ranges and the file is still the same. The length is verified, and the SHA-256
@@ -93,9 +95,10 @@ export async function fetchPretrained(
 ): Promise<string | Blob> {
   requireOptions('fetchPretrained', options, FETCH_OPTIONS);
   requireRecord('fetchPretrained', record);
-  return runsInNode()
-    ? fetchInto(await openNodeStore(options.cacheDir), record, options)
-    : fetchInto(openBrowserStore(), record, options);
+  if (!runsInNode()) return fetchInto(openBrowserStore(), record, options);
+  options.signal?.throwIfAborted();
+  const packaged = await findInPackage(record);
+  return packaged ?? fetchInto(await openNodeStore(options.cacheDir), record, options);
 }
 
 /**

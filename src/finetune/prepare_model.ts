@@ -120,8 +120,9 @@ async function makeModel(
 }> {
   const { weights } = parseName(owner, name);
   const side = preprocessing?.inputSize ?? data.inputShape;
+  const channels = data.inputShape?.[2] ?? weights?.inputSize[2] ?? 3;
   const shape = side
-    ? { inputShape: [side[0], side[1], data.inputShape?.[2] ?? 3] as [number, number, number] }
+    ? { inputShape: [side[0], side[1], channels] as [number, number, number] }
     : {};
   const asked = given as CreateModelOptions & Omit<CreatePretrainedOptions, 'pretrained'>;
   const wanted = (asked as { pretrained?: boolean }).pretrained ?? weights !== undefined;

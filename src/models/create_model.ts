@@ -31,9 +31,9 @@ import { createVitModel, VIT_OPTIONS } from './vit';
 
 /** Options of `createModel`; those left out are the named size's own. */
 export interface CreateModelOptions extends NetworkOptions {
-  /** `[height, width, channels]` of the images. Default: that of the weight set, else [224, 224, 3]. */
+  /** `[height, width, channels]` of the images. Default: that of the weight set, else the size's own, [224, 224, 3] but for femto. */
   inputShape?: [number, number, number];
-  /** Number of classes. Default: that of the weight set, else 1000. */
+  /** Number of classes. Default: that of the weight set, else the size's own, 1000 but for femto. */
   numClasses?: number;
   /** Whether to add the classifiers and image decoders of the middle columns. Default false. */
   intermediateSupervision?: boolean;
@@ -64,7 +64,6 @@ type SegmenterOptions = CreateSegmenterOptions | CreatePretrainedSegmenterOption
 type DetectorOptions = CreateDetectorOptions | CreatePretrainedDetectorOptions;
 
 const OWNER = 'createModel';
-const DEFAULT_CLASSES = 1000;
 
 /** Widest classifier that the published models pair with the progressive image decoder. */
 const MAX_PROGRESSIVE_CLASSES = 1000;
@@ -151,7 +150,7 @@ async function createPretrained(
   const record = weightsOf(OWNER, name);
   const build = () => createRandom(name, { ...options, pretrained: false });
   const heads = {
-    numClasses: options.numClasses ?? record.numClasses ?? DEFAULT_CLASSES,
+    numClasses: options.numClasses ?? record.numClasses ?? modelRecord(OWNER, name).size.numClasses,
     supervised: options.intermediateSupervision ?? false,
     imageChannels: options.inputShape?.[2] ?? record.inputSize[2],
   };
@@ -160,11 +159,11 @@ async function createPretrained(
 
 function createRandom(name: ModelName, options: CreateModelOptions): tfl.LayersModel {
   const { size, weights } = modelRecord(OWNER, name);
-  const numClasses = options.numClasses ?? weights?.numClasses ?? DEFAULT_CLASSES;
+  const numClasses = options.numClasses ?? weights?.numClasses ?? size.numClasses;
   requireInteger(OWNER, 'numClasses', numClasses, 1);
   if (options.inputShape != null) requireImageShape(OWNER, 'inputShape', options.inputShape);
   const inputShape = options.inputShape ?? [
-    ...(weights?.inputSize ?? ([size.imageSize, size.imageSize, 3] as const)),
+    ...(weights?.inputSize ?? ([size.imageSize, size.imageSize, size.inputChannels] as const)),
   ];
   if ('numHeads' in size) return createVit(size, { ...options, inputShape, numClasses });
   const network = networkArgs(options, size);

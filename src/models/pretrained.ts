@@ -13,9 +13,9 @@ import { loadFresh, type LoadOptions } from '../weights/load_checkpoint';
 
 /** A published weight set, as far as loading goes. */
 interface LoadableSet extends Downloadable {
-  readonly checkpointKey: string;
+  readonly checkpointKey?: string;
   readonly numClasses?: number;
-  readonly inputSize: readonly [number, number, 3];
+  readonly inputSize: readonly [number, number, 1 | 3];
   /** Whether its file has what only training needs, where that may be missing. */
   readonly intermediateSupervision?: boolean;
 }

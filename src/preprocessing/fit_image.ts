@@ -8,8 +8,11 @@ import { resizeBicubic, resizeRegion } from './resize_bicubic';
 
 /** How to make model input of an image. The record of a published weight set is one. */
 export interface PreprocessOptions {
-  /** `[height, width]` of the model input in pixels, or that with 3 channels. Default `[224, 224]`. */
-  inputSize?: readonly [number, number] | readonly [number, number, 3];
+  /**
+   * `[height, width]` of the model input in pixels, or that with its channels: 3, or 1 of a model of grey
+   * images. Default `[224, 224]`.
+   */
+  inputSize?: readonly [number, number] | readonly [number, number, 1 | 3];
   /**
    * `'center'`: the shorter side becomes 256/224 of the input size, then the centre is cut out.
    * `'squash'`: the image is resized to the input size, whatever its aspect ratio. Default:
@@ -33,6 +36,7 @@ export const PREPROCESS_OPTIONS: OptionNames<
   name: true,
   size: true,
   fileName: true,
+  packageFile: true,
   sources: true,
   approximateBytes: true,
   interpolation: true,
@@ -40,6 +44,7 @@ export const PREPROCESS_OPTIONS: OptionNames<
   pretrainedOn: true,
   fineTunedOn: true,
   top1: true,
+  classNames: true,
   checkpointKey: true,
   intermediateSupervision: true,
   headPrefix: true,

@@ -1,7 +1,7 @@
 /** Images to model input, as the published evaluation prepares them. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { requireSides } from '../common/arguments';
+import { requireArgument, requireSides } from '../common/arguments';
 import { requireOptions } from '../common/options';
 import { noteNormalized } from '../common/pixel_statistics';
 import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
@@ -11,10 +11,11 @@ import { normalizationTable, normalizeBytes, requireStatistics } from './normali
 
 /**
  * Model input of one image or several: fitted to the input size, scaled to 0..1, mean subtracted,
- * divided by the deviation. Not for a model that normalises by itself (`pixelMean`), which warns.
+ * divided by the deviation. Of a model with one channel the luma of that (ITU-R BT.601, as Pillow's
+ * `convert('L')`). Not for a model that normalises by itself (`pixelMean`), which warns.
  *
  * @param images RGB or RGBA pixels, of any sizes; `ImageData` will do
- * @returns float32 `[images, height, width, 3]`; the caller disposes it
+ * @returns float32 `[images, height, width, channels]`; the caller disposes it
  * @throws {Error} when there is no image, `mean` or `std` is out of range, and as `fitImage`
  */
 export function preprocess(
@@ -27,6 +28,14 @@ export function preprocess(
     : [images as PixelImage];
   if (list.length === 0) throw new Error('preprocess: got no image; expected at least one');
   const [height, width] = requireSides('preprocess', 'inputSize', options.inputSize ?? [224, 224]);
+  const channels = options.inputSize?.[2] ?? 3;
+  requireArgument(
+    'preprocess',
+    'inputSize[2]',
+    channels,
+    channels === 1 || channels === 3,
+    '3 channels, or 1 of a model of grey images',
+  );
   const { mean = IMAGENET_MEAN, std = IMAGENET_STD } = options;
   requireStatistics('preprocess', mean, std);
   const table = normalizationTable(mean, std);
@@ -35,5 +44,14 @@ export function preprocess(
   list.forEach((image, i) => {
     normalizeBytes(fitImage(image, options).data, table, values, 3 * height * width * i);
   });
-  return tf.tensor4d(values, [list.length, height, width, 3]);
+  const shape: [number, number, number, number] = [list.length, height, width, channels];
+  return tf.tensor4d(channels === 3 ? values : lumaOf(values), shape);
+}
+
+/** One value for every three. */
+function lumaOf(rgb: Float32Array): Float32Array {
+  return Float32Array.from({ length: rgb.length / 3 }, (_, i) => {
+    const [r, g, b] = rgb.subarray(3 * i, 3 * i + 3) as unknown as [number, number, number];
+    return 0.299 * r + 0.587 * g + 0.114 * b;
+  });
 }

@@ -29,21 +29,27 @@ export interface VitArchitecture extends BaseArchitecture {
   readonly numHeads: number;
 }
 
-/** Channels or depths of levels 0 to 3. */
-type FourLevels = readonly [number, number, number, number];
+/** Channels or depths of levels 0 to 3; of femto 0 to 2. */
+export type Levels = readonly [number, number, number, number] | readonly [number, number, number];
 
 /** What a named architecture adds. */
 interface Named {
-  readonly channels: FourLevels;
-  readonly depths: FourLevels;
+  readonly channels: Levels;
+  readonly depths: Levels;
   /** Side of the square images that the size is made for, in pixels. */
   readonly imageSize: number;
+  /** Channels of these images. */
+  readonly inputChannels: number;
+  /** Classes of its classifier, where nothing else is said. */
+  readonly numClasses: number;
 }
 
-const REVCOL = { kernelSize: 3, patchSize: 4, topFusion: false, imageSize: 224 } as const;
+const IMAGENET = { imageSize: 224, inputChannels: 3, numClasses: 1000 } as const;
+const REVCOL = { ...IMAGENET, kernelSize: 3, patchSize: 4, topFusion: false } as const;
 
 /**
- * Every published size of RevCol, smallest first.
+ * Every size of RevCol, smallest first: the published ones, and this package's own femto, three levels of
+ * 14 x 14, 7 x 7 and 3 x 3 places for grey images of 28 pixels.
  *
  * `dropPathRate` is the stochastic depth rate of the last block. Tiny, Small, Base: the official
  * ImageNet-1k training recipe; Large, XLarge: the ImageNet-22k pretraining recipe; Huge: the only
@@ -53,6 +59,18 @@ const REVCOL = { kernelSize: 3, patchSize: 4, topFusion: false, imageSize: 224 }
  * https://github.com/megvii-research/RevCol.
  */
 export const REVCOL_ARCHITECTURES = {
+  revcol_femto: {
+    ...REVCOL,
+    imageSize: 28,
+    inputChannels: 1,
+    numClasses: 10,
+    patchSize: 2,
+    kernelSize: 5,
+    channels: [16, 32, 64],
+    depths: [1, 1, 1],
+    columns: 2,
+    dropPathRate: 0,
+  },
   revcol_tiny: {
     ...REVCOL,
     channels: [64, 128, 256, 512],
@@ -101,7 +119,7 @@ export const REVCOL_ARCHITECTURES = {
   ConvNextArchitecture & Named & { readonly dropPathRate: number }
 >;
 
-const VIT = { columns: 4, patchSize: 16, imageSize: 224 } as const;
+const VIT = { ...IMAGENET, columns: 4, patchSize: 16 } as const;
 
 /** Every size of RevCol-ViT, smallest first (paper, table of isotropic models). */
 export const VIT_ARCHITECTURES = {
@@ -122,7 +140,7 @@ export const VIT_ARCHITECTURES = {
 /** What the blocks of a RevCol-ViT are, beside their heads: scaled cosine attention, post-norm. */
 export const VIT_BLOCK = { norm: 'post', attention: 'cosine' } as const;
 
-/** Name of a published RevCol size, as the official code spells it. */
+/** Name of a RevCol size; of a published one as the official code spells it. */
 export type ModelSizeName = keyof typeof REVCOL_ARCHITECTURES;
 
 /** Name of a RevCol-ViT size. */

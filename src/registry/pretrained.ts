@@ -1,10 +1,11 @@
-/** The published classification weights: where each set is, and how to use it. */
+/** The classification weights, published or in this package: where each set is, and how to use it. */
 import type { ModelSizeName } from './architectures';
 import { IMAGENET_MEAN, IMAGENET_STD } from './imagenet_statistics';
+import { PACKAGED_SETS, type PackagedDataName, packagedRecord } from './packaged';
 import { PUBLICATION } from './publication';
 
-/** Published weight sets, `architecture.tag` in the manner of timm. */
-export type PretrainedName = keyof typeof SETS;
+/** Weight sets, `architecture.tag` in the manner of timm. */
+export type PretrainedName = keyof typeof SETS | keyof typeof PACKAGED_SETS;
 
 /** One place that a file can be downloaded from. */
 export interface WeightSource {
@@ -15,18 +16,20 @@ export interface WeightSource {
   readonly sha256?: string;
 }
 
-/** One published weight set. A property that no source states is undefined. */
+/** One weight set. A property that no source states is undefined. */
 export interface PretrainedWeights {
   readonly name: PretrainedName;
   readonly size: ModelSizeName;
   readonly fileName: string;
   /** Tried in this order. The Hugging Face copy comes first: it allows requests from web pages. */
   readonly sources: readonly WeightSource[];
+  /** The file's place in this package, of a set that ships with it; Node takes it from there. */
+  readonly packageFile?: string;
   /** Size of the file to three digits, in bytes (for display and for checking free space). */
   readonly approximateBytes: number;
   /** `[height, width, channels]` of the image that the weights were evaluated on. */
-  readonly inputSize: readonly [number, number, 3];
-  /** Per-channel mean of the training images, RGB, for pixels in 0..1. */
+  readonly inputSize: readonly [number, number, 1 | 3];
+  /** Per-channel mean of the training images, RGB, for pixels in 0..1; of grey ones thrice the same. */
   readonly mean: readonly [number, number, number];
   /** Per-channel standard deviation, RGB, for pixels in 0..1. */
   readonly std: readonly [number, number, number];
@@ -38,12 +41,17 @@ export interface PretrainedWeights {
   readonly interpolation: 'bicubic';
   /** Classes of the head; undefined for the private data set. */
   readonly numClasses?: number;
-  readonly pretrainedOn: 'ImageNet-1k' | 'ImageNet-22k' | 'Megdata-168M';
+  readonly pretrainedOn: 'ImageNet-1k' | 'ImageNet-22k' | 'Megdata-168M' | PackagedDataName;
   readonly fineTunedOn?: 'ImageNet-1k';
-  /** Top-1 accuracy on the ImageNet-1k validation set in percent, as published. */
+  /**
+   * Top-1 accuracy in percent: on the ImageNet-1k validation set, as published; of a set that ships with
+   * this package on the test pictures that its card in `docs/models.md` tells of, as measured.
+   */
   readonly top1?: number;
-  /** Key of the file's top-level dict that holds the weights. */
-  readonly checkpointKey: 'model';
+  /** Names of the classes; undefined for those of ImageNet, which `tfjs-revcol/imagenet_classes` has. */
+  readonly classNames?: readonly string[];
+  /** Key of the file's top-level dict that holds the weights; undefined where the file is no dict. */
+  readonly checkpointKey?: 'model';
   /**
    * Whether the official recipe trained four classifiers and three image decoders
    * (`cls_blocks.*`, `decoder_blocks.*`) or a single classifier (`cls.*`).
@@ -78,7 +86,7 @@ type Facts = Pick<
   };
 
 function recordOf(
-  name: PretrainedName,
+  name: keyof typeof SETS,
   { side, bytes, sha256, github, ...facts }: Facts,
 ): PretrainedWeights {
   return {
@@ -223,7 +231,8 @@ const SETS = {
 } as const satisfies Record<`${ModelSizeName}.${string}`, Facts>;
 
 /**
- * Every published classification weight set by name. No weights of XLarge were published.
+ * Every classification weight set by name: those that ship with this package, then the published ones. No
+ * weights of XLarge were published.
  *
  * Sources: the README and `configs/*.yaml` of https://github.com/megvii-research/RevCol (places,
  * accuracies, recipes) and the file list of https://huggingface.co/LarryTsai/RevCol (sizes,
@@ -231,5 +240,8 @@ const SETS = {
  */
 export const PRETRAINED_WEIGHTS: Readonly<Record<PretrainedName, PretrainedWeights>> =
   /* @__PURE__ */ Object.fromEntries(
-    (Object.keys(SETS) as PretrainedName[]).map((name) => [name, recordOf(name, SETS[name])]),
+    [
+      ...(Object.keys(PACKAGED_SETS) as (keyof typeof PACKAGED_SETS)[]).map(packagedRecord),
+      ...(Object.keys(SETS) as (keyof typeof SETS)[]).map((name) => recordOf(name, SETS[name])),
+    ].map((record) => [record.name, record]),
   ) as Record<PretrainedName, PretrainedWeights>;

@@ -1,6 +1,7 @@
 /** The named sizes as records, with the number of parameters that follows from each. */
 import {
   type ConvNextArchitecture,
+  type Levels,
   type ModelSizeName,
   REVCOL_ARCHITECTURES,
   VIT_ARCHITECTURES,
@@ -11,21 +12,25 @@ import { countParameters, type ImageClassifier } from './describe';
 
 /** What the records of all sizes have in common. */
 interface BaseSize {
-  /** Channels of levels 0 to 3. */
-  readonly channels: readonly [number, number, number, number];
-  /** Blocks of levels 0 to 3 in every column. */
-  readonly depths: readonly [number, number, number, number];
+  /** Channels of levels 0 to 3; of femto 0 to 2. */
+  readonly channels: Levels;
+  /** Blocks of these levels in every column. */
+  readonly depths: Levels;
   /** Side of the square images that the size is made for, in pixels. */
   readonly imageSize: number;
-  /** Trainable parameters with 1000 classes and one classifier, for images of that size. */
+  /** Channels of these images: 3, of femto 1. */
+  readonly inputChannels: number;
+  /** Classes of the classifier, where nothing else is said: 1000, of femto 10. */
+  readonly numClasses: number;
+  /** Trainable parameters with so many classes and one classifier, for such images. */
   readonly parameters: number;
 }
 
-/** One published RevCol architecture. Its numbers are those of the official code. */
+/** One RevCol architecture. The numbers of published ones are those of the official code. */
 export interface ModelSize extends Omit<ConvNextArchitecture, keyof BaseSize>, BaseSize {
   readonly name: ModelSizeName;
   /**
-   * Stochastic depth rate of the last block. Tiny, Small, Base: the official ImageNet-1k training
+   * Stochastic depth rate of the last block. Femto: none; Tiny, Small, Base: the official ImageNet-1k training
    * recipe; Large, XLarge: the ImageNet-22k pretraining recipe; Huge: the only recipe published,
    * fine-tuning at 640.
    */
@@ -45,7 +50,7 @@ export interface VitSize extends Omit<VitArchitecture, keyof BaseSize>, BaseSize
   readonly dropPathRate?: undefined;
 }
 
-/** Every published RevCol size, smallest first. */
+/** Every RevCol size, smallest first. */
 export const MODEL_SIZES: Readonly<Record<ModelSizeName, ModelSize>> = /* @__PURE__ */ recordsOf(
   REVCOL_ARCHITECTURES,
   (name) => ({ ...REVCOL_ARCHITECTURES[name], name }),
@@ -83,8 +88,8 @@ function recordsOf<Name extends string, Size extends ModelSize | VitSize>(
 /** A classifier of a size; by default the one that the size's own counts are of. */
 export function classifierOf(
   size: Omit<ModelSize, 'parameters'> | Omit<VitSize, 'parameters'>,
-  numClasses = 1000,
+  numClasses = size.numClasses,
   inputSize: readonly [number, number] = [size.imageSize, size.imageSize],
 ): ImageClassifier {
-  return { ...size, numClasses, inputChannels: 3, inputSize };
+  return { ...size, numClasses, inputSize };
 }

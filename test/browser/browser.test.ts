@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 
+import fashion from '../models/fixtures/fashion_pictures.json';
 import images from '../pictures/images.json';
 import { expectCounts } from '../support/counts_table';
 import { HAVE_GOLDENS } from '../support/goldens';
@@ -91,6 +92,13 @@ describeBrowser.each([
     expect(second).toBe(first);
     const asked = server.requests.filter((request) => request.startsWith('/goldens/mirror/'));
     expect(asked).toEqual(['/goldens/mirror/revcol_large_22k.pth -']);
+  });
+
+  test('weights of the package, served beside the page', async () => {
+    server.requests.length = 0;
+    expect(await run('packaged')).toEqual(fashion.pictures.map(({ label }) => label));
+    const asked = server.requests.filter((request) => request.startsWith('/weights/'));
+    expect(asked).toEqual(['/weights/revcol_femto.fashion.safetensors -']);
   });
 
   test('a checkpoint converted in the page loads as a tfjs model', async () => {

@@ -15,6 +15,7 @@ import {
   readPixels,
   removePretrained,
 } from '../../src/index';
+import fashion from '../models/fixtures/fashion_pictures.json';
 import { countsOfNetwork } from '../support/counts';
 import { goldenErrors, logitsError, readAll, SMALL, smallModel } from '../support/golden_network';
 
@@ -56,6 +57,27 @@ const checks = {
     }
     await removePretrained(pretrainedWeights(WIDE));
     return errors;
+  },
+
+  /** Weights of the package, served beside the page: what they take real test pictures for. */
+  packaged: async () => {
+    const name = 'revcol_femto.fashion';
+    const record = pretrainedWeights(name);
+    const baseUrl = new URL('/weights', location.href).href;
+    const model = await createModel(name, { pretrained: true, baseUrl });
+    const pictures = fashion.pictures.map(({ pixels }) => {
+      const grey = Uint8Array.from(atob(pixels), (letter) => letter.charCodeAt(0));
+      const data = new Uint8ClampedArray(4 * grey.length);
+      grey.forEach((byte, i) => data.set([byte, byte, byte, 255], 4 * i));
+      return { width: 28, height: 28, data };
+    });
+    const input = preprocess(pictures, record);
+    const classes = tf.tidy(() => tf.argMax(model.predict(input) as tf.Tensor, -1));
+    const guesses = Array.from(await classes.data());
+    tf.dispose([input, classes]);
+    model.dispose();
+    await removePretrained(record);
+    return guesses;
   },
 
   /** Converts in the page, and loads what came out as an application would. */

@@ -29,6 +29,8 @@ function fileOf(url: string, root: string): string {
   if (pathname.startsWith('/goldens/mirror/')) {
     return path.join(GOLDENS_DIR, 'supervised_many_classes.pth');
   }
+  // Weights that ship with the package, as an application would serve them.
+  if (pathname.startsWith('/weights/')) return path.join(TESTS_DIR, '../weights', name);
   if (pathname.startsWith('/goldens/')) return path.join(GOLDENS_DIR, name);
   // What tests read beside themselves.
   if (pathname.startsWith('/test/')) return path.join(TESTS_DIR, pathname.slice('/test/'.length));

@@ -218,7 +218,7 @@ describe('what a checkpoint holds besides', () => {
   });
 });
 
-test('models that cannot classify RGB images', async () => {
+test('models that cannot classify pictures, and those of grey ones', async () => {
   const save = async (name: string, model: tf.LayersModel) => {
     await model.save(fileSystem(at(name)));
     model.dispose();
@@ -230,11 +230,15 @@ test('models that cannot classify RGB images', async () => {
   expect(await cliError('classify', image, '-w', vectors)).toContain(
     'is no classifier of images: it takes [any, 3] and gives [any, 2]; expected',
   );
-  expect(await cliError('classify', image, '-w', grey)).toContain('of images with 1 channels');
+  const two = await save('two', smallModel(1, { inputShape: [8, 8, 2] }));
+  expect(await cliError('classify', image, '-w', two)).toContain('of images with 2 channels');
   const model = smallModel(1, { inputShape: [8, 8, 1] });
   await saveCheckpoint(model, at('grey.safetensors'));
   model.dispose();
-  expect(await cliError('classify', image, '-w', at('grey.safetensors'))).toContain('1 channels');
+  const fromFolder = await classified('-w', grey);
+  const fromFile = await classified('-w', at('grey.safetensors'), '--input-size', '8');
+  expect(fromFolder.names).toHaveLength(4);
+  expect(fromFile).toEqual(fromFolder);
   fs.mkdirSync(at('empty'));
   const instead = async () => cliError('classify', image, '-w', at('empty'));
   expect(await instead()).toMatch(

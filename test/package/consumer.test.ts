@@ -184,6 +184,19 @@ console.log(JSON.stringify({
   classNames: source.classNames,
   sizes: [...read, augmented].map(({ width, height, data }) => [width, height, data.length]) }));`;
 
+/** Weights that ship with the package, where there is no network, and no cache can be written. */
+const WEIGHTS_CHECK = `
+tf.enableProdMode();
+const { createModel } = await load('tfjs-revcol');
+const fetch = () => Promise.reject(new Error('offline'));
+const options = { pretrained: true, fetch, retries: 1, cacheDir: '/dev/null/none' };
+const shapes = [];
+for (const name of ['revcol_femto.digits', 'revcol_femto.fashion']) {
+  const model = await createModel(name, options);
+  shapes.push(model.predict(tf.zeros([1, 28, 28, 1])).shape);
+}
+console.log(JSON.stringify(shapes));`;
+
 /** All entries together hold every class once. */
 const IDENTITY_CHECK = `
 const differing = Object.entries(parts).flatMap(([part, names]) =>
@@ -336,6 +349,13 @@ describe('the packed package', () => {
         classNames: ['a', 'b'],
         sizes: [size, size, [8, 8, 192]],
       });
+    });
+
+    test('has weights that need no network', () => {
+      expect(output(WEIGHTS_CHECK)).toEqual([
+        [1, 10],
+        [1, 10],
+      ]);
     });
 
     test('training alone loads a model that was saved with its optimizer', () => {

@@ -138,6 +138,24 @@ describe('preprocess', () => {
     large.dispose();
   });
 
+  test('one channel is the luma of three', async () => {
+    const images = [syntheticImage(12, 9), withAlpha(syntheticImage(8, 8))];
+    const options = { crop: 'squash' as const, mean: [0.5, 0.4, 0.3] as const };
+    const colours = preprocess(images, { ...options, inputSize: [7, 6, 3] });
+    const grey = preprocess(images, { ...options, inputSize: [7, 6, 1] });
+    expect(grey.shape).toEqual([2, 7, 6, 1]);
+    const [rgb, values] = [await colours.data(), await grey.data()];
+    for (let i = 0; i < values.length; i++) {
+      const [r, g, b] = rgb.subarray(3 * i, 3 * i + 3);
+      const luma = 0.299 * Number(r) + 0.587 * Number(g) + 0.114 * Number(b);
+      expect(values[i]).toBeCloseTo(luma, 5);
+    }
+    tf.dispose([colours, grey]);
+    expect(() => preprocess(images, { inputSize: [7, 6, 2] as never })).toThrow(
+      'preprocess: inputSize[2] is 2; expected 3 channels, or 1',
+    );
+  });
+
   test('errors say what is wrong', () => {
     expect(() => preprocess([])).toThrow('got no image');
     const short = { width: 4, height: 4, data: new Uint8Array(17) };

@@ -70,25 +70,30 @@ describe('published weight sets', () => {
       expect(set.crop).toBe(set.inputSize[0] > 224 ? 'squash' : 'center');
     }
     expect(set.fineTunedOn === undefined || !set.intermediateSupervision).toBe(true);
-    // Only a set for ImageNet-1k can have an accuracy on it.
-    if (set.top1 !== undefined) expect(set.numClasses).toBe(1000);
+    // Only a set for ImageNet-1k can have an accuracy on it; those of this package have one of their own data.
+    if (set.packageFile !== undefined) expect(set.classNames).toHaveLength(set.numClasses ?? 0);
+    else if (set.top1 !== undefined) expect(set.numClasses).toBe(1000);
   });
 
-  test('a file has room for its weights as float32', () => {
+  test('a file has room for its weights as float32, in this package as float16', () => {
     for (const { weights, parameters } of listModels({
       pretrained: true,
       task: 'classification',
     })) {
       if (parameters !== undefined) {
         // The published length is rounded to three digits.
-        expect((weights?.approximateBytes ?? 0) * 1.005).toBeGreaterThan(4 * parameters);
+        const itemBytes = weights?.packageFile === undefined ? 4 : 2;
+        expect((weights?.approximateBytes ?? 0) * 1.005).toBeGreaterThan(itemBytes * parameters);
       }
     }
   });
 
   test('no two sets share a file or a checksum', () => {
     expect(new Set(sets.map(({ fileName }) => fileName)).size).toBe(sets.length);
-    const sums = sets.flatMap(({ sources }) => sources.flatMap(({ sha256 }) => sha256 ?? []));
+    // All sources of a set hold one file.
+    const sums = sets.flatMap(({ sources }) => [
+      ...new Set(sources.flatMap(({ sha256 }) => sha256 ?? [])),
+    ]);
     expect(new Set(sums).size).toBe(sums.length);
   });
 
@@ -156,7 +161,9 @@ describe('listModels', () => {
       expect(weights?.name).toBe(name.includes('.') ? name : undefined);
       if (weights === undefined) expect(parameters).toBe(size.parameters);
       expect(size).toMatchObject({ patchSize: expect.any(Number) as number });
-      expect([size.channels.length, size.depths.length, size.columns > 0]).toEqual([4, 4, true]);
+      const levels = size.name === 'revcol_femto' ? 3 : 4;
+      expect([size.channels.length, size.depths.length]).toEqual([levels, levels]);
+      expect(size.columns).toBeGreaterThan(0);
       expect(typeof size.topFusion).toBe('boolean');
     }
     expect(JSON.parse(JSON.stringify(modelRecord('revcol_vit_base')))).toMatchObject({
