@@ -1,18 +1,11 @@
 /** The weight sets that ship with this package: small ones, trained by `examples/fashion.ts`. */
 import type { ModelSizeName } from './architectures';
-import type { PretrainedName, PretrainedWeights } from './pretrained';
-import { PUBLICATION } from './publication';
 
 /** What these sets were trained on. */
 export type PackagedDataName = 'Fashion-MNIST' | 'MNIST';
 
-/** The version whose files these are: addresses name it, and its files never change. */
-const VERSION = '0.2.0';
-
-/** Places that serve what npm has, also to web pages. */
-const MIRRORS = ['https://cdn.jsdelivr.net/npm/', 'https://unpkg.com/'];
-
-interface PackagedFacts {
+/** What is said of one set. */
+export interface PackagedFacts {
   readonly pretrainedOn: PackagedDataName;
   readonly bytes: number;
   readonly sha256: string;
@@ -55,39 +48,3 @@ export const PACKAGED_SETS = {
     ],
   },
 } as const satisfies Record<`${ModelSizeName}.${string}`, PackagedFacts>;
-
-/** Side of their pictures, in pixels. */
-const SIDE = 28;
-
-/** The record of a set that ships with this package. */
-export function packagedRecord(
-  name: keyof typeof PACKAGED_SETS & PretrainedName,
-): PretrainedWeights {
-  const { bytes, sha256, mean, std, ...facts }: PackagedFacts = PACKAGED_SETS[name];
-  const fileName = `${name}.safetensors`;
-  const packageFile = `weights/${fileName}`;
-  return {
-    name,
-    size: name.slice(0, name.indexOf('.')) as ModelSizeName,
-    fileName,
-    packageFile,
-    sources: MIRRORS.map((mirror) => ({
-      url: `${mirror}tfjs-revcol@${VERSION}/${packageFile}`,
-      bytes,
-      sha256,
-    })),
-    approximateBytes: Number(bytes.toPrecision(3)),
-    inputSize: [SIDE, SIDE, 1],
-    mean: [mean, mean, mean],
-    std: [std, std, std],
-    crop: 'squash',
-    interpolation: 'bicubic',
-    numClasses: facts.classNames.length,
-    intermediateSupervision: false,
-    headPrefix: 'cls',
-    dropPathRate: 0,
-    ...PUBLICATION,
-    origin: 'https://www.npmjs.com/package/tfjs-revcol',
-    ...facts,
-  };
-}

@@ -1,7 +1,7 @@
 /** The classification weights, published or in this package: where each set is, and how to use it. */
 import type { ModelSizeName } from './architectures';
 import { IMAGENET_MEAN, IMAGENET_STD } from './imagenet_statistics';
-import { PACKAGED_SETS, type PackagedDataName, packagedRecord } from './packaged';
+import { PACKAGED_SETS, type PackagedDataName, type PackagedFacts } from './packaged';
 import { PUBLICATION } from './publication';
 
 /** Weight sets, `architecture.tag` in the manner of timm. */
@@ -104,6 +104,46 @@ function recordOf(
     checkpointKey: 'model',
     headPrefix: facts.intermediateSupervision ? 'cls_blocks.3' : 'cls',
     ...PUBLICATION,
+    ...facts,
+  };
+}
+
+/** The version that the files in this package are of: addresses name it, and its files never change. */
+const VERSION = '0.2.0';
+
+/** Places that serve what npm has, also to web pages. */
+const MIRRORS = ['https://cdn.jsdelivr.net/npm/', 'https://unpkg.com/'];
+
+/** Side of the pictures of the sets in this package, in pixels. */
+const PACKAGED_SIDE = 28;
+
+/** The record of a set that ships with this package. */
+function packagedRecord(name: keyof typeof PACKAGED_SETS): PretrainedWeights {
+  const { bytes, sha256, mean, std, ...facts }: PackagedFacts = PACKAGED_SETS[name];
+  const fileName = `${name}.safetensors`;
+  const packageFile = `weights/${fileName}`;
+  return {
+    name,
+    size: name.slice(0, name.indexOf('.')) as ModelSizeName,
+    fileName,
+    packageFile,
+    sources: MIRRORS.map((mirror) => ({
+      url: `${mirror}tfjs-revcol@${VERSION}/${packageFile}`,
+      bytes,
+      sha256,
+    })),
+    approximateBytes: Number(bytes.toPrecision(3)),
+    inputSize: [PACKAGED_SIDE, PACKAGED_SIDE, 1],
+    mean: [mean, mean, mean],
+    std: [std, std, std],
+    crop: 'squash',
+    interpolation: 'bicubic',
+    numClasses: facts.classNames.length,
+    intermediateSupervision: false,
+    headPrefix: 'cls',
+    dropPathRate: 0,
+    ...PUBLICATION,
+    origin: 'https://www.npmjs.com/package/tfjs-revcol',
     ...facts,
   };
 }

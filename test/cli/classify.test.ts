@@ -225,18 +225,18 @@ test('models that cannot classify pictures, and those of grey ones', async () =>
     return at(name);
   };
   const dense = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] });
-  const grey = await save('grey', smallModel(1, { inputShape: [8, 8, 1] }));
+  const grey = await save('grey', smallModel(1, { inputShape: [32, 32, 1] }));
   const vectors = await save('vectors', dense);
   expect(await cliError('classify', image, '-w', vectors)).toContain(
     'is no classifier of images: it takes [any, 3] and gives [any, 2]; expected',
   );
   const two = await save('two', smallModel(1, { inputShape: [8, 8, 2] }));
   expect(await cliError('classify', image, '-w', two)).toContain('of images with 2 channels');
-  const model = smallModel(1, { inputShape: [8, 8, 1] });
+  const model = smallModel(1, { inputShape: [32, 32, 1] });
   await saveCheckpoint(model, at('grey.safetensors'));
   model.dispose();
   const fromFolder = await classified('-w', grey);
-  const fromFile = await classified('-w', at('grey.safetensors'), '--input-size', '8');
+  const fromFile = await classified('-w', at('grey.safetensors'), '--input-size', '32');
   expect(fromFolder.names).toHaveLength(4);
   expect(fromFile).toEqual(fromFolder);
   fs.mkdirSync(at('empty'));

@@ -111,6 +111,7 @@ test('package.json exports every entry, also to old module resolution', () => {
     ...Object.fromEntries(PARTS.map((part) => [`./${part}`, target(part)])),
     '.': target('index'),
     './package.json': './package.json',
+    './weights/*.safetensors': './weights/*.safetensors',
   });
   expect(manifest.typesVersions).toEqual({
     '*': Object.fromEntries(PARTS.map((part) => [part, [`./dist/${part}.d.ts`]])),
