@@ -119,7 +119,7 @@ describeBackends('bands', (backend) => {
       for (const weight of model.weights) {
         // Of both heads; activations of some backends make numbers of what is none.
         if (weight.shape.length === 1 && weight.shape[0] === 3) {
-          tf.tidy(() => weight.write(tf.tensor1d([0, value, 0])));
+          tf.tidy(() => void weight.write(tf.tensor1d([0, value, 0])));
         }
       }
       for (const mode of ['whole', 'slide'] as const) {
