@@ -130,5 +130,5 @@ async function refuseTraining(file: string): Promise<void> {
   const model = existsSync(join(folder, 'model.json'))
     ? `the folder of the model, ${folder}`
     : 'the folder that train makes when it has come to its end, or one that the model was saved in';
-  throw new Error(`${file} is what train --resume goes on from, and no model; give ${model}`);
+  throw new Error(`${file} is what training goes on from, and no model; give ${model}`);
 }

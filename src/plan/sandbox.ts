@@ -7,7 +7,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { isComposed, runKernel } from '../ops/engine/kernel';
-import { assumingFullPrecision } from '../ops/engine/precision';
+import { assumingDevice } from '../ops/engine/precision';
 import { COMPOSED } from './composed';
 import { SHAPE_RULES, type Shaped } from './shapes';
 
@@ -172,7 +172,7 @@ export function inSandbox<T>(backendName: string, fn: () => T): T {
   engine.backendInstance = backend;
   engine.pendingBackendInit = null;
   try {
-    return assumingFullPrecision(fn);
+    return assumingDevice(fn);
   } finally {
     engine.state = state;
     engine.backendName = before;

@@ -232,6 +232,35 @@ export const SHAPE_RULES: Readonly<Record<string, ShapeRule>> = {
     dtype: of(inputs, 't').dtype,
   }),
   [contract.COLUMN_SUM.name]: (inputs) => float([first(inputs).shape[1] as number]),
+  [contract.PRODUCT_SUM.name]: (inputs) => float([first(inputs).shape.at(-1) as number]),
+  [contract.AFFINE_NORM_GRAD.name]: shapedLike('xhat'),
+  [contract.SCALED_SUM.name]: shapedLike('x'),
+  [contract.UNDO_LEVEL.name]: shapedLike('c'),
+  [contract.DOUBLED_SUM.name]: shapedLike('other'),
+  [contract.DOUBLED_GRAD.name]: (inputs) => {
+    const [batch, height, width, channels] = of(inputs, 'dy').shape as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    return float([batch, height / 2, width / 2, channels]);
+  },
+  [contract.PATCHES.name]: (inputs, { size }) => {
+    const [batch, height, width, channels] = of(inputs, 'x').shape as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    const side = size as number;
+    const patches = batch * Math.floor(height / side) * Math.floor(width / side);
+    return float([patches, side * side * channels]);
+  },
+  [contract.FROM_PATCHES.name]: (inputs, { size, batch, height, width }) => {
+    const channels = (of(inputs, 'rows').shape[1] as number) / (size as number) ** 2;
+    return float([batch, height, width, channels] as number[]);
+  },
   [contract.LAYER_NORM.name]: (inputs) => {
     const { shape } = first(inputs);
     return [float(shape), float([...shape.slice(0, -1), 1])];
@@ -249,6 +278,7 @@ export const SHAPE_RULES: Readonly<Record<string, ShapeRule>> = {
     const like = float(of(inputs, 'weight').shape);
     return [like, like, like];
   },
+  [contract.DESCENT.name]: shapedLike('weight'),
   [contract.ADAMW_8BIT.name]: shapedLike('weight'),
   [contract.RESIDUAL_MLP.name]: shapedLike('u'),
   [contract.RESIDUAL_MLP_GRAD.name]: (inputs) =>

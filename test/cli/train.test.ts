@@ -92,7 +92,7 @@ test('a folder becomes a model that classify takes, with its history and a repor
     ['convert', state, at('converted')],
   ]) {
     expect(await cliError(...args)).toMatch(
-      /best\.safetensors is what train --resume goes on from, and no model; give the folder of the model, .*whole$/,
+      /best\.safetensors is what training goes on from, and no model; give the folder of the model, .*whole$/,
     );
   }
   // It does not write over what it has written.

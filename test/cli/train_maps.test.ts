@@ -91,7 +91,7 @@ test('pictures and maps become a model that evaluate and segment take', async ()
   const state = path.join(out, 'checkpoint/best.safetensors');
   const asModel = ['--weights', state, '--out', at('never')];
   expect(await cliError('segment', at('images/test/17.png'), ...asModel)).toMatch(
-    /is what train --resume goes on from, and no model; give the folder of the model, .*whole$/,
+    /is what training goes on from, and no model; give the folder of the model, .*whole$/,
   );
   const from = ['--model', out, '--input-size', String(SIDE), '--batch', '4', '--backend', 'wasm'];
   const again = await cli(...data(), ...from, '--epochs', '1', '--out', at('again'));

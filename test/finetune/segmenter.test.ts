@@ -258,7 +258,7 @@ describeBackends(
         'wasm',
       ];
       expect(await cliError(...args)).toMatch(
-        /best\.safetensors is what fineTuneSegmenter goes on from by resume: true, and no model; save/,
+        /best\.safetensors is what training goes on from, and no model; give .* or one that the model was saved in/,
       );
       given.dispose();
     });

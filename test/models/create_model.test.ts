@@ -167,12 +167,14 @@ test.each(listModels())('$name, as listModels gives it, can be built', async (re
     // classes for each region, and one for none of them.
     const open = [null, null];
     const sides = segmentation || detection ? open : [height, width];
-    expect(model.inputs[0]?.shape).toEqual([null, ...sides, 3]);
+    const channels = 'inputChannels' in size ? size.inputChannels : 3;
+    expect(model.inputs[0]?.shape).toEqual([null, ...sides, channels]);
     const shapes = model.outputs.map(({ shape }) => shape);
     if (detection) {
       expect(shapes).toContainEqual([null, detection.numClasses + 1]);
     } else {
-      const classes = (segmentation ?? weights)?.numClasses ?? 1000;
+      const own = 'numClasses' in size ? size.numClasses : 1000;
+      const classes = (segmentation ?? weights)?.numClasses ?? own;
       expect(shapes[0]).toEqual([null, ...(segmentation ? open : []), classes]);
     }
     model.dispose();

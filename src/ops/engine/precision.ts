@@ -29,8 +29,11 @@ export function requireFullPrecision(what: string): void {
 
 let isAssumed = false;
 
-/** Runs the synchronous `fn`, which computes nothing, as if the device had 32 bits, and asks none. */
-export function assumingFullPrecision<T>(fn: () => T): T {
+/** Whether there is no device to ask, and one with all that it may have is to be assumed. */
+export const isDeviceAssumed = (): boolean => isAssumed;
+
+/** Runs the synchronous `fn`, which computes nothing, as if the device had 32 bits and WebGL 2, and asks none. */
+export function assumingDevice<T>(fn: () => T): T {
   const outer = isAssumed;
   isAssumed = true;
   try {

@@ -4,6 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { isDeviceAssumed } from '../../engine/precision';
 import type { KernelContract } from '../contract';
 import {
   conditional,
@@ -49,7 +50,7 @@ export function registerWebglFlag(): void {
 
 /** Shaders here have loops of any length and read texels by number, which the first version of WebGL has not. */
 const canRun = (): boolean =>
-  tf.env().getBool(WEBGL_FLAG) && tf.env().getNumber('WEBGL_VERSION') === 2;
+  tf.env().getBool(WEBGL_FLAG) && (isDeviceAssumed() || tf.env().getNumber('WEBGL_VERSION') === 2);
 
 /** A kernel of backend 'webgl', which counts as absent where the browser has only the first version of WebGL. */
 export function webglKernel<K extends KernelContract>(
