@@ -180,14 +180,18 @@ async function bandClasses(
       const [start, end] = rowsRead(size[0], outputSize[0], first, last);
       const rows = await logits.rows(start, end);
       const before: tf.Tensor | null = sum;
-      sum = tf.tidy(() => {
-        const resized = resizedRows(rows, start, size, outputSize, first, last);
-        // The largest probability is the largest logit, and of one pass it is all that counts.
-        if (passes.length === 1) return resized;
-        const probabilities = tf.softmax(isFlipped ? mirrored(resized) : resized);
-        return before ? tf.add(before, probabilities) : probabilities;
-      });
-      tf.dispose([rows, ...(before ? [before] : [])]);
+      try {
+        sum = tf.tidy(() => {
+          const resized = resizedRows(rows, start, size, outputSize, first, last);
+          // The largest probability is the largest logit, and of one pass it is all that counts.
+          if (passes.length === 1) return resized;
+          const probabilities = tf.softmax(isFlipped ? mirrored(resized) : resized);
+          return before ? tf.add(before, probabilities) : probabilities;
+        });
+      } finally {
+        rows.dispose();
+      }
+      before?.dispose();
     }
     return tf.tidy(() => tf.argMax(sum as unknown as tf.Tensor, 3));
   } finally {

@@ -3,6 +3,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { areNormalized } from '../../common/pixel_statistics';
+import { isCompilingOnly } from '../../ops/engine/compile_only';
 import type { PixelStatistics } from '../../ops/normalize_pixels';
 import { type PixelSample, samplePixels } from '../../ops/pixel_sample';
 
@@ -24,7 +25,8 @@ function lookOnce(
   x: tf.Tensor,
   complaint: (sample: PixelSample) => string | null,
 ): void {
-  if (looked.has(layer)) return;
+  // What is compiled alone has no values.
+  if (looked.has(layer) || isCompilingOnly()) return;
   looked.add(layer);
   samplePixels(x, (sample) => {
     // Nothing but zeros tells nothing: somebody warms the model up.

@@ -7,7 +7,8 @@ const FLAG = 'ENGINE_COMPILE_ONLY';
 /** What is used of tfjs's webgl backend. */
 interface CompilingBackend extends tf.KernelBackend {
   /** Compiled programs by key. */
-  binaryCache: Readonly<Record<string, object>>;
+  binaryCache: Record<string, { webGLProgram: WebGLProgram }>;
+  gpgpu: { deleteProgram(program: WebGLProgram): void };
   checkCompileCompletionAsync(): Promise<boolean[]>;
   getUniformLocations(): void;
 }
@@ -24,24 +25,39 @@ export function isCompilingOnly(): boolean {
  * browser can, and none is run. What it computes is worth nothing.
  *
  * @returns how many programs were new, once they are ready to run; 0 on other backends, which are not asked
- * @throws {Error} when a program does not compile, or what `fn` throws
+ * @throws {unknown} what `fn` throws
+ * @throws {Error} when a program does not compile. None of the new ones is kept then: what needs them compiles anew
  */
 export async function compilingOnly(fn: () => void): Promise<number> {
   if (tf.getBackend() !== 'webgl') return 0;
   const backend = tf.backend() as CompilingBackend;
-  const count = () => Object.keys(backend.binaryCache).length;
-  const before = count();
+  const known = new Set(Object.keys(backend.binaryCache));
+  const added = () => Object.keys(backend.binaryCache).filter((key) => !known.has(key));
   const outer = tf.env().getBool(FLAG);
   tf.env().set(FLAG, true);
   isOn = true;
+  let failure: { error: unknown } | undefined;
   try {
     fn();
+  } catch (error) {
+    failure = { error };
   } finally {
     isOn = false;
     tf.env().set(FLAG, outer);
+  }
+  try {
     // Also those compiled before something failed are run later on.
     await backend.checkCompileCompletionAsync();
     backend.getUniformLocations();
+  } catch (error) {
+    // tfjs would take them from its cache and run them unfinished.
+    for (const key of added()) {
+      const { webGLProgram } = backend.binaryCache[key] as { webGLProgram: WebGLProgram };
+      Reflect.deleteProperty(backend.binaryCache, key);
+      backend.gpgpu.deleteProgram(webGLProgram);
+    }
+    failure ??= { error };
   }
-  return count() - before;
+  if (failure) throw failure.error;
+  return added().length;
 }

@@ -91,6 +91,31 @@ describeBackends(
       tf.dispose(x);
       model.dispose();
     });
+
+    test('what did not compile is compiled anew when it is needed', async () => {
+      const backend = tf.backend() as unknown as {
+        checkCompileCompletionAsync(): Promise<boolean[]>;
+      };
+      backend.checkCompileCompletionAsync = () =>
+        Promise.reject(new Error('Failed to compile fragment shader.'));
+      const model = makeModel(22);
+      const [x, optimizer] = [normalTensor([2, 16, 16, 3], 3), new AdamW()];
+      const before = compiled();
+      const failing = () => {
+        throw new Error('no loss today');
+      };
+      await expect(warmUp(model, optimizer, x, loss)).rejects.toThrow('Failed to compile');
+      expect(compiled()).toBe(before);
+      await expect(warmUp(model, optimizer, x, failing)).rejects.toThrow('no loss today');
+      expect(compiled()).toBe(before);
+      Reflect.deleteProperty(backend, 'checkCompileCompletionAsync');
+      optimizer.dispose();
+      tf.dispose(x);
+      model.dispose();
+      const { weights, compiledInSteps } = await trained(22, new AdamW(), false);
+      expect(compiledInSteps).toBeGreaterThan(20);
+      expect(weights.every(Number.isFinite)).toBe(true);
+    });
   },
   { only: ['webgl'] },
 );

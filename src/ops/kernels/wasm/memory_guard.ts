@@ -22,6 +22,9 @@ export function guardMemory({ wasm }: { wasm?: Allocator }): void {
   guarded.add(wasm);
   let allocate = wasm._malloc;
   const guard = (bytes: number): number => {
+    // Stock kernels pass on sizes of shapes that they have got wrong.
+    if (!(bytes >= 0))
+      throw new Error(`wasm was asked for ${bytes} bytes: a kernel got a shape wrong`);
     const address = bytes < ADDRESSES ? allocate(bytes) : 0;
     if (address !== 0 || bytes === 0) return address;
     const heap = memoryOf(wasm)?.buffer.byteLength;
