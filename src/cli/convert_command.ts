@@ -157,8 +157,9 @@ async function toTfjs(
 }
 
 function metadataOf(record: NonNullable<WeightsSource['record']>): Record<string, unknown> {
-  const { name, mean, std, crop, interpolation, license, origin } = record;
-  return { name, mean, std, crop, interpolation, license, origin };
+  const { name, mean, std, crop, interpolation, license, origin, classNames } = record;
+  const names = classNames ? { classNames } : {};
+  return { name, mean, std, crop, interpolation, license, origin, ...names };
 }
 
 async function toSafetensors(

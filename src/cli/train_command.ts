@@ -10,6 +10,7 @@ import { CHECKPOINT } from './checkpoint_folder';
 import { loadGradients } from './gradients';
 import { interruptible } from './interrupt';
 import type { Terminal } from './terminal';
+import { leftOut } from './text';
 import { CLASSIFIERS } from './train_classifier';
 import { DETECTORS } from './train_detector';
 import { addTrainOptions, commandAgain, runSettings, type TrainOptions } from './train_options';
@@ -81,6 +82,9 @@ async function train(
   signal: AbortSignal,
 ): Promise<void> {
   const display = new TrainingDisplay(terminal);
+  if (options.resume && !isBegun(options)) {
+    terminal.error(`${options.out} holds nothing to go on with: training begins\n`);
+  }
   const settings = {
     ...runSettings(options),
     saveTo: join(options.out, CHECKPOINT),
@@ -107,16 +111,22 @@ async function train(
       ['model', options.model],
     ]);
     if (scores.line !== null) terminal.out(`${scores.line}\n`);
+    const lines = leftOut(trained.result.skipped);
+    if (lines.length > 0) terminal.out(`${lines.join('\n')}\n`);
     terminal.out(`model: ${options.out}\nreport: ${report}\n`);
   } finally {
     trained.dispose();
   }
 }
 
+/** Whether there is a state to go on from. */
+const isBegun = ({ out }: TrainOptions): boolean =>
+  existsSync(join(out, CHECKPOINT, 'last.safetensors'));
+
 /** What to type after an interruption. */
 function afterInterrupt(folder: string, options: TrainOptions): string {
   const again = commandAgain(folder, options);
-  return existsSync(join(options.out, CHECKPOINT, 'last.safetensors'))
+  return isBegun(options)
     ? `interrupted; what was trained is saved. To go on:\n  ${again} --resume`
     : `interrupted before there was anything to save. To begin again:\n  ${again}`;
 }

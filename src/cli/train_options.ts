@@ -105,7 +105,7 @@ export function addTrainOptions(command: Command): Command {
       .option('--coco-val <file>', 'the same of pictures for validation, in the same folder')
       .option(
         '--long-side <pixels>',
-        'most that the longer side of pictures with --coco has; default: as published',
+        'most that the longer side of pictures with --coco has; default: 1.67 times the shorter one',
         integer(1),
       )
       .option('--random-weights', 'begin a published segmenter or detector at random')

@@ -8,7 +8,7 @@ import { savedRun } from '../finetune/training_files';
 import { fileSystem } from '../model_files/file_system';
 import { writeWhole } from '../model_files/write_whole';
 import { CHECKPOINT } from './checkpoint_folder';
-import type { Trained, TrainingScores } from './training_kind';
+import { leftOut, type Trained, type TrainingScores } from './training_kind';
 
 /**
  * Looks at the output before the work.
@@ -47,21 +47,24 @@ export async function writeTrained(
   { evaluation, part, content }: TrainingScores,
   facts: readonly (readonly [name: string, value: string])[],
 ): Promise<string> {
-  const { model, classNames, history, settings, best, steps, seconds, stopped } = trained.result;
+  const { model, skipped, ...result } = trained.result;
+  const { classNames, history, settings, best, steps, seconds, stopped } = result;
   await mkdir(out, { recursive: true });
   await model.save(fileSystem(out));
-  const told = { settings, best, steps, seconds, stopped, history, part, evaluation };
+  const told = { settings, best, steps, seconds, stopped, skipped, history, part, evaluation };
   await writeWhole({
     [join(out, 'labels.txt')]: `${classNames.join('\n')}\n`,
     [join(out, 'history.json')]: `${JSON.stringify(told, null, 1)}\n`,
   });
   const { writeReport } = await import('../report/write_report');
   const report = join(out, 'report.html');
+  const { tables = [], ...shown } = await content();
   await writeReport(report, {
     title: `Training of ${out}`,
     facts: [...facts, ...factsOf(trained), ['evaluated', part]],
     history,
-    ...(await content()),
+    ...shown,
+    tables: [...tables, ...leftOut(skipped, 'Left out of training')],
   });
   return report;
 }

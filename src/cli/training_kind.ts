@@ -14,7 +14,7 @@ import type { TrainOptions } from './train_options';
 /** What of a result is written, whatever was trained. */
 export type TrainingResult = Pick<
   FineTuneResult,
-  'model' | 'classNames' | 'history' | 'steps' | 'seconds' | 'stopped' | 'settings'
+  'model' | 'classNames' | 'history' | 'steps' | 'seconds' | 'stopped' | 'settings' | 'skipped'
 > & { readonly best: { readonly epoch: number } | null };
 
 /** A run that the command wants. */
@@ -39,11 +39,14 @@ export interface TrainingScores {
 }
 
 /** A table of the pictures that could not be read; none where all could. */
-export function leftOut(skipped: readonly SkippedExample[]): NonNullable<ReportContent['tables']> {
+export function leftOut(
+  skipped: readonly SkippedExample[],
+  title = 'Left out',
+): NonNullable<ReportContent['tables']> {
   if (skipped.length === 0) return [];
   return [
     {
-      title: 'Left out',
+      title,
       caption: 'Pictures that could not be read',
       header: ['picture', 'why'],
       rows: skipped.map(({ name, message }) => [name, message] as const),

@@ -128,6 +128,28 @@ test('Ctrl-C saves and says how to go on, which ends as if nothing had been', as
   expect(await weightsIn(stopped)).toEqual(await weightsIn(whole));
 });
 
+test('what was left out is told, and that there was nothing to go on with', async () => {
+  const torn = at('torn pets');
+  fs.cpSync(pets, torn, { recursive: true });
+  for (let i = 0; i < 3; i++) fs.writeFileSync(path.join(torn, 'day', `torn ${i}.png`), 'x');
+  const out = at('left out');
+  const words = ['train', torn, ...TINY.split(' '), '--epochs', '2', '--out', out];
+  const ran = await cli(...words, '--skip-broken', '--resume');
+  expect(ran.status).toBe(0);
+  expect(ran.error).toMatch(/left out holds nothing to go on with: training begins\n/);
+  const { skipped, evaluation } = JSON.parse(
+    fs.readFileSync(path.join(out, 'history.json'), 'utf8'),
+  ) as Record<'skipped', { name: string }[]> & { evaluation: { skipped: { name: string }[] } };
+  const report = fs.readFileSync(path.join(out, 'report.html'), 'utf8');
+  // Each is for training or for validation.
+  const all = [...skipped, ...evaluation.skipped].map(({ name }) => name);
+  expect(new Set(all)).toEqual(new Set([0, 1, 2].map((i) => `day/torn ${i}.png`)));
+  for (const name of all) expect(report).toContain(name);
+  expect(skipped.length).toBeGreaterThan(0);
+  for (const { name } of skipped) expect(ran.out).toContain(name);
+  expect(ran.out).toMatch(/^left out +why$/m);
+});
+
 test('what it refuses, before anything is written', async () => {
   const one = at('one');
   fs.mkdirSync(path.join(one, 'only'), { recursive: true });
