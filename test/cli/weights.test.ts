@@ -308,6 +308,18 @@ describeGoldens('classify', () => {
     expect(error).toContain('cls.classifier.1.weight');
   });
 
+  test('names of classes that weights bring along stay with the model', async () => {
+    await cliOut('convert', 'revcol_femto.fashion', at('femto'));
+    const { userDefinedMetadata } = JSON.parse(fs.readFileSync(at('femto/model.json'), 'utf8')) as {
+      userDefinedMetadata: { classNames: string[] };
+    };
+    expect(userDefinedMetadata.classNames[9]).toBe('Ankle boot');
+    const boot = write('boot.png', 'png grey');
+    expect(await cliOut('classify', boot, '-w', at('femto'))).toBe(
+      await cliOut('classify', boot, '-w', 'revcol_femto.fashion'),
+    );
+  });
+
   test('bad files', async () => {
     const weights = golden('plain.pth');
     const good = write('good.png', 'png');
