@@ -1,5 +1,5 @@
 /** The published augmentation of pictures with objects: flips, several sizes, crops. Without tensors. */
-import type { PictureObjects } from '../coco/picture_objects';
+import { type PictureObjects, requireCorners } from '../coco/picture_objects';
 import type { BinaryMask } from '../coco/run_lengths';
 import { requireArgument, requireInteger, requireList } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
@@ -79,7 +79,8 @@ const OWNER = 'detectionTransform';
  *
  * Give null for `crop`, one of `shortSides` and a `flip` of 0 for what evaluation does.
  *
- * @throws {Error} when an option is unknown or out of range
+ * @throws {Error} when an option is unknown or out of range. The transform throws when objects do not fit the image or
+ *   each other, or a given box is not finite or not left < right and top < bottom
  *
  * @example
  * const transform = detectionTransform();
@@ -96,6 +97,7 @@ export function detectionTransform(options: DetectionTransformOptions = {}): Det
   return (image, objects, seed) => {
     const rgb = toRgb(image);
     requireObjects(rgb, objects);
+    requireCorners(OWNER, objects);
     const random = randomOf(OWNER, seed);
     let moved = start(rgb, objects);
     if (random.split(STREAMS.flip).uniform() < mirrored) moved = flip(moved);

@@ -1,4 +1,5 @@
 /** What is marked in a picture, as detectors learn it. */
+import { shown } from '../common/arguments';
 import type { RunLengths } from './run_lengths';
 
 /** The objects that are marked in a picture. */
@@ -17,4 +18,29 @@ export interface PictureObjects {
   readonly masks?: readonly RunLengths[];
   /** Boxes around what is marked as a crowd, as `boxes`: nothing to learn there, in either way. */
   readonly crowds: Float32Array;
+}
+
+/**
+ * Asserts boxes of objects and crowds as they were marked, before anything moves or rounds them.
+ *
+ * @throws {Error} when a number of one is not finite, or not left < right and top < bottom
+ */
+export function requireCorners(
+  owner: string,
+  { boxes, crowds }: Pick<PictureObjects, 'boxes' | 'crowds'>,
+): void {
+  for (const [what, list] of [
+    ['object', boxes],
+    ['crowd', crowds],
+  ] as const) {
+    for (let i = 0; 4 * i < list.length; i++) {
+      const box = Array.from({ length: 4 }, (_, k) => list[4 * i + k] as number);
+      const [x1, y1, x2, y2] = box as [number, number, number, number];
+      if (x2 > x1 && y2 > y1 && box.every(Number.isFinite)) continue;
+      throw new Error(
+        `${owner}: ${what} ${i}: the box [x1, y1, x2, y2] is ${shown(box)}; expected finite numbers, x1 < x2 and ` +
+          'y1 < y2, corners and not [x, y, width, height]; leave objects without area out',
+      );
+    }
+  }
 }

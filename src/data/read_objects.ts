@@ -4,6 +4,7 @@ import {
   type DetectionTransform,
 } from '../augmentation/detection_transform';
 import { seededRandom } from '../augmentation/random';
+import { requireCorners } from '../coco/picture_objects';
 import { requireLabels } from './class_names';
 import { type DetectionBatch, detectionBatch, type DetectionBatchOptions } from './detection_batch';
 import type { ObjectSource } from './object_source';
@@ -29,7 +30,8 @@ export interface ReadObjectsOptions extends Omit<ReadAheadOptions, 'order'>, Det
 /**
  * Reads batch after batch, each picture changed by its number.
  *
- * @throws {Error} as `readAhead`, and when a label is no class of the source, or an object has no mask
+ * @throws {Error} as `readAhead`, and when a label is no class of the source, an object has no mask,
+ *   or a box is none
  * @throws what `signal` was aborted with
  */
 export async function* readObjectBatches(
@@ -58,6 +60,7 @@ async function readOne(
   const name = source.name(index);
   const objects = source.objects(index);
   requireLabels(name, objects.labels, source.classNames.length, (i) => `object ${i}`);
+  requireCorners(name, objects);
   if (!objects.masks && objects.labels.length > 0) {
     throw new Error(`${name}: its objects have no masks; expected one for each`);
   }

@@ -134,6 +134,23 @@ describe('detectionTransform', () => {
     expect([[...labels], masks?.length]).toEqual([[7], 1]);
   });
 
+  test.each([
+    ['[x, y, width, height]', [30, 20, 10, 12]],
+    ['no number', [1, 2, NaN, 9]],
+    ['no end', [1, 2, Infinity, 9]],
+    ['no height', [1, 2, 8, 2]],
+  ])('a box that is none is refused and not left out: %s', (_, box) => {
+    const small = syntheticImage(60, 45);
+    const good = objectsOf(60, 45, [[1, 1, 9, 9]]);
+    const both = Float32Array.from([1, 1, 9, 9, ...box]);
+    const transform = detectionTransform();
+    const text =
+      /(object|crowd) 1: the box \[x1, y1, x2, y2\] is .* corners and not \[x, y, width, height\]/;
+    const bad = objectsOf(60, 45, [[1, 1, 9, 9], box]);
+    expect(() => transform(small, { ...bad, crowds: good.crowds })).toThrow(text);
+    expect(() => transform(small, { ...good, crowds: both })).toThrow(text);
+  });
+
   test('the published sizes by default', () => {
     const sides = new Set<number>();
     const wide: RgbImage = { width: 8, height: 4, data: new Uint8Array(96) };
