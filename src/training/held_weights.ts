@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { tidyAll } from '../ops/engine/tensors';
+import { keptValue } from '../ops/engine/writes';
 
 /**
  * Holds the values of a model's weights, moving statistics included, without copying them: a weight that gets another
@@ -10,11 +10,16 @@ import { tidyAll } from '../ops/engine/tensors';
  */
 export class HeldWeights {
   private readonly variables: readonly tf.Variable[];
-  private readonly held: readonly tf.Tensor[];
+  private readonly held: tf.Tensor[] = [];
 
   constructor(weights: readonly tfl.LayerVariable[]) {
     this.variables = [...new Set(weights)].map((weight) => weight.read() as tf.Variable);
-    this.held = tidyAll(() => this.variables.map((variable) => tf.clone(variable)));
+    try {
+      for (const variable of this.variables) this.held.push(keptValue(variable));
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
   }
 
   /** Gives those that have changed what they had. No kernel runs. */
@@ -27,6 +32,6 @@ export class HeldWeights {
 
   /** Lets go of them. */
   dispose(): void {
-    tf.dispose([...this.held]);
+    tf.dispose(this.held);
   }
 }

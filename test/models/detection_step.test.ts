@@ -16,6 +16,7 @@ import {
 } from 'tfjs-revcol';
 import { linearize } from '../../src/ops/engine/linearize';
 import { withSeededRandom } from '../../src/ops/engine/random';
+import { HeldWeights } from '../../src/training/held_weights';
 import { describeBackends, expectClose, expectNoLeak } from '../support/backends';
 import { failLaterAtKernel } from '../support/failing_kernels';
 import { RUNS } from '../support/runs';
@@ -212,6 +213,22 @@ const steps = (backend: string): void => {
     optimizer.dispose();
     model.dispose();
     x.dispose();
+  });
+
+  test('what is held for a failure is no copy of the weights', async () => {
+    await expectNoLeak(() => {
+      const model = small();
+      const before = weightValues(model.weights);
+      // Bytes count once for each tensor, though several share them.
+      const { numDataBuffers } = tf.memory();
+      const held = new HeldWeights(model.weights);
+      expect(tf.memory()).toMatchObject({ numDataBuffers });
+      randomizeWeights(model.weights, 3);
+      held.restore();
+      held.dispose();
+      expect(weightValues(model.weights)).toEqual(before);
+      model.dispose();
+    });
   });
 
   test('a square is learnt: its box, its class, its mask', async () => {
