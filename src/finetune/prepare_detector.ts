@@ -94,7 +94,8 @@ async function makeModel(
     );
   }
   if (wanted) {
-    const model = await createModel(name, { signal, ...asked, numClasses, pretrained: true });
+    const whole = { signal, ...asked, numClasses, pretrained: true } as const;
+    const model = await withSeededRandom(seed, () => createModel(name, whole));
     return { model, isFresh: false };
   }
   const options = { ...asked, numClasses, pretrained: false } as const;

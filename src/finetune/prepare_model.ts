@@ -132,12 +132,8 @@ async function makeModel(
     return { model: withSeededRandom(seed, make), isFresh: true, statistics: {}, fits: true };
   }
   const { mean, std, crop } = weights ?? {};
-  const model = await createModel(name as PretrainedName, {
-    ...shape,
-    signal,
-    ...asked,
-    pretrained: true,
-  });
+  const whole = { ...shape, signal, ...asked, pretrained: true } as const;
+  const model = await withSeededRandom(seed, () => createModel(name as PretrainedName, whole));
   return { model, isFresh: false, statistics: { mean, std, crop }, fits: false };
 }
 

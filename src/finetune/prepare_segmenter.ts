@@ -98,7 +98,8 @@ async function makeModel(
     );
   }
   if (wanted) {
-    const model = await createModel(name, { signal, ...heads, pretrained: true });
+    const whole = { signal, ...heads, pretrained: true } as const;
+    const model = await withSeededRandom(seed, () => createModel(name, whole));
     return { model, record, isFresh: false };
   }
   const model = withSeededRandom(seed, () => createModel(name, { ...heads, pretrained: false }));

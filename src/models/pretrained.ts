@@ -9,6 +9,7 @@ import {
   type FetchPretrainedOptions,
 } from '../download/fetch_pretrained';
 import { deferringValues } from '../layers/base/deferred_values';
+import { drawSeed, withSeededRandom } from '../ops/engine/random';
 import { loadFresh, type LoadOptions } from '../weights/load_checkpoint';
 
 /** A published weight set, as far as loading goes. */
@@ -49,9 +50,11 @@ export async function createLoaded(
   options.signal?.throwIfAborted();
   // Built before the download: a wrong option should not cost gigabytes.
   const { result: model, drawRest } = deferringValues(build);
+  // What is drawn after the download is determined by the random numbers of now, which a caller may have seeded.
+  const seed = drawSeed();
   try {
     await loadPretrained(model, record, heads, options);
-    drawRest();
+    withSeededRandom(seed, drawRest);
   } catch (error) {
     model.dispose();
     throw error;

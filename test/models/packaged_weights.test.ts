@@ -10,6 +10,7 @@ import { DownloadError } from '../../src/download/errors';
 import { fetchPretrained } from '../../src/download/fetch_pretrained';
 import { findInPackage } from '../../src/download/package_file';
 import { createModel } from '../../src/models/create_model';
+import { withSeededRandom } from '../../src/ops/engine/random';
 import { preprocess } from '../../src/preprocessing/preprocess';
 import { PACKAGED_SETS } from '../../src/registry/packaged';
 import { loadCheckpoint } from '../../src/weights/load_checkpoint';
@@ -110,6 +111,20 @@ describe('the files', () => {
     const fetched = fetchPretrained(other, { ...offline, cacheDir });
     await expect(fetched).rejects.toThrow(DownloadError);
     fs.rmSync(cacheDir, { recursive: true });
+  });
+
+  test('a new head is drawn by the seed that was set when the model was asked for', async () => {
+    const warn = jest.spyOn(console, 'warn').mockImplementation(() => undefined);
+    const made: number[][] = [];
+    for (const seed of [5, 5, 6]) {
+      const options = { pretrained: true, numClasses: 3 } as const;
+      const model = await withSeededRandom(seed, () => createModel('revcol_femto.digits', options));
+      made.push(model.getWeights().flatMap((weight) => [...weight.dataSync()]));
+      model.dispose();
+    }
+    warn.mockRestore();
+    expect(made[1]).toEqual(made[0]);
+    expect(made[2]).not.toEqual(made[0]);
   });
 
   test('another number of classes, and images that do not fit', async () => {
