@@ -1,5 +1,5 @@
 /** The published augmentation of pictures with objects: flips, several sizes, crops. Without tensors. */
-import { type PictureObjects, requireCorners } from '../coco/picture_objects';
+import { type PictureObjects, requireCorners, requireMarked } from '../coco/picture_objects';
 import type { BinaryMask } from '../coco/run_lengths';
 import { requireArgument, requireInteger, requireList } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
@@ -164,12 +164,10 @@ function requireLengths(name: string, lengths: unknown): void {
 }
 
 function requireObjects({ width, height }: RgbImage, objects: PictureObjects): void {
-  const { boxes, labels, crowds, masks } = (objects ?? {}) as Partial<PictureObjects>;
-  const isList = (value: unknown) => ArrayBuffer.isView(value) || Array.isArray(value);
-  const fits = isList(boxes) && isList(labels) && isList(crowds);
-  const expected =
-    '{ width, height, boxes, labels, masks, crowds }, as a source of objects gives them';
-  requireArgument(OWNER, 'objects', objects, fits, expected);
+  requireMarked(OWNER, objects);
+  const { crowds, masks } = objects;
+  const areBoxes = ArrayBuffer.isView(crowds) || Array.isArray(crowds);
+  requireArgument(OWNER, 'crowds of objects', crowds, areBoxes, 'boxes, or an empty list');
   const { length } = objects.labels;
   if (objects.boxes.length !== 4 * length || (masks && masks.length !== length)) {
     throw new Error(

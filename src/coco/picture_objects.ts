@@ -1,5 +1,5 @@
 /** What is marked in a picture, as detectors learn it. */
-import { shown } from '../common/arguments';
+import { requireArgument, shown } from '../common/arguments';
 import type { RunLengths } from './run_lengths';
 
 /** The objects that are marked in a picture. */
@@ -18,6 +18,19 @@ export interface PictureObjects {
   readonly masks?: readonly RunLengths[];
   /** Boxes around what is marked as a crowd, as `boxes`: nothing to learn there, in either way. */
   readonly crowds: Float32Array;
+}
+
+/**
+ * Asserts that there are lists of boxes and labels, whatever is in them.
+ *
+ * @throws {Error} when there are not
+ */
+export function requireMarked(owner: string, objects: unknown): asserts objects is PictureObjects {
+  const { boxes, labels } = (objects ?? {}) as Partial<PictureObjects>;
+  const isList = (value: unknown) => ArrayBuffer.isView(value) || Array.isArray(value);
+  const expected =
+    '{ width, height, boxes, labels, masks, crowds }, as a source of objects gives them';
+  requireArgument(owner, 'objects', objects, isList(boxes) && isList(labels), expected);
 }
 
 /**

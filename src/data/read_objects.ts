@@ -4,7 +4,7 @@ import {
   type DetectionTransform,
 } from '../augmentation/detection_transform';
 import { seededRandom } from '../augmentation/random';
-import { requireCorners } from '../coco/picture_objects';
+import { requireCorners, requireMarked } from '../coco/picture_objects';
 import { requireLabels } from './class_names';
 import { type DetectionBatch, detectionBatch, type DetectionBatchOptions } from './detection_batch';
 import type { ObjectSource } from './object_source';
@@ -59,6 +59,7 @@ async function readOne(
 ): Promise<DetectionExample> {
   const name = source.name(index);
   const objects = source.objects(index);
+  requireMarked(name, objects);
   requireLabels(name, objects.labels, source.classNames.length, (i) => `object ${i}`);
   requireCorners(name, objects);
   if (!objects.masks && objects.labels.length > 0) {

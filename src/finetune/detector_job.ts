@@ -10,9 +10,10 @@ import { NotFiniteError } from '../models/proposals';
 import { readTensor } from '../ops/engine/lost_backend';
 import { deriveSeed } from '../ops/engine/random';
 import type { FineTuneDetectorOptions } from './detector_options';
-import type { DetectorExamples, DetectorPlan } from './detector_plan';
+import type { DetectorPlan } from './detector_plan';
 import { againSlower, DivergedError } from './errors';
 import type { Job } from './job';
+import { type DetectorExamples, nothingToFind } from './marked_pictures';
 import { areFinite, findNonFinite, findNonFiniteWeights } from './non_finite';
 import type { PreparedDetector } from './prepare_detector';
 import { divergedError } from './stepper';
@@ -69,10 +70,7 @@ export function detectorJob(
       );
       const [box, mask] = [evaluation.box.AP, evaluation.mask.AP];
       if (box === null || mask === null) {
-        throw new Error(
-          `${owner}: there is no object in the ${evaluation.pictures} pictures for validation; give some with ` +
-            'objects, or validation: 0',
-        );
+        throw nothingToFind(owner, evaluation.pictures);
       }
       return {
         evaluation,

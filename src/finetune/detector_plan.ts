@@ -4,15 +4,14 @@ import {
   detectionTransform,
   type DetectionTransformOptions,
 } from '../augmentation/detection_transform';
-import type { ObjectSource } from '../data/object_source';
 import type { DetectionTraining } from '../models/detection_targets';
 import { detectionTraining } from '../models/detection_training';
 import type { DetectingOptions } from '../models/evaluate_detector';
 import { stepSchedule } from '../training/step_schedule';
 import { emaDecayOf, type TrainedParts, usualEpochs, usualPatience, warmupOf } from './defaults';
 import type { FineTuneDetectorOptions } from './detector_options';
+import type { DetectorExamples } from './marked_pictures';
 import { checksumOf, phasesOf } from './phases';
-import type { DividedPictures } from './pictures';
 import type { PreparedDetector } from './prepare_detector';
 import type { RunPlan } from './run_plan';
 import { Sampler, stepsPerEpoch } from './sampler';
@@ -23,9 +22,6 @@ export interface DetectorPlan extends RunPlan {
   readonly training: DetectionTraining;
   readonly detecting: DetectingOptions;
 }
-
-/** What is trained on, and looked at. */
-export type DetectorExamples = DividedPictures<ObjectSource>;
 
 /** Learning rates at a batch of 16: that of everything is the published one. */
 const RATES = { fresh: 1e-3, all: 2e-4, head: 1e-3, adapters: 5e-4 };
@@ -47,7 +43,7 @@ const MILESTONES = [3 / 4, 11 / 12];
 export function planDetector(
   owner: string,
   prepared: PreparedDetector,
-  { data, training: pictures, validation }: DetectorExamples,
+  { data, training: pictures, validation, lines }: DetectorExamples,
   options: FineTuneDetectorOptions,
 ): DetectorPlan {
   const { seed = 0, weightDecay = 0.05, adapters, ema = false, headEpochs = 0 } = options;
@@ -71,7 +67,7 @@ export function planDetector(
   const settings = {
     examples: count,
     validation: validation?.order.length ?? 0,
-    examplesChecksum: checksumOf(Array.from({ length: data.length }, (_, i) => lineOf(data, i))),
+    examplesChecksum: checksumOf(lines),
     classNames: data.classNames,
     train,
     adapters: adapters ?? null,
@@ -116,11 +112,6 @@ export function planDetector(
     detecting,
     settings: JSON.parse(JSON.stringify(settings)) as RunPlan['settings'],
   };
-}
-
-/** What tells a picture from others: its name, and how many objects of which classes it has. */
-function lineOf(data: ObjectSource, index: number): string {
-  return `${data.name(index)} ${data.objects(index).labels.join(',')}`;
 }
 
 function transformOptions({ augment = {} }: FineTuneDetectorOptions): DetectionTransformOptions {

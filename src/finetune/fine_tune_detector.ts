@@ -7,7 +7,7 @@ import { completeRun, openPlaces } from './complete_run';
 import { detectorJob } from './detector_job';
 import { type FineTuneDetectorOptions, requireDetectorOptions } from './detector_options';
 import { planDetector } from './detector_plan';
-import { dividePictures } from './pictures';
+import { divideMarked } from './marked_pictures';
 import { type FineTuneDetectorModel, prepareDetector } from './prepare_detector';
 import { factsOf, type RunFacts } from './run_facts';
 
@@ -75,7 +75,7 @@ export async function fineTuneDetector(
   requireObjectSource(OWNER, data);
   options.signal?.throwIfAborted();
   const opened = await openPlaces(OWNER, options);
-  const examples = dividePictures(OWNER, data, options, requireObjectSource);
+  const examples = divideMarked(OWNER, data, options);
   const prepared = await prepareDetector(OWNER, model, data, options);
   try {
     const plan = planDetector(OWNER, prepared, examples, options);

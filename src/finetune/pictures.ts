@@ -57,6 +57,7 @@ export interface DividedPictures<Source> {
  * Divides the pictures, or takes those for validation.
  *
  * @param requireSource asserts pictures for validation
+ * @param groups of each picture, of which the same share is kept. Default: all are one
  * @throws {Error} when those for validation are none, or have other classes
  */
 export function dividePictures<
@@ -66,6 +67,7 @@ export function dividePictures<
   data: Source,
   { validation, seed = 0 }: { validation?: Source | number; seed?: number },
   requireSource: (owner: string, source: Source) => void,
+  groups?: readonly number[],
 ): DividedPictures<Source> {
   const all = Array.from({ length: data.length }, (_, i) => i);
   if (validation !== undefined && typeof validation !== 'number') {
@@ -76,7 +78,6 @@ export function dividePictures<
     return { data, training: all, validation: { data: validation, order } };
   }
   const share = validation ?? usualShare(data.length);
-  const one = all.map(() => 0);
-  const { training, validation: order } = stratifiedSplit(one, share, seed);
+  const { training, validation: order } = stratifiedSplit(groups ?? all.map(() => 0), share, seed);
   return { data, training, validation: order.length > 0 ? { data, order } : null };
 }

@@ -92,7 +92,9 @@ export function requireSame(
     throw new Error(
       `${owner}: the training saved at ${place} is of other examples: ${counted(saved)}, now ` +
         `${counted(settings)}` +
-        (other === 'examples' ? '' : ', with other names or classes') +
+        (other === 'examples'
+          ? ''
+          : `, with other ${'detecting' in settings ? 'names, classes or objects' : 'names or classes'}`) +
         `; an exact resume needs the same. Give those, or another place to begin anew`,
     );
   }

@@ -1,6 +1,7 @@
 /** How good a detector is: average precision of boxes and masks on pictures with marked objects. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
+import { requireMarked } from '../coco/picture_objects';
 import { cocoResults } from '../coco/write_results';
 import { requireFunction, requireModel, requireOneOf } from '../common/arguments';
 import { messageOf } from '../common/messages';
@@ -253,8 +254,11 @@ function truthsOf(
 
 /** The same of a source without annotations. */
 function markedIn(source: ObjectSource, index: number, numbers: readonly number[]): TrueObject[] {
-  const { boxes, labels, masks } = source.objects(index);
-  requireLabels(source.name(index), labels, numbers.length, (i) => `object ${i}`);
+  const objects = source.objects(index);
+  const name = source.name(index);
+  requireMarked(name, objects);
+  const { boxes, labels, masks } = objects;
+  requireLabels(name, labels, numbers.length, (i) => `object ${i}`);
   return Array.from(labels, (label, i) => {
     const [x1, y1, x2, y2] = boxAt(boxes, i);
     const bbox = [x1, y1, x2 - x1, y2 - y1] as const;

@@ -15,6 +15,7 @@ import {
   type FineTuneDetectorOptions,
   type ObjectSource,
 } from 'tfjs-revcol';
+import { divideMarked } from '../../src/finetune/marked_pictures';
 import { describeBackends, expectNoLeak } from '../support/backends';
 import {
   annotations,
@@ -205,6 +206,38 @@ describeBackends(
       given.dispose();
     });
 
+    test('what is marked is looked at first: what is not there, what changed, where objects are', () => {
+      const whole = squares(8);
+      const plain = { ...whole, dataset: undefined };
+      const divided = (objects: ObjectSource['objects'], onError?: 'skip') =>
+        divideMarked('divide', { ...plain, objects }, { onError, validation: 0.25 });
+      const { lines } = divided(whole.objects);
+      const other = (changed: object) =>
+        divided((i) => ({ ...whole.objects(i), ...(i === 5 ? changed : {}) })).lines;
+      const { boxes, masks = [], crowds } = whole.objects(5);
+      for (const changed of [
+        { boxes: boxes.map((value) => value + 1) },
+        { masks: masks.map((mask) => ({ ...mask, size: [SIDE, SIDE + 1] as const })) },
+        { crowds: boxes },
+      ]) {
+        const found = other(changed).map((line, i) => line !== lines[i]);
+        expect(found).toEqual(lines.map((_line, i) => i === 5));
+      }
+      expect(other({ crowds })).toEqual(lines);
+      for (const wrong of [undefined, {}, { boxes }]) {
+        const objects = (i: number) => (i === 5 ? (wrong as never) : whole.objects(i));
+        expect(() => divided(objects)).toThrow(
+          /divide: 5: objects is .*; expected \{ width, height/,
+        );
+        expect(divided(objects, 'skip').lines[5]).toBe('5');
+      }
+      // Where few have objects, one of them is kept.
+      const nothing = { boxes: crowds, labels: new Int32Array(), masks: [] };
+      const few = divided((i) => ({ ...whole.objects(i), ...(i < 6 ? nothing : {}) }));
+      expect(few.validation?.order.some((i) => i >= 6)).toBe(true);
+      expect(few.training.some((i) => i >= 6)).toBe(true);
+    });
+
     test('a loss that is not finite is told, and nothing to find, too', async () => {
       await expectNoLeak(() =>
         expect(
@@ -214,12 +247,22 @@ describeBackends(
       const empty = cocoSource({ ...annotations(2), annotations: [] }, () =>
         Promise.resolve(pixelsOf(0).image),
       );
-      const options = { ...FEW, epochs: 1, validation: empty };
-      await expectNoLeak(() =>
-        expect(fineTuneDetector(MODEL, squares(2), options)).rejects.toThrow(
-          /there is no object in the 2 pictures for validation/,
+      const none = /no object in the 2 pictures for validation.* --coco-val/;
+      const onStep = () => {
+        throw new Error('a step');
+      };
+      const early = { ...FEW, onStep };
+      await expect(
+        fineTuneDetector(MODEL, squares(2), { ...early, validation: empty }),
+      ).rejects.toThrow(none);
+      const rare = { ...annotations(9), annotations: annotations(1).annotations };
+      await expect(
+        fineTuneDetector(
+          MODEL,
+          cocoSource(rare, () => Promise.resolve(pixelsOf(0).image)),
+          early,
         ),
-      );
+      ).rejects.toThrow(none);
       // Pictures without objects are trained on: they are background.
       await expectNoLeak(async () => {
         const { model, steps } = await fineTuneDetector(
