@@ -72,14 +72,42 @@ export function gramOf(values: tf.Tensor2D): tf.Tensor2D {
  * without its diagonal, and centred so that this takes nothing away. The sum of the products of two of them,
  * divided by n (n - 3), is the estimator of HSIC of Song et al. 2012 (JMLR 13, equation 5).
  *
- * @param gram `[n, n]`, n from 4
+ * It is 0 of features by which no two pairs of examples can be told apart: where none or only one example differs,
+ * or all are orthogonal, as one-hot labels of which no two are equal. Where what is left may be rounding alone, it
+ * becomes exactly 0.
+ *
+ * @param values `[n, features]` as `centred` makes them, n from 4
  */
-export function unbiasedGram(gram: tf.Tensor2D): tf.Tensor2D {
-  const [n] = gram.shape;
-  const others = tf.sub(1, tf.eye(n));
+export function unbiasedGram(values: tf.Tensor2D): tf.Tensor2D {
+  const [n, p] = values.shape;
+  const gram = gramOf(values);
+  const self = tf.eye(n);
+  const others = tf.sub(1, self);
   const outside = tf.mul(gram, others);
   const means = tf.div(tf.sum(outside, 1, true), n - 2);
   const mean = tf.div(tf.sum(means), n - 1);
   const around = tf.add(tf.sub(tf.sub(outside, means), tf.transpose(means)), mean);
-  return tf.mul(around, others);
+  const centredTwice = tf.mul(around, others) as tf.Tensor2D;
+  const noise = roundingOf(tf.sum(tf.mul(gram, self), 1), n, p);
+  // In this form NaN stays NaN.
+  const isNoise = tf.cast(tf.lessEqual(tf.sum(tf.square(centredTwice)), noise), 'float32');
+  return tf.mul(centredTwice, tf.sub(1, isNoise));
+}
+
+/** The distance of 1 from the next larger number of float32. */
+const EPSILON = 2 ** -23;
+
+/**
+ * The largest squared norm that rounding alone gives to what an unbiased Gram matrix consists of.
+ *
+ * An entry, the product of p numbers each of examples i and j, is off by some epsilon |x_i| |x_j| for each rounding.
+ * These are up to n times that from the sums of n numbers that are subtracted (the mean of the features, and those of
+ * the rows), and about sqrt(p) from adding up the products, whose errors have either sign. Off the diagonal, the
+ * squares of that add up to (epsilon (n + sqrt(p)))^2 times the sum of |x_i|^2 |x_j|^2 over all pairs.
+ *
+ * @param squares `[n]`: |x_i|^2, the diagonal of the Gram matrix
+ */
+function roundingOf(squares: tf.Tensor, n: number, p: number): tf.Tensor {
+  const pairs = tf.sum(tf.mul(squares, tf.sub(tf.sum(squares), squares)));
+  return tf.mul(pairs, (EPSILON * (n + Math.sqrt(p))) ** 2);
 }

@@ -73,9 +73,10 @@ const [IMAGE, LABEL] = ['the image', 'the label'];
  * @param model a model with a RevCol backbone, with random or trained weights; or a backbone that is built
  * @param data as for `evaluate`: pictures, tensors `{ x, y }`, or a stream of batches. The end of the data is left
  *   out where it is less than 4 examples. Labels are class numbers or one-hot
- * @returns NaN stands where a level, the images or the labels do not vary in any batch
- * @throws {Error} when the model has no backbone, an option is out of range, there are fewer than 4 examples in all
- *   batches, a label is negative, or features have NaN or Infinity
+ * @returns NaN stands where a level, the images or the labels do not vary in any batch, or in each only one example
+ *   differs from the others, or all differ alike, as where every example of a batch has a class of its own
+ * @throws {Error} when the model has no backbone, an option is out of range, no batch has 4 examples, a label is
+ *   negative, or features have NaN or Infinity
  *
  * @example
  * const { image, label } = await columnCKA(model, { x, y });
@@ -104,10 +105,13 @@ export async function columnCKA(
     reading.input = modelInput(`${OWNER}: the model`, model as tfl.LayersModel, preprocessing);
   }
   const cka = new MinibatchCKA();
-  let done = 0;
+  let [done, used] = [0, 0];
   for await (const batch of opened.batches(reading)) {
     try {
-      if (batch.labels.length >= LEAST_EXAMPLES) await cka.add(featuresOf(model, batch, options));
+      if (batch.labels.length >= LEAST_EXAMPLES) {
+        await cka.add(featuresOf(model, batch, options));
+        used += batch.labels.length;
+      }
     } finally {
       batch.x.dispose();
     }
@@ -117,6 +121,11 @@ export async function columnCKA(
   if (done < LEAST_EXAMPLES) {
     throw new Error(
       `${OWNER}: the data hold ${done} examples; expected at least ${LEAST_EXAMPLES}`,
+    );
+  }
+  if (used === 0) {
+    throw new Error(
+      `${OWNER}: the data hold ${done} examples, but no batch of at least ${LEAST_EXAMPLES}; make the batches larger`,
     );
   }
   return tableOf(cka, columns);

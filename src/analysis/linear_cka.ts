@@ -11,13 +11,25 @@ export interface LinearCKAOptions {
   /**
    * `'biased'` (default): as Kornblith et al. define it, in 0..1, and too high where there are few examples for
    * many features. `'unbiased'`: of the unbiased estimates of HSIC, which of unrelated features is around 0,
-   * sometimes a little below; from 4 examples.
+   * sometimes a little below; from 4 examples. Undefined, and an error, where it is 0 of one with itself, but for
+   * what rounding leaves: where only one example differs from the others, or all differ alike, as in one-hot labels
+   * of which no two are the same.
    */
   estimator?: 'biased' | 'unbiased';
 }
 
 const OPTIONS: OptionNames<LinearCKAOptions> = { estimator: true };
 const OWNER = 'linearCKA';
+
+/** What is said of features that have nothing in common with themselves. */
+const UNDEFINED: Record<'biased' | 'unbiased', (examples: number) => string> = {
+  biased: (examples) =>
+    `is the same for all ${examples} examples, of which no similarity is defined; give examples that differ in it`,
+  unbiased: (examples) =>
+    `has an unbiased HSIC of 0 with itself, so that no similarity is defined: of the ${examples} examples at most ` +
+    'one differs from the others in it, or all differ alike, as one-hot labels of which no two are the same; ' +
+    "give more examples, or estimator: 'biased'",
+};
 
 /**
  * How similar two sets of features of the same examples are: linear centred kernel alignment (Kornblith et al.
@@ -31,7 +43,7 @@ const OWNER = 'linearCKA';
  * @param x `[examples, ...]`, from 2 examples, of any numbers; axes but the first are flattened. Stays the caller's
  * @param y `[examples, ...]`; any other shape. Class numbers are no features: give them one-hot
  * @throws {Error} when one is no such tensor, their examples are not as many, one of them does not vary over the
- *   examples (nothing is defined then), or has NaN or Infinity
+ *   examples, or not in a way that the unbiased estimator sees (nothing is defined then), or has NaN or Infinity
  *
  * @example
  * const similar = await linearCKA(features, tf.oneHot(classes, 10));
@@ -63,10 +75,7 @@ export async function linearCKA(
       throw new Error(`${OWNER}: ${name} has NaN or Infinity; expected finite numbers`);
     }
     if (own > 0) continue;
-    throw new Error(
-      `${OWNER}: ${name} is the same for all ${x.shape[0]} examples, of which no similarity is defined; ` +
-        `give examples that differ in it`,
-    );
+    throw new Error(`${OWNER}: ${name} ${UNDEFINED[estimator](x.shape[0] as number)}`);
   }
   return xy / Math.sqrt(xx) / Math.sqrt(yy);
 }
@@ -86,7 +95,7 @@ function products(x: tf.Tensor2D, y: tf.Tensor2D): Three<tf.Tensor> {
 }
 
 function ofUnbiasedGrams(x: tf.Tensor2D, y: tf.Tensor2D): Three<tf.Tensor> {
-  return ofGrams(unbiasedGram(gramOf(x)), unbiasedGram(gramOf(y)));
+  return ofGrams(unbiasedGram(x), unbiasedGram(y));
 }
 
 function ofGrams(k: tf.Tensor, l: tf.Tensor): Three<tf.Tensor> {

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { requireArgument, shown } from '../common/arguments';
 import { batchMatMul } from '../ops/mat_mul';
-import { centred, gramOf, requireFeatures, requireSameExamples, unbiasedGram } from './centred';
+import { centred, requireFeatures, requireSameExamples, unbiasedGram } from './centred';
 
 /** How similar sets of features are, each to each. */
 export interface Similarities {
@@ -11,7 +11,8 @@ export interface Similarities {
   names: string[];
   /**
    * CKA by the places of two names: 1 on the diagonal, symmetric. NaN where one of the two was the same for all
-   * examples of every batch, of which nothing is defined.
+   * examples of every batch, or in each only one example differs, or all differ alike (as one-hot labels of which no
+   * two are the same): of these HSIC(X, X) is 0 but for rounding, and nothing is defined.
    */
   similarity: number[][];
   /** Examples in all. */
@@ -148,7 +149,7 @@ function measured(features: NamedFeatures): {
       requireSameExamples(OWNER, first, [name, x]);
       const { gram, scale } = tf.tidy(() => {
         const { values, scale: size } = centred(x);
-        return { gram: unbiasedGram(gramOf(values)), scale: size };
+        return { gram: unbiasedGram(values), scale: size };
       });
       names.push(name);
       grams.push(gram);

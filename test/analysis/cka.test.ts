@@ -152,6 +152,41 @@ describeBackends('linear CKA', () => {
     tf.dispose([x, constant, beside]);
   });
 
+  test.each([4, 7, 16])(
+    'what an unbiased estimate cannot tell apart, of %d examples',
+    async (n) => {
+      const rows = (value: (i: number) => number) =>
+        tf.tensor2d(Array.from({ length: n }, (_, i) => [value(i)]));
+      // HSIC of these with themselves is 0, of which rounding leaves some.
+      const one = rows((i) => (i === 2 ? 3.3 : 1.7));
+      const first = rows((i) => (i === 0 ? 3.3 : 0.1));
+      const hot = tf.oneHot(tf.range(0, n, 1, 'int32'), n);
+      const undefinedOnes = { one, first, wide: tf.mul(one, tf.fill([1, 999], 0.3)), hot };
+      const seen = {
+        ordinary: rows((i) => Math.sin(i)),
+        outlier: rows((i) => i + 1e4 * +(i === 0)),
+      };
+      const cka = new MinibatchCKA();
+      await expectNoLeak(async () => {
+        await cka.add({ ...undefinedOnes, ...seen });
+        for (const x of Object.values(undefinedOnes)) {
+          const given = linearCKA(seen.ordinary, x, { estimator: 'unbiased' });
+          await expect(given).rejects.toThrow(
+            /^linearCKA: y has an unbiased HSIC of 0 with itself/,
+          );
+        }
+        expect(await linearCKA(one, one)).toBeCloseTo(1, 6);
+      });
+      const count = Object.keys(undefinedOnes).length;
+      cka
+        .result()
+        .similarity.forEach((row, i) =>
+          row.forEach((value, j) => expect(Number.isNaN(value)).toBe(Math.min(i, j) < count)),
+        );
+      tf.dispose({ ...undefinedOnes, ...seen });
+    },
+  );
+
   test('what is refused leaves nothing behind', async () => {
     const [x, y] = related(6, [3], [4], 61);
     const [one, fewer] = [tf.ones([1, 3]), tf.slice(y, [0, 0], [5, 4])];

@@ -256,6 +256,15 @@ describeBackends('features of columns', (backend) => {
         columnCKA(model, { x: few, y: [0, 1, 2] }),
         /hold 3 examples; expected at least/,
       );
+      async function* threes() {
+        for (let i = 0; i < 3; i++) {
+          yield await Promise.resolve({ xs: tf.clone(few), ys: tf.oneHot([0, 1, 2], 3) });
+        }
+      }
+      await refused(
+        columnCKA(model, threes()),
+        /columnCKA: the data hold 9 examples, but no batch of at least 4/,
+      );
       few.dispose();
       const flat = tf.zeros([6, 3]);
       await refused(columnCKA(model, { x: flat, y }), /./);
