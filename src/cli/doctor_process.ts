@@ -44,8 +44,8 @@ const SIGNALS: Readonly<Record<string, string>> = {
 
 /** The file of the process: in the build it is beside the command line's. */
 function childFile(): { file: string; loader: string[] } {
-  const here: string = import.meta.url;
-  const own = here.startsWith('file:') ? fileURLToPath(here) : here;
+  // Only this package's own command line has this file, and a URL.
+  const own = fileURLToPath(import.meta.url);
   if (!own.endsWith('.ts')) return { file: join(dirname(own), 'doctor_child.js'), loader: [] };
   // Runs TypeScript, as in this package's own tests.
   const tsx = pathToFileURL(createRequire(own).resolve('tsx')).href;

@@ -1,11 +1,12 @@
 /** Weights that ship with this package, where it is installed. */
 import { ifThere } from '../common/if_there';
 import { nodeBuiltin } from '../common/node';
+import { ownFile } from '../common/own_file';
 import { type Downloadable, wantedFile } from './facts';
 
 /**
  * The path of a record's file in this package; undefined for one that does not ship with it, and where the
- * file is not found or not whole, as in a bundle that somebody has made of this package.
+ * file is not found or not whole, or this package is not found, as in a bundle that somebody has made of it.
  *
  * @throws {Error} when the record's sources contradict each other
  */
@@ -14,13 +15,12 @@ export async function findInPackage(record: Downloadable): Promise<string | unde
   const { sha256 } = wantedFile(record);
   // Without a checksum any file of that name would do.
   if (packageFile === undefined || sha256 === undefined) return undefined;
-  // In the package's CommonJS build this is a path.
-  const here: string = import.meta.url;
-  if (/^(?!file:)[a-z][a-z+.-]+:/i.test(here)) return undefined;
   const [crypto, fs] = [await nodeBuiltin('crypto'), await nodeBuiltin('fs')];
   const [path, url] = [await nodeBuiltin('path'), await nodeBuiltin('url')];
+  const own = ownFile(import.meta.url, url.fileURLToPath);
+  if (own === undefined) return undefined;
   // Where Node looks for packages, from this file upwards; the package itself comes first.
-  let folder = path.dirname(here.startsWith('file:') ? url.fileURLToPath(here) : here);
+  let folder = path.dirname(own);
   for (;;) {
     for (const root of [folder, path.join(folder, 'node_modules', 'tfjs-revcol')]) {
       const file = path.join(root, packageFile);

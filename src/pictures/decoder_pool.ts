@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 
 import type { LabelledPixels } from '../augmentation/segmentation_transform';
 import { messageOf } from '../common/messages';
+import { ownFile } from '../common/own_file';
 import type { TransformRecipe } from '../data/pixel_transform';
 import type { LabelledRecipe, LabelMapOptions } from '../data/segmentation_source';
 import type { PreprocessOptions } from '../preprocessing/fit_image';
@@ -155,17 +156,17 @@ const FROM_SOURCE = `
 
 /** @throws {Error} when its code is not there, as in a bundle that someone has made of this package */
 function startWorker(): Worker {
-  // In the package's CommonJS build this is a path.
-  const here: string = import.meta.url;
-  const own = here.startsWith('file:') ? fileURLToPath(here) : here;
-  if (own.endsWith('.ts')) {
-    const workerData = join(dirname(own), 'image_worker.ts');
+  const own = ownFile(import.meta.url, fileURLToPath);
+  const folder = own === undefined ? undefined : dirname(own);
+  if (folder !== undefined && own?.endsWith('.ts')) {
+    const workerData = join(folder, 'image_worker.ts');
     return new Worker(FROM_SOURCE, { eval: true, workerData });
   }
-  const file = BUILT.map((name) => join(dirname(own), name)).find((path) => existsSync(path));
+  const files = folder === undefined ? [] : BUILT.map((name) => join(folder, name));
+  const file = files.find((path) => existsSync(path));
   if (file !== undefined) return new Worker(file);
   throw new Error(
-    `imageFolder: ${dirname(own)} has no file ${BUILT[1]}, the code of the threads that decode pictures; ` +
+    `imageFolder: ${folder ?? 'the bundle'} has no file ${BUILT[1]}, the code of the threads that decode pictures; ` +
       'where a bundler has moved this package, tell it to leave tfjs-revcol external',
   );
 }

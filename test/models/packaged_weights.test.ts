@@ -1,8 +1,10 @@
 /** The weights that ship with the package: found without a network, whole, and good for real pictures. */
+import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import { buildSync } from 'esbuild';
 
 import { pretrainedWeights } from 'tfjs-revcol/weights';
 import { loadDigits, splitDigits } from '../../examples/digits/data';
@@ -125,6 +127,21 @@ describe('the files', () => {
     warn.mockRestore();
     expect(made[1]).toEqual(made[0]);
     expect(made[2]).not.toEqual(made[0]);
+  });
+
+  test('a bundle in CommonJS, which does not know where it lies, finds none', () => {
+    const record = JSON.stringify(pretrainedWeights('revcol_femto.digits'));
+    const contents = `
+      const { findInPackage } = require('./package_file');
+      findInPackage(${record}).then((file) => console.log('found', file));
+    `;
+    const { outputFiles } = buildSync({
+      stdin: { contents, resolveDir: path.join(ROOT, 'src/download') },
+      ...{ bundle: true, write: false, platform: 'node', format: 'cjs', logLevel: 'silent' },
+    });
+    const input = outputFiles[0]?.text;
+    const told = execFileSync(process.execPath, ['-'], { input, encoding: 'utf8' });
+    expect(told).toBe('found undefined\n');
   });
 
   test('another number of classes, and images that do not fit', async () => {

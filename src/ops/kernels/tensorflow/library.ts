@@ -4,6 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { ownFile } from '../../../common/own_file';
 import type { NodeBackend } from './backend';
 
 /** tfjs flag: set it to false to compute by TensorFlow's own operations alone. Default true. */
@@ -152,9 +153,13 @@ function libraryFiles(): readonly string[] {
   const { existsSync } = process.getBuiltinModule('node:fs');
   const { dirname, join } = process.getBuiltinModule('node:path');
   const { fileURLToPath } = process.getBuiltinModule('node:url');
-  // In the package's CommonJS build this is a path.
-  const here: string = import.meta.url;
-  const own = here.startsWith('file:') ? fileURLToPath(here) : here;
+  const own = ownFile(import.meta.url, fileURLToPath);
+  if (own === undefined) {
+    throw new Error(
+      'the library is looked for from where this package lies, which a bundle of it does not know; name its file in ' +
+        `the environment variable ${NATIVE_FLAG}, or tell the bundler to leave tfjs-revcol external`,
+    );
+  }
   // Where Node looks for packages, from this file upwards; the package itself comes first.
   const filesFrom = (folder: string): string[] => [
     join(folder, 'native', 'build', libraryName()),
