@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireModel } from '../common/arguments';
+import { requireModel, show } from '../common/arguments';
 import { type PartTree, partTree } from '../layers/base/frozen_parts';
 import { firstMask } from '../layers/base/masks';
 import { RevColBackbone } from '../layers/columns/rev_col_backbone';
@@ -44,11 +44,28 @@ function backbonesIn({ layer, parts }: PartTree): RevColBackbone[] {
   return parts.flatMap(backbonesIn);
 }
 
+/** Asserts inputs of the shapes that a model says it takes, as its `predict` does: called as a layer it takes others. */
+function requireInputs(
+  owner: string,
+  model: tfl.layers.Layer,
+  inputs: tf.Tensor | tf.Tensor[],
+): void {
+  if (!(model instanceof tfl.LayersModel)) return;
+  for (const [i, { shape: given }] of [inputs].flat().entries()) {
+    const expected = model.inputs[i]?.shape;
+    const fits = expected?.every((side, axis) => side === null || side === given[axis]);
+    if (fits && expected?.length === given.length) continue;
+    throw new Error(
+      `${owner}: inputs have shape ${show(given)}; the model ${model.name} takes ${show(expected)}`,
+    );
+  }
+}
+
 /**
  * Runs a model until its backbone is called, as for inference, and gives what that is called with.
  *
  * @param inputs the model's inputs; they stay the caller's
- * @throws {Error} when the backbone is not called
+ * @throws {Error} when the inputs are not of the model's shapes, or the backbone is not called
  */
 export function backboneInput(
   owner: string,
@@ -56,6 +73,7 @@ export function backboneInput(
   backbone: RevColBackbone,
   inputs: tf.Tensor | tf.Tensor[],
 ): BackboneInput {
+  requireInputs(owner, model, inputs);
   let reached: BackboneInput | undefined;
   backbone.call = (given, kwargs = {}) => {
     const x = [given].flat()[0] as tf.Tensor;

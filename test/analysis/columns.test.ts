@@ -267,7 +267,13 @@ describeBackends('features of columns', (backend) => {
       );
       few.dispose();
       const flat = tf.zeros([6, 3]);
-      await refused(columnCKA(model, { x: flat, y }), /./);
+      await refused(
+        columnCKA(model, { x: flat, y }),
+        /shape \[6, 3\]; the model .* takes \[null, 8, 8, 3\]/,
+      );
+      const wide = tf.zeros([6, 16, 16, 3]);
+      await refused(columnCKA(model, { x: wide, y }), /shape \[6, 16, 16, 3\]; the model/);
+      wide.dispose();
       await refused(linearCKA(flat, x), /x is the same for all 6 examples/);
       flat.dispose();
       const controller = new AbortController();
