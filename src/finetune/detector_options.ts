@@ -11,6 +11,7 @@ import type { DetectionTraining } from '../models/detection_targets';
 import { DETECTING_OPTIONS, type DetectingOptions } from '../models/evaluate_detector';
 import type { PreprocessOptions } from '../preprocessing/fit_image';
 import { requireRunOptions, RUN_OPTIONS, type RunSettings } from './options';
+import { requireStatisticsOptions } from './pictures';
 
 /** Options of `fineTuneDetector`. Those that it shares with `fineTune` mean the same, with other defaults. */
 export interface FineTuneDetectorOptions extends RunSettings {
@@ -57,7 +58,7 @@ export function requireDetectorOptions(owner: string, options: FineTuneDetectorO
   if (milestones !== undefined) requireMilestones(owner, milestones);
   if (detecting !== undefined) {
     requireOptions(`${owner}: detecting`, detecting, DETECTING_OPTIONS);
-    settingsOf(detecting);
+    settingsOf(detecting, `${owner}: detecting`);
   }
   requireStatisticsOptions(owner, options.preprocessing);
 }
@@ -72,13 +73,4 @@ function requireMilestones(owner: string, milestones: readonly number[]): void {
       return [`milestones[${i}]`, at, at >= before && at <= 1, range] as const;
     }),
   );
-}
-
-/** Asserts statistics of pixels, where they are given. */
-function requireStatisticsOptions(owner: string, given: unknown): void {
-  if (given === undefined) return;
-  requireOptions(`${owner}: preprocessing`, given, { mean: true, std: true });
-  for (const [name, value] of Object.entries(given as object)) {
-    if (value !== undefined) requireList(owner, name, value, 'three numbers');
-  }
 }

@@ -16,6 +16,7 @@ import { PREPROCESS_OPTIONS, type PreprocessOptions } from '../preprocessing/fit
 import { type Augmentation, requireAugmentation } from './augmentation';
 import type { TrainedParts } from './defaults';
 import type { FineTuneEvents } from './events';
+import { requireGivenStatistics } from './pictures';
 
 /** Options of `fineTune`. */
 export interface FineTuneOptions extends FineTuneEvents {
@@ -158,6 +159,7 @@ export function requireFineTuneOptions(owner: string, options: FineTuneOptions):
   if (augment !== undefined) requireAugmentation(owner, augment);
   if (preprocessing !== undefined) {
     requireOptions(`${owner}: preprocessing`, preprocessing, PREPROCESS_OPTIONS);
+    requireGivenStatistics(owner, preprocessing);
   }
 }
 

@@ -1,7 +1,9 @@
 /** What fine-tuning of models of pictures shares: a model by its name, its statistics, pictures for validation. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireArgument } from '../common/arguments';
+import { requireArgument, requireList } from '../common/arguments';
+import { requireOptions } from '../common/options';
+import { requireStatistic } from '../common/pixel_statistics';
 import { matchClasses } from '../data/class_names';
 import { type ClassifierMetadata, metadataOf, ownUnits } from '../data/model_input';
 import type { PreprocessOptions } from '../preprocessing/fit_image';
@@ -19,6 +21,27 @@ export function namedModel<Named extends { name: string }>(
   const expected = `a tf.LayersModel, a name such as '${example}', or { name, ...options of createModel }`;
   requireArgument(owner, 'model', given, fits, expected);
   return named;
+}
+
+/**
+ * Asserts statistics of pixels, where they are given: with no other options beside them.
+ *
+ * @throws {Error} when one is not that of three channels, or not finite, or a deviation is not above 0
+ */
+export function requireStatisticsOptions(owner: string, given: unknown): void {
+  if (given === undefined) return;
+  requireOptions(`${owner}: preprocessing`, given, { mean: true, std: true });
+  requireGivenStatistics(owner, given as object);
+}
+
+/** The same of options that are more than those. */
+export function requireGivenStatistics(owner: string, given: { mean?: unknown; std?: unknown }) {
+  for (const name of ['mean', 'std'] as const) {
+    const value = given[name];
+    if (value === undefined) continue;
+    requireList(owner, name, value, 'three numbers');
+    requireStatistic(owner, name, value, name === 'std', '[R, G, B], of pixels in 0..1', 3);
+  }
 }
 
 /** What is saved with a model that is trained on pictures. */

@@ -1,11 +1,13 @@
 /** What fine-tuning of a segmenter can be told. */
 import type { SegmentationTransformOptions } from '../augmentation/segmentation_transform';
-import { requireList, requireOneOf, requireRanges } from '../common/arguments';
+import { requireOneOf, requireRanges } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import type { SegmentationSource } from '../data/segmentation_source';
 import { SEGMENTING_OPTIONS, type SegmentingOptions } from '../models/evaluate_segmenter';
+import { settingsOf } from '../models/segment_options';
 import type { PreprocessOptions } from '../preprocessing/fit_image';
 import { requireRunOptions, RUN_OPTIONS, type RunSettings } from './options';
+import { requireStatisticsOptions } from './pictures';
 
 /** How pictures and their labels are changed before each step. */
 export type SegmentationAugmentation = Omit<SegmentationTransformOptions, 'ignoreLabel'>;
@@ -53,11 +55,9 @@ export function requireSegmenterOptions(owner: string, options: FineTuneSegmente
     ['auxiliaryWeight', auxiliaryWeight, auxiliaryWeight >= 0, 'from 0'],
     ['power', power, power > 0, 'above 0'],
   ]);
-  if (segmenting !== undefined)
+  if (segmenting !== undefined) {
     requireOptions(`${owner}: segmenting`, segmenting, SEGMENTING_OPTIONS);
-  if (preprocessing === undefined) return;
-  requireOptions(`${owner}: preprocessing`, preprocessing, { mean: true, std: true });
-  for (const [name, value] of Object.entries(preprocessing)) {
-    if (value !== undefined) requireList(owner, name, value, 'three numbers');
+    settingsOf(segmenting, [1, 1], `${owner}: segmenting`);
   }
+  requireStatisticsOptions(owner, preprocessing);
 }

@@ -105,26 +105,26 @@ export interface DetectSettings {
 }
 
 /** @throws {Error} when an option is unknown or out of range */
-export function settingsOf(options: DetectOptions): DetectSettings {
-  requireOptions(OWNER, options, OPTIONS);
+export function settingsOf(options: DetectOptions, owner = OWNER): DetectSettings {
+  requireOptions(owner, options, OPTIONS);
   const { scoreThreshold = 0.05, maxDetections = 100, overlap = 0.5, proposals = 1000 } = options;
   const { masks = true, maskThreshold = 0.5, shortSide = 800, longSide = 1333 } = options;
   const { mean = IMAGENET_MEAN, std = IMAGENET_STD } = options;
   const isShare = (value: number) => value >= 0 && value <= 1;
-  requireRanges(OWNER, [
+  requireRanges(owner, [
     ['scoreThreshold', scoreThreshold, isShare(scoreThreshold), 'from 0 to 1'],
     ['overlap', overlap, isShare(overlap), 'from 0 to 1'],
     ['maskThreshold', maskThreshold, maskThreshold > 0 && maskThreshold < 1, 'above 0 and below 1'],
   ]);
-  requireInteger(OWNER, 'maxDetections', maxDetections, 0);
-  requireInteger(OWNER, 'proposals', proposals, 1);
-  requireInteger(OWNER, 'shortSide', shortSide, 1);
-  requireInteger(OWNER, 'longSide', longSide, 1);
-  requireArgument(OWNER, 'masks', masks, typeof masks === 'boolean', 'true or false');
+  requireInteger(owner, 'maxDetections', maxDetections, 0);
+  requireInteger(owner, 'proposals', proposals, 1);
+  requireInteger(owner, 'shortSide', shortSide, 1);
+  requireInteger(owner, 'longSide', longSide, 1);
+  requireArgument(owner, 'masks', masks, typeof masks === 'boolean', 'true or false');
   const such = '[R, G, B], of pixels in 0..1';
-  requireStatistic(OWNER, 'mean', mean, false, such, 3);
-  requireStatistic(OWNER, 'std', std, true, such, 3);
-  if (options.onProgress !== undefined) requireFunction(OWNER, 'onProgress', options.onProgress);
+  requireStatistic(owner, 'mean', mean, false, such, 3);
+  requireStatistic(owner, 'std', std, true, such, 3);
+  if (options.onProgress !== undefined) requireFunction(owner, 'onProgress', options.onProgress);
   return {
     proposals: { ...PROPOSALS, perLevel: proposals, most: proposals },
     objects: { score: scoreThreshold, threshold: overlap, most: maxDetections },

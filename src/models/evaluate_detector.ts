@@ -6,7 +6,7 @@ import { cocoResults } from '../coco/write_results';
 import { requireFunction, requireModel, requireOneOf } from '../common/arguments';
 import { messageOf } from '../common/messages';
 import { type OptionNames, requireOptions } from '../common/options';
-import { matchClasses, requireLabels } from '../data/class_names';
+import { matchClasses, requireClassNames, requireLabels } from '../data/class_names';
 import type { CocoSource } from '../data/coco_source';
 import { requireSomeRead, type SkippedExample } from '../data/example_source';
 import { metadataOf, ownUnits } from '../data/model_input';
@@ -17,7 +17,7 @@ import type { FoundObject, TrueObject } from '../evaluation/coco_objects';
 import type { AveragePrecisionResult } from '../evaluation/precision_summary';
 import { boxAt } from '../ops/detection/box_list';
 import { detect, type Detections } from './detect';
-import type { DetectOptions } from './detect_options';
+import { type DetectOptions, settingsOf } from './detect_options';
 import { detectorParts } from './detector_parts';
 
 /** How objects are looked for: options of `detect`. */
@@ -34,7 +34,8 @@ export type DetectingOptions = Pick<
   | 'std'
 >;
 
-export const DETECTING_OPTIONS: OptionNames<DetectingOptions> = {
+/** Without what pixels are normalised by. */
+export const DETECTING_OPTIONS: OptionNames<Omit<DetectingOptions, 'mean' | 'std'>> = {
   scoreThreshold: true,
   maxDetections: true,
   overlap: true,
@@ -42,8 +43,6 @@ export const DETECTING_OPTIONS: OptionNames<DetectingOptions> = {
   maskThreshold: true,
   shortSide: true,
   longSide: true,
-  mean: true,
-  std: true,
 };
 
 /** Options of `evaluateDetector`. */
@@ -63,6 +62,8 @@ export interface EvaluateDetectorOptions extends DetectingOptions {
 
 const OPTIONS: OptionNames<EvaluateDetectorOptions> = {
   ...DETECTING_OPTIONS,
+  mean: true,
+  std: true,
   classNames: true,
   onError: true,
   onProgress: true,
@@ -153,6 +154,7 @@ export async function detectorScores(
   order?: readonly number[],
 ): Promise<DetectorEvaluation> {
   const { classNames, onError, onProgress, signal, ...detecting } = options;
+  if (classNames !== undefined) requireClassNames(owner, classNames);
   const count = detectorParts(owner, model).heads.units;
   const saved = metadataOf(model);
   const known = classNames ?? saved.classNames;
@@ -166,6 +168,7 @@ export async function detectorScores(
     ...detecting,
     signal,
   };
+  settingsOf(settings, owner);
   const skipped: SkippedExample[] = [];
   const all = orderOf(source.length, order);
   const reading = {

@@ -4,7 +4,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { requireFunction, requireModel, requireOneOf } from '../common/arguments';
 import { messageOf } from '../common/messages';
 import { type OptionNames, requireOptions } from '../common/options';
-import { matchClasses } from '../data/class_names';
+import { matchClasses, requireClassNames } from '../data/class_names';
 import { requireSomeRead, type SkippedExample } from '../data/example_source';
 import { metadataOf, ownUnits } from '../data/model_input';
 import { orderOf, readAhead } from '../data/read_ahead';
@@ -12,7 +12,7 @@ import { isSegmentationSource, type SegmentationSource } from '../data/segmentat
 import { MeanIoU } from '../evaluation/mean_iou';
 import { requireLabelsOf } from '../preprocessing/label_map';
 import { segment } from './segment';
-import type { SegmentOptions } from './segment_options';
+import { type SegmentOptions, settingsOf } from './segment_options';
 
 /** How pictures are segmented: options of `segment`. */
 export type SegmentingOptions = Pick<
@@ -35,19 +35,20 @@ export interface EvaluateSegmenterOptions extends SegmentingOptions {
   signal?: AbortSignal;
 }
 
-export const SEGMENTING_OPTIONS: OptionNames<SegmentingOptions> = {
+/** Without what pixels are normalised by. */
+export const SEGMENTING_OPTIONS: OptionNames<Omit<SegmentingOptions, 'mean' | 'std'>> = {
   mode: true,
   inputSize: true,
   slideStride: true,
   shortSide: true,
   scales: true,
   flip: true,
-  mean: true,
-  std: true,
 };
 
 const OPTIONS: OptionNames<EvaluateSegmenterOptions> = {
   ...SEGMENTING_OPTIONS,
+  mean: true,
+  std: true,
   classNames: true,
   onError: true,
   onProgress: true,
@@ -139,6 +140,7 @@ export async function segmentationScores(
   order?: readonly number[],
 ): Promise<SegmentationEvaluation> {
   const { classNames, onError, onProgress, signal, ...segmenting } = options;
+  if (classNames !== undefined) requireClassNames(owner, classNames);
   const count = model.outputs[0]?.shape.at(-1) ?? source.classNames.length;
   const saved = metadataOf(model);
   const known = classNames ?? saved.classNames;
@@ -155,6 +157,8 @@ export async function segmentationScores(
     ...segmenting,
     signal,
   };
+  // Of any size: that tells no wrong option.
+  settingsOf(settings, [1, 1], owner);
   const { ignoreLabel } = source;
   // No class of any model, as that of the source may be.
   const none = -1;

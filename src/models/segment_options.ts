@@ -111,37 +111,37 @@ export interface Settings {
   std: Colour;
 }
 
-export function settingsOf(options: SegmentOptions, size: Size): Settings {
+export function settingsOf(options: SegmentOptions, size: Size, owner = OWNER): Settings {
   const { mode = 'whole', scales = [1], flip = false, shortSide = null } = options;
   const { mean = IMAGENET_MEAN, std = IMAGENET_STD, outputSize } = options;
-  requireOneOf(OWNER, 'mode', mode, ['whole', 'slide']);
-  const crop = requireSides(OWNER, 'inputSize', options.inputSize ?? [512, 512]);
+  requireOneOf(owner, 'mode', mode, ['whole', 'slide']);
+  const crop = requireSides(owner, 'inputSize', options.inputSize ?? [512, 512]);
   const stride = options.slideStride ?? Math.max(1, Math.floor((2 * Math.min(...crop)) / 3));
-  requireInteger(OWNER, 'slideStride', stride, 1);
+  requireInteger(owner, 'slideStride', stride, 1);
   if (stride > Math.min(...crop)) {
     throw new Error(
-      `${OWNER}: slideStride is ${stride}, but windows are of ${crop.join(' x ')} pixels, so that some would ` +
+      `${owner}: slideStride is ${stride}, but windows are of ${crop.join(' x ')} pixels, so that some would ` +
         `be in none; give at most ${Math.min(...crop)}`,
     );
   }
-  if (shortSide !== null) requireInteger(OWNER, 'shortSide', shortSide, 1);
-  requireList(OWNER, 'scales', scales, 'factors such as [0.75, 1, 1.25]');
-  requireArgument(OWNER, 'scales', scales, scales.length > 0, 'at least one factor');
+  if (shortSide !== null) requireInteger(owner, 'shortSide', shortSide, 1);
+  requireList(owner, 'scales', scales, 'factors such as [0.75, 1, 1.25]');
+  requireArgument(owner, 'scales', scales, scales.length > 0, 'at least one factor');
   requireRanges(
-    OWNER,
+    owner,
     scales.map((scale, i) => [`scales[${i}]`, scale, scale > 0, 'above 0'] as const),
   );
-  requireArgument(OWNER, 'flip', flip, typeof flip === 'boolean', 'true or false');
+  requireArgument(owner, 'flip', flip, typeof flip === 'boolean', 'true or false');
   const such = '[R, G, B], of pixels in 0..1';
-  requireStatistic(OWNER, 'mean', mean, false, such, 3);
-  requireStatistic(OWNER, 'std', std, true, such, 3);
-  if (options.onProgress !== undefined) requireFunction(OWNER, 'onProgress', options.onProgress);
+  requireStatistic(owner, 'mean', mean, false, such, 3);
+  requireStatistic(owner, 'std', std, true, such, 3);
+  if (options.onProgress !== undefined) requireFunction(owner, 'onProgress', options.onProgress);
   return {
     sliding: mode === 'slide' ? { crop, stride } : null,
     shortSide,
     scales,
     flip,
-    outputSize: outputSize === undefined ? size : requireSides(OWNER, 'outputSize', outputSize),
+    outputSize: outputSize === undefined ? size : requireSides(owner, 'outputSize', outputSize),
     mean,
     std,
   };

@@ -338,6 +338,13 @@ describeBackends(
         ],
         [[MODEL, data, { detecting: 3 as never }], /detecting: options are 3/],
         [[MODEL, data, { preprocessing: { mean: 1 as never } }], /mean is 1; expected a list/],
+        [[MODEL, data, { preprocessing: { mean: [0.5] as never } }], /mean is \[0.5\]; expected/],
+        [[MODEL, data, { preprocessing: { mean: [0, NaN, 0] } }], /mean is \[0, NaN, 0\]/],
+        [[MODEL, data, { preprocessing: { std: [0, 1, 1] } }], /expected numbers above 0/],
+        [
+          [MODEL, data, { detecting: { mean: [0, 0, 0] } as object }],
+          /detecting: .* no option 'mean'/,
+        ],
         [[MODEL, data, { memory: 9 } as object], /memory/],
         [[MODEL, data, { resume: true }], /resume is true without saveTo/],
         [[MODEL, data, { validation: 1 }], /validation is 1; expected a number in \[0, 1\)/],
@@ -349,6 +356,20 @@ describeBackends(
       for (const [args, message] of wrong) {
         await expectNoLeak(() => expect(fineTuneDetector(...args)).rejects.toThrow(message));
       }
+      // Told before a picture is read, which is not to blame.
+      const unread = { ...data, read: () => Promise.reject(new Error('read')) };
+      for (const [options, message] of [
+        [{ classNames: 'abc' }, /^evaluateDetector: classNames is "abc"; expected a list/],
+        [{ classNames: [1, 2, 3] }, /^evaluateDetector: the name of class 0 is 1/],
+        [{ mean: [1] }, /^evaluateDetector: mean is \[1\]/],
+        [{ scoreThreshold: 2 }, /^evaluateDetector: scoreThreshold is 2/],
+      ] as const) {
+        await expect(evaluateDetector(fixed, unread, options as never)).rejects.toThrow(message);
+      }
+      const bare = { ...data, dataset: undefined, objects: () => undefined as never };
+      await expect(evaluateDetector(fixed, bare)).rejects.toThrow(
+        /0: objects is undefined; expected/,
+      );
       for (const model of [classifier, three, fixed]) model.dispose();
     });
   },

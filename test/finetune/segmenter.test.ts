@@ -314,6 +314,13 @@ describeBackends(
         [[{ ...MODEL, numClasses: 4 }, data], /numClasses is 4, but the pictures have 2 classes/],
         [[MODEL, data, { augment: { classShare: 2 } }], /classShare is 2; expected a share/],
         [[MODEL, data, { auxiliaryWeight: -1 }], /auxiliaryWeight is -1; expected a number from 0/],
+        [[MODEL, data, { preprocessing: { mean: [0.5] as never } }], /mean is \[0.5\]; expected/],
+        [[MODEL, data, { preprocessing: { std: [0, 1, 1] } }], /expected numbers above 0/],
+        [
+          [MODEL, data, { segmenting: { std: [1, 1, 1] } as object }],
+          /segmenting: .* no option 'std'/,
+        ],
+        [[MODEL, data, { segmenting: { shortSide: 0 } }], /segmenting: shortSide is 0/],
         [[MODEL, data, { memory: 9 } as object], /memory/],
         [[MODEL, data, { resume: true }], /resume is true without saveTo/],
         [[MODEL, data, { validation: 1 }], /validation is 1; expected a number in \[0, 1\)/],
@@ -324,6 +331,14 @@ describeBackends(
       ];
       for (const [args, message] of wrong) {
         await expectNoLeak(() => expect(fineTuneSegmenter(...args)).rejects.toThrow(message));
+      }
+      // Told before a picture is read, which is not to blame.
+      for (const [options, message] of [
+        [{ classNames: 'abc' }, /^evaluateSegmenter: classNames is "abc"; expected a list/],
+        [{ mean: [1] }, /^evaluateSegmenter: mean is \[1\]/],
+        [{ mode: 'slide', slideStride: 0 }, /^evaluateSegmenter: slideStride is 0/],
+      ] as const) {
+        await expect(evaluateSegmenter(fixed, data, options as never)).rejects.toThrow(message);
       }
       for (const model of [classifier, three, fixed]) model.dispose();
     });
