@@ -12,6 +12,7 @@ import { chosenByName } from './chosen_dense';
 import { loadDetector } from './detector';
 import type { TrainOptions } from './train_options';
 import { percentText } from './training_display';
+import { openBeside, type TrainingFolder } from './training_folder';
 import {
   type ChosenModel,
   leftOut,
@@ -41,27 +42,24 @@ export const DETECTORS: TrainingKind = {
       );
     }
     changing(options);
-    const training = await cocoFolder(coco, folder);
-    const { classNames } = training;
-    const validation =
-      cocoVal === undefined ? undefined : await cocoFolder(cocoVal, folder, { classNames });
+    const first = await cocoFolder(coco, folder);
+    const { classNames } = first;
+    const pictures = await openBeside(first, async () =>
+      cocoVal === undefined ? undefined : cocoFolder(cocoVal, folder, { classNames }),
+    );
     return {
       facts: [
         ['annotations', coco],
         ...(cocoVal === undefined ? [] : [['for validation', cocoVal] as const]),
       ],
-      train: (request) => trainDetector(training, validation, request),
-      close: async () => {
-        await training.close();
-        await validation?.close();
-      },
+      train: (request) => trainDetector(pictures, request),
+      close: () => pictures.close(),
     };
   },
 };
 
 async function trainDetector(
-  training: CocoSource,
-  validation: CocoSource | undefined,
+  { training, validation }: TrainingFolder<CocoSource>,
   request: TrainingRequest,
 ): Promise<Trained> {
   const { settings } = request;

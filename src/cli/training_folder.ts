@@ -58,6 +58,27 @@ function together<Source extends { close(): Promise<void> }>(
 }
 
 /**
+ * Opens sources beside that of what is trained on. Those that are open are closed when one cannot be opened.
+ *
+ * @param training is open
+ * @throws what opening throws
+ */
+export async function openBeside<Source extends { close(): Promise<void> }>(
+  training: Source,
+  openValidation: () => Promise<Source | undefined>,
+  openTest: () => Promise<Source | undefined> = () => Promise.resolve(undefined),
+): Promise<TrainingFolder<Source>> {
+  let validation: Source | undefined;
+  try {
+    validation = await openValidation();
+    return together({ training, validation, test: await openTest() });
+  } catch (error) {
+    await Promise.allSettled([training.close(), validation?.close()]);
+    throw error;
+  }
+}
+
+/**
  * Opens a folder: of classes; or one with `train`, and maybe `val` and `test`, each of which holds classes.
  *
  * @throws {Error} when it cannot be read, and as `imageFolder`
@@ -67,13 +88,13 @@ export async function openTrainingFolder(folder: string): Promise<TrainingFolder
   if (parts.training === undefined) return together({ training: await imageFolder(folder) });
   const training = await imageFolder(folder, { split: parts.training });
   const { classNames } = training;
-  const part = (split: string | undefined) =>
+  const part = async (split: string | undefined) =>
     split === undefined ? undefined : imageFolder(folder, { split, classNames });
-  return together({
+  return openBeside(
     training,
-    validation: await part(parts.validation),
-    test: await part(parts.test),
-  });
+    () => part(parts.validation),
+    () => part(parts.test),
+  );
 }
 
 /**
@@ -102,9 +123,9 @@ export async function openMapsFolder(
     }
     return segmentationFolder(join(folder, pictures), join(maps, labels), options);
   };
-  return together({
-    training: (await part('training')) as SegmentationSource,
-    validation: await part('validation'),
-    test: await part('test'),
-  });
+  return openBeside(
+    (await part('training')) as SegmentationSource,
+    () => part('validation'),
+    () => part('test'),
+  );
 }
