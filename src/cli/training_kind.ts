@@ -110,9 +110,15 @@ export function chosenKind(
   if (!kind) throw new Error('there is no kind of model that needs no option');
   const others = kinds.filter((other) => other !== kind);
   const foreign = others.flatMap(({ own }) => own).filter((name) => !kind.own.includes(name));
-  const wrong = givenOf(command, foreign);
+  // Of several the one that a single kind has says which was meant.
+  const telling = foreign.filter(
+    (name) => others.filter(({ own }) => own.includes(name)).length === 1,
+  );
+  const wrong = givenOf(command, telling) ?? givenOf(command, foreign);
   if (wrong === undefined) return kind;
-  const owner = others.find(({ own }) => givenOf(command, own) === wrong) as TrainingKind;
+  const owner = others.find(({ own }) =>
+    own.some((name) => givenOf(command, [name]) === wrong),
+  ) as TrainingKind;
   throw new Error(
     kind.flag === null
       ? `${wrong} is for ${owner.name}; add --${owner.flag}, or leave it out`

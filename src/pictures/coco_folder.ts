@@ -62,7 +62,7 @@ export async function cocoFolder(
   const dataset = parseCoco(text, annotations);
   const pool = new DecoderPool(threads);
   const read = (name: string) => pool.decode({ file: path.join(folder, name) });
-  const source = sourceOf(OWNER, dataset, read, others);
+  const source = sourceOf(`${OWNER}: ${annotations}`, dataset, read, others);
   const names = Array.from({ length: source.length }, (_, i) => source.name(i));
   names.forEach(requireInside);
   await requireThere(folder, names);

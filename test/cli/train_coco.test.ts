@@ -31,6 +31,10 @@ beforeAll(() => {
   const own = others.annotations.filter(({ image_id: id }) => id === first?.id);
   write('val.json', { ...others, images: [first], annotations: own });
   const left = others.annotations.filter(({ image_id: id }) => id !== first?.id);
+  const categories = others.categories.map((one) => ({ ...one, name: `other ${one.name}` }));
+  write('other.json', { ...others, images: named, categories });
+  const boxes = others.annotations.map((one) => ({ ...one, segmentation: undefined }));
+  write('boxes.json', { ...others, images: named, annotations: boxes });
   write('train.json', { ...others, images: rest, annotations: left });
 });
 afterAll(() => fs.rmSync(place, { recursive: true }));
@@ -96,6 +100,15 @@ test('what does not fit is told before anything is done', async () => {
     [
       ['train', at('pictures'), '--coco-val', at('val.json'), '--model', NAME],
       /--coco-val is for detectors; add --coco, or leave it out/,
+    ],
+    [
+      ['train', at('pictures'), '--coco-val', at('val.json'), '--model', NAME, '--short-side', '9'],
+      /--coco-val is for detectors; add --coco, or leave it out/,
+    ],
+    [words('--coco-val', at('other.json')), /^\/.*other\.json: no category is named "/],
+    [
+      words('--coco', at('boxes.json')),
+      /^\/.*boxes\.json: annotation \d+ has no segmentation; give each object polygons or run l/,
     ],
   ];
   for (const [args, message] of wrong)
