@@ -76,3 +76,36 @@ test('folders are made, and taken away again where nothing could be written', as
     /b\.txt cannot be written: (ENOTDIR|EEXIST)/,
   );
 });
+
+test('a link stays, and so do the permissions of what is replaced', async () => {
+  const at = (name: string) => path.join(root, name);
+  await fs.mkdir(at('real'));
+  await fs.writeFile(at('real/a.txt'), 'old');
+  await fs.chmod(at('real/a.txt'), 0o600);
+  await fs.symlink('real', at('folder'));
+  await fs.symlink('real/a.txt', at('a.txt'));
+  // To what is not there yet, by another link.
+  await fs.symlink('folder/new/b.txt', at('next.txt'));
+  await fs.symlink('next.txt', at('b.txt'));
+  // One that a process's mask would make smaller.
+  await fs.writeFile(at('c.txt'), 'old');
+  await fs.chmod(at('c.txt'), 0o666);
+  await writeWhole({
+    [at('a.txt')]: 'a',
+    [at('b.txt')]: 'b',
+    [at('c.txt')]: (unfinished) => fs.writeFile(unfinished, 'c'),
+  });
+  const modeOf = async (name: string) => (await fs.stat(at(name))).mode & 0o777;
+  expect([await modeOf('real/a.txt'), await modeOf('c.txt')]).toEqual([0o600, 0o666]);
+  expect(await fs.readlink(at('a.txt'))).toBe('real/a.txt');
+  expect(await fs.readlink(at('b.txt'))).toBe('next.txt');
+  const read = (name: string) => fs.readFile(at(name), 'utf8');
+  expect(await Promise.all(['real/a.txt', 'real/new/b.txt', 'c.txt'].map(read))).toEqual([
+    ...['a', 'b', 'c'],
+  ]);
+  expect((await fs.readdir(at('real'))).sort()).toEqual(['a.txt', 'new']);
+  await fs.symlink('loop.txt', at('loop.txt'));
+  await expect(writeWhole({ [at('loop.txt')]: 'x' })).rejects.toThrow(
+    /loop\.txt cannot be written: ELOOP/,
+  );
+});

@@ -19,6 +19,8 @@ const FUNCTIONS = [
   'writeFile',
   'readdir',
   'realpath',
+  'readlink',
+  'chmod',
 ] as const;
 const METHODS = ['write', 'writeFile', 'read', 'sync', 'stat', 'close'] as const;
 
