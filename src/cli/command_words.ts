@@ -50,6 +50,7 @@ const ADVICE: readonly (readonly [RegExp | string, string])[] = [
   [/^(memory|augment) is /, '--$1 is '],
   ['give masks: false to learn boxes alone', 'give each object polygons or run lengths'],
   ['or leave train out, so', 'or leave --head-only and --adapters out, so'],
+  [/set reduceZeroLabel(?:: true)?/, 'give --reduce-zero-label'],
   ['begin again with learningRate ', 'begin again with --learning-rate '],
   [/begin again with headLearningRate (\S+)/, 'begin again with --head-only --learning-rate $1'],
   ['pass one of these as prefix:', 'pass one of these as --prefix:'],

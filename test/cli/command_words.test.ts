@@ -18,6 +18,9 @@ test('no function is named that checks its arguments, but files are', () => {
   });
   expect(functions.length).toBeGreaterThan(100);
   for (const [name] of functions) expect(words(`${name}: it is wrong`)).toBe('it is wrong');
+  expect(words('Where labels count from 1, set reduceZeroLabel: true')).toMatch(
+    /--reduce-zero-label$/,
+  );
   // A picture, or a class, that is named as functions are.
   expect(words('myPhoto: is no image')).toBe('myPhoto: is no image');
   expect(words('detect: it is wrong')).toBe('it is wrong');
