@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import { type Command, Option } from 'commander';
 
 import { ifThere } from '../common/if_there';
+import { architectureOf } from '../convert/architecture';
 import { convertCheckpoint } from '../convert/convert_checkpoint';
 import { folderSink } from '../convert/model_sinks';
 import { WEIGHT_DTYPES, type WeightDType } from '../convert/quantize';
@@ -143,7 +144,7 @@ async function toTfjs(
     convertCheckpoint(checkpoint, sink, {
       dtype,
       inputSize: inputSize ? [inputSize, inputSize] : [height, width],
-      metadata: record && metadataOf(record),
+      metadata: record && metadataOf(record, architectureOf(checkpoint.entries).numClasses),
       onProgress: (fraction) => report(fraction, 1),
       signal,
     }),
@@ -156,9 +157,13 @@ async function toTfjs(
   terminal.out(`${model}: ${bytesText(bytes)} of ${dtype} weights\n`);
 }
 
-function metadataOf(record: NonNullable<WeightsSource['record']>): Record<string, unknown> {
+/** A file of that name may hold weights that were fine-tuned for other classes. */
+function metadataOf(
+  record: NonNullable<WeightsSource['record']>,
+  numClasses: number | undefined,
+): Record<string, unknown> {
   const { name, mean, std, crop, interpolation, license, origin, classNames } = record;
-  const names = classNames ? { classNames } : {};
+  const names = classNames?.length === numClasses ? { classNames } : {};
   return { name, mean, std, crop, interpolation, license, origin, ...names };
 }
 

@@ -80,7 +80,7 @@ test('what does not fit is told', async () => {
     /has no label map b.c\.png in \S+some; add it/,
   );
   expect(await cliError('evaluate', at('images'), '--maps', at('from-one'), ...weights)).toMatch(
-    /label 3 at column \d+, row \d+ .*Where labels count classes from 1, set reduceZeroLabel/,
+    /label 3 at column \d+, row \d+ .*Where labels count classes from 1, give --reduce-zero-label/,
   );
   expect(
     await cliError('evaluate', at('images'), '--maps', at('maps'), '--split', 'test', ...weights),
