@@ -3,7 +3,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { shownSource } from '../common/url';
 import { detectorIn } from '../convert/detector_plan';
-import { metadataOf, ownUnits } from '../data/model_input';
+import { metadataOf, savedPreparation } from '../data/model_input';
 import { createModel } from '../models/create_model';
 import type { DetectOptions } from '../models/detect_options';
 import { detectorParts } from '../models/detector_parts';
@@ -83,19 +83,15 @@ async function fromFolder(
     const numClasses = detectorParts(file, model).heads.units;
     requireRgb('detect', file, model.inputs[0]?.shape[3]);
     checkClasses(numClasses);
-    const { classNames, mean, std, shortSide, longSide } = metadataOf(model);
+    const { classNames } = metadataOf(model);
     if (classNames) requireNames(classNames, file, numClasses);
-    const own = ownUnits(file, model) ?? { mean, std };
     const names = classNames ?? (await namesBeside(file, numClasses));
     return {
       model,
       numClasses,
       settings: {
         ...settingsOf(wanted, numClasses),
-        ...(own.mean ? { mean: own.mean } : {}),
-        ...(own.std ? { std: own.std } : {}),
-        ...(shortSide === undefined ? {} : { shortSide }),
-        ...(longSide === undefined ? {} : { longSide }),
+        ...savedPreparation(file, model, ['shortSide', 'longSide']),
         ...(names ? { classes: names } : {}),
       } as DetectOptions,
     };

@@ -4,7 +4,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { show } from '../common/arguments';
 import { shownSource } from '../common/url';
 import { segmenterIn } from '../convert/segmenter_plan';
-import { metadataOf, ownUnits } from '../data/model_input';
+import { metadataOf, savedPreparation } from '../data/model_input';
 import { createModel } from '../models/create_model';
 import type { SegmentOptions } from '../models/segment_options';
 import { withSeededRandom } from '../ops/engine/random';
@@ -116,18 +116,15 @@ async function fromFolder(
     }
     requireRgb('segment', file, channels);
     checkClasses(numClasses);
-    const { classNames, mean, std, shortSide } = metadataOf(model);
+    const { classNames } = metadataOf(model);
     if (classNames) requireNames(classNames, file, numClasses);
-    const own = ownUnits(file, model) ?? { mean, std };
     const names = classNames ?? (await namesBeside(file, numClasses));
     return {
       model,
       numClasses,
       settings: {
         ...settingsOf(wanted, numClasses),
-        ...(own.mean ? { mean: own.mean } : {}),
-        ...(own.std ? { std: own.std } : {}),
-        ...(shortSide === undefined ? {} : { shortSide }),
+        ...savedPreparation(file, model, ['shortSide']),
         ...(names ? { classes: names } : {}),
       } as SegmentOptions,
       ...(height === null && width === null

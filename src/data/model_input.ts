@@ -87,6 +87,26 @@ export function modelInput(
 }
 
 /**
+ * How pictures are prepared for a segmenter or detector, so far as its layers or what is saved with it tell; what
+ * they do not tell is absent.
+ *
+ * @param name of the model, for messages
+ * @param sides what of `shortSide` and `longSide` counts
+ */
+export function savedPreparation<Side extends 'shortSide' | 'longSide'>(
+  name: string,
+  model: tfl.LayersModel,
+  sides: readonly Side[],
+): Partial<Pick<ClassifierMetadata, 'mean' | 'std' | Side>> {
+  const saved = metadataOf(model);
+  const { mean, std } = ownUnits(name, model) ?? saved;
+  const told = { mean, std, ...Object.fromEntries(sides.map((side) => [side, saved[side]])) };
+  return Object.fromEntries(
+    Object.entries(told).filter(([, value]) => value !== undefined),
+  ) as Partial<Pick<ClassifierMetadata, 'mean' | 'std' | Side>>;
+}
+
+/**
  * How pixels get the units that a model which normalises them itself was made for; undefined where it
  * does not.
  *

@@ -3,15 +3,12 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireMarked } from '../coco/picture_objects';
 import { cocoResults } from '../coco/write_results';
-import { requireFunction, requireModel, requireOneOf } from '../common/arguments';
-import { messageOf } from '../common/messages';
 import { type OptionNames, requireOptions } from '../common/options';
-import { matchClasses, requireClassNames, requireLabels } from '../data/class_names';
+import { requireLabels } from '../data/class_names';
 import type { CocoSource } from '../data/coco_source';
-import { requireSomeRead, type SkippedExample } from '../data/example_source';
-import { metadataOf, ownUnits } from '../data/model_input';
+import type { SkippedExample } from '../data/example_source';
+import { savedPreparation } from '../data/model_input';
 import { type ObjectSource, requireObjectSource } from '../data/object_source';
-import { orderOf, readAhead } from '../data/read_ahead';
 import { AveragePrecision } from '../evaluation/average_precision';
 import type { FoundObject, TrueObject } from '../evaluation/coco_objects';
 import type { AveragePrecisionResult } from '../evaluation/precision_summary';
@@ -19,6 +16,13 @@ import { boxAt } from '../ops/detection/box_list';
 import { detect, type Detections } from './detect';
 import { type DetectOptions, settingsOf } from './detect_options';
 import { detectorParts } from './detector_parts';
+import {
+  requireScoring,
+  scoredClasses,
+  scorePictures,
+  SCORING_OPTIONS,
+  type ScoringOptions,
+} from './score_pictures';
 
 /** How objects are looked for: options of `detect`. */
 export type DetectingOptions = Pick<
@@ -46,28 +50,13 @@ export const DETECTING_OPTIONS: OptionNames<Omit<DetectingOptions, 'mean' | 'std
 };
 
 /** Options of `evaluateDetector`. */
-export interface EvaluateDetectorOptions extends DetectingOptions {
-  /**
-   * Names of the model's classes, in its order: the data's classes are found among them by name. Default:
-   * `classNames` of the model's user-defined metadata, else the data's own.
-   */
-  classNames?: readonly string[];
-  /** What becomes of pictures that cannot be read: `'skip'` leaves out and reports them. Default `'throw'`. */
-  onError?: 'throw' | 'skip';
-  /** Told how many pictures are done, and of how many. */
-  onProgress?: (done: number, total: number) => void;
-  /** Stops before the next part of the model, and rejects with the signal's reason. */
-  signal?: AbortSignal;
-}
+export interface EvaluateDetectorOptions extends DetectingOptions, ScoringOptions {}
 
 const OPTIONS: OptionNames<EvaluateDetectorOptions> = {
   ...DETECTING_OPTIONS,
   mean: true,
   std: true,
-  classNames: true,
-  onError: true,
-  onProgress: true,
-  signal: true,
+  ...SCORING_OPTIONS,
 };
 
 /** Average precisions, shares from 0 to 1; null where there is no object to find. */
@@ -133,11 +122,8 @@ export async function evaluateDetector(
   options: EvaluateDetectorOptions = {},
 ): Promise<DetectorEvaluation> {
   requireOptions(OWNER, options, OPTIONS);
-  requireModel(OWNER, model);
+  requireScoring(OWNER, model, options);
   requireObjectSource(OWNER, source);
-  const { onError = 'throw', onProgress } = options;
-  requireOneOf(OWNER, 'onError', onError, ['throw', 'skip']);
-  if (onProgress !== undefined) requireFunction(OWNER, 'onProgress', onProgress);
   return detectorScores(OWNER, model, source, options);
 }
 
@@ -154,29 +140,14 @@ export async function detectorScores(
   order?: readonly number[],
 ): Promise<DetectorEvaluation> {
   const { classNames, onError, onProgress, signal, ...detecting } = options;
-  if (classNames !== undefined) requireClassNames(owner, classNames);
   const count = detectorParts(owner, model).heads.units;
-  const saved = metadataOf(model);
-  const known = classNames ?? saved.classNames;
-  const numbers = matchClasses(owner, source.classNames, known, count);
-  const names = Array.from(
-    { length: count },
-    (_, c) => known?.[c] ?? source.classNames[numbers.indexOf(c)] ?? String(c),
-  );
+  const { names, numbers } = scoredClasses(owner, model, source, classNames, count);
   const settings: DetectOptions = {
-    ...savedWith(model),
+    ...savedPreparation(model.name, model, ['shortSide', 'longSide']),
     ...detecting,
     signal,
   };
   settingsOf(settings, owner);
-  const skipped: SkippedExample[] = [];
-  const all = orderOf(source.length, order);
-  const reading = {
-    order: all,
-    batchSize: 1,
-    signal,
-    ...(onError === 'skip' ? { onSkip: (one: SkippedExample) => void skipped.push(one) } : {}),
-  };
   const categories = names.map((_, c) => c);
   const metrics = {
     box: new AveragePrecision({ categories, kind: 'box' }),
@@ -187,30 +158,21 @@ export async function detectorScores(
     image: await source.read(index),
     truths: truths(index),
   });
-  const name = (index: number) => source.name(index);
-  let pictures = 0;
-  for await (const { examples, indices, end } of readAhead(owner, name, read, reading)) {
-    const [{ image, truths: there }] = examples as [(typeof examples)[number]];
-    const [index] = indices as unknown as [number];
-    try {
+  const { pictures, skipped } = await scorePictures(
+    owner,
+    source,
+    read,
+    async ({ image, truths: there }, id) => {
       const found = resultsOf(await detect(model, image, settings), categories);
-      const picture = { id: index, width: image.width, height: image.height };
+      const picture = { id, width: image.width, height: image.height };
       metrics.box.add(picture, there, found);
       // With a box the area of a mask would count as that of the box.
       const masks = found.map(({ bbox: _, ...one }) => one);
       metrics.mask.add(picture, there, masks);
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw new Error(
-        `${owner}: ${name(index)}, ${image.width} x ${image.height} pixels, cannot be evaluated: ` +
-          messageOf(error),
-        { cause: error },
-      );
-    }
-    pictures++;
-    onProgress?.(end, all.length);
-  }
-  requireSomeRead(owner, pictures, skipped);
+    },
+    { onError, onProgress, signal },
+    order,
+  );
   const [box, mask] = [metrics.box.result(), metrics.mask.result()];
   const objects = box.categories.reduce((sum, own) => sum + own.objects, 0);
   return {
@@ -226,15 +188,6 @@ export async function detectorScores(
     })),
     skipped,
   };
-}
-
-/** How pictures are searched, so far as the model tells. */
-function savedWith(model: tfl.LayersModel): DetectOptions {
-  const saved = metadataOf(model);
-  const { mean, std } = ownUnits(model.name, model) ?? saved;
-  const { shortSide, longSide } = saved;
-  const known = Object.entries({ mean, std, shortSide, longSide });
-  return Object.fromEntries(known.filter(([, value]) => value !== undefined)) as DetectOptions;
 }
 
 /** What is marked in each picture, with the numbers of the model's classes. */

@@ -1,16 +1,19 @@
 /** How good a segmenter is: mean intersection over union on labelled pictures. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireFunction, requireModel, requireOneOf } from '../common/arguments';
-import { messageOf } from '../common/messages';
 import { type OptionNames, requireOptions } from '../common/options';
-import { matchClasses, requireClassNames } from '../data/class_names';
-import { requireSomeRead, type SkippedExample } from '../data/example_source';
-import { metadataOf, ownUnits } from '../data/model_input';
-import { orderOf, readAhead } from '../data/read_ahead';
+import type { SkippedExample } from '../data/example_source';
+import { savedPreparation } from '../data/model_input';
 import { isSegmentationSource, type SegmentationSource } from '../data/segmentation_source';
 import { MeanIoU } from '../evaluation/mean_iou';
 import { requireLabelsOf } from '../preprocessing/label_map';
+import {
+  requireScoring,
+  scoredClasses,
+  scorePictures,
+  SCORING_OPTIONS,
+  type ScoringOptions,
+} from './score_pictures';
 import { segment } from './segment';
 import { type SegmentOptions, settingsOf } from './segment_options';
 
@@ -21,19 +24,7 @@ export type SegmentingOptions = Pick<
 >;
 
 /** Options of `evaluateSegmenter`. */
-export interface EvaluateSegmenterOptions extends SegmentingOptions {
-  /**
-   * Names of the model's classes, in its order: the data's classes are found among them by name. Default:
-   * `classNames` of the model's user-defined metadata, else the data's own.
-   */
-  classNames?: readonly string[];
-  /** What becomes of pictures that cannot be read: `'skip'` leaves out and reports them. Default `'throw'`. */
-  onError?: 'throw' | 'skip';
-  /** Told how many pictures are done, and of how many. */
-  onProgress?: (done: number, total: number) => void;
-  /** Stops before the next window, and rejects with the signal's reason. */
-  signal?: AbortSignal;
-}
+export interface EvaluateSegmenterOptions extends SegmentingOptions, ScoringOptions {}
 
 /** Without what pixels are normalised by. */
 export const SEGMENTING_OPTIONS: OptionNames<Omit<SegmentingOptions, 'mean' | 'std'>> = {
@@ -49,10 +40,7 @@ const OPTIONS: OptionNames<EvaluateSegmenterOptions> = {
   ...SEGMENTING_OPTIONS,
   mean: true,
   std: true,
-  classNames: true,
-  onError: true,
-  onProgress: true,
-  signal: true,
+  ...SCORING_OPTIONS,
 };
 
 /** How well a class is found; null where there is nothing to divide by. */
@@ -107,11 +95,8 @@ export async function evaluateSegmenter(
   options: EvaluateSegmenterOptions = {},
 ): Promise<SegmentationEvaluation> {
   requireOptions(OWNER, options, OPTIONS);
-  requireModel(OWNER, model);
+  requireScoring(OWNER, model, options);
   requireSegmentationSource(OWNER, source);
-  const { onError = 'throw', onProgress } = options;
-  requireOneOf(OWNER, 'onError', onError, ['throw', 'skip']);
-  if (onProgress !== undefined) requireFunction(OWNER, 'onProgress', onProgress);
   return segmentationScores(OWNER, model, source, options);
 }
 
@@ -140,20 +125,10 @@ export async function segmentationScores(
   order?: readonly number[],
 ): Promise<SegmentationEvaluation> {
   const { classNames, onError, onProgress, signal, ...segmenting } = options;
-  if (classNames !== undefined) requireClassNames(owner, classNames);
   const count = model.outputs[0]?.shape.at(-1) ?? source.classNames.length;
-  const saved = metadataOf(model);
-  const known = classNames ?? saved.classNames;
-  const numbers = matchClasses(owner, source.classNames, known, count);
-  const names = Array.from(
-    { length: count },
-    (_, c) => known?.[c] ?? source.classNames[numbers.indexOf(c)] ?? String(c),
-  );
-  const own = ownUnits(model.name, model) ?? saved;
+  const { names, numbers } = scoredClasses(owner, model, source, classNames, count);
   const settings = {
-    ...(own.mean ? { mean: own.mean } : {}),
-    ...(own.std ? { std: own.std } : {}),
-    ...(saved.shortSide === undefined ? {} : { shortSide: saved.shortSide }),
+    ...savedPreparation(model.name, model, ['shortSide']),
     ...segmenting,
     signal,
   };
@@ -163,27 +138,19 @@ export async function segmentationScores(
   // No class of any model, as that of the source may be.
   const none = -1;
   const metric = new MeanIoU({ numClasses: count, ignoreLabel: none });
-  const skipped: SkippedExample[] = [];
-  const all = orderOf(source.length, order);
-  const reading = {
-    order: all,
-    batchSize: 1,
-    signal,
-    ...(onError === 'skip' ? { onSkip: (one: SkippedExample) => void skipped.push(one) } : {}),
-  };
-  const name = (index: number) => source.name(index);
   // Where pictures may be left out, those whose labels are no classes are, too.
   const read = async (index: number) => {
     const example = await source.read(index);
     const { image, labels } = example;
-    const what = `${name(index)}, ${image.width} x ${image.height} pixels: its label map`;
+    const what = `${source.name(index)}, ${image.width} x ${image.height} pixels: its label map`;
     requireLabelsOf(what, labels, source.classNames.length, ignoreLabel);
     return example;
   };
-  let pictures = 0;
-  for await (const { examples, indices, end } of readAhead(owner, name, read, reading)) {
-    const [{ image, labels }] = examples as [(typeof examples)[number]];
-    try {
+  const { pictures, skipped } = await scorePictures(
+    owner,
+    source,
+    read,
+    async ({ image, labels }) => {
       const { map } = await segment(model, image, settings);
       metric.add(
         map,
@@ -191,18 +158,10 @@ export async function segmentationScores(
           label === ignoreLabel ? none : (numbers[label] as number),
         ),
       );
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw new Error(
-        `${owner}: ${name(indices[0] as number)}, ${image.width} x ${image.height} pixels, cannot be evaluated: ` +
-          messageOf(error),
-        { cause: error },
-      );
-    }
-    pictures++;
-    onProgress?.(end, all.length);
-  }
-  requireSomeRead(owner, pictures, skipped);
+    },
+    { onError, onProgress, signal },
+    order,
+  );
   const { pixels, mIoU, mAcc, aAcc, IoU, Acc } = metric.result();
   return {
     pictures,
