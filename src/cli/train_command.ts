@@ -1,12 +1,11 @@
 /** `tfjs-revcol train`: a classifier of one's own pictures, or another kind of model. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 
 import { messageOf } from '../common/messages';
 import { registerOptimizers } from '../registry/register_optimizers';
 import { activateBackend } from './backend';
-import { CHECKPOINT } from './checkpoint_folder';
+import { CHECKPOINT, isBegun } from './checkpoint_folder';
 import { loadGradients } from './gradients';
 import { interruptible } from './interrupt';
 import type { Terminal } from './terminal';
@@ -82,7 +81,7 @@ async function train(
   signal: AbortSignal,
 ): Promise<void> {
   const display = new TrainingDisplay(terminal);
-  if (options.resume && !isBegun(options)) {
+  if (options.resume && !isBegun(options.out)) {
     terminal.error(`${options.out} holds nothing to go on with: training begins\n`);
   }
   const settings = {
@@ -119,14 +118,10 @@ async function train(
   }
 }
 
-/** Whether there is a state to go on from. */
-const isBegun = ({ out }: TrainOptions): boolean =>
-  existsSync(join(out, CHECKPOINT, 'last.safetensors'));
-
 /** What to type after an interruption. */
 function afterInterrupt(folder: string, options: TrainOptions): string {
   const again = commandAgain(folder, options);
-  return isBegun(options)
+  return isBegun(options.out)
     ? `interrupted; what was trained is saved. To go on:\n  ${again} --resume`
     : `interrupted before there was anything to save. To begin again:\n  ${again}`;
 }

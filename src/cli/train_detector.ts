@@ -11,7 +11,7 @@ import { detectionWeights } from '../registry/names';
 import { chosenByName } from './chosen_dense';
 import { loadDetector } from './detector';
 import type { TrainOptions } from './train_options';
-import { percentText } from './training_display';
+import { percentText, shareText } from './training_display';
 import { openBeside, type TrainingFolder } from './training_folder';
 import {
   type ChosenModel,
@@ -86,9 +86,6 @@ async function trainDetector(
       }),
   };
 }
-
-/** Where there is nothing to find, a dash. */
-const shareText = (share: number | null): string => (share === null ? '–' : percentText(share));
 
 function lineOf({ box, mask, pictures }: DetectorEvaluation, part: string): string {
   return `AP of boxes ${shareText(box.AP)}, of masks ${shareText(mask.AP)}, of ${pictures} ${part}`;

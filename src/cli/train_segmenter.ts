@@ -16,7 +16,7 @@ import { chosenByName } from './chosen_dense';
 import { namesIn, readClassNames } from './class_names';
 import { loadSegmenter } from './segmenter';
 import type { TrainOptions } from './train_options';
-import { percentText } from './training_display';
+import { percentText, shareText } from './training_display';
 import { openMapsFolder, type TrainingFolder } from './training_folder';
 import {
   type ChosenModel,
@@ -102,9 +102,6 @@ async function trainSegmenter(
     },
   };
 }
-
-/** Where there is nothing to divide by, a dash. */
-const shareText = (share: number | null): string => (share === null ? '–' : percentText(share));
 
 function lineOf({ mIoU, aAcc, pictures }: SegmentationEvaluation, part: string): string {
   return `mIoU ${shareText(mIoU)}, ${shareText(aAcc)} of the pixels rightly classified, of ${pictures} ${part}`;

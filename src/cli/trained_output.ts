@@ -7,7 +7,7 @@ import { ifThere } from '../common/if_there';
 import { savedRun } from '../finetune/training_files';
 import { fileSystem } from '../model_files/file_system';
 import { writeWhole } from '../model_files/write_whole';
-import { CHECKPOINT } from './checkpoint_folder';
+import { lastState } from './checkpoint_folder';
 import { leftOut, type Trained, type TrainingScores } from './training_kind';
 
 /**
@@ -22,7 +22,7 @@ export async function requireOutput(out: string, resume: boolean): Promise<void>
     throw new Error(`--out: ${out} is a file; give a folder, which is made where there is none`);
   }
   if (resume) return;
-  const run = await savedRun('train', join(out, CHECKPOINT, 'last.safetensors'));
+  const run = await savedRun('train', lastState(out));
   if (run && run.progress.stopped === null) {
     throw new Error(
       `${out} holds a training that is not finished, ${run.progress.step} steps of it; --resume goes on ` +
@@ -47,8 +47,8 @@ export async function writeTrained(
   { evaluation, part, content }: TrainingScores,
   facts: readonly (readonly [name: string, value: string])[],
 ): Promise<string> {
-  const { model, skipped, ...result } = trained.result;
-  const { classNames, history, settings, best, steps, seconds, stopped } = result;
+  const { model, classNames, history, settings, best, steps, seconds, stopped, skipped } =
+    trained.result;
   await mkdir(out, { recursive: true });
   await model.save(fileSystem(out));
   const told = { settings, best, steps, seconds, stopped, skipped, history, part, evaluation };

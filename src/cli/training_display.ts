@@ -98,6 +98,11 @@ export function percentText(fraction: number): string {
   return `${(100 * fraction).toFixed(1)} %`;
 }
 
+/** The same; a dash where there is nothing to divide by, or to find. */
+export function shareText(share: number | null): string {
+  return share === null ? '–' : percentText(share);
+}
+
 function speedText(speed: number): string {
   return speed >= 100 ? String(Math.round(speed)) : speed.toPrecision(2);
 }

@@ -13,7 +13,7 @@ import { detectionWeights, pretrainedWeights, segmentationWeights } from '../reg
 import { PRETRAINED_WEIGHTS, type PretrainedWeights } from '../registry/pretrained';
 import { SEGMENTATION_WEIGHTS, type SegmentationWeights } from '../registry/segmentation';
 import { savedTraining } from '../training/load_training';
-import { CHECKPOINT } from './checkpoint_folder';
+import { isBegun } from './checkpoint_folder';
 import { DownloadNotice } from './download_notice';
 import { type Terminal, withProgress } from './terminal';
 import { bytesText, few } from './text';
@@ -106,7 +106,7 @@ async function insteadOf(folder: string): Promise<string> {
   const other = 'a checkpoint file, an address or the name of published weights';
   const names = await listing(folder, () => readdir(folder));
   if (names.includes('model.json')) return `; give ${other}`;
-  if (existsSync(join(folder, CHECKPOINT, 'last.safetensors'))) {
+  if (isBegun(folder)) {
     return ' without a model.json: train has not come to its end there; let train --resume go on with it';
   }
   const checkpoints = names.filter((name) => /\.(pth|pt|safetensors|ckpt)$/i.test(name)).sort();
