@@ -24,6 +24,22 @@ export function namedModel<Named extends { name: string }>(
 }
 
 /**
+ * Asserts that a network by its name is asked for with the classes of the pictures, or without a word of them.
+ *
+ * @throws {Error} when it is another number
+ */
+export function requireSameCount(
+  owner: string,
+  asked: { readonly numClasses?: number },
+  numClasses: number,
+): void {
+  if ((asked.numClasses ?? numClasses) === numClasses) return;
+  throw new Error(
+    `${owner}: numClasses is ${asked.numClasses}, but the pictures have ${numClasses} classes; leave it out`,
+  );
+}
+
+/**
  * Asserts statistics of pixels, where they are given: with no other options beside them.
  *
  * @throws {Error} when one is not that of three channels, or not finite, or a deviation is not above 0

@@ -9,7 +9,7 @@ import { type DetectorParts, detectorParts } from '../models/detector_parts';
 import { withSeededRandom } from '../ops/engine/random';
 import type { DetectionName } from '../registry/detection';
 import type { FineTuneDetectorOptions } from './detector_options';
-import { namedModel, type PixelStatistics, statisticsOf } from './pictures';
+import { namedModel, type PixelStatistics, requireSameCount, statisticsOf } from './pictures';
 
 /**
  * What is trained: a model, a name such as `'cascade_mask_rcnn_revcol_tiny.coco'`, or a name and options of
@@ -88,11 +88,7 @@ async function makeModel(
 ): Promise<{ model: tfl.LayersModel; isFresh: boolean }> {
   const asked = given as Omit<CreatePretrainedDetectorOptions, 'pretrained'>;
   const wanted = (given as { pretrained?: boolean }).pretrained ?? true;
-  if ((asked.numClasses ?? numClasses) !== numClasses) {
-    throw new Error(
-      `${owner}: numClasses is ${asked.numClasses}, but the pictures have ${numClasses} classes; leave it out`,
-    );
-  }
+  requireSameCount(owner, asked, numClasses);
   if (wanted) {
     const whole = { signal, ...asked, numClasses, pretrained: true } as const;
     const model = await withSeededRandom(seed, () => createModel(name, whole));

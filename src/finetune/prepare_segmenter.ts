@@ -8,7 +8,7 @@ import type { CreatePretrainedSegmenterOptions, CreateSegmenterOptions } from '.
 import { withSeededRandom } from '../ops/engine/random';
 import { segmentationWeights } from '../registry/names';
 import type { SegmentationName, SegmentationWeights } from '../registry/segmentation';
-import { namedModel, type PixelStatistics, statisticsOf } from './pictures';
+import { namedModel, type PixelStatistics, requireSameCount, statisticsOf } from './pictures';
 import type { FineTuneSegmenterOptions } from './segmenter_options';
 
 /**
@@ -92,11 +92,7 @@ async function makeModel(
   const asked = given as Omit<CreatePretrainedSegmenterOptions, 'pretrained'>;
   const wanted = (given as { pretrained?: boolean }).pretrained ?? true;
   const heads = { auxiliaryHead: true, ...asked, numClasses };
-  if ((asked.numClasses ?? numClasses) !== numClasses) {
-    throw new Error(
-      `${owner}: numClasses is ${asked.numClasses}, but the pictures have ${numClasses} classes; leave it out`,
-    );
-  }
+  requireSameCount(owner, asked, numClasses);
   if (wanted) {
     const whole = { signal, ...heads, pretrained: true } as const;
     const model = await withSeededRandom(seed, () => createModel(name, whole));
