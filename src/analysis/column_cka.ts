@@ -88,8 +88,9 @@ export async function columnCKA(
   options: ColumnCKAOptions = {},
 ): Promise<ColumnCKA> {
   requireOptions(OWNER, options, OPTIONS);
-  const { batchSize = 128, pooling = 'none', preprocessing, signal } = options;
+  const { batchSize = 128, pooling = 'none', call, preprocessing, signal } = options;
   requireInteger(OWNER, 'batchSize', batchSize, LEAST_EXAMPLES);
+  if (call !== undefined) requireInteger(OWNER, 'call', call, 0);
   requireOneOf(OWNER, 'pooling', pooling, ['none', 'mean']);
   if (preprocessing !== undefined) {
     requireOptions(`${OWNER}: preprocessing`, preprocessing, PREPROCESS_OPTIONS);
@@ -135,9 +136,10 @@ export async function columnCKA(
 function* featuresOf(
   model: tfl.LayersModel | RevColBackbone,
   { x, labels }: LabelledBatch,
-  { layer, pooling }: ColumnFeaturesOptions,
+  options: ColumnFeaturesOptions,
 ): Generator<[name: string, features: tf.Tensor], void, undefined> {
-  const image = imageOf(model, x, layer);
+  const { layer, call, pooling } = options;
+  const image = imageOf(model, x, options);
   try {
     yield [IMAGE, image];
   } finally {
@@ -149,7 +151,7 @@ function* featuresOf(
   } finally {
     label.dispose();
   }
-  for (const { column, level, features } of columnFeatures(model, x, { layer, pooling })) {
+  for (const { column, level, features } of columnFeatures(model, x, { layer, call, pooling })) {
     yield [`level ${level} of column ${column}`, features];
   }
 }
@@ -158,10 +160,10 @@ function* featuresOf(
 function imageOf(
   model: tfl.LayersModel | RevColBackbone,
   x: tf.Tensor,
-  layer: string | undefined,
+  { layer, call }: ColumnFeaturesOptions,
 ): tf.Tensor {
   if (x.rank > 2) return tf.clone(x);
-  const { stem, mask } = stemOf(model, findBackbone(OWNER, model, layer), x);
+  const { stem, mask } = stemOf(model, findBackbone(OWNER, model, layer), x, call);
   const image = tf.tidy(() => pooled(stem, mask, 'none'));
   tf.dispose([stem, mask]);
   return image;

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireArgument, requireOneOf } from '../common/arguments';
+import { requireArgument, requireInteger, requireOneOf } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { firstMask } from '../layers/base/masks';
 import { pixelStatistics } from '../layers/columns/pixels';
@@ -14,6 +14,8 @@ import { backboneInput, findBackbone } from './find_backbone';
 export interface ColumnFeaturesOptions {
   /** Name of the backbone, of a model that has several. Default: the only one. */
   layer?: string;
+  /** Which of its calls, from 0, of a model that calls its backbone several times. Default: the only one. */
+  call?: number;
   /**
    * `'none'` (default): features of every place, `[batch, height, width, channels]`, or of every token,
    * `[batch, time, channels]`. `'mean'`: their mean over the places, `[batch, channels]`, which does not say
@@ -24,6 +26,7 @@ export interface ColumnFeaturesOptions {
 
 export const COLUMN_FEATURES_OPTIONS: OptionNames<ColumnFeaturesOptions> = {
   layer: true,
+  call: true,
   pooling: true,
 };
 
@@ -51,7 +54,8 @@ const OWNER = 'columnFeatures';
  * @param inputs the model's inputs, which stay the caller's
  * @returns what to loop over, once
  * @throws {Error} when the model has no backbone, or several of which none is named, or an option is out of range;
- *   when the loop begins, what the model throws of inputs that it does not take
+ *   when the loop begins, what the model throws of inputs that it does not take, or when it calls its backbone several
+ *   times and it is not said which call counts
  *
  * @example
  * for (const { column, level, features } of columnFeatures(model, x)) {
@@ -64,22 +68,24 @@ export function columnFeatures(
   options: ColumnFeaturesOptions = {},
 ): Generator<ColumnFeatures, void, undefined> {
   requireOptions(OWNER, options, COLUMN_FEATURES_OPTIONS);
-  const { layer, pooling = 'none' } = options;
+  const { layer, call, pooling = 'none' } = options;
   requireOneOf(OWNER, 'pooling', pooling, ['none', 'mean']);
+  if (call !== undefined) requireInteger(OWNER, 'call', call, 0);
   const backbone = findBackbone(OWNER, model, layer);
   const all = [inputs].flat();
   const areTensors = all.length > 0 && all.every((x) => x instanceof tf.Tensor);
   requireArgument(OWNER, 'inputs', inputs, areTensors, "the model's inputs, tensors");
-  return walk(model, backbone, inputs, pooling);
+  return walk(model, backbone, inputs, call, pooling);
 }
 
 function* walk(
   model: tfl.LayersModel | RevColBackbone,
   backbone: RevColBackbone,
   inputs: tf.Tensor | tf.Tensor[],
+  call: number | undefined,
   pooling: 'none' | 'mean',
 ): Generator<ColumnFeatures, void, undefined> {
-  const { stem, mask } = stemOf(model, backbone, inputs);
+  const { stem, mask } = stemOf(model, backbone, inputs, call);
   let levels: tf.Tensor[] = [];
   try {
     for (const [column, layer] of backbone.columnLayers.entries()) {
@@ -105,8 +111,9 @@ export function stemOf(
   model: tfl.LayersModel | RevColBackbone,
   backbone: RevColBackbone,
   inputs: tf.Tensor | tf.Tensor[],
+  call: number | undefined,
 ): { stem: tf.Tensor; mask?: tf.Tensor } {
-  const { x, mask: given } = backboneInput(OWNER, model, backbone, inputs);
+  const { x, mask: given } = backboneInput(OWNER, model, backbone, inputs, call);
   try {
     return tf.tidy(() => {
       const statistics = pixelStatistics(OWNER, backbone.pixels, x.shape);

@@ -100,6 +100,51 @@ describeBackends('features of columns', (backend) => {
     for (const one of [outer, plain]) one.dispose();
   });
 
+  test('of a backbone that is called twice, in a model or in two: of the call that is asked for', async () => {
+    const x = images(2);
+    const [input, backbone] = [
+      tf.input({ shape: [8, 8, 3] }),
+      layers.revColBackbone({ ...NETWORK, name: 'twin' }),
+    ];
+    const half = tf.layers.rescaling({ scale: 0.5 }).apply(input) as tf.SymbolicTensor;
+    const twice = tf.model({
+      inputs: input,
+      outputs: [input, half].map((one) => backbone.apply(one) as tf.SymbolicTensor),
+    });
+    const around = (scale: number) =>
+      tf.sequential({
+        layers: [tf.layers.rescaling({ scale, inputShape: [8, 8, 3] }), backbone],
+      });
+    const nested = tf.model({
+      inputs: input,
+      outputs: [around(1), around(0.5)].map((one) => one.apply(input) as tf.SymbolicTensor),
+    });
+    const halved = tf.mul(x, 0.5);
+    await expectNoLeak(() => {
+      for (const model of [twice, nested]) {
+        for (const [call, own] of [x, halved].entries()) {
+          const expected = columnFeatures(backbone as never, own);
+          for (const { features } of columnFeatures(model, x, { call })) {
+            expectClose(
+              features,
+              (expected.next().value as { features: tf.Tensor }).features,
+              1e-6,
+            );
+          }
+          expect(expected.next().done).toBe(true);
+        }
+        const all = (options: object) => () => [...columnFeatures(model, x, options)];
+        expect(all({})).toThrow(
+          /calls its backbone twin 2 times; say which by the option call, expected from 0 to 1/,
+        );
+        expect(all({ call: 2 })).toThrow(/twin 2 times; call is 2, expected from 0 to 1/);
+      }
+    });
+    expect(() => columnFeatures(twice, x, { call: -1 })).toThrow(/call is -1/);
+    tf.dispose([x, halved]);
+    backbone.dispose();
+  });
+
   test('of tokens: padding says nothing', async () => {
     const options = {
       vocabularySize: 9,
