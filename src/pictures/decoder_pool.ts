@@ -52,6 +52,9 @@ interface Thread {
 
 const IDLE_MILLISECONDS = 5000;
 
+/** In place of a request: the thread ends when it is done with the one before. */
+const END = null;
+
 /** A thread that works keeps the process alive; one that waits does not, nor does its end. */
 export class DecoderPool {
   private readonly threads = new Set<Thread>();
@@ -86,7 +89,11 @@ export class DecoderPool {
     });
   }
 
-  /** Ends all threads; what they work on, and what waits, is rejected. Another `decode` starts them again. */
+  /**
+   * Ends all threads; what they work on, and what waits, is rejected. Another `decode` starts them again.
+   *
+   * @returns when all have ended, and no file is open any more
+   */
   async close(): Promise<void> {
     const threads = [...this.threads];
     const jobs = [...this.waiting.splice(0), ...threads.flatMap(({ job }) => job ?? [])];
@@ -137,12 +144,20 @@ export class DecoderPool {
   }
 
   private async end(thread: Thread): Promise<void> {
+    const { worker, job } = thread;
     this.threads.delete(thread);
     thread.job = undefined;
     clearTimeout(thread.idle);
     // Else Node may leave before the promise settles, with whatever was to come after it.
-    thread.worker.ref();
-    await thread.worker.terminate();
+    worker.ref();
+    if (!job) {
+      await worker.terminate();
+      return;
+    }
+    // Of a thread that is ended while it reads, Node leaves the file open for good: it is to end by itself.
+    const ended = new Promise((resolve) => worker.once('exit', resolve));
+    worker.postMessage(END);
+    await ended;
   }
 }
 

@@ -80,8 +80,15 @@ function changeLabelled(
   return changerOf(recipe)(image, labels, index);
 }
 
-parentPort?.on('message', (request: DecodeRequest | LabelledRequest) => {
-  void answer(request).then((given) => {
+let last: Promise<void> = Promise.resolve();
+
+parentPort?.on('message', (request: DecodeRequest | LabelledRequest | null) => {
+  if (request === null) {
+    // Ends this thread alone.
+    void last.then(() => process.exit());
+    return;
+  }
+  last = answer(request).then((given) => {
     const parts = 'image' in given ? [given.image, ...(given.labels ? [given.labels] : [])] : [];
     parentPort?.postMessage(
       given,
