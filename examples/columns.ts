@@ -7,8 +7,6 @@
  *                                                               examples/columns/results.json
  *   npx tsx examples/columns.ts document                        docs/experiments.md and its picture
  */
-import { parseArgs } from 'node:util';
-
 import { testPart, trainingParts } from './columns/data';
 import { writeDocument } from './columns/document';
 import { measureAll } from './columns/measure';
@@ -16,8 +14,9 @@ import { writeResults } from './columns/results';
 import { trainAll } from './columns/runs';
 import { CONTESTANTS, costs } from './columns/settings';
 import { startBackend } from './shared/backend';
+import { readArguments } from './shared/command';
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readArguments(import.meta.url, {
   allowPositionals: true,
   options: {
     /** The folder that holds the four files as they are published. */
@@ -27,11 +26,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
-// The wasm backend answers an uncaught error by printing its own source.
-await main().catch((error: unknown) => {
-  console.error(error);
-  process.exitCode = 1;
-});
+await main();
 
 async function main(): Promise<void> {
   const [task = ''] = positionals;

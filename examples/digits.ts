@@ -7,7 +7,6 @@
  */
 import 'tfjs-revcol/node';
 import * as fs from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 
 import { memoryChart } from './digits/chart';
@@ -16,6 +15,7 @@ import { type Measurement, measureStep, memoryTable, MODES } from './digits/memo
 import { digitsModel } from './digits/model';
 import { accuracy, predict, stepCount, train } from './digits/training';
 import { startBackend } from './shared/backend';
+import { readArguments } from './shared/command';
 import { startProgress } from './shared/progress';
 import { seedEverything } from './shared/random';
 
@@ -25,7 +25,7 @@ const COLUMNS = 2;
 const MEASURED_COLUMNS = [2, 4, 8, 16];
 const MEASURED_STEPS = 6;
 
-const { values: args } = parseArgs({
+const { values: args } = readArguments(import.meta.url, {
   options: {
     seed: { type: 'string', default: '1' },
     epochs: { type: 'string', default: '12' },
@@ -116,8 +116,4 @@ async function main(): Promise<void> {
   console.log(`\nchart: ${chart}`);
 }
 
-// The wasm backend answers an uncaught error by printing its own source.
-await main().catch((error: unknown) => {
-  console.error(error);
-  process.exitCode = 1;
-});
+await main();

@@ -7,13 +7,13 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { parseArgs } from 'node:util';
 
 import { encodeJpeg, encodePng } from './pictures/encode';
 import { FASHION_CLASSES } from './pictures/fashion_classes';
 import { readIdx } from './pictures/idx';
+import { readArguments } from './shared/command';
 
-const { values } = parseArgs({
+const { values } = readArguments(import.meta.url, {
   options: {
     /** The folder that holds the four files as they are published. */
     data: { type: 'string' },

@@ -10,16 +10,16 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { parseArgs } from 'node:util';
 
 import { saveCheckpoint } from 'tfjs-revcol/weights';
 import { DATA_SETS, type DataSetName } from './fashion/data';
 import { network, type SizeName, SIZES } from './fashion/network';
 import { accuracyOf, type Recipe, train } from './fashion/train';
 import { startBackend } from './shared/backend';
+import { readArguments } from './shared/command';
 import { seedEverything } from './shared/random';
 
-const { values: args } = parseArgs({
+const { values: args } = readArguments(import.meta.url, {
   options: {
     /** The folder that holds the four files of Fashion-MNIST as they are published. */
     data: { type: 'string' },

@@ -5,16 +5,15 @@
  *   npx tsx examples/femto.ts                                 digits alone, which need no files
  *   npx tsx examples/femto.ts --data fashion-mnist --check    fails where a card says another accuracy
  */
-import { parseArgs } from 'node:util';
-
 import { createModel } from 'tfjs-revcol/models';
 import { pretrainedWeights } from 'tfjs-revcol/weights';
 import { DATA_SETS } from './fashion/data';
 import { accuracyOf } from './fashion/train';
 import { startBackend } from './shared/backend';
+import { readArguments } from './shared/command';
 import { table } from './shared/table';
 
-const { values } = parseArgs({
+const { values } = readArguments(import.meta.url, {
   options: {
     /** The folder that holds the four files of Fashion-MNIST as they are published. */
     data: { type: 'string' },

@@ -4,18 +4,18 @@
  * `-- --model both --seeds 1,2,3` compares reversible columns with an ordinary transformer of as many
  * parameters, trained the same way.
  */
-import { parseArgs } from 'node:util';
 import type * as tf from '@tensorflow/tfjs';
 
 import { CLASSES, toSamples } from './language-id/data';
 import { revColModel, transformerModel } from './language-id/models';
 import { accuracyOf, confusionOf, train } from './language-id/train';
 import { startBackend } from './shared/backend';
+import { readArguments } from './shared/command';
 import { loadDiagnostics, splitDiagnostics } from './shared/diagnostics';
 import { seededRandom, seedEverything } from './shared/random';
 import { meanAndDeviation, table } from './shared/table';
 
-const { values } = parseArgs({
+const { values } = readArguments(import.meta.url, {
   options: {
     model: { type: 'string', default: 'revcol' },
     seeds: { type: 'string', default: '1' },

@@ -4,19 +4,19 @@
  * `-- --model both --seeds 1,2,3` compares reversible columns with an ordinary causal transformer of
  * as many parameters, trained the same way.
  */
-import { parseArgs } from 'node:util';
 import type * as tf from '@tensorflow/tfjs';
 
 import { generate } from 'tfjs-revcol/models';
 import { revColModel, type Size, transformerModel } from './language-model/models';
 import { lossOf, train } from './language-model/train';
 import { startBackend } from './shared/backend';
+import { readArguments } from './shared/command';
 import { loadDiagnostics, splitDiagnostics } from './shared/diagnostics';
 import { seededRandom, seedEverything } from './shared/random';
 import { meanAndDeviation, table } from './shared/table';
 import { END, START, Vocabulary } from './translation/data';
 
-const { values } = parseArgs({
+const { values } = readArguments(import.meta.url, {
   options: {
     model: { type: 'string', default: 'revcol' },
     seeds: { type: 'string', default: '1' },

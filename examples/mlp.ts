@@ -2,16 +2,16 @@
  * A plain MLP with memory-free backprop: handwritten digits as vectors of 576 pixels, through
  * `tf.sequential`: `npm run example:mlp`.
  */
-import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 
 import { centredBatch, loadDigits, shiftedBatches, splitDigits } from './digits/data';
 import { startBackend } from './shared/backend';
+import { readArguments } from './shared/command';
 import { seededRandom, seedEverything } from './shared/random';
 import { mlpModel, PIXELS } from './small/mlp_model';
 import { accuracyOf, type Batch, memoryOfModes, trainClassifier } from './small/train_classifier';
 
-const { values } = parseArgs({
+const { values } = readArguments(import.meta.url, {
   options: {
     columns: { type: 'string', default: '4' },
     epochs: { type: 'string', default: '8' },

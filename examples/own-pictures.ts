@@ -10,15 +10,15 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 
 import { imageFolder } from 'tfjs-revcol/node';
 import { trainByCommand } from './own-pictures/command';
 import { fineTuneInAllWays } from './own-pictures/ways';
 import { startBackend } from './shared/backend';
+import { readArguments } from './shared/command';
 
-const { values } = parseArgs({
+const { values } = readArguments(import.meta.url, {
   options: {
     /** The folder with `train` and `test`. */
     pictures: { type: 'string', default: 'pictures' },
@@ -31,11 +31,7 @@ const { values } = parseArgs({
 const { pictures, out, results } = values;
 const [command = 16, base = 16, tuning = 24] = values.epochs.split(',').map(Number);
 
-// The wasm backend answers an uncaught error by printing its own source.
-await main().catch((error: unknown) => {
-  console.error(error);
-  process.exitCode = 1;
-});
+await main();
 
 async function main(): Promise<void> {
   const ofCommand = await trainByCommand(pictures, path.join(out, 'command'), command);

@@ -8,13 +8,12 @@
  *   npx tsx examples/scenes-detection.ts compare    stored and reversible; examples/scenes/detection/results.json
  *   npx tsx examples/scenes-detection.ts pictures   docs/assets/scene-objects.png
  */
-import { parseArgs } from 'node:util';
-
 import { compare, exportAll, trainAndDetect } from './scenes/detection/contest';
 import { paint } from './scenes/detection/pictures';
 import { startBackend } from './shared/backend';
+import { readArguments } from './shared/command';
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readArguments(import.meta.url, {
   allowPositionals: true,
   options: {
     /** The folder that holds the four files as they are published. */
@@ -25,11 +24,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
-// The wasm backend answers an uncaught error by printing its own source.
-await main().catch((error: unknown) => {
-  console.error(error);
-  process.exitCode = 1;
-});
+await main();
 
 async function main(): Promise<void> {
   const [task = ''] = positionals;

@@ -9,14 +9,13 @@
  *   npx tsx examples/scenes.ts pictures    docs/assets/scenes.png
  *   npx tsx examples/scenes.ts write --data fashion-mnist       scenes as folders of PNG files, with COCO's JSON
  */
-import { parseArgs } from 'node:util';
-
 import { compare, exportAll, trainAndMeasure } from './scenes/contest';
 import { paint } from './scenes/pictures';
 import { writeFolders } from './scenes/write';
 import { startBackend } from './shared/backend';
+import { readArguments } from './shared/command';
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readArguments(import.meta.url, {
   allowPositionals: true,
   options: {
     /** The folder that holds the four files as they are published. */
@@ -29,11 +28,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
-// The wasm backend answers an uncaught error by printing its own source.
-await main().catch((error: unknown) => {
-  console.error(error);
-  process.exitCode = 1;
-});
+await main();
 
 async function main(): Promise<void> {
   const [task = ''] = positionals;
@@ -41,7 +36,11 @@ async function main(): Promise<void> {
   if (backprop !== 'reversible' && backprop !== 'stored') {
     throw new Error(`--backprop is ${backprop}; expected reversible or stored`);
   }
-  if (task === 'write') return writeFolders(given(data), out, Number(values.count));
+  if (task === 'write') {
+    const count = Number(values.count);
+    if (Number.isInteger(count) && count > 0) return writeFolders(given(data), out, count);
+    throw new Error(`--count is ${values.count}; expected a whole number above 0`);
+  }
   await startBackend(values.backend);
   if (task === 'export') return exportAll(given(data), out);
   if (task === 'train') return trainAndMeasure(out, backprop);

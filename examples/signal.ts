@@ -2,16 +2,16 @@
  * A 1-D signal model with memory-free backprop, through `tf.sequential`: tells noisy waveforms apart.
  * `npm run example:signal`.
  */
-import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 
 import { startBackend } from './shared/backend';
+import { readArguments } from './shared/command';
 import { seededRandom, seedEverything } from './shared/random';
 import { signalModel } from './small/signal_model';
 import { signalBatch } from './small/signals';
 import { accuracyOf, type Batch, memoryOfModes, trainClassifier } from './small/train_classifier';
 
-const { values } = parseArgs({
+const { values } = readArguments(import.meta.url, {
   options: {
     columns: { type: 'string', default: '4' },
     steps: { type: 'string', default: '600' },

@@ -4,10 +4,10 @@
  * `-- --model both --seeds 1,2,3` compares a RevCol encoder with an ordinary transformer encoder of
  * as many parameters, trained the same way.
  */
-import { parseArgs } from 'node:util';
 import type * as tf from '@tensorflow/tfjs';
 
 import { startBackend } from './shared/backend';
+import { readArguments } from './shared/command';
 import { loadDiagnostics, splitDiagnostics } from './shared/diagnostics';
 import { seededRandom, seedEverything } from './shared/random';
 import { meanAndDeviation, table } from './shared/table';
@@ -15,7 +15,7 @@ import { Vocabulary } from './translation/data';
 import { revColModel, type Size, transformerModel } from './translation/models';
 import { evaluate, lossOf, train } from './translation/train';
 
-const { values } = parseArgs({
+const { values } = readArguments(import.meta.url, {
   options: {
     model: { type: 'string', default: 'revcol' },
     seeds: { type: 'string', default: '1' },
