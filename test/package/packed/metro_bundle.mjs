@@ -17,10 +17,19 @@ const projectRoot = fs.realpathSync(folder);
 const runtime = path.dirname(createRequire(import.meta.url).resolve('metro-runtime/package.json'));
 const defaults = await Metro.loadConfig({ cwd: projectRoot, projectRoot, maxWorkers: 1 });
 
+// What Metro has made of a file once; most are in several bundles.
+const made = new Map();
+const memory = {
+  name: 'memory',
+  get: (key) => made.get(key.toString('hex')) ?? null,
+  set: (key, value) => void made.set(key.toString('hex'), value),
+  clear: () => made.clear(),
+};
+
 async function bundle({ entry, out, exportsField }) {
   const config = Metro.mergeConfig(defaults, {
     watchFolders: [projectRoot, runtime],
-    cacheStores: [],
+    cacheStores: [memory],
     reporter: { update() {} },
     resolver: {
       useWatchman: false,

@@ -75,8 +75,8 @@ export function reactNativeTests(project: () => string): void {
       write('package.json', '{}');
       write('app.js', APP);
       write('old.js', OLD_APP);
-      // What Node gets, to see that Metro would refuse it.
-      write('control.js', "import './node_modules/tfjs-revcol/dist/index.js';");
+      // What Node gets, to see that Metro would refuse it: an entry that reads files.
+      write('control.js', "import './node_modules/tfjs-revcol/dist/weights.js';");
       for (const name of ['tfjs-core', 'tfjs-layers']) {
         write(`${name}.js`, `module.exports = globalThis.tfjs['${name}'];`);
       }
