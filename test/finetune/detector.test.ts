@@ -231,6 +231,27 @@ describeBackends(
         );
         expect(divided(objects, 'skip').lines[5]).toBe('5');
       }
+      // Masks are what is learned, and what validation is judged by.
+      const bare = cocoSource(annotations(8), () => Promise.resolve(pixelsOf(0).image), {
+        masks: false,
+      });
+      const without = (broken: readonly number[]) => ({
+        ...plain,
+        objects: (i: number) => (broken.includes(i) ? bare : whole).objects(i),
+      });
+      expect(() => divided(bare.objects)).toThrow(
+        /^divide: the objects in 0 have no masks, and so in 7 other pictures; .* without masks: false$/,
+      );
+      // Of a single one to train on reading tells.
+      const { training } = divided(whole.objects);
+      expect(divided(without(training.slice(0, 1)).objects).training).toEqual(training);
+      for (const onError of [undefined, 'skip'] as const) {
+        const asked = (validation: ObjectSource) => () =>
+          divideMarked('divide', plain, { onError, validation });
+        expect(asked(bare)).toThrow(/^divide: validation: the objects in 0 have no masks/);
+        if (onError) expect(asked(without([5]))).not.toThrow();
+        else expect(asked(without([5]))).toThrow(/validation: the objects in 5 have no masks; /);
+      }
       // Where few have objects, one of them is kept.
       const nothing = { boxes: crowds, labels: new Int32Array(), masks: [] };
       const few = divided((i) => ({ ...whole.objects(i), ...(i < 6 ? nothing : {}) }));
