@@ -20,10 +20,27 @@ import { addSegmentCommand } from './segment_command';
 import { PROCESS_TERMINAL, type Terminal } from './terminal';
 import { addTrainCommand } from './train_command';
 
+/**
+ * A command that tells of an option that there is not before it asks for one that is missing: whoever mistypes an option
+ * has left it out, too.
+ */
+class CommandOfOptions extends Command {
+  override createCommand(name?: string): Command {
+    return new CommandOfOptions(name);
+  }
+
+  override parseOptions(args: string[]): ReturnType<Command['parseOptions']> {
+    const parsed = super.parseOptions(args);
+    // commander looks for those that are missing first.
+    if (parsed.unknown.length > 0) this.options.forEach((option) => (option.mandatory = false));
+    return parsed;
+  }
+}
+
 /** Builds the program; `run` is how to use it. */
 export function createProgram(terminal: Terminal): Command {
   registerLayers();
-  const program = new Command('tfjs-revcol')
+  const program = new CommandOfOptions('tfjs-revcol')
     .description('Reversible Column Networks for TensorFlow.js: models, weights, conversion')
     .version(version)
     .showHelpAfterError('(add --help for the options)')

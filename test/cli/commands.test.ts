@@ -42,6 +42,12 @@ describe('help', () => {
     [['inspect'], "missing required argument 'file'"],
     [['convert', 'a', 'b', '--dtype', 'int4'], "'int4' is invalid. Allowed choices are float32"],
     [['classify', 'a.png'], "required option '-w, --weights <file|folder|name>' not specified"],
+    // What is mistyped is why it is missing.
+    [
+      ['classify', 'a.png', '--wieghts', 'b'],
+      "unknown option '--wieghts'\n(Did you mean --weights?)",
+    ],
+    [['train', 'pets', '--ouput', 'b', '--model', 'c'], "unknown option '--ouput'"],
     [['classify', 'a.png', '-w', 'b', '--top', '0'], 'whole number of at least 1'],
     [['bench', '--batch', '1,x'], 'whole number of at least 1'],
   ])('%j is wrong use', async (args, message) => {
