@@ -66,7 +66,11 @@ Examples:
         await activateBackend(options.backend);
         await loadGradients('train');
         registerOptimizers();
-        await interruptible((signal) => train(folder, opened, options, terminal, signal));
+        await interruptible((signal) => train(folder, opened, options, terminal, signal)).catch(
+          (error: unknown) => {
+            throw withResume(error, options);
+          },
+        );
       } finally {
         await opened.close();
       }
@@ -116,6 +120,16 @@ async function train(
   } finally {
     trained.dispose();
   }
+}
+
+/** Of pictures that cannot be read: what to do about them is for a folder that has been begun. */
+function withResume(error: unknown, { out }: TrainOptions): unknown {
+  const message = messageOf(error);
+  if (!message.includes('--skip-broken') || !isBegun(out)) return error;
+  return new Error(
+    `${message}. What was trained is saved: when that is mended, or with --skip-broken, --resume goes on with it`,
+    { cause: error },
+  );
 }
 
 /** What to type after an interruption. */
