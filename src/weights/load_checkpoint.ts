@@ -152,8 +152,9 @@ async function load(
     }
     if (comparison.dropped.length > 0) {
       console.warn(
-        `loadCheckpoint: ${comparison.dropped.length} weights of the head do not fit and keep their ` +
-          `values in the model, for example ${comparison.dropped[0]}`,
+        `loadCheckpoint: ${comparison.dropped.length} weights of the head do not fit those in the file (another ` +
+          `number of classes, or no such head), such as ${comparison.dropped[0]}: they stay as they were, in a new ` +
+          'model random, and are to be trained. All others are loaded',
       );
     }
     const targets = comparison.fitting.map((name) => ({

@@ -178,7 +178,7 @@ describeGoldens('createModel with pretrained: true', () => {
       model.dispose();
     }
     // Only the decoders, which make images of one channel, are left out.
-    expect(warn.mock.calls.flat().join()).toMatch(/for example decoder_blocks/);
+    expect(warn.mock.calls.flat().join()).toMatch(/such as decoder_blocks/);
     warn.mockRestore();
   });
 
