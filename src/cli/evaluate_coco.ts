@@ -60,6 +60,12 @@ export async function evaluateCocoFiles(
       !OWN.includes(option.attributeName()),
   );
   const [other] = folder === undefined ? others.map(({ long }) => long) : [`the folder ${folder}`];
+  if (other === '--split') {
+    throw new Error(
+      `--split is for folders of pictures; ${coco} is of one part: give the annotations and results of the part that is ` +
+        'meant',
+    );
+  }
   if (other !== undefined) {
     throw new Error(
       `${other} is for classifiers; with --coco give --results, and --kind, --limits or --json`,

@@ -58,7 +58,7 @@ export function addEvaluateCommand(program: Command, terminal: Terminal): void {
       '-w, --weights <file|folder|name>',
       'checkpoint (path or URL), folder that train or convert made, or published weights',
     )
-    .option('-s, --split <name>', 'part of the folder to take, e.g. test')
+    .option('-s, --split <name>', 'part of the folder to take, and of --maps, e.g. test')
     .option('-l, --labels <file>', "names of the model's classes, one in each line, or JSON")
     .option('-n, --batch <size>', 'pictures at a time', integer(1), 32)
     .option('--worst <count>', 'mistakes to show, those with the highest losses', integer(0), 20)

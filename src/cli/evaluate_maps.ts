@@ -1,8 +1,11 @@
 /** `evaluate` of a segmenter: mean intersection over union on pictures with label maps. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 
 import type { SegmentationSource } from '../data/segmentation_source';
 import { evaluateSegmenter, type SegmentationEvaluation } from '../models/evaluate_segmenter';
+import { listing } from '../pictures/listing';
 import { segmentationFolder } from '../pictures/segmentation_folder';
 import { activateBackend, type BackendName } from './backend';
 import { readClassNames, requireNames } from './class_names';
@@ -16,7 +19,7 @@ import {
 } from './segment_settings';
 import { type LoadedSegmenter, loadSegmenter, type SegmenterOptions } from './segmenter';
 import { type Terminal, withProgress } from './terminal';
-import { leftOut, table } from './text';
+import { few, leftOut, table } from './text';
 
 /** What the options say. */
 export interface MapsOptions extends SegmentingChoice {
@@ -28,6 +31,7 @@ export interface MapsOptions extends SegmentingChoice {
 
 /** What those of `evaluate` say besides. */
 interface EvaluateOptions extends Omit<SegmenterOptions, 'signal'> {
+  split?: string;
   labels?: string;
   skipBroken?: boolean;
   backend?: BackendName;
@@ -46,7 +50,7 @@ export function addMapsOptions(command: Command): Command {
 }
 
 /** Options of `evaluate` that are for classifiers alone, and those that are for segmenters alone. */
-const CLASSIFYING = ['split', 'report', 'inputSize', 'batch', 'worst'];
+const CLASSIFYING = ['report', 'inputSize', 'batch', 'worst'];
 const SEGMENTING = [
   ...['mapSuffix', 'reduceZeroLabel', 'model'],
   ...['mode', 'scales', 'flip', 'window', 'shortSide'],
@@ -85,9 +89,10 @@ export async function evaluateMaps(
   terminal: Terminal,
 ): Promise<void> {
   requireForMaps(command, options);
-  const { mapSuffix, reduceZeroLabel, labels } = options;
+  const { mapSuffix, reduceZeroLabel, labels, split } = options;
+  const [pictures, own] = await Promise.all([partOf(folder, split), partOf(maps, split)]);
   const open = (classNames: readonly string[]) =>
-    segmentationFolder(folder, maps, { classNames, mapSuffix, reduceZeroLabel });
+    segmentationFolder(pictures, own, { classNames, mapSuffix, reduceZeroLabel });
   const given = labels === undefined ? undefined : await readClassNames(labels);
   // First the folders: what is wrong with them should be found before gigabytes of weights.
   await (await open(given ?? ['any'])).close();
@@ -109,6 +114,23 @@ export async function evaluateMaps(
     }
   });
   terminal.out(options.json ? `${JSON.stringify(evaluation, null, 2)}\n` : asText(evaluation));
+}
+
+/**
+ * The part of a folder that is asked for; the folder itself where none is.
+ *
+ * @throws {Error} when the folder has no such part
+ */
+async function partOf(folder: string, split: string | undefined): Promise<string> {
+  if (split === undefined) return folder;
+  const entries = await listing(folder, () => readdir(folder, { withFileTypes: true }));
+  const parts = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  if (parts.includes(split)) return join(folder, split);
+  const there = parts.length === 0 ? 'it has no folders' : `it has ${few(parts.sort())}`;
+  throw new Error(
+    `--split ${split}: ${folder} has no folder ${split}; ${there}. With --maps both have the part, the pictures and ` +
+      'their label maps',
+  );
 }
 
 /** Names that the weights bring along, else numbers. */

@@ -116,6 +116,9 @@ test('what is wrong is said in one line', async () => {
   expect(await cliError(...given('both.json'), '--worst', '3')).toMatch(
     /^--worst is for classifiers/,
   );
+  expect(await cliError(...given('both.json'), '--split', 'val')).toMatch(
+    /^--split is for folders of pictures; .*: give the annotations and results of the part/,
+  );
   expect(await cliError(...given('both.json'), 'pets')).toMatch(
     /^the folder pets is for classifiers/,
   );

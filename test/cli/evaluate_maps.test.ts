@@ -26,11 +26,15 @@ beforeAll(async () => {
     const data = Uint8Array.from({ length: SIDE * SIDE }, (_, i) => Math.floor(i / seed) % most);
     return encodePng({ width: SIDE, height: SIDE, data });
   };
+  const both = (images: string, maps: string) => ({
+    [`${images}/a.png`]: picture(5),
+    [`${images}/b/c.png`]: picture(3),
+    [`${maps}/a.png`]: map(50),
+    [`${maps}/b/c.png`]: map(90),
+  });
   place = folderOf({
-    'images/a.png': picture(5),
-    'images/b/c.png': picture(3),
-    'maps/a.png': map(50),
-    'maps/b/c.png': map(90),
+    ...both('images', 'maps'),
+    ...both('parts/images/val', 'parts/maps/val'),
     'from-one/a.png': map(50, 4),
     'from-one/b/c.png': map(90, 4),
     'some/a.png': map(50),
@@ -58,7 +62,9 @@ test('as JSON it is what the function gives, as text a table', async () => {
   const more = ['--scales', '1,1.5', '--flip'];
   const json = await cliOut('evaluate', ...args, ...more, '--json');
   expect(JSON.parse(json)).toEqual(expected);
-  const text = await cliOut('evaluate', ...args, ...more);
+  // As a part of folders that have several.
+  const part = [at('parts/images'), '--maps', at('parts/maps'), '--split', 'val'];
+  const text = await cliOut('evaluate', ...part, '--weights', at('small.pth'), ...more);
   const { mIoU } = expected as { mIoU: number };
   expect(text).toContain(`${(100 * mIoU).toFixed(2)} %`);
   expect(text).toMatch(/sand .*%/);
@@ -82,9 +88,15 @@ test('what does not fit is told', async () => {
   expect(await cliError('evaluate', at('images'), '--maps', at('from-one'), ...weights)).toMatch(
     /label 3 at column \d+, row \d+ .*Where labels count classes from 1, give --reduce-zero-label/,
   );
-  expect(
-    await cliError('evaluate', at('images'), '--maps', at('maps'), '--split', 'test', ...weights),
-  ).toMatch(/--split is for classifiers, --maps for segmenters; leave one out/);
+  for (const [images, maps] of [
+    ['images', 'parts/maps'],
+    ['parts/images', 'some'],
+  ] as const) {
+    const split = [at(images), '--maps', at(maps), '--split', 'val', ...weights];
+    expect(await cliError('evaluate', ...split)).toMatch(
+      /^--split val: \S+(images has no folder val; it has b|some has no folder val; it has no folders)\. With --maps/,
+    );
+  }
   // Also where what is given is the default.
   const useless: [string, string][] = [
     ['--worst', '20'],
