@@ -18,6 +18,7 @@ import { openCheckpoint } from '../weights/open_checkpoint';
 import { prefixIn, underPrefix } from '../weights/select_tensors';
 import { namesBeside, requireNames } from './class_names';
 import { withNotice } from './download_notice';
+import { requireKind, TAKEN_BY } from './model_kind';
 import { type Terminal, withProgress } from './terminal';
 import { few, percent } from './text';
 import { type DownloadOptions, findWeights, type WeightsSource } from './weights_source';
@@ -79,6 +80,7 @@ async function fromFolder(
   registerOptimizers();
   const model = await tfl.loadLayersModel(fileSystem(file));
   try {
+    requireKind(file, model, 'classifier');
     const [height, width, channels] = model.inputs[0]?.shape.slice(1) ?? [];
     const classes = model.outputs[0]?.shape;
     const numClasses = classes?.length === 2 ? classes[1] : undefined;
@@ -137,9 +139,8 @@ async function fromCheckpoint(
     const part = prefix === undefined ? opened : underPrefix(opened, prefix);
     const { numClasses, segmentation, detection, prefix: within } = architectureOf(part.entries);
     if (numClasses === undefined) {
-      const segmenter = segmentation && '; it is a segmenter, which the command segment takes';
-      const detector = detection && '; it is a detector, which the command detect takes';
-      const instead = segmenter ?? detector ?? '';
+      const kind = segmentation ? 'segmenter' : detection ? 'detector' : null;
+      const instead = kind === null ? '' : `; it is ${TAKEN_BY[kind]}`;
       throw new Error(`${shownSource(source)} has no classifier${instead}`);
     }
     const start = `${prefix === undefined ? '' : prefixIn(opened, prefix)}${within}`;

@@ -31,6 +31,7 @@ const SYSTEM = new RegExp(
 const ADVICE: readonly (readonly [RegExp | string, string])[] = [
   ['listModels() gives all of them', 'tfjs-revcol models lists all of them'],
   [/segmentationWeights\('\S+'\) gives its record/, 'the command segment takes it'],
+  [/detectionWeights\('\S+'\) gives its record/, 'the command detect takes it'],
   [
     'is loaded by tf.loadLayersModel(fileSystem(folder)) of tfjs-revcol/node',
     'is what classify, evaluate and segment take as --weights',

@@ -23,6 +23,7 @@ import {
   openFolder,
   orDispose,
 } from './dense_model';
+import { requireKind } from './model_kind';
 import type { Terminal } from './terminal';
 import { findDetectorWeights, type FoundWeights } from './weights_source';
 
@@ -80,6 +81,7 @@ async function fromFolder(
 ): Promise<LoadedDetector> {
   const model = await openFolder(file, options);
   return orDispose(model, async () => {
+    requireKind(file, model, 'detector');
     const numClasses = detectorParts(file, model).heads.units;
     requireRgb('detect', file, model.inputs[0]?.shape[3]);
     checkClasses(numClasses);

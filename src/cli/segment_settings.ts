@@ -26,7 +26,7 @@ export function addSegmentingOptions(command: Command): Command {
     .option('--flip', 'also look at each image mirrored, and average')
     .option(
       '--window <pixels>',
-      'side of the windows of --mode slide; default: as published, else 512',
+      'side of the windows of --mode slide; default: as published or trained, else 512',
       integer(1),
     )
     .option(

@@ -25,6 +25,7 @@ import {
   openFolder,
   orDispose,
 } from './dense_model';
+import { requireKind } from './model_kind';
 import type { Terminal } from './terminal';
 import { findSegmenterWeights, type FoundWeights } from './weights_source';
 
@@ -97,6 +98,7 @@ async function fromFolder(
 ): Promise<LoadedSegmenter> {
   const model = await openFolder(file, options);
   return orDispose(model, async () => {
+    requireKind(file, model, 'segmenter');
     const [height = null, width = null, channels] = model.inputs[0]?.shape.slice(1) ?? [];
     const output = model.outputs[0]?.shape ?? [];
     const numClasses = output[3];
@@ -110,8 +112,7 @@ async function fromFolder(
         tensors.map(({ shape }) => show(shape)).join(', ');
       throw new Error(
         `${file} is no segmenter of images: it takes ${shapes(model.inputs)} and gives ` +
-          `${shapes(model.outputs)}; expected [null, height, width, 3] and [null, h, w, classes]` +
-          (output.length === 2 ? '. What pictures show as a whole, classify tells' : ''),
+          `${shapes(model.outputs)}; expected [null, height, width, 3] and [null, h, w, classes]`,
       );
     }
     requireRgb('segment', file, channels);
@@ -119,12 +120,16 @@ async function fromFolder(
     const { classNames } = metadataOf(model);
     if (classNames) requireNames(classNames, file, numClasses);
     const names = classNames ?? (await namesBeside(file, numClasses));
+    const saved = savedPreparation(file, model, ['shortSide', 'inputSize']);
+    const { slideStride, ...record } = settingsOf(wanted, numClasses);
     return {
       model,
       numClasses,
       settings: {
-        ...settingsOf(wanted, numClasses),
-        ...savedPreparation(file, model, ['shortSide']),
+        ...record,
+        // That of other windows.
+        ...(saved.inputSize === undefined && slideStride !== undefined ? { slideStride } : {}),
+        ...saved,
         ...(names ? { classes: names } : {}),
       } as SegmentOptions,
       ...(height === null && width === null

@@ -11,7 +11,7 @@ import { plannedWeights } from './convert_checkpoint';
  *
  * @param name of the file, for messages
  * @returns it, and what stands before the names of its backbone's tensors
- * @throws {CheckpointError} 'mismatch' when the file is of no RevCol, of a classifier or a bare backbone, has a
+ * @throws {CheckpointError} 'mismatch' when the file is of no RevCol, of a classifier, a detector or a bare backbone, has a
  *   head that is no UPerNet's or pools to other grids than the published ones, or when a weight is missing or
  *   has another shape than its neighbours
  */
@@ -19,14 +19,18 @@ export function segmenterIn(
   checkpoint: Checkpoint,
   name: string,
 ): { segmenter: Segmenter; prefix: string } {
-  const { numClasses, segmentation, prefix, ...architecture } = architectureOf(checkpoint.entries);
+  const { numClasses, segmentation, detection, prefix, ...architecture } = architectureOf(
+    checkpoint.entries,
+  );
   const mismatch = (text: string) => new CheckpointError('mismatch', `${name} ${text}`);
   if (!segmentation) {
+    const expected = 'expected a segmenter, with the tensors decode_head....';
     throw mismatch(
-      numClasses === undefined
-        ? 'is a backbone without a head; expected a segmenter, with the tensors decode_head....'
-        : `is a classifier of ${numClasses} classes; expected a segmenter, with the tensors ` +
-            'decode_head.... What pictures show as a whole, classify tells',
+      detection
+        ? `is a detector, which the command detect takes; ${expected}`
+        : numClasses === undefined
+          ? `is a backbone without a head; ${expected}`
+          : `is a classifier of ${numClasses} classes; ${expected} What pictures show as a whole, classify tells`,
     );
   }
   const { head, numClasses: classes, headChannels, poolings } = segmentation;

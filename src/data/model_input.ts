@@ -15,6 +15,8 @@ export interface ClassifierMetadata extends Pick<PreprocessOptions, 'mean' | 'st
   shortSide?: number;
   /** Of a detector: what the longer side has at most then. */
   longSide?: number;
+  /** Of a segmenter: `[height, width]` of the crops that it learned from, and so of its windows. */
+  inputSize?: readonly [number, number];
 }
 
 /** How pictures become the input of a model. */
@@ -91,19 +93,19 @@ export function modelInput(
  * they do not tell is absent.
  *
  * @param name of the model, for messages
- * @param sides what of `shortSide` and `longSide` counts
+ * @param sizes what of `shortSide`, `longSide` and `inputSize` counts
  */
-export function savedPreparation<Side extends 'shortSide' | 'longSide'>(
+export function savedPreparation<Size extends 'shortSide' | 'longSide' | 'inputSize'>(
   name: string,
   model: tfl.LayersModel,
-  sides: readonly Side[],
-): Partial<Pick<ClassifierMetadata, 'mean' | 'std' | Side>> {
+  sizes: readonly Size[],
+): Partial<Pick<ClassifierMetadata, 'mean' | 'std' | Size>> {
   const saved = metadataOf(model);
   const { mean, std } = ownUnits(name, model) ?? saved;
-  const told = { mean, std, ...Object.fromEntries(sides.map((side) => [side, saved[side]])) };
+  const told = { mean, std, ...Object.fromEntries(sizes.map((size) => [size, saved[size]])) };
   return Object.fromEntries(
     Object.entries(told).filter(([, value]) => value !== undefined),
-  ) as Partial<Pick<ClassifierMetadata, 'mean' | 'std' | Side>>;
+  ) as Partial<Pick<ClassifierMetadata, 'mean' | 'std' | Size>>;
 }
 
 /**

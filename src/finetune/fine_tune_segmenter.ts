@@ -84,8 +84,10 @@ export async function fineTuneSegmenter(
   try {
     const plan = planSegmenter(OWNER, prepared, examples, options);
     const job = segmenterJob(OWNER, prepared, examples, plan, options);
-    const { shortSide } = plan.segmenting;
-    const metadata = { ...prepared.metadata, ...(shortSide === undefined ? {} : { shortSide }) };
+    const { cropSize, segmenting } = plan;
+    const { shortSide } = segmenting;
+    const sizes = { inputSize: cropSize, ...(shortSide === undefined ? {} : { shortSide }) };
+    const metadata = { ...prepared.metadata, ...sizes };
     const trainee = { ...prepared, metadata };
     const completed = await completeRun(OWNER, trainee, job, plan, options, opened);
     const { best, evaluation } = completed.progress;

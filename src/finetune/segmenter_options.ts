@@ -21,15 +21,18 @@ export interface FineTuneSegmenterOptions extends RunSettings {
   validation?: SegmentationSource | number;
   /**
    * How pictures and labels are changed: what is given takes the place of the published. `'none'`: a crop at random
-   * is all. Default: as `segmentationTransform`, with crops of the model's size where that is fixed, else as the
-   * published segmenter was trained, else of 512 pixels.
+   * is all. Default: as `segmentationTransform`, with crops of the model's size where that is fixed, else of the size
+   * that it was trained at before, else as the published segmenter was trained, else of 512 pixels.
    */
   augment?: SegmentationAugmentation | 'none';
   /** By how much the loss of an auxiliary head counts, from 0. Default 0.4, as published. */
   auxiliaryWeight?: number;
   /** Power of the schedule, above 0, see `polySchedule`. Default 1. */
   power?: number;
-  /** How the pictures for validation are segmented. Default: whole, at the size that they were trained at. */
+  /**
+   * How the pictures for validation are segmented. Default: whole, at the size that they were trained at; windows are as
+   * large as crops.
+   */
   segmenting?: Omit<SegmentingOptions, 'mean' | 'std'>;
   /** By what pixels are normalised. Default: what is known of the model. */
   preprocessing?: Pick<PreprocessOptions, 'mean' | 'std'>;

@@ -3,6 +3,7 @@ import {
   segmentationTransform,
   type SegmentationTransformOptions,
 } from '../augmentation/segmentation_transform';
+import { metadataOf } from '../data/model_input';
 import type { LabelledRecipe, SegmentationSource } from '../data/segmentation_source';
 import type { SegmentingOptions } from '../models/evaluate_segmenter';
 import { polySchedule } from '../training/poly_schedule';
@@ -22,6 +23,8 @@ export interface SegmenterPlan extends RunPlan {
   readonly least: number;
   /** How the pictures of an epoch are changed. */
   readonly recipe: (epoch: number) => LabelledRecipe;
+  /** `[height, width]` of what a step sees of a picture. */
+  readonly cropSize: readonly [number, number];
   readonly segmenting: SegmentingOptions;
 }
 
@@ -111,6 +114,7 @@ export function planSegmenter(
     isValidated: validation !== null,
     auxiliaryWeight,
     recipe: (epoch) => ({ options: transform, seed: [seed, epoch] }),
+    cropSize: transform.cropSize,
     segmenting,
     settings: JSON.parse(JSON.stringify(settings)) as RunPlan['settings'],
   };
@@ -137,15 +141,18 @@ function usualBatch(count: number): number {
   return 2 ** Math.min(4, Math.max(1, Math.round(Math.log2(count / 16))));
 }
 
-/** The augmentation, with crops that fit the model. */
+type CroppingOptions = SegmentationTransformOptions &
+  Required<Pick<SegmentationTransformOptions, 'cropSize'>>;
+
+/** The augmentation, with crops that fit the model: of the size that it has learned from before. */
 function transformOptions(
   owner: string,
   { model, fixedSize, record, isFresh }: PreparedSegmenter,
   { ignoreLabel }: SegmentationSource,
   { augment = {} }: FineTuneSegmenterOptions,
-): SegmentationTransformOptions {
+): CroppingOptions {
   const given: SegmentationAugmentation = augment === 'none' ? CROPS_ONLY : augment;
-  const [height, width] = record?.inputSize ?? CROP;
+  const [height, width] = metadataOf(model).inputSize ?? record?.inputSize ?? CROP;
   // What is pretrained knows things at that size.
   const published = record && !isFresh && !fixedSize ? { shortSide: record.shortSide } : {};
   const cropSize = given.cropSize ?? fixedSize ?? ([height, width] as const);
@@ -161,12 +168,16 @@ function transformOptions(
   return options;
 }
 
-/** How pictures are segmented for validation: as they were trained, or by windows where the model's size is fixed. */
+/**
+ * How pictures are segmented for validation: as they were trained, or by windows where the model's size is fixed. Windows
+ * are as large as crops.
+ */
 function segmentingOptions(
   { fixedSize }: PreparedSegmenter,
-  { shortSide }: SegmentationTransformOptions,
+  { shortSide, cropSize }: CroppingOptions,
   { segmenting = {} }: FineTuneSegmenterOptions,
 ): SegmentingOptions {
-  const windows = fixedSize ? { mode: 'slide' as const, inputSize: fixedSize } : {};
+  const mode = segmenting.mode ?? (fixedSize ? 'slide' : 'whole');
+  const windows = mode === 'slide' ? { mode, inputSize: cropSize } : {};
   return { ...windows, ...(shortSide == null ? {} : { shortSide }), ...segmenting };
 }

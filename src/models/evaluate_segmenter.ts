@@ -75,8 +75,8 @@ const OWNER = 'evaluateSegmenter';
  * Segments labelled pictures and compares the maps with their labels, as mmsegmentation's evaluation does: areas are
  * summed over all pictures, at the size of their labels. One picture at a time; the next are read meanwhile.
  *
- * @param model as `segment` takes it; where `mean`, `std` and `shortSide` are not given they are those that
- *   `fineTuneSegmenter` has saved with it, else ImageNet's and none
+ * @param model as `segment` takes it; where `mean`, `std`, `shortSide` and `inputSize`, the size of windows, are not given
+ *   they are those that `fineTuneSegmenter` has saved with it, else ImageNet's, none and 512 x 512
  * @param source such as `segmentationFolder` gives
  * @throws {Error} when an option is wrong, the source has a class that the model has not, a picture cannot be read or
  *   segmented (which is named), or none can be read
@@ -128,7 +128,7 @@ export async function segmentationScores(
   const count = model.outputs[0]?.shape.at(-1) ?? source.classNames.length;
   const { names, numbers } = scoredClasses(owner, model, source, classNames, count);
   const settings = {
-    ...savedPreparation(model.name, model, ['shortSide']),
+    ...savedPreparation(model.name, model, ['shortSide', 'inputSize']),
     ...segmenting,
     signal,
   };

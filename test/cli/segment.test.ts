@@ -307,7 +307,13 @@ describe('weights', () => {
       /classifier\.safetensors is a classifier of 4 classes; expected a segmenter/,
     );
     expect(await fail('-w', at('classifier'))).toMatch(
-      /is no segmenter of images: it takes \[null, 32, 32, 3\] and gives \[null, 4\]; expected/,
+      /is a classifier, which the command classify takes, and .*\. Here a segmenter is expected$/,
+    );
+    const dense = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] });
+    await dense.save(fileSystem(at('vectors')));
+    dense.dispose();
+    expect(await fail('-w', at('vectors'))).toMatch(
+      /is no segmenter of images: it takes \[null, 3\] and gives \[null, 2\]; expected/,
     );
     expect(await fail('-w', 'revcol_tiny.in1k')).toContain("'revcol_tiny.in1k' names a classifier");
     expect(await fail('-w', at('none.pth'))).toContain('there is no file');
@@ -452,7 +458,7 @@ test('of a picture that is too large, what to give instead', () => {
 
 test('classify says what a segmenter is for', async () => {
   expect(await cliError('classify', at('one.png'), '-w', weights)).toMatch(
-    /small\.pth has no classifier; it is a segmenter, which the command segment takes$/,
+    /small\.pth has no classifier; it is a segmenter, which the command segment takes, and/,
   );
 });
 

@@ -93,9 +93,20 @@ test('pictures and maps become a model that evaluate and segment take', async ()
   expect(await cliError('segment', at('images/test/17.png'), ...asModel)).toMatch(
     /is what training goes on from, and no model; give the folder of the model, .*whole$/,
   );
-  const from = ['--model', out, '--input-size', String(SIDE), '--batch', '4', '--backend', 'wasm'];
+  // It knows how large its crops were, which are its windows, too.
+  const from = ['--model', out, '--batch', '4', '--backend', 'wasm'];
   const again = await cli(...data(), ...from, '--epochs', '1', '--out', at('again'));
   expect(again.out).toMatch(/^mIoU [7-9]\d/);
+  expect(JSON.parse(fs.readFileSync(at('again/history.json'), 'utf8'))).toMatchObject({
+    settings: { augment: { cropSize: [SIDE, SIDE] } },
+  });
+  const slid = await cliOut(
+    ...['evaluate', at('images/test'), '--maps', at('maps/test'), '--map-suffix', '_map.png'],
+    ...['--weights', out, '--json', '--backend', 'wasm', '--mode', 'slide'],
+    // Whose stride is that of larger windows.
+    ...['--model', 'upernet_revcol_tiny.ade20k_512', '--short-side', String(SIDE)],
+  );
+  expect(JSON.parse(slid)).toEqual(saved.evaluation);
   // It is finished: what goes on has the same settings, and gives the same.
   expect(await cliOut(...words('--epochs', '8', '--out', out, '--resume'))).toBe(ran.out);
 });
