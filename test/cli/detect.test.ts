@@ -200,8 +200,25 @@ test('a saved model, and what cannot be used', async () => {
     numClasses: 2,
   });
   await saveCheckpoint(segmenter, at('segmenter.pth'), { format: 'openmmlab' });
+  await segmenter.save(fileSystem(at('segmenter')));
   segmenter.dispose();
   expect(await refused('--weights', at('segmenter.pth'))).toContain('is a segmenter');
+  // Models of other kinds are told which commands take them.
+  const isDetector =
+    /saved.model\.json is a detector, which the command detect takes, and train with --coco; .*\. Here a/;
+  const isSegmenter =
+    /segmenter.model\.json is a segmenter, which the command segment takes, .* --maps\. Here a/;
+  expect(await refused('--weights', at('segmenter'))).toMatch(isSegmenter);
+  const picture = ['--backend', 'wasm', '-w'];
+  expect(await cliError('classify', at('one.png'), ...picture, folder)).toMatch(isDetector);
+  expect(await cliError('classify', at('one.png'), ...picture, at('segmenter'))).toMatch(
+    isSegmenter,
+  );
+  const out = ['--out', newOut()];
+  expect(await cliError('segment', at('one.png'), ...picture, folder, ...out)).toMatch(isDetector);
+  expect(await cliError('segment', at('one.png'), ...picture, weights, ...out)).toContain(
+    'is a detector, which the command detect takes; expected a segmenter',
+  );
   const two = small({ deltaScales: [[1, 1, 1, 1]] });
   await saveCheckpoint(two, at('one_head.pth'), { format: 'openmmlab' });
   two.dispose();
