@@ -6,6 +6,7 @@ import { readAtOnce, readTensor } from '../ops/engine/lost_backend';
 import { deriveSeed, withSeededRandom } from '../ops/engine/random';
 import { readsAtOnce } from '../ops/engine/read_at_once';
 import { accumulatedStep } from '../training/accumulated_step';
+import { NotFiniteLossError } from '../training/step_parts';
 import { trainingStep } from '../training/training_step';
 import { againSlower, DivergedError, type PeakRate } from './errors';
 import { areFinite, findNonFinite, type NonFinite } from './non_finite';
@@ -82,7 +83,7 @@ export async function takeStep(
     for (const count of counts) right += (await readTensor(count))[0] as number;
     return { loss: value, right };
   } catch (error) {
-    const isLoss = error instanceof NotFinite;
+    const isLoss = error instanceof NotFinite || error instanceof NotFiniteLossError;
     // Layers that look at their weights tell before there is a loss.
     if (!isLoss && (await areFinite(model.weights))) throw error;
     const value = isLoss ? error.value : NaN;

@@ -4,7 +4,14 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireArgument, requireInteger } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
-import { applied, checkedStep, isFused, type Outputs, totalLoss } from './step_parts';
+import {
+  applied,
+  checkedStep,
+  isFused,
+  type Outputs,
+  statisticsKept,
+  totalLoss,
+} from './step_parts';
 import { requireStepSeed, seeded } from './step_seed';
 import type { TrainingStepOptions } from './training_step';
 
@@ -69,46 +76,48 @@ export function accumulatedStep<Targets extends Batch>(
   return tf.tidy(() => {
     const sums = new Map<string, tf.Tensor>();
     let mean: tf.Tensor | undefined;
-    for (let start = 0; start < batch; start += microBatch) {
-      const size = Math.min(microBatch, batch - start);
-      const share = size / batch;
-      const part = tf.tidy(() => {
-        const cut = <T extends Batch>(x: T) => sliced(x, start, size);
-        const x = cut(inputs);
-        const y = cut(targets);
-        const total = seeded(
-          seed,
-          () => totalLoss(OWNER, model, x, (outputs) => loss(outputs, y)),
-          start,
-        );
-        const { value, grads } = optimizer.computeGradients(total, variables);
-        const added = Object.entries(grads).map(([name, gradient]) => {
-          // Null where the loss does not depend on the weight.
-          if ((gradient as tf.Tensor | null) == null) return null;
-          const sum = sums.get(name);
-          const next = tf.mul(gradient, share);
-          gradient.dispose();
-          return { name, tensor: sum ? tf.add(sum, next) : next };
+    statisticsKept(() => {
+      for (let start = 0; start < batch; start += microBatch) {
+        const size = Math.min(microBatch, batch - start);
+        const share = size / batch;
+        const part = tf.tidy(() => {
+          const cut = <T extends Batch>(x: T) => sliced(x, start, size);
+          const x = cut(inputs);
+          const y = cut(targets);
+          const total = seeded(
+            seed,
+            () => totalLoss(OWNER, model, x, (outputs) => loss(outputs, y)),
+            start,
+          );
+          const { value, grads } = optimizer.computeGradients(total, variables);
+          const added = Object.entries(grads).map(([name, gradient]) => {
+            // Null where the loss does not depend on the weight.
+            if ((gradient as tf.Tensor | null) == null) return null;
+            const sum = sums.get(name);
+            const next = tf.mul(gradient, share);
+            gradient.dispose();
+            return { name, tensor: sum ? tf.add(sum, next) : next };
+          });
+          const loss_ = tf.mul(value, share);
+          return {
+            mean: mean ? tf.add(mean, loss_) : loss_,
+            added: added.filter((a) => a !== null),
+          };
         });
-        const loss_ = tf.mul(value, share);
-        return {
-          mean: mean ? tf.add(mean, loss_) : loss_,
-          added: added.filter((a) => a !== null),
-        };
-      });
-      mean?.dispose();
-      mean = part.mean;
-      for (const { name, tensor } of part.added) {
-        sums.get(name)?.dispose();
-        sums.set(name, tensor);
+        mean?.dispose();
+        mean = part.mean;
+        for (const { name, tensor } of part.added) {
+          sums.get(name)?.dispose();
+          sums.set(name, tensor);
+        }
       }
-    }
+    });
     applied(
       optimizer,
       variables.map(({ name }) => ({ name, tensor: sums.get(name) ?? null })),
       clipNorm,
     );
-    return mean as tf.Scalar;
+    return mean as unknown as tf.Scalar;
   });
 }
 

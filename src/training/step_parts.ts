@@ -4,8 +4,10 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireArgument, requireModel, shown } from '../common/arguments';
 import { disposingTapeOnError } from '../ops/engine/engine';
-import { requireBackend } from '../ops/engine/lost_backend';
+import { readAtOnce, requireBackend } from '../ops/engine/lost_backend';
+import { readsAtOnce } from '../ops/engine/read_at_once';
 import { described } from '../ops/engine/sweep';
+import { undoingWrites } from '../ops/engine/writes';
 import { shortening } from './clipping';
 import { distinctVariables } from './model_variables';
 
@@ -68,7 +70,24 @@ export function checkedStep(
   return variables;
 }
 
-/** The loss of the model's outputs in training mode, with the penalties of its regularizers. */
+/** A loss that is no finite number, found before any weight has changed. */
+export class NotFiniteLossError extends Error {
+  constructor(
+    owner: string,
+    readonly value: number,
+  ) {
+    super(
+      `${owner}: the loss is ${value}; no weight has been changed. Training has diverged or the batch is bad: lower ` +
+        'the learning rate, or leave the batch out',
+    );
+  }
+}
+
+/**
+ * The loss of the model's outputs in training mode, with the penalties of its regularizers.
+ *
+ * @throws {NotFiniteLossError} where the backend gives values at once
+ */
 export function totalLoss(
   owner: string,
   model: tfl.LayersModel,
@@ -76,10 +95,18 @@ export function totalLoss(
   loss: (outputs: Outputs) => tf.Scalar,
 ): tf.Scalar {
   return disposingTapeOnError(() => {
-    const value = loss(model.apply(inputs, { training: true }) as Outputs);
-    requireScalar(owner, value);
-    return model.calculateLosses().reduce((sum, penalty) => tf.add(sum, penalty), value);
+    const own = loss(model.apply(inputs, { training: true }) as Outputs);
+    requireScalar(owner, own);
+    const total = model.calculateLosses().reduce((sum, penalty) => tf.add(sum, penalty), own);
+    const [value = NaN] = readsAtOnce() ? readAtOnce(total) : [0];
+    if (!Number.isFinite(value)) throw new NotFiniteLossError(owner, value);
+    return total;
   });
+}
+
+/** Runs forward passes. Where they fail moving statistics are as before, too, which they have changed already. */
+export function statisticsKept<T>(forward: () => T): T {
+  return undoingWrites(forward, () => false);
 }
 
 /** Whether it is one of this package's optimizers that updates weights in the backward pass. */

@@ -3,7 +3,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { type OptionNames, requireOptions } from '../common/options';
-import { applied, checkedStep, isFused, type Outputs, totalLoss } from './step_parts';
+import {
+  applied,
+  checkedStep,
+  isFused,
+  type Outputs,
+  statisticsKept,
+  totalLoss,
+} from './step_parts';
 import { requireStepSeed, seeded, type StepSeed } from './step_seed';
 
 const OWNER = 'trainingStep';
@@ -38,9 +45,11 @@ const OPTIONS: OptionNames<TrainingStepOptions> = {
  * @param loss the loss of the model's output, or of the list of its outputs, a scalar
  * @returns the loss before the step, penalties included, a scalar that is the caller's
  * @throws {Error} when the model has no trainable weight, `clipNorm` or `seed` is out of range, `clipNorm` is
- *   given with a fused optimizer, or the loss is no scalar that depends on a weight
+ *   given with a fused optimizer, or the loss is no scalar that depends on a weight; when it is no finite number, on
+ *   backends that give values at once (cpu, wasm, tensorflow)
  * @throws {BackendLostError} when the backend has lost its device; weights are as good as gone then
  * @throws {FusedStepError} when the step of a fused optimizer fails in the middle
+ * After any other failure of the loss all weights are as they were, running statistics included.
  */
 export function trainingStep(
   model: tfl.LayersModel,
@@ -53,7 +62,8 @@ export function trainingStep(
   const { clipNorm, seed } = options;
   const variables = checkedStep(OWNER, { model, optimizer, inputs, loss, clipNorm });
   requireStepSeed(OWNER, seed);
-  const total = seeded(seed, () => totalLoss(OWNER, model, inputs, loss));
+  const forward = seeded(seed, () => totalLoss(OWNER, model, inputs, loss));
+  const total = () => statisticsKept(forward);
   if (isFused(optimizer)) {
     if (clipNorm != null) {
       throw new Error(

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { AdamW, trainingStep } from 'tfjs-revcol';
+import { accumulatedStep, AdamW, trainingStep } from 'tfjs-revcol';
 import { describeBackends, expectClose, expectNoLeak } from '../support/backends';
 import { normalTensor } from '../support/training_step';
 
@@ -172,4 +172,38 @@ describeBackends('training step', () => {
     });
     sgd.dispose();
   });
+
+  test.each([false, true])(
+    'a loss that is no number is refused, and no weight changes, fused: %s',
+    async (fused) => {
+      const network = tf.sequential({
+        layers: [
+          tf.layers.dense({ units: 3, inputShape: [4] }),
+          tf.layers.batchNormalization({ momentum: 0.5 }),
+          tf.layers.dense({ units: 1 }),
+        ],
+      });
+      const values = () => network.weights.map((weight) => [...weight.read().dataSync()]);
+      const optimizer = new AdamW({ learningRate: 0.1, fused });
+      const bad = tf.fill([5, 4], NaN);
+      const mean = (y: tf.Tensor) => tf.mean(tf.square(y)) as tf.Scalar;
+      const before = values();
+      const refused = 'the loss is NaN; no weight has been changed';
+      await expectNoLeak(() => {
+        expect(() => trainingStep(network, optimizer, bad, mean)).toThrow(refused);
+        if (fused) return;
+        // In the second part of the batch.
+        const both = tf.concat([x, bad]);
+        const half = { microBatch: 5 };
+        expect(() => accumulatedStep(network, optimizer, both, both, mean, half)).toThrow(refused);
+        both.dispose();
+      });
+      expect(values()).toEqual(before);
+      trainingStep(network, optimizer, x, mean).dispose();
+      expect(values()).not.toEqual(before);
+      bad.dispose();
+      network.dispose();
+      optimizer.dispose();
+    },
+  );
 });
