@@ -26,7 +26,7 @@ import {
   integer,
 } from './options';
 import { type Terminal, withProgress } from './terminal';
-import { leftOut, table } from './text';
+import { leftOutBlock, table } from './text';
 
 interface EvaluateCommandOptions extends ClassifierOptions {
   split?: string;
@@ -225,7 +225,7 @@ export function asText(evaluation: Evaluation): string {
             ]),
           ),
         ]),
-    ...leftOut(skipped),
+    ...leftOutBlock(skipped),
   ];
   return `${blocks.join('\n\n')}\n`;
 }

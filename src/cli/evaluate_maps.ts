@@ -19,7 +19,7 @@ import {
 } from './segment_settings';
 import { type LoadedSegmenter, loadSegmenter, type SegmenterOptions } from './segmenter';
 import { type Terminal, withProgress } from './terminal';
-import { few, leftOut, table } from './text';
+import { few, leftOutBlock, table } from './text';
 
 /** What the options say. */
 export interface MapsOptions extends SegmentingChoice {
@@ -171,7 +171,7 @@ function asText({ pictures, mIoU, mAcc, aAcc, perClass, skipped }: SegmentationE
       ['class', 'IoU', 'Acc'],
       perClass.map(({ name, IoU, Acc }) => [name, percent(IoU), percent(Acc)]),
     ),
-    ...leftOut(skipped),
+    ...leftOutBlock(skipped),
   ];
   return `${blocks.join('\n\n')}\n`;
 }

@@ -21,8 +21,8 @@ export function table(header: string[], rows: (string | number | undefined)[][])
     .join('\n');
 }
 
-/** What was left out, as a table; none where nothing was. */
-export function leftOut(skipped: readonly { name: string; message: string }[]): string[] {
+/** What was left out, as a block of text with a table; none where nothing was. */
+export function leftOutBlock(skipped: readonly { name: string; message: string }[]): string[] {
   if (skipped.length === 0) return [];
   const rows = skipped.map(({ name, message }) => [name, message]);
   return [table(['left out', 'why'], rows)];

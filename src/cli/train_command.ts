@@ -9,7 +9,7 @@ import { CHECKPOINT, isBegun } from './checkpoint_folder';
 import { loadGradients } from './gradients';
 import { interruptible } from './interrupt';
 import type { Terminal } from './terminal';
-import { leftOut } from './text';
+import { leftOutBlock } from './text';
 import { CLASSIFIERS } from './train_classifier';
 import { DETECTORS } from './train_detector';
 import { addTrainOptions, commandAgain, runSettings, type TrainOptions } from './train_options';
@@ -114,7 +114,7 @@ async function train(
       ['model', options.model],
     ]);
     if (scores.line !== null) terminal.out(`${scores.line}\n`);
-    const lines = leftOut(trained.result.skipped);
+    const lines = leftOutBlock(trained.result.skipped);
     if (lines.length > 0) terminal.out(`${lines.join('\n')}\n`);
     terminal.out(`model: ${options.out}\nreport: ${report}\n`);
   } finally {

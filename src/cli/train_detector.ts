@@ -15,7 +15,7 @@ import { percentText, shareText } from './training_display';
 import { openBeside, type TrainingFolder } from './training_folder';
 import {
   type ChosenModel,
-  leftOut,
+  leftOutTable,
   trainChosen,
   type Trained,
   type TrainingKind,
@@ -117,7 +117,7 @@ function tablesOf({ box, mask, perClass, skipped }: DetectorEvaluation) {
           [name, objects, shareText(boxAP), shareText(maskAP)] as const,
       ),
     },
-    ...leftOut(skipped),
+    ...leftOutTable(skipped),
   ];
 }
 

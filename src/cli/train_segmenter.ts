@@ -20,7 +20,7 @@ import { percentText, shareText } from './training_display';
 import { openMapsFolder, type TrainingFolder } from './training_folder';
 import {
   type ChosenModel,
-  leftOut,
+  leftOutTable,
   trainChosen,
   type Trained,
   type TrainingKind,
@@ -126,7 +126,7 @@ function tablesOf({ mIoU, mAcc, aAcc, perClass, skipped }: SegmentationEvaluatio
       header: ['', 'accuracy'],
       rows: [['all pixels', shareText(aAcc)] as const],
     },
-    ...leftOut(skipped),
+    ...leftOutTable(skipped),
   ];
 }
 

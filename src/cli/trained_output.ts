@@ -8,7 +8,7 @@ import { savedRun } from '../finetune/training_files';
 import { fileSystem } from '../model_files/file_system';
 import { writeWhole } from '../model_files/write_whole';
 import { lastState } from './checkpoint_folder';
-import { leftOut, type Trained, type TrainingScores } from './training_kind';
+import { leftOutTable, type Trained, type TrainingScores } from './training_kind';
 
 /**
  * Looks at the output before the work.
@@ -64,7 +64,7 @@ export async function writeTrained(
     facts: [...facts, ...factsOf(trained), ['evaluated', part]],
     history,
     ...shown,
-    tables: [...tables, ...leftOut(skipped, 'Left out of training')],
+    tables: [...tables, ...leftOutTable(skipped, 'Left out of training')],
   });
   return report;
 }

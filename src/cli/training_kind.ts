@@ -38,8 +38,8 @@ export interface TrainingScores {
   readonly content: () => Promise<Pick<ReportContent, 'evaluation' | 'pictures' | 'tables'>>;
 }
 
-/** A table of the pictures that could not be read; none where all could. */
-export function leftOut(
+/** A table for the report of the pictures that could not be read; none where all could. */
+export function leftOutTable(
   skipped: readonly SkippedExample[],
   title = 'Left out',
 ): NonNullable<ReportContent['tables']> {
