@@ -1,9 +1,11 @@
 /** Names of classes: from a file (`--labels`), else the model's own, else ImageNet's. */
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { ifThere } from '../common/if_there';
 import { messageOf } from '../common/messages';
+import { metadataOf } from '../data/model_input';
 import { givenText } from './given_file';
 
 /**
@@ -46,7 +48,7 @@ export async function namesIn(folder: string): Promise<string[] | undefined> {
  * @param file its `model.json`
  * @throws {Error} as `readClassNames`
  */
-export async function namesBeside(file: string, classes: number): Promise<string[] | undefined> {
+async function namesBeside(file: string, classes: number): Promise<string[] | undefined> {
   for (const name of BESIDE) {
     const beside = join(dirname(file), name);
     const found = await ifThere(stat(beside));
@@ -54,6 +56,32 @@ export async function namesBeside(file: string, classes: number): Promise<string
     if (names.length === classes) return names;
   }
   return undefined;
+}
+
+/**
+ * Names of classes that a saved model brings along, else those that lie beside it; undefined where there are none.
+ *
+ * @param file its `model.json`
+ * @throws {Error} when it names more or fewer classes than it has, and as `readClassNames`
+ */
+export async function savedNames(
+  file: string,
+  model: tfl.LayersModel,
+  classes: number,
+): Promise<readonly string[] | undefined> {
+  const { classNames } = metadataOf(model);
+  if (!classNames) return namesBeside(file, classes);
+  requireNames(classNames, file, classes);
+  return classNames;
+}
+
+/** Names of a file that an option gives, and a check that a model has as many classes; no names where it is not given. */
+export async function givenNames(
+  file: string | undefined,
+): Promise<{ names: readonly string[] | undefined; check: (classes: number) => void }> {
+  if (file === undefined) return { names: undefined, check: () => undefined };
+  const names = await readClassNames(file);
+  return { names, check: (classes) => requireNames(names, file, classes) };
 }
 
 function namesOfLines(text: string): string[] {
@@ -90,7 +118,7 @@ function namesOfJson(text: string, file: string): string[] {
  *
  * @throws {Error} when there are more or fewer
  */
-export function requireNames(names: readonly string[], file: string, classes: number): void {
+function requireNames(names: readonly string[], file: string, classes: number): void {
   if (names.length === classes) return;
   throw new Error(`${file} names ${names.length} classes, the model has ${classes}`);
 }

@@ -16,7 +16,7 @@ import { registerOptimizers } from '../registry/register_optimizers';
 import { loadCheckpoint } from '../weights/load_checkpoint';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { prefixIn, underPrefix } from '../weights/select_tensors';
-import { namesBeside, requireNames } from './class_names';
+import { savedNames } from './class_names';
 import { withNotice } from './download_notice';
 import { requireKind, TAKEN_BY } from './model_kind';
 import { type Terminal, withProgress } from './terminal';
@@ -109,14 +109,12 @@ async function fromFolder(
     checkClasses(numClasses);
     const { crop, upright = false, ...saved } = metadataOf(model);
     const { mean, std } = ownUnits(file, model) ?? saved;
-    if (saved.classNames) requireNames(saved.classNames, file, numClasses);
-    const classNames = saved.classNames ?? (await namesBeside(file, numClasses));
     return {
       model,
       preprocessing: { inputSize: [...sides, depth], mean, std, crop },
       numClasses,
       givesProbabilities: classOutput(file, model).kind === 'probabilities',
-      classNames,
+      classNames: await savedNames(file, model, numClasses),
       upright,
     };
   } catch (error) {

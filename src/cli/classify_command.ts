@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { checkImage, decodeImage, decodeShown } from '../pictures/decode_image';
 import { preprocess } from '../preprocessing/preprocess';
 import { activateBackend, type BackendName } from './backend';
-import { imagenetNames, readClassNames, requireNames } from './class_names';
+import { givenNames, imagenetNames } from './class_names';
 import { type Classifier, type ClassifierOptions, loadClassifier } from './classifier';
 import {
   addDownloadOptions,
@@ -61,12 +61,9 @@ Examples:
       // First the images: a bad one should be found before gigabytes of weights. They are decoded
       // later, one at a time: pixels take far more memory than files.
       for (const image of images) await checkImage(await bytesOfFile(image), image);
-      const { labels } = options;
-      const given = labels === undefined ? undefined : await readClassNames(labels);
+      const { names: given, check } = await givenNames(options.labels);
       await activateBackend(options.backend);
-      const classifier = await loadClassifier(options, terminal, (count) => {
-        if (given && labels !== undefined) requireNames(given, labels, count);
-      });
+      const classifier = await loadClassifier(options, terminal, check);
       try {
         const { classNames, numClasses, upright } = classifier;
         const names = given ?? classNames ?? (await imagenetNames(numClasses));

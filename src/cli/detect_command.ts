@@ -12,7 +12,7 @@ import { classNames, type DetectOptions } from '../models/detect_options';
 import { paintDetections } from '../models/paint_detections';
 import { decodeShown } from '../pictures/decode_image';
 import { activateBackend, type BackendName } from './backend';
-import { readClassNames, requireNames } from './class_names';
+import { givenNames } from './class_names';
 import { categoryIds, cocoJson, type CocoPicture, pictureIds } from './detect_json';
 import { type DetectorOptions, loadDetector, type LoadedDetector } from './detector';
 import { givenText } from './given_file';
@@ -99,14 +99,11 @@ Examples:
         jobs.map(({ file }) => file),
         dataset,
       );
-      const { classes } = options;
-      const given = classes === undefined ? undefined : await readClassNames(classes);
+      const { names: given, check } = await givenNames(options.classes);
       if (given) categoryIds(given, dataset);
       await activateBackend(options.backend);
       const { all: made, categories } = await interruptible(async (signal) => {
-        const detector = await loadDetector({ ...options, signal }, terminal, (count) => {
-          if (given && classes !== undefined) requireNames(given, classes, count);
-        });
+        const detector = await loadDetector({ ...options, signal }, terminal, check);
         try {
           const settings = settingsOf(detector, options, given);
           // Of the names that the model brings along: before pictures are searched for long.

@@ -3,7 +3,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { shownSource } from '../common/url';
 import { detectorIn } from '../convert/detector_plan';
-import { metadataOf, savedPreparation } from '../data/model_input';
+import { savedPreparation } from '../data/model_input';
 import { createModel } from '../models/create_model';
 import type { DetectOptions } from '../models/detect_options';
 import { detectorParts } from '../models/detector_parts';
@@ -11,7 +11,7 @@ import { withSeededRandom } from '../ops/engine/random';
 import { COCO_CLASSES } from '../registry/coco';
 import type { DetectionWeights } from '../registry/detection';
 import { detectionWeights } from '../registry/names';
-import { namesBeside, requireNames } from './class_names';
+import { savedNames } from './class_names';
 import { requireRgb } from './classifier';
 import {
   type CheckClasses,
@@ -85,9 +85,7 @@ async function fromFolder(
     const numClasses = detectorParts(file, model).heads.units;
     requireRgb('detect', file, model.inputs[0]?.shape[3]);
     checkClasses(numClasses);
-    const { classNames } = metadataOf(model);
-    if (classNames) requireNames(classNames, file, numClasses);
-    const names = classNames ?? (await namesBeside(file, numClasses));
+    const names = await savedNames(file, model, numClasses);
     return {
       model,
       numClasses,

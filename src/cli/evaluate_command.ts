@@ -9,7 +9,7 @@ import { evaluate } from '../evaluation/evaluate';
 import type { Evaluation } from '../evaluation/evaluation';
 import { imageFolder } from '../pictures/image_folder';
 import { activateBackend, type BackendName } from './backend';
-import { imagenetNames, readClassNames, requireNames } from './class_names';
+import { givenNames, imagenetNames } from './class_names';
 import { type Classifier, type ClassifierOptions, loadClassifier } from './classifier';
 import { addCocoOptions, type CocoOptions, evaluateCocoFiles } from './evaluate_coco';
 import {
@@ -95,16 +95,14 @@ Examples:
         return;
       }
       requireNoMapsOptions(command);
-      const { labels, split, report } = options;
-      const names = labels === undefined ? undefined : await readClassNames(labels);
+      const { split, report } = options;
+      const { names, check } = await givenNames(options.labels);
       if (report !== undefined) await requirePlace(report);
       // First the folder: what is wrong with it should be found before gigabytes of weights.
       const found = await imageFolder(folder, { split });
       await found.close();
       await activateBackend(options.backend);
-      const classifier = await loadClassifier(options, terminal, (count) => {
-        if (names && labels !== undefined) requireNames(names, labels, count);
-      });
+      const classifier = await loadClassifier(options, terminal, check);
       try {
         const classNames =
           names ?? classifier.classNames ?? (await imagenetNames(classifier.numClasses));

@@ -8,7 +8,7 @@ import { evaluateSegmenter, type SegmentationEvaluation } from '../models/evalua
 import { listing } from '../pictures/listing';
 import { segmentationFolder } from '../pictures/segmentation_folder';
 import { activateBackend, type BackendName } from './backend';
-import { readClassNames, requireNames } from './class_names';
+import { givenNames } from './class_names';
 import { interruptible } from './interrupt';
 import { givenOf } from './options';
 import {
@@ -89,18 +89,16 @@ export async function evaluateMaps(
   terminal: Terminal,
 ): Promise<void> {
   requireForMaps(command, options);
-  const { mapSuffix, reduceZeroLabel, labels, split } = options;
+  const { mapSuffix, reduceZeroLabel, split } = options;
   const [pictures, own] = await Promise.all([partOf(folder, split), partOf(maps, split)]);
   const open = (classNames: readonly string[]) =>
     segmentationFolder(pictures, own, { classNames, mapSuffix, reduceZeroLabel });
-  const given = labels === undefined ? undefined : await readClassNames(labels);
+  const { names: given, check } = await givenNames(options.labels);
   // First the folders: what is wrong with them should be found before gigabytes of weights.
   await (await open(given ?? ['any'])).close();
   await activateBackend(options.backend);
   const evaluation = await interruptible(async (signal) => {
-    const segmenter = await loadSegmenter({ ...options, signal }, terminal, (count) => {
-      if (given && labels !== undefined) requireNames(given, labels, count);
-    });
+    const segmenter = await loadSegmenter({ ...options, signal }, terminal, check);
     try {
       const names = given ?? namesOf(segmenter);
       const source = await open(names);

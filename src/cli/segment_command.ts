@@ -9,7 +9,7 @@ import type { SegmentOptions } from '../models/segment_options';
 import { decodeShown } from '../pictures/decode_image';
 import type { RgbImage } from '../preprocessing/image';
 import { activateBackend, type BackendName } from './backend';
-import { readClassNames, requireNames } from './class_names';
+import { givenNames } from './class_names';
 import { interruptible } from './interrupt';
 import { addDownloadOptions, addPartOptions, backendOption, integer, share } from './options';
 import { PictureLoop } from './picture_loop';
@@ -88,13 +88,10 @@ Examples:
       const found = await pictureJobs(inputs, options.out, options.force ?? false, SEGMENT_OUTPUTS);
       const loop = new PictureLoop(options.skipBroken === true);
       const jobs = await loop.readable(found);
-      const { classes } = options;
-      const given = classes === undefined ? undefined : await readClassNames(classes);
+      const { names: given, check } = await givenNames(options.classes);
       await activateBackend(options.backend);
       const results = await interruptible(async (signal) => {
-        const segmenter = await loadSegmenter({ ...options, signal }, terminal, (count) => {
-          if (given && classes !== undefined) requireNames(given, classes, count);
-        });
+        const segmenter = await loadSegmenter({ ...options, signal }, terminal, check);
         try {
           const settings = {
             ...segmentingSettings(segmenter, options),

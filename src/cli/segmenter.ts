@@ -4,7 +4,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { show } from '../common/arguments';
 import { shownSource } from '../common/url';
 import { segmenterIn } from '../convert/segmenter_plan';
-import { metadataOf, savedPreparation } from '../data/model_input';
+import { savedPreparation } from '../data/model_input';
 import { createModel } from '../models/create_model';
 import type { SegmentOptions } from '../models/segment_options';
 import { withSeededRandom } from '../ops/engine/random';
@@ -13,7 +13,7 @@ import { REVCOL_ARCHITECTURES } from '../registry/architectures';
 import type { Segmenter } from '../registry/describe_segmenter';
 import { segmentationWeights } from '../registry/names';
 import type { SegmentationWeights } from '../registry/segmentation';
-import { namesBeside, requireNames } from './class_names';
+import { savedNames } from './class_names';
 import { requireRgb } from './classifier';
 import {
   type CheckClasses,
@@ -117,9 +117,7 @@ async function fromFolder(
     }
     requireRgb('segment', file, channels);
     checkClasses(numClasses);
-    const { classNames } = metadataOf(model);
-    if (classNames) requireNames(classNames, file, numClasses);
-    const names = classNames ?? (await namesBeside(file, numClasses));
+    const names = await savedNames(file, model, numClasses);
     const saved = savedPreparation(file, model, ['shortSide', 'inputSize']);
     const { slideStride, ...record } = settingsOf(wanted, numClasses);
     return {
