@@ -9,7 +9,7 @@ enum class Finish {
   none,
   gelu,          // c = gelu(x)
   geluAndSlope,  // c = gelu(x), second = gelu'(x)
-  residual,      // c = other + factor * scale * x
+  residual,      // c = other + factor * scale * x, each of the three where it is given
   times,         // c = other * x
 };
 
@@ -24,6 +24,8 @@ struct Product {
   long bStride;
   // All panels of b, in place of b.
   const float* panels = nullptr;
+  // Floats from one of them to the next; 0 for depth * panel. Larger where b has rows that are left out.
+  long panelStride = 0;
   float* c;
   long cStride;
   // Adds to what c holds; only without a finish.
@@ -74,6 +76,37 @@ struct AdamwStep {
   float *updated, *newM, *newV;
 };
 
+// Codes of one byte for numbers: what each stands for, the middle between it and the next one, and the lowest
+// code of each stretch of numbers that share exponent and first bits of the mantissa. See the package's
+// `dynamic_codes.ts`, whose tables these are.
+struct CodeTable {
+  const float *values, *middles;
+  const unsigned char* lowest;
+};
+
+// A step of AdamW with moments m and v of eight bits: `count` numbers and codes, and a scale for each block of
+// kMomentsBlock. Nothing is written over what is read.
+struct Adamw8bitStep {
+  long count;
+  const float *weight, *gradient;
+  const unsigned char *m, *v;
+  const float *mScale, *vScale;
+  float* updated;
+  unsigned char *newM, *newV;
+  float *newMScale, *newVScale;
+  CodeTable signedCodes, unsignedCodes;
+};
+
+// Numbers whose moments share a scale, and entries of the tables.
+constexpr long kMomentsBlock = 256, kCodes = 256;
+
+// Stretches of numbers from kFirstBits, the bits of the smallest one told from 0, to 1, by the upper bits.
+constexpr int kStretchShift = 16, kFirstStretch = 0x33800000 >> kStretchShift,
+              kStretches = (0x3f800000 >> kStretchShift) - kFirstStretch + 1;
+
+// The code of 0 among those of numbers of either sign; among the others it is 0.
+constexpr int kSignedZero = 127;
+
 // Floats of b that a product packs at a time, unless one panel is larger.
 constexpr long kPackedFloats = 65536;
 
@@ -99,8 +132,8 @@ struct Compute {
   void (*normalizeGradient)(const float* dy, const float* x, const float* stats,
                             const float* gamma, long n, float* dx, float* dGamma, float* dBeta);
 
-  // dx = rstd * (dy - mean(dy) - xhat * mean(dy * xhat)) over n numbers
-  void (*xhatGradient)(const float* dy, const float* xhat, float rstd, long n, float* dx);
+  // dx = rstd * (d - mean(d) - xhat * mean(d * xhat)) over n numbers, d being dy, or dy * gamma where that is given
+  void (*xhatGradient)(const float* dy, const float* gamma, const float* xhat, float rstd, long n, float* dx);
 
   // The exact GELU, and its gradient.
   void (*gelu)(const float* x, long n, float* y);
@@ -108,6 +141,35 @@ struct Compute {
 
   // Adds the sums over the rows of x [rows, n] to `sums`.
   void (*addRows)(const float* x, long stride, long rows, long n, float* sums);
+
+  // Turns scores of one query into exp(scale * score + bias - largest) for its first `visible` keys, and 0 from
+  // there to `end`. bias [visible] may be absent. Gives 1 / their sum; where no key is seen, or bias hides them
+  // all, every number becomes 0, and so does what this gives.
+  float (*softmaxRow)(float* row, long visible, long end, float scale, const float* bias);
+
+  // Gradient of a row of scores in place of that of weights: scale * weight * (gradient - along) for the first
+  // `visible` keys, 0 from there to `end`.
+  void (*scoreGradient)(const float* weights, float* gradients, float along, float scale, long visible,
+                        long end);
+
+  // The sum of products of n numbers.
+  float (*dot)(const float* x, const float* y, long n);
+
+  // Adds the sums over the rows of x * y, both [rows, n], to `sums`.
+  void (*addProducts)(const float* x, const float* y, long rows, long n, float* sums);
+
+  // y = x * scale + other for rows of n numbers; scale [n]; other's rows lie otherStride apart, 0 for one for all.
+  void (*scaledSum)(const float* x, const float* scale, const float* other, long otherStride, long rows, long n,
+                    float* y);
+
+  // y = (c - f) / alpha for rows of n numbers; alpha [n]
+  void (*undoLevel)(const float* c, const float* f, const float* alpha, long rows, long n, float* y);
+
+  // y = each of `pixels` pixels of n channels twice, plus other [2 * pixels, n]
+  void (*doubledRow)(const float* x, const float* other, long pixels, long n, float* y);
+
+  // y = sums of squares of four pixels of n channels, of two rows dy of 2 * pixels
+  void (*halvedRow)(const float* upper, const float* lower, long pixels, long n, float* y);
 
   // y = factor * x
   void (*scaleRow)(const float* x, float factor, long n, float* y);
@@ -123,6 +185,11 @@ struct Compute {
 
   // Numbers from to end - 1 of a step of AdamW.
   void (*adamw)(const AdamwFactors&, const AdamwStep&, long from, long end);
+
+  // Blocks from to end - 1 of a step with moments of eight bits, rounded to float32 after every operation, so
+  // that the bits are those of the package's other kernels; in files of their own (moments_*.cc), because the
+  // compiler must not join products and sums there. The caller keeps denormal numbers (`WithDenormals`).
+  void (*adamw8bit)(const AdamwFactors&, const Adamw8bitStep&, long from, long end);
 };
 
 // Those that this build has.

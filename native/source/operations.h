@@ -5,7 +5,7 @@
 namespace revcol {
 
 // Changes when an operation's name, inputs, attributes or outputs do; the package asks for it.
-constexpr int kInterface = 1;
+constexpr int kInterface = 2;
 
 // Adds the operations to the TensorFlow of this process; once is enough, more is harmless. Gives an empty
 // string, or why that cannot be. A TensorFlow that is not loaded yet may be there at the next call.

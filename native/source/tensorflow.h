@@ -18,7 +18,7 @@ struct TF_Tensor;
 namespace revcol {
 
 // Values of TF_Code and TF_DataType.
-constexpr int kOk = 0, kInvalidArgument = 3, kResourceExhausted = 8, kFloat = 1;
+constexpr int kOk = 0, kInvalidArgument = 3, kResourceExhausted = 8, kFloat = 1, kBool = 10;
 
 // F(name, type of the result, types of the arguments) for each function.
 #define REVCOL_TENSORFLOW_FUNCTIONS(F)                                                             \

@@ -51,7 +51,19 @@ void setFloatMode(FloatMode mode) {
 #endif
 }
 
+// The bits of the mode that make denormal numbers 0.
+#if defined(__x86_64__)
+constexpr FloatMode kNoDenormals = 0x8040;
+#elif defined(__aarch64__)
+constexpr FloatMode kNoDenormals = 1 << 24;
+#else
+constexpr FloatMode kNoDenormals = 0;
+#endif
+
 }  // namespace
+
+WithDenormals::WithDenormals() : before_(floatMode()) { setFloatMode(before_ & ~kNoDenormals); }
+WithDenormals::~WithDenormals() { setFloatMode(before_); }
 
 int defaultThreads() {
   const char* wanted = std::getenv("TF_NUM_INTRAOP_THREADS");

@@ -15,6 +15,19 @@ constexpr int kMostThreads = 64;
 // The register in which a processor keeps how it rounds and whether it takes denormal numbers for 0.
 using FloatMode = unsigned long;
 
+// While one lives, the thread that made it, and with it the helpers of its tasks, computes with denormal numbers,
+// which TensorFlow takes for 0 where it calls operations: for results that must be those of other places.
+class WithDenormals {
+ public:
+  WithDenormals();
+  ~WithDenormals();
+  WithDenormals(const WithDenormals&) = delete;
+  WithDenormals& operator=(const WithDenormals&) = delete;
+
+ private:
+  FloatMode before_;
+};
+
 // The calling thread and its helpers. Only one call may run at a time.
 class ThreadPool {
  public:

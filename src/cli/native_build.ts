@@ -35,14 +35,17 @@ const FLAGS = [
   '-Wall',
 ];
 
-/** Instructions that single files are compiled for; everything else runs on every processor. */
+/** Instructions that files are compiled for whose names end so; everything else runs on every processor. */
 const INSTRUCTIONS: Readonly<Record<string, readonly string[]>> = {
-  'compute_avx2.cc': ['-mavx2', '-mfma'],
-  'compute_avx512.cc': [
+  '_avx2.cc': ['-mavx2', '-mfma'],
+  '_avx512.cc': [
     ...['-mavx512f', '-mavx512vl', '-mavx512dq', '-mavx512bw', '-mfma'],
     '-mprefer-vector-width=512',
   ],
 };
+
+/** Files whose numbers are to be the same everywhere: every operation in them is rounded by itself. */
+const EXACT = /^moments_/;
 
 /** Node cannot unload a library whose threads run. */
 const LINK = ['-shared', '-pthread', '-s', '-Wl,--gc-sections', '-Wl,-z,nodelete'];
@@ -121,15 +124,20 @@ async function findCompiler(wanted: string | undefined): Promise<string> {
   );
 }
 
+function instructionsOf(name: string): readonly string[] | undefined {
+  return Object.entries(INSTRUCTIONS).find(([end]) => name.endsWith(end))?.[1];
+}
+
 async function compileAll(compiler: string, folder: string): Promise<string[]> {
   const files = (await fs.readdir(SOURCE)).filter((name) => name.endsWith('.cc')).sort();
   // Those for instructions that other architectures do not have.
-  const wanted = files.filter((name) => process.arch === 'x64' || !(name in INSTRUCTIONS));
+  const wanted = files.filter((name) => process.arch === 'x64' || !instructionsOf(name));
   const version = `-DREVCOL_SOURCE="${await sourceHash()}"`;
   const objects: string[] = [];
   for (const name of wanted) {
     const object = path.join(folder, `${name}.o`);
-    const flags = [...FLAGS, version, ...(INSTRUCTIONS[name] ?? [])];
+    const exact = EXACT.test(name) ? ['-ffp-contract=off'] : [];
+    const flags = [...FLAGS, version, ...(instructionsOf(name) ?? []), ...exact];
     await compile(compiler, [...flags, '-c', path.join(SOURCE, name), '-o', object]);
     objects.push(object);
   }

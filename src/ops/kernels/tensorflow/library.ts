@@ -11,7 +11,7 @@ import type { NodeBackend } from './backend';
 export const NATIVE_FLAG = 'REVCOL_NATIVE';
 
 /** The version of the operations that this package calls: `kInterface` in `native/source/operations.h`. */
-export const INTERFACE = 1;
+export const INTERFACE = 2;
 
 /** Tells tfjs of the flag. */
 export function registerNativeFlag(): void {
