@@ -1,12 +1,21 @@
 /** The step of AdamW with 8-bit moments, against its definition with the nearest code looked for by trying all. */
+import * as fs from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
+import * as fc from 'fast-check';
 
 import { AdamW } from 'tfjs-revcol';
+import { defaultFile } from '../../../src/cli/native_build';
 import { runKernel } from '../../../src/ops/engine/kernel';
 import { ADAMW_8BIT } from '../../../src/ops/kernels/contract';
 import { hasKernel } from '../../../src/ops/kernels/fused';
 import { SIMD_FLAG } from '../../../src/ops/kernels/simd_module';
+import {
+  chooseNative,
+  instructionSets,
+  NATIVE_FLAG,
+} from '../../../src/ops/kernels/tensorflow/library';
 import { describeBackends, expectClose, expectNoLeak, relativeError } from '../../support/backends';
+import { runs } from '../../support/runs';
 import { normals } from '../../support/training_step';
 
 /** Seven decades, each with twice as many evenly spaced numbers as the one below. */
@@ -97,46 +106,145 @@ function gradientsOf(size: number, steps: number): Float32Array[] {
   });
 }
 
+/** A way of computing it, and how to have it taken. */
+type Way = [name: string, take: () => void];
+
+/** All ways of a backend, the plainest first. On tensorflow also those of the package's own library, where it is built. */
+function waysOf(backend: string): Way[] {
+  const flags = (simd: boolean, native: boolean) => () => {
+    tf.env().set(SIMD_FLAG, simd);
+    if (backend === 'tensorflow') tf.env().set(NATIVE_FLAG, native);
+  };
+  const ways: Way[] = [
+    ['loops', flags(false, false)],
+    ['SIMD', flags(true, false)],
+  ];
+  if (backend !== 'tensorflow' || !fs.existsSync(defaultFile())) return ways;
+  flags(true, true)();
+  const natively = instructionSets().flatMap((instructions) =>
+    [1, 3].map((threads): Way => [
+      `${instructions} ${threads}`,
+      () => {
+        flags(true, true)();
+        chooseNative(instructions, threads);
+      },
+    ]),
+  );
+  return [...ways, ...natively];
+}
+
+/** What is computed by each of some ways. */
+function byEach<T>(ways: readonly Way[], compute: () => T): [name: string, T][] {
+  return ways.map(([name, take]) => {
+    take();
+    return [name, compute()];
+  });
+}
+
+type Result = ReturnType<typeof byKernel>;
+
+/** Steps by each of some ways, all the same to the bit; gives what they come to. */
+function sameByEach(ways: readonly Way[], size: number, gradients: Float32Array[]): Result {
+  const bits = ({ w, state }: Result) =>
+    Buffer.concat([w, ...state].map((numbers) => Buffer.from(Float32Array.from(numbers).buffer)));
+  const [[, first], ...others] = byEach(ways, () => byKernel(size, gradients)) as [
+    [string, Result],
+    ...[string, Result][],
+  ];
+  for (const [name, got] of others) {
+    expect([size, name, bits(got).equals(bits(first))]).toEqual([size, name, true]);
+  }
+  return first;
+}
+
 describeBackends(
   'AdamW with 8-bit moments',
-  () => {
-    afterEach(() => tf.env().set(SIMD_FLAG, true));
+  (backend) => {
+    let restore = () => undefined as unknown;
+    beforeAll(() => {
+      if (waysOf(backend).length === 2) return;
+      const { instructions, threads } = chooseNative('', 0);
+      restore = () => chooseNative(instructions, threads);
+    });
+    afterEach(() => {
+      tf.env().set(SIMD_FLAG, true);
+      if (backend === 'tensorflow') tf.env().set(NATIVE_FLAG, true);
+      restore();
+    });
 
-    test('is its definition, and the same to the bit in plain loops', async () => {
+    test('is its definition, and the same to the bit by every way', async () => {
       expect(hasKernel(ADAMW_8BIT)).toBe(true);
       await expectNoLeak(() => {
         for (const size of [1, 3, 255, 256, 700]) {
           const gradients = gradientsOf(size, 4);
-          const simd = byKernel(size, gradients);
-          expectClose(simd.w, reference(size, gradients), 2e-4, `${size}`);
-          tf.env().set(SIMD_FLAG, false);
-          expect(byKernel(size, gradients)).toEqual(simd);
-          tf.env().set(SIMD_FLAG, true);
+          const { w } = sameByEach(waysOf(backend), size, gradients);
+          expectClose(w, reference(size, gradients), 2e-4, `${size}`);
         }
       });
     });
 
-    test('weights of several pieces are the same in SIMD and in loops', () => {
+    test('random sizes, and numbers whose squares are no normal numbers, too', async () => {
+      const size = fc.integer({ min: 1, max: 9000 });
+      await expectNoLeak(() =>
+        fc.assert(
+          fc.property(size, fc.constantFrom(1, 1e-21), fc.integer(), (n, scale, seed) => {
+            const gradients = gradientsOf(n, 2).map((g, t) =>
+              g.map((x, i) => x * scale * (((i + seed) % 5) + t)),
+            );
+            sameByEach(waysOf(backend), n, gradients);
+          }),
+          { numRuns: runs(4), seed: 7 },
+        ),
+      );
+    });
+
+    test('weights of several pieces are the same by every way', () => {
       const size = 2 * 65536 + 300;
-      const gradients = gradientsOf(size, 2);
-      const simd = byKernel(size, gradients);
-      tf.env().set(SIMD_FLAG, false);
-      const loops = byKernel(size, gradients);
-      expect(relativeError(simd.w, loops.w)).toBe(0);
-      loops.state.forEach((values, i) => {
-        expect(relativeError(simd.state[i] as number[], values)).toBe(0);
-      });
+      sameByEach(waysOf(backend).slice(0, 3), size, gradientsOf(size, 2));
     });
 
     test('numbers that are none stay none', () => {
-      for (const flag of [true, false]) {
-        tf.env().set(SIMD_FLAG, flag);
-        const bad = new Float32Array(300).fill(1);
-        bad[5] = NaN;
-        const { w } = byKernel(300, [bad, new Float32Array(300).fill(1)]);
+      const bad = new Float32Array(300).fill(1);
+      bad[5] = NaN;
+      const rows = byEach(waysOf(backend), () =>
+        byKernel(300, [bad, new Float32Array(300).fill(1)]),
+      );
+      for (const [, { w }] of rows) {
         expect(w[5]).toBeNaN();
         expect(w.slice(256).every(Number.isFinite)).toBe(true);
       }
+    });
+
+    test('what others have of the moments stays as it is, and ways may change between steps', () => {
+      const gradients = gradientsOf(600, 4).map((g) => tf.tensor(g));
+      const train = (take: (step: number) => void) =>
+        tf.tidy(() => {
+          const held = new Uint8Array(600);
+          const m = tf.tensor(held, [600], 'bool');
+          // A slice shares the memory of what it is of, where rows are aligned.
+          const state = {
+            m,
+            v: tf.zeros([600], 'bool'),
+            mScale: tf.zeros([3]),
+            vScale: tf.zeros([3]),
+          };
+          let weight: tf.Tensor = tf.zeros([600]);
+          const seen: [tf.Tensor, number[]][] = [];
+          gradients.forEach((gradient, step) => {
+            take(step);
+            const part = tf.slice(m, [0], [512]);
+            seen.push([part, [...part.dataSync()]]);
+            weight = runKernel(ADAMW_8BIT.name, { weight, gradient, ...state }, RATES);
+          });
+          expect(held.every((x) => x === 0)).toBe(true);
+          for (const [part, before] of seen) expect([...part.dataSync()]).toEqual(before);
+          return [weight, ...Object.values(state)].map((t) => [...t.dataSync()]);
+        });
+      const ways = waysOf(backend);
+      const [first, last] = [ways[0], ways[ways.length - 1]] as [Way, Way];
+      const expected = train(first[1]);
+      expect(train((step) => (step % 2 === 0 ? last : first)[1]())).toEqual(expected);
+      tf.dispose(gradients);
     });
 
     test('shapes that do not fit are refused', () => {

@@ -1,6 +1,6 @@
 /**
- * AdamW with moments of eight bits, on tensorflow. TensorFlow has no operation that finds codes, and its
- * memory is out of JavaScript's reach. So the codes stay with JavaScript, where tfjs-node keeps what no
+ * AdamW with moments of eight bits, on tensorflow: by the package's own operation where its library is on.
+ * Elsewhere TensorFlow has no operation that finds codes, and its memory is out of JavaScript's reach. So the codes stay with JavaScript, where tfjs-node keeps what no
  * operation has read yet, and weights and gradients are copied through the memory of the package's own
  * WebAssembly module, a piece at a time.
  */
@@ -22,12 +22,15 @@ import { ADAMW_8BIT } from '../contract';
 import { implementKernel } from '../fused';
 import { instantiate, SIMD_FLAG, type SimdKernels } from '../simd_module';
 import { float32, type NodeBackend } from './backend';
+import { nativeAdamw8bit } from './native_kernels';
 
 export const adamw8bit = implementKernel(
   ADAMW_8BIT,
   'tensorflow',
   (backend: NodeBackend, inputs, factors) => {
     requireFitting('tensorflow', inputs);
+    const natively = nativeAdamw8bit();
+    if (natively) return natively(backend, inputs, factors);
     const { weight, gradient, m, mScale, v, vScale } = inputs;
     const floats = ({ dataId }: tf.TensorInfo) => backend.readSync(dataId) as Float32Array;
     const bytes = ({ dataId }: tf.TensorInfo) => backend.readSync(dataId) as Uint8Array;

@@ -8,6 +8,14 @@ export interface OpAttribute {
   value: number | boolean | string;
 }
 
+/** What tfjs-node knows of a tensor's data. */
+export interface NodeData {
+  /** Number of TensorFlow's tensor, once there is one. */
+  id: number;
+  /** Those that no operation has read yet; JavaScript holds them until then. */
+  values: unknown;
+}
+
 /**
  * What the kernels use of tfjs-node's `NodeJSKernelBackend`. Declared here because the package that
  * defines it is an optional peer.
@@ -29,8 +37,7 @@ export interface NodeBackend {
     inputs: tf.TensorInfo[],
     outputs: number,
   ): tf.TensorInfo[];
-  /** `values` are those that no operation has read yet; JavaScript holds them until then. */
-  tensorMap: { get(dataId: object): { values: unknown } };
+  tensorMap: { get(dataId: object): NodeData };
   /** The very array where JavaScript holds the values, else a copy of them. */
   readSync(dataId: object): unknown;
   write(values: tf.TypedArray, shape: number[], dtype: tf.DataType): object;
@@ -63,4 +70,22 @@ export function text({ binding }: NodeBackend, name: string, value: string): OpA
 /** An attribute that is a number. */
 export function float({ binding }: NodeBackend, name: string, value: number): OpAttribute {
   return { name, type: binding.TF_ATTR_FLOAT, value };
+}
+
+/**
+ * Runs `fn` with a tensor of numbers that change from call to call. As attributes they would not do: TensorFlow
+ * keeps a kernel for each value of those.
+ */
+export function withNumbers<T>(
+  backend: NodeBackend,
+  numbers: readonly number[],
+  fn: (info: tf.TensorInfo) => T,
+): T {
+  const shape = [numbers.length];
+  const dataId = backend.write(Float32Array.from(numbers), shape, 'float32') as tf.DataId;
+  try {
+    return fn({ dataId, shape, dtype: 'float32' });
+  } finally {
+    backend.disposeData(dataId);
+  }
 }

@@ -4,3 +4,5 @@ import type * as native from './native_kernels';
 export const NATIVE_KERNELS: typeof native.NATIVE_KERNELS = [];
 
 export const registerNativeFlag: typeof native.registerNativeFlag = () => undefined;
+
+export const nativeAdamw8bit: typeof native.nativeAdamw8bit = () => null;

@@ -10,6 +10,7 @@ import { depthwise, depthwiseInputGrad, depthwiseKernelGrad } from './depthwise'
 import { gelu, geluGrad } from './gelu';
 import { layerNorm, layerNormGrad } from './layer_norm';
 import { nativeIsOn } from './library';
+import { updateNatively } from './native_adamw_8bit';
 import { residualMlp, residualMlpGrad } from './residual_mlp';
 
 /** The kernels, which count as absent while the library is off. */
@@ -25,5 +26,9 @@ export const NATIVE_KERNELS: readonly tf.KernelConfig[] = [
   geluGrad,
   adamw,
 ].map((kernel) => conditional(kernel, nativeIsOn));
+
+/** A step with moments of eight bits, where the library is on; for the kernel that computes without it as well. */
+export const nativeAdamw8bit = (): typeof updateNatively | null =>
+  nativeIsOn() ? updateNatively : null;
 
 export { registerNativeFlag } from './library';
