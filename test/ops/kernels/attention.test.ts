@@ -1,11 +1,18 @@
 import 'tfjs-revcol';
+import * as fs from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import * as fc from 'fast-check';
 
+import { defaultFile } from '../../../src/cli/native_build';
 import { attentionBackward, attentionForward } from '../../../src/ops/attention/attention';
 import { ATTENTION, ATTENTION_GRAD } from '../../../src/ops/kernels/contract';
 import { hasKernel } from '../../../src/ops/kernels/fused';
 import { SIMD_FLAG } from '../../../src/ops/kernels/simd_module';
+import {
+  chooseNative,
+  instructionSets,
+  NATIVE_FLAG,
+} from '../../../src/ops/kernels/tensorflow/library';
 import { describeBackends, expectClose, expectNoLeak } from '../../support/backends';
 import { runs } from '../../support/runs';
 import { normals, normalTensor } from '../../support/training_step';
@@ -23,52 +30,93 @@ const CASE = fc.record({
   scale: fc.constantFrom(1, 0.37),
 });
 
-/** Without SIMD the kernels are not there, and tfjs's operations compute some queries at a time. */
-function withoutKernel<T>(fn: () => T): T {
-  tf.env().set(SIMD_FLAG, false);
+/** With the flag of a backend's kernels off they are not there, and tfjs's operations compute some queries at a time. */
+function withoutKernel<T>(backend: string, fn: () => T): T {
+  const flag = backend === 'wasm' ? SIMD_FLAG : NATIVE_FLAG;
+  tf.env().set(flag, false);
   try {
     expect(hasKernel(ATTENTION)).toBe(false);
     return fn();
   } finally {
-    tf.env().set(SIMD_FLAG, true);
+    tf.env().set(flag, true);
   }
+}
+
+/** Ways of the kernel to compute. On wasm there is one. */
+const waysOf = (backend: string) =>
+  backend === 'wasm'
+    ? [null]
+    : instructionSets().flatMap((instructions) =>
+        [1, 3].map((threads) => ({ instructions, threads })),
+      );
+
+type Case = typeof CASE extends fc.Arbitrary<infer T> ? T : never;
+
+/** Output and gradients of an attention on random operands. */
+function attend({
+  batch,
+  heads,
+  t,
+  s,
+  d,
+  e,
+  causalOffset,
+  masked,
+  scale,
+}: Case): tf.NamedTensorMap {
+  const query = normalTensor([batch, t, heads * d], 1);
+  const key = normalTensor([batch, s, heads * d], 2);
+  const value = normalTensor([batch, s, heads * e], 3);
+  const dOutput = normalTensor([batch, t, heads * e], 4);
+  // Of the last entry nothing is seen.
+  const seen = normals(5, batch * s).map((v, i) => Number(v > 0 && i < (batch - 1) * s));
+  const keyMask = masked ? tf.tensor2d(seen, [batch, s]) : undefined;
+  const operands = { query, key, value };
+  const common = { numHeads: heads, scale, chunkSize: 7, dropRate: 0, seed: 1 };
+  const settings = { ...common, keyMask, causalOffset };
+  const output = attentionForward(operands, settings);
+  return { output, ...attentionBackward(dOutput, output, operands, settings) };
 }
 
 describeBackends(
   'the kernels of attention',
-  () => {
+  (backend) => {
+    let restore = () => undefined as unknown;
+    beforeAll(() => {
+      if (backend === 'wasm') return;
+      const { instructions, threads } = chooseNative('', 0);
+      restore = () => chooseNative(instructions, threads);
+    });
+    afterEach(() => restore());
+
+    const check = (given: Case) =>
+      tf.tidy(() => {
+        const expected = withoutKernel(backend, () => attend(given));
+        for (const way of waysOf(backend)) {
+          if (way) chooseNative(way.instructions, way.threads);
+          const got = attend(given);
+          for (const [name, tensor] of Object.entries(got)) {
+            const text = JSON.stringify([name, way, given]);
+            expectClose(tensor, expected[name] as tf.Tensor, 1e-5, text);
+          }
+          // The same bits each time, whichever thread took which part.
+          const bits = (all: tf.NamedTensorMap) => Object.values(all).map((x) => [...x.dataSync()]);
+          expect(bits(attend(given))).toEqual(bits(got));
+        }
+      });
+
     test('give what tfjs gives', async () => {
       expect([ATTENTION, ATTENTION_GRAD].map(hasKernel)).toEqual([true, true]);
-      await expectNoLeak(() =>
-        fc.assert(
-          fc.property(CASE, ({ batch, heads, t, s, d, e, causalOffset, masked, scale }) => {
-            tf.tidy(() => {
-              const query = normalTensor([batch, t, heads * d], 1);
-              const key = normalTensor([batch, s, heads * d], 2);
-              const value = normalTensor([batch, s, heads * e], 3);
-              const dOutput = normalTensor([batch, t, heads * e], 4);
-              // Of the last entry nothing is seen.
-              const seen = normals(5, batch * s).map((v, i) =>
-                Number(v > 0 && i < (batch - 1) * s),
-              );
-              const keyMask = masked ? tf.tensor2d(seen, [batch, s]) : undefined;
-              const operands = { query, key, value };
-              const common = { numHeads: heads, scale, chunkSize: 7, dropRate: 0, seed: 1 };
-              const settings = { ...common, keyMask, causalOffset };
-              const both = () => {
-                const output = attentionForward(operands, settings);
-                return { output, ...attentionBackward(dOutput, output, operands, settings) };
-              };
-              const expected = withoutKernel(both);
-              const got = both();
-              for (const [name, tensor] of Object.entries(got)) {
-                expectClose(tensor, expected[name as keyof typeof expected], 1e-5, name);
-              }
-            });
-          }),
-          { numRuns: runs(30), seed: 4 },
-        ),
-      );
+      const numRuns = runs(backend === 'wasm' ? 30 : 12);
+      await expectNoLeak(() => fc.assert(fc.property(CASE, check), { numRuns, seed: 4 }));
+    });
+
+    test('of one head and few, whose queries threads share, and of several tiles', async () => {
+      const size = { batch: 1, t: 260, s: 300, d: 20, e: 33, scale: 0.37 as const, masked: false };
+      await expectNoLeak(() => {
+        check({ ...size, heads: 1, causalOffset: undefined });
+        check({ ...size, heads: 2, causalOffset: -30, masked: true });
+      });
     });
 
     test('NaN stays NaN', async () => {
@@ -103,5 +151,5 @@ describeBackends(
       );
     });
   },
-  { only: ['wasm'] },
+  { only: ['wasm', ...(fs.existsSync(defaultFile()) ? ['tensorflow'] : [])] },
 );

@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { conditional } from '../fused';
 import { adamw } from './adamw';
+import { attention, attentionGrad } from './attention';
 import { depthwise, depthwiseInputGrad, depthwiseKernelGrad } from './depthwise';
 import { gelu, geluGrad } from './gelu';
 import { layerNorm, layerNormGrad } from './layer_norm';
@@ -24,6 +25,8 @@ export const NATIVE_KERNELS: readonly tf.KernelConfig[] = [
   layerNormGrad,
   gelu,
   geluGrad,
+  attention,
+  attentionGrad,
   adamw,
 ].map((kernel) => conditional(kernel, nativeIsOn));
 

@@ -1,9 +1,8 @@
 /** Attention and its gradients without a matrix of all scores, on wasm; only with SIMD. */
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 
-import { show } from '../../../common/arguments';
+import { type AttentionShape, attentionShape, requireOutputs } from '../attention_shape';
 import { ATTENTION, ATTENTION_GRAD } from '../contract';
-import type { AttributesOf } from '../fused';
 import { SCORES_AT_A_TIME, type SimdKernels } from '../simd_module';
 import { floats, pointer, type WasmBackend, wasmKernel, withScratch } from './backend';
 import { onlyWithSimd, requireSimd } from './only_with_simd';
@@ -15,16 +14,9 @@ const LEAST_QUERIES = 4;
 const ALL = 0x40000000;
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 
-interface Operands {
-  query: tf.TensorInfo;
-  key: tf.TensorInfo;
-  value: tf.TensorInfo;
-  bias?: tf.TensorInfo;
-}
-
 export const attention = onlyWithSimd(
   wasmKernel(ATTENTION, (backend, inputs, attributes) => {
-    const shape = shapeOf(ATTENTION.name, inputs, attributes);
+    const shape = attentionShape(ATTENTION, 'wasm', inputs, attributes);
     const { batch, t, valueWidth, heads } = shape;
     const output = backend.makeOutput([batch, t, valueWidth], 'float32');
     const simd = requireSimd(backend, ATTENTION.name);
@@ -39,16 +31,10 @@ export const attention = onlyWithSimd(
 
 export const attentionGrad = onlyWithSimd(
   wasmKernel(ATTENTION_GRAD, (backend, inputs, attributes) => {
-    const shape = shapeOf(ATTENTION_GRAD.name, inputs, attributes);
+    const shape = attentionShape(ATTENTION_GRAD, 'wasm', inputs, attributes);
     const { query, key, value, output, dOutput, bias } = inputs;
-    const { batch, t, valueWidth, heads } = shape;
-    const like = [batch, t, valueWidth];
-    if (![output, dOutput].every((info) => tf.util.arraysEqual(info.shape, like))) {
-      throw new Error(
-        `${ATTENTION_GRAD.name} (wasm): output has shape ${show(output.shape)}, dOutput ` +
-          `${show(dOutput.shape)}; ${show(like)} is expected of both`,
-      );
-    }
+    const { batch, heads } = shape;
+    requireOutputs('wasm', shape, inputs);
     const [dQuery, dKey, dValue] = [query, key, value].map(({ shape: s }) =>
       backend.makeOutput(s, 'float32'),
     ) as [tf.TensorInfo, tf.TensorInfo, tf.TensorInfo];
@@ -61,43 +47,6 @@ export const attentionGrad = onlyWithSimd(
     return { dQuery, dKey, dValue };
   }),
 );
-
-/** What both kernels know of their operands. */
-interface AttentionShape {
-  batch: number;
-  t: number;
-  s: number;
-  heads: number;
-  width: number;
-  valueWidth: number;
-  scale: number;
-  causalOffset: number;
-}
-
-/** @throws {Error} when operands do not fit each other or the heads, or the scale is not above 0 */
-function shapeOf(
-  name: string,
-  { query, key, value, bias }: Operands,
-  { numHeads, scale, causalOffset }: AttributesOf<typeof ATTENTION>,
-): AttentionShape {
-  const [batch, t, width] = query.shape as [number, number, number];
-  const [keyBatch, s, keyWidth] = key.shape as [number, number, number];
-  const [valueBatch, valueTime, valueWidth] = value.shape as [number, number, number];
-  const ranks = [query, key, value].every(({ shape }) => shape.length === 3);
-  const alike = keyBatch === batch && valueBatch === batch && keyWidth === width && valueTime === s;
-  const divides = width % numHeads === 0 && valueWidth % numHeads === 0;
-  const biased = bias === undefined || tf.util.arraysEqual(bias.shape, [batch, s]);
-  const isEmpty = Math.min(batch, t, s, width, valueWidth) === 0;
-  if (!ranks || !alike || !divides || !biased || isEmpty || !(scale > 0)) {
-    throw new Error(
-      `${name} (wasm): query ${show(query.shape)}, key ${show(key.shape)}, value ${show(value.shape)} and ` +
-        `bias ${bias ? show(bias.shape) : 'none'} with ${numHeads} heads and scale ${scale} do not fit: ` +
-        `[batch, t, heads d], [batch, s, heads d], [batch, s, heads e] and [batch, s], none of them empty, ` +
-        'and a scale above 0 are expected',
-    );
-  }
-  return { batch, t, s, heads: numHeads, width, valueWidth, scale, causalOffset };
-}
 
 /**
  * Runs `fn` with the numbers that both kernels take after the range of heads, scratch memory last, and with
