@@ -9,18 +9,26 @@ import * as fc from 'fast-check';
 import { AdamW } from 'tfjs-revcol';
 import { defaultFile, sourceHash } from '../../../src/cli/native_build';
 import { ConvNextFunction } from '../../../src/ops/blocks/convnext';
+import { columnSum, productSum } from '../../../src/ops/column_sum';
 import { geluBackward, geluForward } from '../../../src/ops/gelu';
 import {
   ADAMW,
+  AFFINE_NORM_GRAD,
+  COLUMN_SUM,
   DEPTHWISE,
   DEPTHWISE_INPUT_GRAD,
   DEPTHWISE_KERNEL_GRAD,
+  DOUBLED_GRAD,
+  DOUBLED_SUM,
   GELU,
   GELU_GRAD,
   LAYER_NORM,
   LAYER_NORM_GRAD,
+  PRODUCT_SUM,
   RESIDUAL_MLP,
   RESIDUAL_MLP_GRAD,
+  SCALED_SUM,
+  UNDO_LEVEL,
 } from '../../../src/ops/kernels/contract';
 import { hasKernel, runOwn } from '../../../src/ops/kernels/fused';
 import {
@@ -30,7 +38,9 @@ import {
   NATIVE_FLAG,
   nativeOperations,
 } from '../../../src/ops/kernels/tensorflow/library';
-import { normalize, normalizeBackward } from '../../../src/ops/layer_norm';
+import { affineBackwardInput, normalize, normalizeBackward } from '../../../src/ops/layer_norm';
+import { scaledSum, undone } from '../../../src/ops/scaled_sum';
+import { upsampleBackward, upsampledSum } from '../../../src/ops/upsample';
 import { BACKENDS, describeBackends, expectClose, expectNoLeak } from '../../support/backends';
 import { runs } from '../../support/runs';
 import { normals, normalTensor } from '../../support/training_step';
@@ -46,6 +56,16 @@ const CONTRACTS = [
   DEPTHWISE_INPUT_GRAD,
   DEPTHWISE_KERNEL_GRAD,
 ];
+const LEVEL_CONTRACTS = [
+  SCALED_SUM,
+  UNDO_LEVEL,
+  COLUMN_SUM,
+  PRODUCT_SUM,
+  DOUBLED_SUM,
+  DOUBLED_GRAD,
+  AFFINE_NORM_GRAD,
+];
+
 function withNative<T>(isOn: boolean, fn: () => T): T {
   tf.env().set(NATIVE_FLAG, isOn);
   try {
@@ -97,6 +117,36 @@ function checkRows(rows: number, c: number): void {
   });
 }
 
+/** What levels are added up by and undone by, on images of that size. */
+function checkLevels([b, h, w, c]: Size['image']): void {
+  tf.tidy(() => {
+    const shape = [b, h, w, c];
+    const [x, y, dy] = [1, 2, 3].map((seed) => normalTensor(shape, seed)) as [
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+    ];
+    const [alpha, beta] = [tf.add(normalTensor([c], 4), 3), normalTensor([c], 5)];
+    const large = normalTensor([b, 2 * h, 2 * w, c], 6);
+    const normalized = normalize(x);
+    const run = (): tf.Tensor[] => [
+      scaledSum(x, alpha, y),
+      scaledSum(x, alpha, beta),
+      undone(x, y, alpha),
+      columnSum(x),
+      productSum(x, y),
+      upsampledSum(x, large),
+      upsampleBackward(large, shape),
+      affineBackwardInput(dy, alpha, normalized),
+    ];
+    expect(LEVEL_CONTRACTS.every(hasKernel)).toBe(true);
+    const expected = withNative(false, run);
+    const got = run();
+    got.forEach((g, i) => expectClose(g, expected[i] as tf.Tensor, 1e-5, `[${shape}] ${i}`));
+    expect(bitsOf(run())).toEqual(bitsOf(got));
+  });
+}
+
 /** Steps of AdamW, the first of which makes the moments. */
 function checkAdamW(size: number): void {
   const train = (): Float32Array =>
@@ -144,6 +194,7 @@ describeBackends(
         fc.assert(
           fc.property(SIZES, fc.constantFrom(0, 0.5), (size, dropRate) => {
             checkBlock(size, dropRate);
+            checkLevels(size.image);
           }),
           { numRuns: runs(6), seed: 10 * threads + instructions.length },
         );
@@ -216,6 +267,16 @@ describeBackends(
               x,
             ) as [tf.Tensor, tf.Tensor, tf.Tensor, ...tf.Tensor[]];
             for (const t of [y, output, dx]) expect(t.shape).toEqual(image);
+            const levels = [
+              scaledSum(x, w.gamma, x),
+              undone(x, x, w.gamma),
+              affineBackwardInput(x, w.gamma, normalize(x)),
+              upsampleBackward(tf.zeros([image[0], 2 * image[1], 8, 5]), image),
+            ];
+            for (const t of levels) expect(t.shape).toEqual(image);
+            for (const t of [columnSum(x), productSum(x, x)]) {
+              expect([...t.dataSync()]).toEqual([0, 0, 0, 0, 0]);
+            }
             expect(dWeights.map(({ shape }) => shape)).toEqual(
               (Object.values(w) as tf.Tensor[]).map(({ shape }) => shape),
             );
@@ -267,6 +328,10 @@ describeBackends(
           const convolve = (kernel: tf.Tensor) => () =>
             runOwn(DEPTHWISE, { x: images, kernel, bias: c }, {});
           expect(convolve(tf.zeros([3, 2, 3, 1]))).toThrow('kernel must have shape [3,3,3,1]');
+          expect(() => scaledSum(u, c, m)).toThrow('other must have shape [3], but has [5]');
+          expect(() => undone(u, tf.zeros([3, 3]), c)).toThrow('f must have shape [2,3]');
+          expect(() => productSum(u, tf.zeros([3, 3]))).toThrow('y must have shape [2,3]');
+          expect(() => runOwn(DOUBLED_GRAD, { dy: tf.zeros([1, 3, 2, 1]) }, {})).toThrow('even');
         }),
       );
     });

@@ -10,6 +10,7 @@ import { attention, attentionGrad } from './attention';
 import { depthwise, depthwiseInputGrad, depthwiseKernelGrad } from './depthwise';
 import { gelu, geluGrad } from './gelu';
 import { layerNorm, layerNormGrad } from './layer_norm';
+import { LEVEL_KERNELS } from './level';
 import { nativeIsOn } from './library';
 import { updateNatively } from './native_adamw_8bit';
 import { residualMlp, residualMlpGrad } from './residual_mlp';
@@ -25,6 +26,7 @@ export const NATIVE_KERNELS: readonly tf.KernelConfig[] = [
   layerNormGrad,
   gelu,
   geluGrad,
+  ...LEVEL_KERNELS,
   attention,
   attentionGrad,
   adamw,
