@@ -155,6 +155,9 @@ struct Compute {
   // The sum of products of n numbers.
   float (*dot)(const float* x, const float* y, long n);
 
+  // What levels are added up by, and undone by. Exact: every operation is rounded by itself (exact.inc), so that the
+  // bits are those of TensorFlow's operations, one after the other.
+
   // Adds the sums over the rows of x * y, both [rows, n], to `sums`.
   void (*addProducts)(const float* x, const float* y, long rows, long n, float* sums);
 
@@ -186,9 +189,8 @@ struct Compute {
   // Numbers from to end - 1 of a step of AdamW.
   void (*adamw)(const AdamwFactors&, const AdamwStep&, long from, long end);
 
-  // Blocks from to end - 1 of a step with moments of eight bits, rounded to float32 after every operation, so
-  // that the bits are those of the package's other kernels; in files of their own (moments_*.cc), because the
-  // compiler must not join products and sums there. The caller keeps denormal numbers (`WithDenormals`).
+  // Blocks from to end - 1 of a step with moments of eight bits, exact as the loops of levels are. The caller keeps
+  // denormal numbers (`WithDenormals`).
   void (*adamw8bit)(const AdamwFactors&, const Adamw8bitStep&, long from, long end);
 };
 

@@ -45,7 +45,7 @@ const INSTRUCTIONS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files whose numbers are to be the same everywhere: every operation in them is rounded by itself. */
-const EXACT = /^moments_/;
+const EXACT = /^exact_/;
 
 /** Node cannot unload a library whose threads run. */
 const LINK = ['-shared', '-pthread', '-s', '-Wl,--gc-sections', '-Wl,-z,nodelete'];

@@ -1,4 +1,0 @@
-// Moments of eight bits for processors with AVX2 and FMA.
-#define REVCOL_ISA avx2
-#define REVCOL_LANES 8
-#include "moments.inc"

@@ -1,4 +1,0 @@
-// Moments of eight bits for processors with AVX-512.
-#define REVCOL_ISA avx512
-#define REVCOL_LANES 16
-#include "moments.inc"
