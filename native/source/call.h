@@ -105,6 +105,7 @@ std::vector<Operation> blockOperations();
 std::vector<Operation> rowOperations();
 std::vector<Operation> attentionOperations();
 std::vector<Operation> levelOperations();
+std::vector<Operation> linearOperations();
 std::vector<Operation> optimizerOperations();
 
 }  // namespace revcol

@@ -34,8 +34,8 @@ std::string typed(const std::string& argument) {
 
 std::vector<Operation> operations() {
   std::vector<Operation> all;
-  for (const auto& some : {blockOperations(), rowOperations(), levelOperations(), attentionOperations(),
-                           optimizerOperations()}) {
+  for (const auto& some : {blockOperations(), rowOperations(), levelOperations(), linearOperations(),
+                           attentionOperations(), optimizerOperations()}) {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;

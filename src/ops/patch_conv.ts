@@ -125,7 +125,8 @@ export function patchConv(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor): tf.
 const unpatchOp = defineOp({
   name: 'RevColUnpatch',
   inputs: ['x'],
-  forward: ({ x }, { size }: { size: number }) => fromPatches(x, imageShape(x, size), size),
+  forward: ({ x }, { size }: { size: number }) =>
+    tf.tidy(() => fromPatches(toMatrix(x), imageShape(x, size), size)),
   backward: (dy, { x }, { size }) => ({ x: () => tf.reshape(toPatches(dy, size), x.shape) }),
 });
 

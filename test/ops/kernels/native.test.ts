@@ -20,10 +20,12 @@ import {
   DEPTHWISE_KERNEL_GRAD,
   DOUBLED_GRAD,
   DOUBLED_SUM,
+  FROM_PATCHES,
   GELU,
   GELU_GRAD,
   LAYER_NORM,
   LAYER_NORM_GRAD,
+  PATCHES,
   PRODUCT_SUM,
   RESIDUAL_MLP,
   RESIDUAL_MLP_GRAD,
@@ -39,6 +41,8 @@ import {
   nativeOperations,
 } from '../../../src/ops/kernels/tensorflow/library';
 import { affineBackwardInput, normalize, normalizeBackward } from '../../../src/ops/layer_norm';
+import { linearForward } from '../../../src/ops/linear';
+import { fromPatches, toPatches, unpatch } from '../../../src/ops/patch_conv';
 import { scaledSum, undone } from '../../../src/ops/scaled_sum';
 import { upsampleBackward, upsampledSum } from '../../../src/ops/upsample';
 import { BACKENDS, describeBackends, expectClose, expectNoLeak } from '../../support/backends';
@@ -64,6 +68,8 @@ const LEVEL_CONTRACTS = [
   DOUBLED_SUM,
   DOUBLED_GRAD,
   AFFINE_NORM_GRAD,
+  PATCHES,
+  FROM_PATCHES,
 ];
 
 function withNative<T>(isOn: boolean, fn: () => T): T {
@@ -144,6 +150,28 @@ function checkLevels([b, h, w, c]: Size['image']): void {
     const got = run();
     got.forEach((g, i) => expectClose(g, expected[i] as tf.Tensor, 1e-5, `[${shape}] ${i}`));
     expect(bitsOf(run())).toEqual(bitsOf(got));
+    // Levels are the same in both modes, of which one adds them up by operations of tfjs, and the other not.
+    expect(bitsOf(got.slice(0, 3))).toEqual(bitsOf(expected.slice(0, 3)));
+  });
+}
+
+/** Patches of an image and back, and linear layers of its pixels. */
+function checkLinear([b, h, w, c]: Size['image'], m: number, side: number): void {
+  tf.tidy(() => {
+    const shape = [b, h, w, c];
+    const x = normalTensor(shape, 1);
+    const [kernel, bias] = [normalTensor([c, m], 2), normalTensor([m], 3)];
+    const run = (): tf.Tensor[] => {
+      const rows = toPatches(x, side);
+      const spread = unpatch(normalTensor([b, h, w, side * side * c], 4), side);
+      return [rows, fromPatches(rows, shape, side), linearForward(x, kernel, bias), spread];
+    };
+    const expected = withNative(false, run);
+    run().forEach((g, i) => {
+      const other = expected[i] as tf.Tensor;
+      expect(g.shape).toEqual(other.shape);
+      if (g.size > 0) expectClose(g, other, 1e-5, `[${shape}] ${m} ${side} ${i}`);
+    });
   });
 }
 
@@ -195,6 +223,7 @@ describeBackends(
           fc.property(SIZES, fc.constantFrom(0, 0.5), (size, dropRate) => {
             checkBlock(size, dropRate);
             checkLevels(size.image);
+            checkLinear(size.image, size.m, 1 + (size.m % 4));
           }),
           { numRuns: runs(6), seed: 10 * threads + instructions.length },
         );
@@ -204,6 +233,7 @@ describeBackends(
         }
         // So many rows that they are divided into blocks.
         checkBlock({ image: [3, 13, 15, 20], m: 33, k: 3 }, 0.5);
+        checkLinear([3, 13, 15, 20], 70, 4);
       });
     });
 
@@ -271,6 +301,8 @@ describeBackends(
               scaledSum(x, w.gamma, x),
               undone(x, x, w.gamma),
               affineBackwardInput(x, w.gamma, normalize(x)),
+              linearForward(x, tf.zeros([5, 5]), w.gamma),
+              fromPatches(toPatches(x, 2), [...image], 2),
               upsampleBackward(tf.zeros([image[0], 2 * image[1], 8, 5]), image),
             ];
             for (const t of levels) expect(t.shape).toEqual(image);
@@ -328,6 +360,12 @@ describeBackends(
           const convolve = (kernel: tf.Tensor) => () =>
             runOwn(DEPTHWISE, { x: images, kernel, bias: c }, {});
           expect(convolve(tf.zeros([3, 2, 3, 1]))).toThrow('kernel must have shape [3,3,3,1]');
+          expect(() => linearForward(u, tf.zeros([4, 5]), m)).toThrow('b must have shape [3,5]');
+          expect(() => linearForward(u, tf.zeros([3, 5]), c)).toThrow('bias must have shape [5]');
+          const settings = { size: 2, batch: 1, height: 2, width: 2 };
+          const back = (rows: tf.Tensor) => () => runOwn(FROM_PATCHES, { rows }, settings);
+          expect(back(tf.zeros([2, 12]))).toThrow('rows must have shape [1,12]');
+          expect(back(tf.zeros([1, 7]))).toThrow('as long as patches');
           expect(() => scaledSum(u, c, m)).toThrow('other must have shape [3], but has [5]');
           expect(() => undone(u, tf.zeros([3, 3]), c)).toThrow('f must have shape [2,3]');
           expect(() => productSum(u, tf.zeros([3, 3]))).toThrow('y must have shape [2,3]');

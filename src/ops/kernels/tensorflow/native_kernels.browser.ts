@@ -6,3 +6,5 @@ export const NATIVE_KERNELS: typeof native.NATIVE_KERNELS = [];
 export const registerNativeFlag: typeof native.registerNativeFlag = () => undefined;
 
 export const nativeAdamw8bit: typeof native.nativeAdamw8bit = () => null;
+
+export const hasNativeLinear: typeof native.hasNativeLinear = () => false;

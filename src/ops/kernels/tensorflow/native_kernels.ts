@@ -13,6 +13,7 @@ import { layerNorm, layerNormGrad } from './layer_norm';
 import { LEVEL_KERNELS } from './level';
 import { nativeIsOn } from './library';
 import { updateNatively } from './native_adamw_8bit';
+import { fromPatches, patches } from './patches';
 import { residualMlp, residualMlpGrad } from './residual_mlp';
 
 /** The kernels, which count as absent while the library is off. */
@@ -27,6 +28,8 @@ export const NATIVE_KERNELS: readonly tf.KernelConfig[] = [
   gelu,
   geluGrad,
   ...LEVEL_KERNELS,
+  patches,
+  fromPatches,
   attention,
   attentionGrad,
   adamw,
@@ -35,5 +38,8 @@ export const NATIVE_KERNELS: readonly tf.KernelConfig[] = [
 /** A step with moments of eight bits, where the library is on; for the kernel that computes without it as well. */
 export const nativeAdamw8bit = (): typeof updateNatively | null =>
   nativeIsOn() ? updateNatively : null;
+
+/** Whether linear layers are one operation: where the library is on. */
+export const hasNativeLinear = (): boolean => nativeIsOn();
 
 export { registerNativeFlag } from './library';
