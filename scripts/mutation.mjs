@@ -1,14 +1,16 @@
 /**
- * How many changes of the code the tests notice: Stryker makes them one by one, and runs tests after each.
+ * How many changes of the code the tests notice: Stryker makes them one by one, and runs the tests that reach each.
  * CONTRIBUTING.md tells what came of it.
  *
- *   npm run mutation                                     the parts of PARTS, which takes hours
- *   npm run mutation -- weights/safetensors              one of them
+ *   npm run mutation                                     the parts of PARTS
+ *   npm run mutation -- ops/reversible                   one of them
+ *   npm run mutation -- weights --share 0.2 --seed 1     a fifth of its changes, drawn by a hash
  *   npm run mutation -- ops/reversible/alpha.ts --tests ops/reversible/alphas
  *                                                        a file, and the tests that are to notice
  *
- * Stryker goes into the ignored folder .mutation, with what it has found out: the next run only tries what has
- * changed since. Run it niced; it uses one processor.
+ * Stryker goes into the ignored folder .mutation, with what it has found out: the next run tries only what no test
+ * noticed so far and a new one reaches, and what has changed; `--force` tries all. Run it niced; it uses one
+ * processor.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -16,64 +18,139 @@ import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+import { isSampled } from './mutation/runner.mjs';
+
 const VERSION = '9.6.1';
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const folder = path.join(root, '.mutation');
 const at = (...names) => path.join(folder, ...names);
 
-/** Folders of `src`, and the tests that are to notice what changes in them. */
+/** Folders of `src`, and the tests that are to notice what changes in them: those of hours and of guides are not. */
 const PARTS = {
-  'weights/safetensors': ['weights/safetensors'],
-  'weights/zip': ['weights/zip'],
-  'weights/pickle': ['weights/pickle', 'weights/long_logs'],
-  'weights/pytorch': ['weights/pytorch', 'weights/pickle'],
-  'weights/bytes': ['weights/sources', 'weights/http', 'weights/failing_disk'],
-  'weights/names': ['weights/name_mapping', 'weights/load'],
   'ops/reversible': ['ops/reversible'],
+  weights: [
+    ...[
+      'detection_files',
+      'failing_disk',
+      'float8',
+      'http',
+      'input_channels',
+      'known_files',
+      'load',
+    ],
+    ...[
+      'name_mapping',
+      'pickle',
+      'pytorch',
+      'safetensors',
+      'save',
+      'secrets',
+      'segmentation_files',
+    ],
+    ...['sharded', 'sources', 'zip'],
+  ].map((name) => `weights/${name}`),
 };
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { tests: { type: 'string', multiple: true } },
+  options: {
+    tests: { type: 'string', multiple: true },
+    share: { type: 'string', default: '1' },
+    seed: { type: 'string', default: '1' },
+    budget: { type: 'string', default: '3' },
+    force: { type: 'boolean', default: false },
+  },
 });
 const wanted = positionals.length > 0 ? positionals : Object.keys(PARTS);
 const unknown = wanted.find((name) => !(name in PARTS || options.tests));
 if (unknown) throw new Error(`there is no part ${unknown}; expected ${Object.keys(PARTS)}`);
+const share = Number(options.share);
+if (!(share > 0 && share <= 1)) throw new Error(`--share is ${options.share}; expected 0 to 1`);
+const sample = { share, seed: options.seed };
+const budgetMs = Number(options.budget) * 1000;
 
-if (!fs.existsSync(at('node_modules/@stryker-mutator/jest-runner/package.json'))) {
+if (!fs.existsSync(at('node_modules/@stryker-mutator/core/package.json'))) {
   fs.mkdirSync(folder, { recursive: true });
   fs.writeFileSync(at('package.json'), '{ "private": true }\n');
-  const names = ['core', 'jest-runner'].map((name) => `@stryker-mutator/${name}@${VERSION}`);
-  const args = ['install', '--no-audit', '--no-fund', ...names];
+  const args = ['install', '--no-audit', '--no-fund', `@stryker-mutator/core@${VERSION}`];
   execFileSync('npm', args, { cwd: folder, stdio: 'inherit' });
 }
+
+/** The files of tests at a place below `test`, which is one or a folder of them. */
+function testFiles(place) {
+  const file = `test/${place}.test.ts`;
+  if (fs.existsSync(path.join(root, file))) return [file];
+  const names = fs.readdirSync(path.join(root, 'test', place), { recursive: true });
+  return names.filter((name) => name.endsWith('.test.ts')).map((name) => `test/${place}/${name}`);
+}
+
+/** The text between two places, lines and columns of which are counted from 1. */
+function textAt(source, { start, end }) {
+  const lines = source.split('\n').slice(start.line - 1, end.line);
+  lines.push(lines.pop().slice(0, end.column - 1));
+  lines[0] = lines[0].slice(start.column - 1);
+  return lines.join(' ');
+}
+const short = (text, length = 90) => {
+  const flat = text.replace(/\s+/g, ' ');
+  return flat.length > length ? `${flat.slice(0, length)}...` : flat;
+};
+
+/** Prints each change that no test noticed, and a table of the sample by folder. */
+function report(file) {
+  const { files } = JSON.parse(fs.readFileSync(file, 'utf8'));
+  const rows = new Map();
+  for (const [fileName, { source, mutants }] of Object.entries(files)) {
+    for (const mutant of mutants) {
+      const { location, mutatorName, replacement, status } = mutant;
+      const { start, end } = location;
+      // Stryker counts from 0 while it runs, and from 1 in reports.
+      const back = ({ line, column }) => ({ line: line - 1, column: column - 1 });
+      const place = { start: back(start), end: back(end) };
+      if (!isSampled({ fileName, location: place, mutatorName, replacement }, sample)) continue;
+      for (const name of [path.dirname(fileName), 'all']) {
+        const row = rows.get(name) ?? {
+          changes: 0,
+          Killed: 0,
+          Timeout: 0,
+          Survived: 0,
+          NoCoverage: 0,
+        };
+        rows.set(name, row);
+        row.changes++;
+        row[status] = (row[status] ?? 0) + 1;
+      }
+      if (status === 'Killed' || status === 'Timeout') continue;
+      const before = short(textAt(source, location));
+      console.log(
+        `${status} ${fileName}:${start.line} ${mutatorName}: ${before} -> ${short(replacement)}`,
+      );
+    }
+  }
+  for (const row of rows.values()) {
+    const { Killed, Timeout, Survived, NoCoverage } = row;
+    const counted = Killed + Timeout + Survived + NoCoverage;
+    row.score = Number(((100 * (Killed + Timeout)) / counted).toFixed(1));
+  }
+  console.table(Object.fromEntries(rows));
+}
+
 for (const name of wanted) {
   const own = name.replaceAll('/', '_');
-  const tests = options.tests ?? PARTS[name];
   const config = {
     mutate: [name.endsWith('.ts') ? `src/${name}` : `src/${name}/**/*.ts`],
-    testRunner: 'jest',
-    plugins: [at('node_modules/@stryker-mutator/jest-runner/dist/src/index.js')],
-    jest: {
-      configFile: 'jest.config.mjs',
-      config: {
-        testMatch: tests.flatMap((place) => [
-          `<rootDir>/test/${place}.test.ts`,
-          `<rootDir>/test/${place}/**/*.test.ts`,
-        ]),
-      },
-      enableFindRelatedTests: false,
-    },
-    // All tests after each change: what counts for one is not to be seen through an environment of our own.
-    coverageAnalysis: 'off',
+    testRunner: 'process-per-file',
+    plugins: [path.join(root, 'scripts/mutation/runner.mjs')],
+    revcol: { ...sample, budgetMs, tests: (options.tests ?? PARTS[name]).flatMap(testFiles) },
+    coverageAnalysis: 'perTest',
     concurrency: 1,
-    ...{ incremental: true, incrementalFile: at(`${own}.json`) },
-    ignorePatterns: ['.native', '.webgpu', '.peers', '.fuzz', '.mutation', 'dist', 'out', 'docs'],
+    ...{ incremental: true, incrementalFile: at(`${own}.json`), force: options.force },
+    ignorePatterns: ['/*', '!/src', '!/test', '!/package.json', '!/jest.config.mjs'],
     tempDirName: at('tmp'),
-    reporters: ['clear-text', 'json'],
-    clearTextReporter: { allowColor: false, reportTests: false },
+    reporters: ['progress-append-only', 'json'],
     jsonReporter: { fileName: at(`${own}.report.json`) },
-    timeoutMS: 60_000,
+    // For a busy machine: what loops is stopped by Stryker's count of how often a change is reached.
+    ...{ timeoutMS: 60_000, timeoutFactor: 5, dryRunTimeoutMinutes: 30 },
   };
   fs.writeFileSync(at(`${own}.config.json`), JSON.stringify(config));
   const stryker = at('node_modules/@stryker-mutator/core/bin/stryker.js');
@@ -81,7 +158,12 @@ for (const name of wanted) {
     cwd: root,
     stdio: 'inherit',
     // The numbers of the tests are those of one backend.
-    env: { REVCOL_BACKENDS: 'cpu', ...process.env },
+    env: {
+      REVCOL_BACKENDS: 'cpu',
+      REVCOL_GOLDENS: path.resolve(root, '../shared/goldens'),
+      ...process.env,
+    },
   });
-  if (status !== 0) process.exitCode = 1;
+  if (status === 0) report(at(`${own}.report.json`));
+  else process.exitCode = 1;
 }

@@ -1,0 +1,159 @@
+/**
+ * Stryker's plugin that runs this package's tests: one process for each file of tests, of which only those tests run
+ * that reach the change, the quickest ones up to a budget, until one notices. No process sees two changes, so that
+ * none sees what another left behind, and changes of what is done in loading are tried like all others.
+ */
+import { fork } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { clearTimeout, setTimeout } from 'node:timers';
+import { fileURLToPath } from 'node:url';
+
+const RUN_FILE = fileURLToPath(new URL('run_file.cjs', import.meta.url));
+/** About what a process takes to load its modules. */
+const START_MS = 600;
+
+/**
+ * Whether a change belongs to the sample: by a hash of what it is, so that it does so again after other changes were added.
+ *
+ * @param share of all changes, 1 for all
+ */
+export function isSampled({ fileName, location, mutatorName, replacement }, { share, seed }) {
+  const { start, end } = location;
+  const place = [start.line, start.column, end.line, end.column];
+  const what = JSON.stringify([seed, fileName, ...place, mutatorName, replacement]);
+  return createHash('sha256').update(what).digest().readUInt32BE() / 2 ** 32 < share;
+}
+
+class ProcessPerFile {
+  static inject = ['options'];
+
+  /** Files of tests with what the first run said of them: changes that loading reaches, and what each test costs. */
+  files = new Map();
+
+  constructor({ revcol }) {
+    this.options = revcol;
+  }
+
+  capabilities() {
+    return { reloadEnvironment: true };
+  }
+
+  /** The first run and the others are those of two processes, which share the folder that Stryker copies all into. */
+  async init() {
+    const config = (await import(path.resolve('jest.config.mjs'))).default;
+    const [, swc] = config.transform['^.+\\.m?ts$'];
+    this.compiled = path.resolve('.compiled');
+    this.scratch = path.resolve('.scratch');
+    for (const folder of [this.compiled, this.scratch]) fs.mkdirSync(folder, { recursive: true });
+    this.job = { compiled: this.compiled, swc, timeout: config.testTimeout };
+    this.firstRun = path.resolve('.first_run.json');
+    if (!fs.existsSync(this.firstRun)) return;
+    this.files = new Map(JSON.parse(fs.readFileSync(this.firstRun, 'utf8')));
+  }
+
+  /** What `run_file.cjs` answers, or that it took too long. */
+  run(job, limit, env = {}) {
+    return new Promise((resolve) => {
+      const child = fork(RUN_FILE, {
+        env: { ...process.env, TMPDIR: this.scratch, ...env },
+        execArgv: ['--max-old-space-size=2000', '--no-warnings'],
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      });
+      let answer;
+      let errors = '';
+      child.stderr.on('data', (data) => (errors = `${errors}${data}`.slice(-2000)));
+      const timer = setTimeout(() => {
+        answer = { late: true };
+        child.kill('SIGKILL');
+      }, limit);
+      child.on('message', (message) => (answer ??= message));
+      child.on('close', (code) => {
+        clearTimeout(timer);
+        // Waits for what never comes, or has no memory left.
+        const message = `ended with ${code} before its tests did: ${errors}`;
+        resolve(answer ?? { failure: { id: job.file, message }, results: [] });
+      });
+      child.send({ ...this.job, ...job });
+    });
+  }
+
+  async dryRun({ timeout }) {
+    const tests = [];
+    const mutantCoverage = { static: {}, perTest: {} };
+    for (const file of this.options.tests) {
+      const answer = await this.run({ file, bail: false }, timeout);
+      if (answer.late) return { status: 'timeout', reason: file };
+      const { results, failure, inLoading, perTest } = answer;
+      if (failure) return { status: 'error', errorMessage: `${file}: ${failure.message}` };
+      this.files.set(file, { inLoading, costs: results.map(({ id, cpu }) => [id, cpu]) });
+      Object.assign(mutantCoverage.perTest, perTest);
+      for (const [mutant, count] of Object.entries(inLoading)) {
+        mutantCoverage.static[mutant] = (mutantCoverage.static[mutant] ?? 0) + count;
+      }
+      for (const { id, name, ms, status, message } of results) {
+        tests.push({
+          ...{ id, name, timeSpentMs: ms, fileName: path.resolve(file) },
+          ...(status === 'failed' ? { status: 1, failureMessage: message } : { status: 0 }),
+        });
+      }
+    }
+    fs.writeFileSync(this.firstRun, JSON.stringify([...this.files]));
+    return { status: 'complete', tests, mutantCoverage };
+  }
+
+  /**
+   * The tests of each file that are to run: of the filter's, or where there is none of all tests in files that reach the
+   * change in loading, the quickest ones, as long as they take no more than the budget together; at least one.
+   */
+  plan({ testFilter, activeMutant }) {
+    const wanted = testFilter && new Set(testFilter);
+    const reaching = [];
+    for (const [file, { costs, inLoading }] of this.files) {
+      if (!wanted && !inLoading[activeMutant.id]) continue;
+      for (const [id, cost] of costs)
+        if (!wanted || wanted.has(id)) reaching.push({ file, id, cost });
+    }
+    const plan = new Map();
+    let left = this.options.budgetMs;
+    for (const { file, id, cost } of reaching.sort((a, b) => a.cost - b.cost)) {
+      left -= cost + (plan.has(file) ? 0 : START_MS);
+      if (left < 0 && plan.size > 0) break;
+      plan.set(file, [...(plan.get(file) ?? []), id]);
+    }
+    return plan;
+  }
+
+  async mutantRun(options) {
+    const { activeMutant, timeout, hitLimit, sandboxFileName } = options;
+    const fileName = path.relative(process.cwd(), sandboxFileName);
+    if (!isSampled({ ...activeMutant, fileName }, this.options)) {
+      return { status: 'error', errorMessage: 'not in the sample' };
+    }
+    const env = { __STRYKER_ACTIVE_MUTANT__: activeMutant.id };
+    const until = Date.now() + timeout;
+    let nrOfTests = 0;
+    for (const [file, ids] of this.plan(options)) {
+      const answer = await this.run({ file, ids, bail: true, hitLimit }, until - Date.now(), env);
+      if (answer.late || answer.looped) return { status: 'timeout', reason: file };
+      nrOfTests += answer.results.length;
+      if (answer.failure) {
+        const { id, message } = answer.failure;
+        return { status: 'killed', killedBy: [id], failureMessage: message, nrOfTests };
+      }
+    }
+    return { status: 'survived', nrOfTests };
+  }
+}
+
+/** As `declareClassPlugin` of `@stryker-mutator/api` makes it. */
+export const strykerPlugins = [
+  { kind: 'TestRunner', name: 'process-per-file', injectableClass: ProcessPerFile },
+];
+
+/** Stryker checks options by it. */
+export const strykerValidationSchema = {
+  type: 'object',
+  properties: { revcol: { type: 'object' } },
+};
