@@ -5,11 +5,13 @@
  *   npm run mutation                                     the parts of PARTS
  *   npm run mutation -- ops/reversible                   one of them
  *   npm run mutation -- weights --share 0.2 --seed 1     a fifth of its changes, drawn by a hash
+ *   npm run mutation -- weights --share 0.2 --again --budget 30
+ *                                                        what no test noticed then, by new tests or by slower ones
  *   npm run mutation -- ops/reversible/alpha.ts --tests ops/reversible/alphas
  *                                                        a file, and the tests that are to notice
  *
- * Stryker goes into the ignored folder .mutation, with what it has found out: the next run tries only what no test
- * noticed so far and a new one reaches, and what has changed; `--force` tries all. Run it niced; it uses one
+ * A change is tried by the quickest tests that reach it, as long as they take no more than the budget together, in
+ * seconds of the processor. Stryker goes into the ignored folder .mutation, with its reports. Run it niced; it uses one
  * processor.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -18,38 +20,47 @@ import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { isSampled } from './mutation/runner.mjs';
+import { isSampled, keyOf } from './mutation/runner.mjs';
 
 const VERSION = '9.6.1';
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const folder = path.join(root, '.mutation');
 const at = (...names) => path.join(folder, ...names);
 
-/** Folders of `src`, and the tests that are to notice what changes in them: those of hours and of guides are not. */
+/**
+ * Folders of `src` without those that are parts of their own, and the tests that are to notice what changes in them:
+ * those that run for minutes, and those of guides, are not.
+ */
 const PARTS = {
   'ops/reversible': ['ops/reversible'],
   weights: [
     ...[
-      'detection_files',
-      'failing_disk',
       'float8',
-      'http',
       'input_channels',
       'known_files',
       'load',
-    ],
-    ...[
-      'name_mapping',
       'pickle',
       'pytorch',
       'safetensors',
       'save',
-      'secrets',
-      'segmentation_files',
     ],
-    ...['sharded', 'sources', 'zip'],
+    ...['sharded', 'zip'],
   ].map((name) => `weights/${name}`),
+  'weights/bytes': ['failing_disk', 'http', 'secrets', 'sharded', 'sources'].map(
+    (name) => `weights/${name}`,
+  ),
+  'weights/names': ['detection_files', 'load', 'name_mapping', 'segmentation_files'].map(
+    (name) => `weights/${name}`,
+  ),
 };
+
+/** Stryker's patterns for a part, or for a file. */
+const changed = (name) =>
+  name.endsWith('.ts')
+    ? [`src/${name}`]
+    : [name, ...Object.keys(PARTS).filter((other) => other.startsWith(`${name}/`))].map(
+        (folder, i) => `${i > 0 ? '!' : ''}src/${folder}/**/*.ts`,
+      );
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -58,7 +69,7 @@ const { values: options, positionals } = parseArgs({
     share: { type: 'string', default: '1' },
     seed: { type: 'string', default: '1' },
     budget: { type: 'string', default: '3' },
-    force: { type: 'boolean', default: false },
+    again: { type: 'boolean', default: false },
   },
 });
 const wanted = positionals.length > 0 ? positionals : Object.keys(PARTS);
@@ -96,36 +107,51 @@ const short = (text, length = 90) => {
   return flat.length > length ? `${flat.slice(0, length)}...` : flat;
 };
 
+const read = (file) => JSON.parse(fs.readFileSync(file, 'utf8'));
+
+/** All changes of a report, with the places that Stryker's runners get: counted from 0. */
+function changes({ files }) {
+  const back = ({ line, column }) => ({ line: line - 1, column: column - 1 });
+  return Object.entries(files).flatMap(([fileName, { source, mutants }]) =>
+    mutants.map((mutant) => {
+      const { start, end } = mutant.location;
+      const change = { ...mutant, fileName, location: { start: back(start), end: back(end) } };
+      return { ...change, mutant, source, key: keyOf(change) };
+    }),
+  );
+}
+const unnoticed = ({ status }) => status === 'Survived' || status === 'NoCoverage';
+const sampled = (report) => changes(report).filter((change) => isSampled(change, sample));
+
+/** Puts what came of another try into a report. */
+function merge(report, again, only) {
+  const found = new Map(changes(again).map(({ key, status }) => [key, status]));
+  for (const { key, mutant } of changes(report)) {
+    if (only.includes(key) && found.has(key)) mutant.status = found.get(key);
+  }
+}
+
 /** Prints each change that no test noticed, and a table of the sample by folder. */
-function report(file) {
-  const { files } = JSON.parse(fs.readFileSync(file, 'utf8'));
+function print(report) {
   const rows = new Map();
-  for (const [fileName, { source, mutants }] of Object.entries(files)) {
-    for (const mutant of mutants) {
-      const { location, mutatorName, replacement, status } = mutant;
-      const { start, end } = location;
-      // Stryker counts from 0 while it runs, and from 1 in reports.
-      const back = ({ line, column }) => ({ line: line - 1, column: column - 1 });
-      const place = { start: back(start), end: back(end) };
-      if (!isSampled({ fileName, location: place, mutatorName, replacement }, sample)) continue;
-      for (const name of [path.dirname(fileName), 'all']) {
-        const row = rows.get(name) ?? {
-          changes: 0,
-          Killed: 0,
-          Timeout: 0,
-          Survived: 0,
-          NoCoverage: 0,
-        };
-        rows.set(name, row);
-        row.changes++;
-        row[status] = (row[status] ?? 0) + 1;
-      }
-      if (status === 'Killed' || status === 'Timeout') continue;
-      const before = short(textAt(source, location));
-      console.log(
-        `${status} ${fileName}:${start.line} ${mutatorName}: ${before} -> ${short(replacement)}`,
-      );
+  for (const { fileName, source, mutant } of sampled(report)) {
+    const { location, mutatorName, replacement, status } = mutant;
+    for (const name of [path.dirname(fileName), 'all']) {
+      const row = rows.get(name) ?? {
+        changes: 0,
+        Killed: 0,
+        Timeout: 0,
+        Survived: 0,
+        NoCoverage: 0,
+      };
+      rows.set(name, row);
+      row.changes++;
+      row[status] = (row[status] ?? 0) + 1;
     }
+    if (!unnoticed(mutant)) continue;
+    const before = short(textAt(source, location));
+    const place = `${fileName}:${location.start.line}`;
+    console.log(`${status} ${place} ${mutatorName}: ${before} -> ${short(replacement)}`);
   }
   for (const row of rows.values()) {
     const { Killed, Timeout, Survived, NoCoverage } = row;
@@ -137,18 +163,23 @@ function report(file) {
 
 for (const name of wanted) {
   const own = name.replaceAll('/', '_');
+  const [kept, fresh] = [at(`${own}.report.json`), at(`${own}.new.json`)];
+  const only = options.again
+    ? sampled(read(kept))
+        .filter(unnoticed)
+        .map(({ key }) => key)
+    : null;
   const config = {
-    mutate: [name.endsWith('.ts') ? `src/${name}` : `src/${name}/**/*.ts`],
+    mutate: changed(name),
     testRunner: 'process-per-file',
     plugins: [path.join(root, 'scripts/mutation/runner.mjs')],
-    revcol: { ...sample, budgetMs, tests: (options.tests ?? PARTS[name]).flatMap(testFiles) },
+    revcol: { ...sample, only, budgetMs, tests: (options.tests ?? PARTS[name]).flatMap(testFiles) },
     coverageAnalysis: 'perTest',
     concurrency: 1,
-    ...{ incremental: true, incrementalFile: at(`${own}.json`), force: options.force },
     ignorePatterns: ['/*', '!/src', '!/test', '!/package.json', '!/jest.config.mjs'],
-    tempDirName: at('tmp'),
+    tempDirName: at('tmp', own),
     reporters: ['progress-append-only', 'json'],
-    jsonReporter: { fileName: at(`${own}.report.json`) },
+    jsonReporter: { fileName: fresh },
     // For a busy machine: what loops is stopped by Stryker's count of how often a change is reached.
     ...{ timeoutMS: 60_000, timeoutFactor: 5, dryRunTimeoutMinutes: 30 },
   };
@@ -164,6 +195,12 @@ for (const name of wanted) {
       ...process.env,
     },
   });
-  if (status === 0) report(at(`${own}.report.json`));
-  else process.exitCode = 1;
+  if (status !== 0) {
+    process.exitCode = 1;
+    continue;
+  }
+  const report = options.again ? read(kept) : read(fresh);
+  if (only) merge(report, read(fresh), only);
+  fs.writeFileSync(kept, JSON.stringify(report));
+  print(report);
 }

@@ -44,6 +44,24 @@ describeBackends('alphas', (backend) => {
     });
   });
 
+  test('of a column that is given features are clamped, too', () => {
+    tf.tidy(() => {
+      const column = layers.reversibleColumn({ channels: [4, 5], depths: [0, 0] });
+      const shapes = [
+        [1, 2, 2, 4],
+        [1, 2, 2, 4],
+        [1, 1, 1, 5],
+      ];
+      const features = shapes.map((shape, i) => normalTensor(shape, i));
+      column.apply(features);
+      const alpha = column.weights.find((w) => w.originalName.endsWith('level_0/alpha'));
+      alpha?.write(tf.tensor1d([0, -1e-5, 0.25, 1]));
+      column.apply(features);
+      expect([...(alpha?.read().dataSync() ?? [])]).toEqual([SMALLEST, -SMALLEST, 0.25, 1]);
+      column.dispose();
+    });
+  });
+
   test('of the first column are not used, so not looked at', () => {
     tf.tidy(() => {
       const { backbone, x } = build();

@@ -10,6 +10,9 @@ import { type Network, outcome } from '../../support/networks';
 import {
   type AlphaLaw,
   normals,
+  normalTensor,
+  projectedLoss,
+  randomizeWeights,
   type Step,
   takeStep,
   worstError,
@@ -208,4 +211,34 @@ describeGoldens('the golden of sixteen columns', () => {
     },
     { except: ['cpu'] },
   );
+});
+
+describeBackends('features of columns with alphas that lose all', () => {
+  // Undoing three columns divides by 1e-9: nothing is left of what must be recovered.
+  test.each([
+    ['by anchors', 1, 'exact'],
+    ['nowhere', Infinity, 'lost'],
+  ])('kept %s', async (_, anchorEvery, expected) => {
+    await expectNoLeak(() => {
+      const x = normalTensor([1, 4, 4, 2], 1);
+      const [got, stored] = (['reversible', 'stored'] as const).map((backprop) => {
+        const backbone = layers.revColBackbone({
+          ...{ name: 'kept', columns: 4, channels: [4, 5], depths: [0, 0], patchSize: 1 },
+          ...{ anchorEvery, backprop },
+        });
+        tf.tidy(() => void backbone.apply(x));
+        randomizeWeights(backbone.weights, 3, () => 1e-3);
+        const step = takeStep(
+          () => projectedLoss(backbone.apply(x, { training: true }) as tf.Tensor),
+          backbone.trainableWeights,
+        );
+        backbone.dispose();
+        return step.gradients;
+      }) as [Step['gradients'], Step['gradients']];
+      const { error } = worstError(got, stored);
+      if (expected === 'exact') expect(error).toBeLessThan(1e-3);
+      else expect(error).not.toBeLessThan(0.1);
+      x.dispose();
+    });
+  });
 });

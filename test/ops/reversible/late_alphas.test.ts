@@ -45,6 +45,15 @@ describeBackends(
       });
     });
 
+    test('are known although others were written to before the answer came', async () => {
+      const list = alphas([0.5], [0.25]);
+      clampAlphas(list);
+      write(list[0] as NamedAlpha, [0.125]);
+      await answers();
+      expect(clampAlphas(list)).toEqual([0.125, 0.25]);
+      free(list);
+    });
+
     test('are known no more once anything has written to them', async () => {
       const list = alphas([0.5], [0.5]);
       clampAlphas(list);
