@@ -85,9 +85,10 @@ console.log(
 const progress = await train(model, split.train, set, recipe, {
   file,
   minutes,
-  onEpoch: (epoch, loss, { minutes }) =>
+  onEpoch: (epoch, loss, { minutes, processorMinutes }) =>
     console.log(
-      `epoch ${epoch.toFixed(2)} of ${recipe.epochs}: loss ${loss.toFixed(4)}, ${minutes.toFixed(1)} min`,
+      `epoch ${epoch.toFixed(2)} of ${recipe.epochs}: loss ${loss.toFixed(4)}, ${minutes.toFixed(1)} min ` +
+        `(${processorMinutes.toFixed(1)} of a processor)`,
     ),
 });
 if (progress === null) {
@@ -103,6 +104,7 @@ if (progress === null) {
     backend,
     backprop,
     minutes: Number(progress.minutes.toFixed(1)),
+    processorMinutes: Number(progress.processorMinutes.toFixed(1)),
     peakMegabytes: Number((progress.peakBytes / 1e6).toFixed(1)),
     residentMegabytes: Number((process.resourceUsage().maxRSS / 1e3).toFixed(0)),
     heldOutAccuracy: Number(accuracyOf(model, split.validation, set).toFixed(2)),

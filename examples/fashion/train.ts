@@ -35,6 +35,8 @@ export interface Recipe {
 export interface Progress {
   /** Time in training steps, of all parts of the run together. */
   minutes: number;
+  /** Processor time of these parts, all threads together, in minutes. */
+  processorMinutes: number;
   /** Most bytes in tensors during a step. */
   peakBytes: number;
 }
@@ -75,7 +77,7 @@ export async function train(
   const ema = new Ema(model, { decay: recipe.emaDecay, warmup: true });
   const parts = { model, optimizer, ema };
   let first = 0;
-  const progress: Progress = { minutes: 0, peakBytes: 0 };
+  const progress: Progress = { minutes: 0, processorMinutes: 0, peakBytes: 0 };
   if (fs.existsSync(file)) {
     const saved = await loadTraining(file, parts);
     const extra = saved.extra as { recipe: Recipe; progress: Progress };
@@ -87,11 +89,13 @@ export async function train(
   }
   fs.mkdirSync(path.dirname(file), { recursive: true });
 
-  const before = progress.minutes;
-  const started = performance.now();
+  const before = { ...progress };
+  const [started, startedUsage] = [performance.now(), process.cpuUsage()];
   const elapsed = () => (performance.now() - started) / 60_000;
   const save = async (step: number) => {
-    progress.minutes = before + elapsed();
+    const { user, system } = process.cpuUsage(startedUsage);
+    progress.minutes = before.minutes + elapsed();
+    progress.processorMinutes = before.processorMinutes + (user + system) / 60e6;
     await saveTraining(file, { ...parts, step, extra: { recipe, progress } });
   };
   let epoch = -1;
