@@ -53,6 +53,10 @@ const ONLY_IN_PAGES = filesIn('browser/in_page');
 /** All tests that run in pages. */
 export const FILES: readonly string[] = [...ONLY_IN_PAGES, ...ROOMS.flatMap(filesIn), ...OTHERS];
 
+/** Those that are about tfjs's wasm backend, and run on no other. */
+const ABOUT_WASM = /^ops\/kernels\/wasm_/;
+const ON_WEBGL = FILES.filter((file) => !ABOUT_WASM.test(file));
+
 /** An environment and the files that run in it. */
 export interface Row {
   environment: Environment;
@@ -111,7 +115,7 @@ function allOf(browser: BrowserName): Row[] {
     { environment: { ...wasm, threads: 2 }, files: FILES },
     { environment: { ...wasm, simd: false }, files: FILES.filter((file) => file !== ROUNDED) },
     ...WORKERS.map((where) => ({ environment: { ...wasm, where }, files: FILES })),
-    { environment: webgl, files: FILES },
+    { environment: webgl, files: ON_WEBGL },
     ...WORKERS.map((where) => ({ environment: { ...webgl, where }, files: IN_WORKERS })),
   ];
 }

@@ -35,6 +35,9 @@ function startWebgpu(): void {
   createRequire(import.meta.url)('@tensorflow/tfjs-backend-webgpu');
 }
 
+/** Whether the package may read synchronously on a backend: webgpu cannot in Node. */
+export const readsAtOnce = (backend: string): boolean => backend !== 'webgpu';
+
 /** Starts backends that no import brings. */
 export const LOADERS: Record<string, () => void> = {
   tensorflow: () => {

@@ -4,7 +4,9 @@ import * as tf from '@tensorflow/tfjs';
 
 import { setWasmThreads } from '../../src/ops/kernels/wasm_threads';
 import { readsSettled } from '../../src/ops/reversible/late_reads';
-import { AVAILABLE, HINT, LOADERS } from './available';
+import { AVAILABLE, HINT, LOADERS, readsAtOnce } from './available';
+
+export { readsAtOnce };
 
 /** Reads `REVCOL_BACKENDS`; a name that is not to be had must not quietly test nothing. */
 function chosen(list: string | undefined): readonly string[] {

@@ -4,6 +4,9 @@ import { ENVIRONMENT } from './environment';
 /** Starts backends that no import brings: none. */
 export const LOADERS: Record<string, () => void> = {};
 
+/** On webgl and webgpu the package may not read synchronously: `synchronous_reads.ts` forbids it. */
+export const readsAtOnce = (backend: string): boolean => backend === 'wasm';
+
 export const AVAILABLE: readonly string[] = [ENVIRONMENT.backend];
 
 /** How to get those that are not there. */

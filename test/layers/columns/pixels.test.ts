@@ -13,7 +13,7 @@ import {
 } from 'tfjs-revcol';
 import { withSeededRandom } from '../../../src/ops/engine/random';
 import { tidyAll } from '../../../src/ops/engine/tensors';
-import { describeBackends, expectClose, expectNoLeak } from '../../support/backends';
+import { describeBackends, expectClose, expectNoLeak, readsAtOnce } from '../../support/backends';
 import { drawShapes, SIDE } from '../../support/shapes';
 import {
   expectSameStep,
@@ -96,7 +96,7 @@ describeBackends('pixels that the model normalises', (backend) => {
             );
             const input = tf.grad((t) => projectedLoss(backbone.apply(t) as tf.Tensor))(x);
             const scaled = (inside ? tf.mul(input, std) : input).dataSync();
-            const [recovery] = backbone.reconstructionError(x);
+            const [recovery] = readsAtOnce(backend) ? backbone.reconstructionError(x) : [];
             backbone.dispose();
             return { step, scaled, recovery };
           }),
@@ -104,7 +104,7 @@ describeBackends('pixels that the model normalises', (backend) => {
         const [inside, outside] = steps as [(typeof steps)[0], (typeof steps)[0]];
         expectSameStep(inside.step, outside.step, 1e-4);
         expectClose(inside.scaled, outside.scaled, 1e-4, 'gradient of the input');
-        expect(inside.recovery?.levels).toHaveLength(2);
+        if (readsAtOnce(backend)) expect(inside.recovery?.levels).toHaveLength(2);
       }
     });
   });
