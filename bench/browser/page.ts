@@ -35,6 +35,8 @@ async function startBackend({ backend, variant, threads }: Task): Promise<void> 
       if (set.threads < threads) throw new Error(`${set.threads} threads: ${set.reason}`);
     }
   }
+  // The programs of a graphics card are counted, also where there is none.
+  if (name === 'webgl' && variant !== 'stock') tf.env().set('REVCOL_WEBGL_PROGRAMS', true);
   if (!(await tf.setBackend(name))) throw new Error(`backend ${name} did not start`);
   await tf.ready();
   if (name === 'wasm' && getThreadsCount() !== threads) {

@@ -12,10 +12,10 @@ export const CHROMIUM = [process.env.REVCOL_CHROMIUM, ...PLACES, chromium.execut
   (file) => file !== undefined && fs.existsSync(file),
 );
 
+const ALWAYS = ['--no-sandbox', '--disable-quic'];
+
 // Without a GPU, webgl and webgpu run on SwiftShader; the last three are what webgpu then needs.
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-quic',
+const IN_SOFTWARE = [
   '--use-gl=angle',
   '--use-angle=swiftshader',
   '--enable-unsafe-webgpu',
@@ -23,7 +23,18 @@ const FLAGS = [
   '--use-vulkan=swiftshader',
 ];
 
-/** Starts it, headless. */
+// Vulkan without a window, as on servers.
+const ON_CARD = [
+  '--use-angle=vulkan',
+  '--enable-unsafe-webgpu',
+  '--enable-features=Vulkan,VulkanFromANGLE,DefaultANGLEVulkan',
+  '--disable-vulkan-surface',
+  '--disable-gpu-sandbox',
+  '--ignore-gpu-blocklist',
+];
+
+/** Starts it, headless: in software, the same everywhere, unless `REVCOL_GPU` is 1. */
 export function launchChromium(): Promise<Browser> {
-  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  const graphics = process.env.REVCOL_GPU === '1' ? ON_CARD : IN_SOFTWARE;
+  return chromium.launch({ executablePath: CHROMIUM, args: [...ALWAYS, ...graphics] });
 }

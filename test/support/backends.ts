@@ -71,6 +71,17 @@ export function describeBackends(
 }
 
 /**
+ * Lets equal steps give equal bits on the backend of these tests. On webgl tfjs computes what is small on the
+ * processor as long as it lies there, and to read a tensor takes it there: where a run reads what another does not,
+ * the last places differ.
+ */
+export function sameBitsOn(backend: string): void {
+  if (backend !== 'webgl') return;
+  beforeAll(() => tf.env().set('WEBGL_CPU_FORWARD', false));
+  afterAll(() => tf.env().set('WEBGL_CPU_FORWARD', true));
+}
+
+/**
  * Runs `fn` and asserts that as many tensors live afterwards as before.
  *
  * @returns what `fn` returns; so it may not return tensors that it made

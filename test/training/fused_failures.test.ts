@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { AdamW, FusedStepError, layers } from 'tfjs-revcol';
-import { describeBackends, expectNoLeak } from '../support/backends';
+import { describeBackends, expectNoLeak, sameBitsOn } from '../support/backends';
 import { countKernels, failAtKernel } from '../support/failing_kernels';
 import { RUNS } from '../support/runs';
 import { normalTensor, randomizeWeights } from '../support/training_step';
@@ -28,7 +28,8 @@ function setUp() {
   return { model, loss, dispose };
 }
 
-describeBackends('a fused step that fails at any kernel', () => {
+describeBackends('a fused step that fails at any kernel', (backend) => {
+  sameBitsOn(backend);
   test('says which weights it has updated; each is as before or as after, and nothing leaks', async () => {
     await expectNoLeak(async () => {
       const { model, loss, dispose } = setUp();

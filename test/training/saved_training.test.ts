@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { loadTraining, saveTraining } from 'tfjs-revcol';
-import { describeBackends, expectNoLeak } from '../support/backends';
+import { describeBackends, expectNoLeak, sameBitsOn } from '../support/backends';
 import {
   dispose,
   expectSameBits,
@@ -14,6 +14,7 @@ import {
 } from './support/resumable';
 
 describeBackends('resumed training', (backend) => {
+  sameBitsOn(backend);
   // What is kept and saved is the same on all; the others show that the backend gives it back.
   const some = ['AdamW, fused, clipped, in groups', 'Adafactor', 'SGD', 'tf.train.adam'];
   if (backend === 'tensorflow') some.push('AdamW, 8-bit');

@@ -9,7 +9,7 @@ import {
   seedTraining,
   trainingStep,
 } from 'tfjs-revcol';
-import { describeBackends } from '../support/backends';
+import { describeBackends, sameBitsOn } from '../support/backends';
 import { normalTensor, randomizeWeights } from '../support/training_step';
 
 /** Every layer of tfjs that draws in training, and stochastic depth. */
@@ -36,7 +36,8 @@ function makeModel(): tf.LayersModel {
 const valuesOf = async (model: tf.LayersModel) =>
   JSON.stringify(await Promise.all(model.weights.map(async (w) => [...(await w.read().data())])));
 
-describeBackends('draws of training', () => {
+describeBackends('draws of training', (backend) => {
+  sameBitsOn(backend);
   const STEPS = 3;
 
   /** Weights after some steps of `fit`, in one call or in several. */

@@ -10,9 +10,6 @@ export interface BackendFacts {
 /** Reads what the backend in use tells; it has started. */
 export type ReadFacts = () => BackendFacts | Promise<BackendFacts>;
 
-/** Names of renderers that compute on the processor. */
-export const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|software|basic render|warp/i;
-
 /** What is said where graphics are computed by the processor. */
 export function softwareFinding(backend: string): DoctorFinding {
   return {

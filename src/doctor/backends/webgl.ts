@@ -1,8 +1,9 @@
 /** Backend webgl: the renderer, and how precise its textures are. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { isSoftware, rendererOf } from '../../common/software_renderer';
 import type { DoctorFinding } from '../report';
-import { type BackendFacts, SOFTWARE, softwareFinding } from './facts';
+import { type BackendFacts, softwareFinding } from './facts';
 
 /** What is read of tfjs's webgl backend, an optional peer. */
 interface WebglBackend {
@@ -10,14 +11,10 @@ interface WebglBackend {
 }
 
 export function webglFacts(): BackendFacts {
-  const gl = (tf.backend() as unknown as WebglBackend).gpgpu?.gl;
-  const named = gl?.getExtension('WEBGL_debug_renderer_info');
-  const renderer = String(
-    gl?.getParameter(named ? named.UNMASKED_RENDERER_WEBGL : gl.RENDERER) ?? '',
-  );
+  const renderer = rendererOf((tf.backend() as unknown as WebglBackend).gpgpu?.gl);
   const has32Bits = tf.env().getBool('WEBGL_RENDER_FLOAT32_ENABLED');
   const findings: DoctorFinding[] = [];
-  if (SOFTWARE.test(renderer)) findings.push(softwareFinding('webgl'));
+  if (isSoftware(renderer)) findings.push(softwareFinding('webgl'));
   if (!has32Bits) {
     findings.push({
       kind: 'limit',

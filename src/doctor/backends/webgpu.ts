@@ -1,7 +1,8 @@
 /** Backend webgpu: the adapter, and its limits. */
 import * as tf from '@tensorflow/tfjs-core';
 
-import { type BackendFacts, SOFTWARE, softwareFinding } from './facts';
+import { isSoftware } from '../../common/software_renderer';
+import { type BackendFacts, softwareFinding } from './facts';
 
 /** What is told of an adapter; older browsers tell less. */
 interface AdapterInfo {
@@ -38,15 +39,15 @@ export async function webgpuFacts(): Promise<BackendFacts> {
   const { gpu } = globalThis.navigator as unknown as { gpu?: Gpu };
   const info = device?.adapterInfo ?? (await gpu?.requestAdapter())?.info ?? {};
   const adapter = adapterName(info);
-  const isSoftware = info.isFallbackAdapter === true || SOFTWARE.test(adapter);
+  const inSoftware = info.isFallbackAdapter === true || isSoftware(adapter);
   return {
     facts: {
       adapter,
-      software: isSoftware,
+      software: inSoftware,
       maxBufferBytes: device?.limits?.maxBufferSize ?? null,
       maxBindingBytes: device?.limits?.maxStorageBufferBindingSize ?? null,
       maxWorkgroups: device?.limits?.maxComputeWorkgroupsPerDimension ?? null,
     },
-    findings: isSoftware ? [softwareFinding('webgpu')] : [],
+    findings: inSoftware ? [softwareFinding('webgpu')] : [],
   };
 }

@@ -8,6 +8,7 @@ import { expect } from 'expect';
 import * as circus from 'jest-circus';
 import { ModuleMocker } from 'jest-mock';
 
+import { registerWebglFlag, WEBGL_FLAG } from '../../../src/ops/kernels/webgl/backend';
 import { ENVIRONMENT } from './environment';
 import { forbidSynchronousReads } from './synchronous_reads';
 
@@ -61,6 +62,11 @@ async function start(): Promise<string> {
     setWasmPaths(`${location.origin}/wasm/`);
     setThreadsCount(threads);
     if (!simd) tf.env().set('WASM_HAS_SIMD_SUPPORT', false);
+  }
+  if (backend === 'webgl') {
+    // As on a graphics card, also where there is none.
+    registerWebglFlag();
+    tf.env().set(WEBGL_FLAG, true);
   }
   if (!(await tf.setBackend(backend))) throw new Error(`${backend} did not start`);
   // tfjs warns once of synchronous reads, which here only tests make.

@@ -4,6 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { isSoftware, rendererOf } from '../../../common/software_renderer';
 import { isDeviceAssumed } from '../../engine/precision';
 import type { KernelContract } from '../contract';
 import {
@@ -40,17 +41,32 @@ export interface WebglBackend {
   disposeIntermediateTensorInfo(tensor: tf.TensorInfo): void;
 }
 
-/** Whether the package's own programs are used on webgl; they are by default. */
+/**
+ * Whether the package's own programs are used on webgl. By default they are on graphics cards: there a step costs
+ * what it takes to start programs, but a software renderer computes texel by texel, and fewer, larger programs
+ * take longer.
+ */
 export const WEBGL_FLAG = 'REVCOL_WEBGL_PROGRAMS';
 
-/** Registers the flag that switches them off. */
-export function registerWebglFlag(): void {
-  tf.env().registerFlag(WEBGL_FLAG, () => true);
+/** Whether tfjs's webgl backend, which has started, computes on a graphics card. */
+function isOnCard(): boolean {
+  const backend = tf.findBackend('webgl') as { gpgpu?: { gl: WebGL2RenderingContext } } | null;
+  return !isSoftware(rendererOf(backend?.gpgpu?.gl));
 }
 
-/** Shaders here have loops of any length and read texels by number, which the first version of WebGL has not. */
+/** Registers the flag that switches them on and off. */
+export function registerWebglFlag(): void {
+  tf.env().registerFlag(WEBGL_FLAG, isOnCard);
+}
+
+/**
+ * Shaders here have loops of any length and read texels by number, which the first version of WebGL has not. A card
+ * that is only assumed must not settle the default, which is evaluated once.
+ */
 const canRun = (): boolean =>
-  tf.env().getBool(WEBGL_FLAG) && (isDeviceAssumed() || tf.env().getNumber('WEBGL_VERSION') === 2);
+  isDeviceAssumed()
+    ? tf.env().getFlags()[WEBGL_FLAG] !== false
+    : tf.env().getBool(WEBGL_FLAG) && tf.env().getNumber('WEBGL_VERSION') === 2;
 
 /** A kernel of backend 'webgl', which counts as absent where the browser has only the first version of WebGL. */
 export function webglKernel<K extends KernelContract>(
