@@ -3,7 +3,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 
 import { COLUMN_SUM } from '../contract';
 import { sizeOf, type WebglBackend, webglKernel, withTemporaries, zeros } from './backend';
-import { layoutOf, runProgram, type Source } from './program';
+import { layoutOf, moveOver, runProgram, type Source } from './program';
 
 /** Row pairs that one invocation adds up at most, where there are more of them than that. */
 const PAIRS_AT_ONCE = 1024;
@@ -31,9 +31,12 @@ const sums = (terms: Terms, isPart: boolean): Source => ({
   ivec2 at = here(width);
   int end = min(size.z, (at.x + 1) * size.w);
   vec4 sum = vec4(0.);
+  vec4 part = vec4(0.);
   for (int p = at.x * size.w; p < end; p++) {
-    sum += inside(${TERM[terms]}, p, size.x, at.y, size.y);
+    part += inside(${TERM[terms]}, p, size.x, at.y, size.y);
+    ${moveOver('p', 'part', 'sum')}
   }
+  sum += part;
   setOutput(${isPart ? 'sum' : 'vec4(sum.xy + sum.zw, 0., 0.)'});`,
 });
 

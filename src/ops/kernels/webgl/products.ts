@@ -5,7 +5,7 @@ import { show } from '../../../common/arguments';
 import { MAT_MUL } from '../contract';
 import { type WebglBackend, webglKernel, withTemporaries, zeros } from './backend';
 import { NORMAL } from './gelu';
-import { layoutOf, runProgram, type Source, withColumns } from './program';
+import { layoutOf, moveOver, runProgram, type Source, withColumns } from './program';
 
 /** What is done to a product, each with the tensors that it takes and the functions that it needs. */
 const AFTER = {
@@ -45,13 +45,16 @@ const rowProducts = (transposeB: boolean, after: After): Source => ({
   int width = (size.z + 1) / 2;
   ivec2 at = here(width);
   vec4 v = vec4(0.);
+  vec4 part = vec4(0.);
   int whole = size.y / 2;
   for (int k = 0; k < whole; k++) {
     vec4 a = atA(at.x, k, inner);
     vec4 b = ${transposeB ? 'atB(at.y, k, inner)' : 'atB(k, at.y, width)'};
-    v += a.xxzz * ${transposeB ? 'b.xzxz' : 'b.xyxy'};
-    v += a.yyww * ${transposeB ? 'b.ywyw' : 'b.zwzw'};
+    part += a.xxzz * ${transposeB ? 'b.xzxz' : 'b.xyxy'};
+    part += a.yyww * ${transposeB ? 'b.ywyw' : 'b.zwzw'};
+    ${moveOver('k', 'part', 'v')}
   }
+  v += part;
   if (whole < inner) {
     vec4 b = ${transposeB ? 'atB(at.y, whole, inner)' : 'atB(whole, at.y, width)'};
     v += atA(at.x, whole, inner).xxzz * ${transposeB ? 'b.xzxz' : 'b.xyxy'};
@@ -93,6 +96,7 @@ const columnProducts = (ones: boolean): Source => ({
   ivec2 at = here(width);
   int rows = size.y${ones ? ' + 1' : ''};
   vec4 v = vec4(0.);
+  vec4 part = vec4(0.);
   for (int p = 0; p < size.w; p++) {
     vec4 a = ${ones ? 'at.x < height ? atA(p, at.x, height) : vec4(0.)' : 'atA(p, at.x, height)'};
     vec4 b = atB(p, at.y, width);
@@ -106,9 +110,11 @@ const columnProducts = (ones: boolean): Source => ({
       a.zw = vec2(0.);
       b.zw = vec2(0.);
     }
-    v += a.xxyy * b.xyxy;
-    v += a.zzww * b.zwzw;
+    part += a.xxyy * b.xyxy;
+    part += a.zzww * b.zwzw;
+    ${moveOver('p', 'part', 'v')}
   }
+  v += part;
   if (2 * at.x + 1 >= rows) v.zw = vec2(0.);
   if (isLast(at.y, size.z)) v.yw = vec2(0.);
   setOutput(v);`,

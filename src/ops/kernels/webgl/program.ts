@@ -91,6 +91,16 @@ export function runProgram(
   return { dataId, dtype, shape: [...shape] };
 }
 
+/**
+ * Ends the body of a loop that adds to `part`, and moves that over to `sum` every 16th time: long sums of small terms
+ * lose their last digits otherwise. After the loop the rest is to be added.
+ */
+export const moveOver = (counter: string, part: string, sum: string): string =>
+  `if (${counter} - ${counter} / 16 * 16 == 15) {
+      ${sum} += ${part};
+      ${part} = vec4(0.);
+    }`;
+
 /** How a tensor lies in its texture: matrices of `rows` rows and `columns` columns, `pairs` row pairs in all. */
 export interface Layout {
   /** As programs see it. */
