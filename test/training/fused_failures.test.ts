@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { AdamW, FusedStepError, layers } from 'tfjs-revcol';
-import { describeBackends, expectNoLeak, sameBitsOn } from '../support/backends';
+import { describeBackends, expectNoLeak, onDeviceAlone } from '../support/backends';
 import { countKernels, failAtKernel } from '../support/failing_kernels';
 import { RUNS } from '../support/runs';
 import { normalTensor, randomizeWeights } from '../support/training_step';
@@ -29,7 +29,8 @@ function setUp() {
 }
 
 describeBackends('a fused step that fails at any kernel', (backend) => {
-  sameBitsOn(backend);
+  // Weights are compared bit by bit, some of which have been read.
+  onDeviceAlone(backend);
   test('says which weights it has updated; each is as before or as after, and nothing leaks', async () => {
     await expectNoLeak(async () => {
       const { model, loss, dispose } = setUp();

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { loadTraining, saveTraining } from 'tfjs-revcol';
-import { describeBackends, expectNoLeak, sameBitsOn } from '../support/backends';
+import { describeBackends, expectClose, expectNoLeak, givesSameBits } from '../support/backends';
 import {
   dispose,
   expectSameBits,
@@ -14,7 +14,12 @@ import {
 } from './support/resumable';
 
 describeBackends('resumed training', (backend) => {
-  sameBitsOn(backend);
+  const expectSame = givesSameBits(backend)
+    ? expectSameBits
+    : (got: tf.TypedArray[], expected: tf.TypedArray[]) => {
+        expect(got.length).toBe(expected.length);
+        got.forEach((values, i) => expectClose(values, expected[i] as tf.TypedArray, 1e-4));
+      };
   // What is kept and saved is the same on all; the others show that the backend gives it back.
   const some = ['AdamW, fused, clipped, in groups', 'Adafactor', 'SGD', 'tf.train.adam'];
   if (backend === 'tensorflow') some.push('AdamW, 8-bit');
@@ -44,7 +49,7 @@ describeBackends('resumed training', (backend) => {
         expect(training.optimizer.iterations).toBe(step);
         takeStep(training, step);
       }
-      expectSameBits(await valuesOf(training), expected);
+      expectSame(await valuesOf(training), expected);
       dispose(training);
     });
   });
@@ -58,13 +63,13 @@ describeBackends('resumed training', (backend) => {
       saved.push(await saveTraining(null, { ...first, step, extra: { step } }));
       takeStep(first, step);
     }
-    expectSameBits(await valuesOf(first), expected);
+    expectSame(await valuesOf(first), expected);
     dispose(first);
     for (const [stop, blob] of saved.entries()) {
       const resumed = start(make, 100 + stop);
       expect(await loadTraining(blob, resumed)).toEqual({ step: stop, extra: { step: stop } });
       for (let step = stop; step < STEPS; step++) takeStep(resumed, step);
-      expectSameBits(await valuesOf(resumed), expected);
+      expectSame(await valuesOf(resumed), expected);
       dispose(resumed);
     }
   });

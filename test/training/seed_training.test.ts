@@ -9,7 +9,7 @@ import {
   seedTraining,
   trainingStep,
 } from 'tfjs-revcol';
-import { describeBackends, sameBitsOn } from '../support/backends';
+import { describeBackends, expectClose, givesSameBits } from '../support/backends';
 import { normalTensor, randomizeWeights } from '../support/training_step';
 
 /** Every layer of tfjs that draws in training, and stochastic depth. */
@@ -37,7 +37,6 @@ const valuesOf = async (model: tf.LayersModel) =>
   JSON.stringify(await Promise.all(model.weights.map(async (w) => [...(await w.read().data())])));
 
 describeBackends('draws of training', (backend) => {
-  sameBitsOn(backend);
   const STEPS = 3;
 
   /** Weights after some steps of `fit`, in one call or in several. */
@@ -61,8 +60,16 @@ describeBackends('draws of training', (backend) => {
 
   test.each([false, true])('fit draws by seed and step, fused %s', async (fused) => {
     const whole = await fitted([STEPS], 7, fused);
-    expect(await fitted([1, STEPS - 1], 7, fused)).toBe(whole);
-    expect(await fitted([STEPS], 8, fused)).not.toBe(whole);
+    const inTwo = await fitted([1, STEPS - 1], 7, fused);
+    const other = await fitted([STEPS], 8, fused);
+    if (givesSameBits(backend)) {
+      expect(inTwo).toBe(whole);
+      expect(other).not.toBe(whole);
+    } else {
+      const numbers = (json: string) => (JSON.parse(json) as number[][]).flat();
+      expectClose(numbers(inTwo), numbers(whole), 1e-5);
+      expect(() => expectClose(numbers(other), numbers(whole), 1e-5)).toThrow('relative error');
+    }
     expect(await fitted([STEPS], null, fused)).not.toBe(await fitted([STEPS], null, fused));
   });
 

@@ -53,7 +53,8 @@ afterEach(() => warn.mockRestore());
 async function warnings(): Promise<string[]> {
   // A device answers in the order of asking; larger than what tfjs would compute on the processor.
   const last = tf.tidy(() => tf.square(tf.ones([300])));
-  await last.data();
+  // It does not answer where a test lets it fail.
+  await last.data().catch(() => undefined);
   last.dispose();
   await new Promise((resolve) => setTimeout(resolve, 5));
   return warn.mock.calls.map(([text]) => String(text));
