@@ -382,7 +382,7 @@ describe('the packed package', () => {
 
   test.each<[string, string[], string[]]>([
     // Libraries are checked too, which takes its time: both forms of the types are, at once.
-    ['ESM and CommonJS', ['mts', 'cts'], ['--module', 'nodenext']],
+    ['CommonJS and ESM', ['cts', 'mts'], ['--module', 'nodenext']],
     ['bundlers', ['ts'], ['--skipLibCheck', '--module', 'esnext', '--moduleResolution', 'bundler']],
     [
       'old module resolution',
