@@ -78,7 +78,7 @@ const OPTIONS: OptionNames<LoadOptions> = {
 export interface LoadReport extends LabelMetadata {
   /** Tensors now in the model. */
   loaded: string[];
-  /** Weights of the model that keep their values; of layers that are not RevCol's, their own names. */
+  /** Weights of the model that keep their values; of layers that are not RevCol's, their own names, unless the file has these. */
   missing: string[];
   /** Tensors of the file that the model has no place for. */
   unexpected: string[];
@@ -128,10 +128,13 @@ async function load(
   options: LoadOptions,
   transfer: typeof readThenWrite,
 ): Promise<LoadReport> {
-  const { mapped, unmapped } = modelWeights(model, options.layers);
+  const found = modelWeights(model, options.layers);
   const opened = await openAny(source, options);
   try {
     const names = [...opened.entries.keys()];
+    const kept = [...found.others].filter(([name]) => opened.entries.has(name));
+    const mapped = new Map([...found.mapped, ...kept]);
+    const unmapped = found.unmapped.filter((name) => !mapped.has(name));
     const published = withoutPrefix(names, options.prefix ?? findPrefix(names));
     const inFile = options.supervision === 'skip' ? withoutSupervision(published) : published;
     const checkpoint =

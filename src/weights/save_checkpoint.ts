@@ -8,6 +8,7 @@ import { CheckpointError } from './errors';
 import { type LabelMetadata, labelStrings, openMMLabMeta, requireLabels } from './label_metadata';
 import { type LayerRoles, type ModelLike, modelWeights } from './names/model_weights';
 import { isBesideBackbone } from './names/published_names';
+import { OWN } from './names/weight_layout';
 import { writePyTorch } from './pytorch/write_pytorch';
 import { type TensorToWrite, type WriteOptions, writeSafetensors } from './safetensors/writer';
 
@@ -22,9 +23,10 @@ export interface SaveOptions extends Omit<WriteOptions, 'onProgress'>, LabelMeta
   layers?: LayerRoles;
   /**
    * What to do with weights of layers that are not RevCol's, for which there is no published name:
-   * `'throw'` (default), or `'skip'` them.
+   * `'throw'` (default), `'skip'` them, or `'keep'` them under their own names and in tfjs's layout, where
+   * `loadCheckpoint` finds them.
    */
-  others?: 'throw' | 'skip';
+  others?: 'throw' | 'skip' | 'keep';
   /** Called with the fraction written so far, from 0 to 1. */
   onProgress?: (fraction: number) => void;
 }
@@ -80,12 +82,16 @@ export async function saveCheckpoint(
   requireModel('saveCheckpoint', model);
   requireOneOf('saveCheckpoint', 'format', format, ['safetensors', 'openmmlab']);
   requireLabels('saveCheckpoint', { classes, palette });
-  const { mapped, unmapped } = modelWeights(model, layers);
-  if (unmapped.length > 0 && others === 'throw') {
+  const { mapped, others: own, unmapped } = modelWeights(model, layers);
+  requireOneOf('saveCheckpoint', 'others', others, ['throw', 'skip', 'keep']);
+  if (
+    unmapped.length > 0 &&
+    (others === 'throw' || (others === 'keep' && own.size < unmapped.length))
+  ) {
     throw new CheckpointError(
       'mismatch',
       `saveCheckpoint: ${unmapped.length} weights of model ${model.name} have no published name, ` +
-        `for example ${unmapped[0]}; pass others: 'skip' to leave them out, or use model.save()`,
+        `for example ${unmapped[0]}; pass others: 'keep' to save them under their own, 'skip' to leave them out, or use model.save()`,
     );
   }
   if (mapped.size === 0) {
@@ -109,9 +115,10 @@ export async function saveCheckpoint(
     );
   }
   const prefix = [...mapped.keys()].some(isBesideBackbone) ? 'backbone.' : '';
-  const tensors = [...mapped.values()].map(
+  const kept = others === 'keep' ? [...own.values()] : [];
+  const tensors = [...mapped.values(), ...kept].map(
     ({ variable, published, publishedShape, layout }): TensorToWrite => ({
-      name: isBesideBackbone(published) ? published : prefix + published,
+      name: layout === OWN || isBesideBackbone(published) ? published : prefix + published,
       shape: publishedShape,
       dtype: layout.publishedType,
       read: async () => {

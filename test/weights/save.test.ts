@@ -146,11 +146,30 @@ describeBackends('saveCheckpoint', () => {
     own.add(layers.revColBackbone({ ...size, inputShape: [8, 8, 3] }));
     own.add(tf.layers.dense({ units: 2, name: 'mine' }));
     await expect(saveCheckpoint(own, at('own'))).rejects.toThrow(
-      "mine/kernel; pass others: 'skip'",
+      "mine/kernel; pass others: 'keep'",
     );
     expect(await fs.readdir(folder)).not.toContain('own');
     const saved = await openCheckpoint(await saveCheckpoint(own, undefined, { others: 'skip' }));
     expect(saved.entries.size).toBe(own.weights.length - 2);
+    await expect(saveCheckpoint(own, undefined, { others: 'save' as never })).rejects.toThrow(
+      "others is \"save\"; expected one of 'throw', 'skip', 'keep'",
+    );
+    // Kept, they come back; without them in the file they are missing as ever.
+    const kept = await saveCheckpoint(own, undefined, { others: 'keep' });
+    const before = own.getWeights().map((weight) => [...weight.dataSync()]);
+    own.setWeights(own.getWeights().map((weight) => tf.tidy(() => tf.zerosLike(weight))));
+    const { loaded, missing, unexpected } = await loadCheckpoint(own, kept);
+    expect([loaded.length, missing, unexpected]).toEqual([own.weights.length, [], []]);
+    expect(own.getWeights().map((weight) => [...weight.dataSync()])).toEqual(before);
+    const without = await saveCheckpoint(own, undefined, { others: 'skip' });
+    await expect(loadCheckpoint(own, without)).rejects.toThrow('mine/kernel');
+    const other = tf.sequential();
+    other.add(layers.revColBackbone({ ...size, inputShape: [8, 8, 3] }));
+    other.add(tf.layers.dense({ units: 5, name: 'mine' }));
+    await expect(loadCheckpoint(other, kept)).rejects.toThrow(
+      'mine/kernel: [3, 2] in the file, [3, 5] in the model',
+    );
+    other.dispose();
     own.dispose();
     const none = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
     await expect(saveCheckpoint(none, undefined, { others: 'skip' })).rejects.toThrow(

@@ -3,7 +3,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { CheckpointError } from '../errors';
 import { decoderOfOwn, nameMapping } from './name_mapping';
-import type { WeightLayout } from './weight_layout';
+import { OWN, type WeightLayout } from './weight_layout';
 
 /** What of a `tf.LayersModel` is used here. */
 export interface ModelLike {
@@ -31,7 +31,9 @@ export interface MappedWeight {
 export interface ModelWeights {
   /** In the model's order. */
   readonly mapped: ReadonlyMap<string, MappedWeight>;
-  /** Names of the weights of other layers. */
+  /** Those that have no published name, of other layers, by their own names. */
+  readonly others: ReadonlyMap<string, MappedWeight>;
+  /** The names of these. */
   readonly unmapped: readonly string[];
 }
 
@@ -50,11 +52,17 @@ export function modelWeights(model: ModelLike, roles: LayerRoles = {}): ModelWei
   const mapping = nameMapping(decoderOfOwn(variables.map(nameOf)));
   const mapped = new Map<string, MappedWeight>();
   const unmapped: string[] = [];
+  const others = new Map<string, MappedWeight>();
   for (const variable of variables) {
     const found = mapping.toPublished(nameOf(variable));
     const shape = found?.layout.publishedShape(shapeOf(variable));
     if (!found || !shape) {
-      unmapped.push(variable.originalName);
+      const name = variable.originalName;
+      unmapped.push(name);
+      const publishedShape = shapeOf(variable);
+      if (variable.dtype === 'float32' && !others.has(name)) {
+        others.set(name, { variable, published: name, publishedShape, layout: OWN });
+      }
       continue;
     }
     if (mapped.has(found.name)) {
@@ -77,7 +85,7 @@ export function modelWeights(model: ModelLike, roles: LayerRoles = {}): ModelWei
       layout: found.layout,
     });
   }
-  return { mapped, unmapped };
+  return { mapped, others, unmapped };
 }
 
 /** A variable's shape, which is fully known. */

@@ -71,6 +71,15 @@ export const VECTOR: WeightLayout = {
   toPublished: (data) => data,
 };
 
+/** Weights that only this package has: as they are here. */
+export const OWN: WeightLayout = {
+  name: 'own',
+  ownShape: (shape) => [...shape],
+  publishedShape: (shape) => [...shape],
+  toOwn: (data) => data,
+  toPublished: (data) => data,
+};
+
 /** Counts: a scalar in both, in PyTorch of whole numbers. */
 export const COUNT: WeightLayout = {
   name: 'count',
