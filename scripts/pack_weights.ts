@@ -1,6 +1,7 @@
 /**
- * Makes a weight set that ships with the package of what `examples/fashion.ts` has trained: in float16, with the
- * names of the classes, in `weights`. Prints what `src/registry/packaged.ts` must say of it.
+ * Makes a weight set that ships with the package of what `examples/fashion.ts` or `examples/languages.ts` has
+ * trained: in float16, with the names of the classes, in `weights`. Prints what `src/registry/packaged.ts`, or
+ * `src/registry/text.ts`, must say of it.
  *
  *   npx tsx scripts/pack_weights.ts out/fashion/fashion-femto-1.safetensors revcol_femto.fashion
  */
@@ -11,16 +12,18 @@ import { fileURLToPath } from 'node:url';
 
 import { toFloat16 } from '../src/convert/quantize';
 import { PACKAGED_SETS } from '../src/registry/packaged';
+import { TEXT_WEIGHTS } from '../src/registry/text';
 import { openCheckpoint } from '../src/weights/open_checkpoint';
 
 /** Tensors begin at multiples of it. */
 const ALIGNMENT = 8;
 
 const [source, name] = process.argv.slice(2);
-if (source === undefined || name === undefined || !Object.hasOwn(PACKAGED_SETS, name)) {
-  throw new Error(`give a file and one of ${Object.keys(PACKAGED_SETS).join(', ')}`);
+const sets = { ...PACKAGED_SETS, ...TEXT_WEIGHTS };
+if (source === undefined || name === undefined || !Object.hasOwn(sets, name)) {
+  throw new Error(`give a file and one of ${Object.keys(sets).join(', ')}`);
 }
-const { classNames } = PACKAGED_SETS[name as keyof typeof PACKAGED_SETS];
+const { classNames } = sets[name as keyof typeof sets];
 const header: Record<string, unknown> = {
   __metadata__: { format: 'pt', classes: JSON.stringify(classNames) },
 };

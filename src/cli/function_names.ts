@@ -18,14 +18,14 @@ export const FUNCTION_NAMES: ReadonlySet<string> = new Set(
   loadAdapters loadCheckpoint loadTraining maskArea maskBox maskIoU maskTargets memoryPeak memoryPlan
   mergeAdapters mergeMasks mixupOrCutmix nativeOperations oneCycleSchedule openCheckpoint paintDetections
   paintSegmentation parseCoco parseCocoResults pasteMask photometricDistortion pixelAccuracy pixelTransform
-  polygonMask polySchedule pretrainedWeights randAugment randomErasing randomFlip randomResizedCrop
+  polygonMask polySchedule preprocessTexts pretrainedWeights randAugment randomErasing randomFlip randomResizedCrop
   readPixels readSync recoverableTraining regionLevels registerLoss removeAdapters removePretrained
   removeTraining resizeBicubic resizeLinear roiAlign sampleBoxes sampleTokens saveAdapters saveCheckpoint
   savedTraining saveTraining scaleHeads scaleRate scheduleCallback seededRandom seedTraining
   segmentationFolder segmentationLoss segmentationSource segmentationTransform segmentationWeights
   setLearningRate setWasmThreads sigmoidCrossEntropy sigmoidCrossEntropyLoss softmaxCrossEntropy
-  softmaxCrossEntropyLoss stepSchedule tensorSource tokenCrossEntropy trainingStep trainingTransform
-  translationSteps unmergeAdapters warmUp
+  softmaxCrossEntropyLoss stepSchedule tensorSource textWeights tokenCrossEntropy trainingStep
+  trainingTransform translationSteps trigramIds unmergeAdapters warmUp
 `
     .trim()
     .split(/\s+/),

@@ -43,15 +43,19 @@ function matching(filter: string | undefined, pretrained: boolean | undefined): 
   return [...records, ...listModels({ filter: `${filter}.*`, pretrained })];
 }
 
-/** Classifiers, and behind them segmenters and detectors, whose figures are others. */
+/** Classifiers, and behind them segmenters, detectors and classifiers of texts, whose figures are others. */
 function asTable(records: readonly ModelRecord[]): string {
   const segmenters = records.filter(({ segmentation }) => segmentation);
   const detectors = records.filter(({ detection }) => detection);
-  const classifiers = records.filter(({ segmentation, detection }) => !segmentation && !detection);
+  const texts = records.filter(({ text }) => text);
+  const classifiers = records.filter(
+    ({ segmentation, detection, text }) => !segmentation && !detection && !text,
+  );
   return [
     ...(classifiers.length > 0 ? [classifierTable(classifiers)] : []),
     ...(segmenters.length > 0 ? [segmenterTable(segmenters)] : []),
     ...(detectors.length > 0 ? [detectorTable(detectors)] : []),
+    ...(texts.length > 0 ? [textTable(texts)] : []),
   ].join('\n\n');
 }
 
@@ -81,6 +85,21 @@ function detectorTable(records: readonly ModelRecord[]): string {
       detection?.numClasses,
       detection?.boxAP.toFixed(1),
       detection?.maskAP.toFixed(1),
+    ]),
+  );
+}
+
+function textTable(records: readonly ModelRecord[]): string {
+  return table(
+    ['texts', 'parameters', 'columns', 'characters', 'classes', 'top-1 %', 'download'],
+    records.map(({ name, size, text, parameters }) => [
+      name,
+      millionsText(parameters),
+      size.columns,
+      text?.maxLength,
+      text?.numClasses,
+      text?.top1.toFixed(1),
+      text && bytesText(text.approximateBytes),
     ]),
   );
 }

@@ -1,2 +1,2 @@
-/** tfjs-revcol/text: choosing tokens, and scoring translations. Registers nothing. */
+/** tfjs-revcol/text: texts as ids, choosing tokens, and scoring translations. Registers nothing. */
 export * from '../public/text';

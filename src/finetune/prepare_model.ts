@@ -118,7 +118,8 @@ async function makeModel(
   statistics: PreprocessOptions;
   fits?: boolean;
 }> {
-  const { weights } = parseName(owner, name);
+  const { weights, text } = parseName(owner, name);
+  if (text) throw new Error(`${owner}: ${name} is a classifier of texts; expected one of images`);
   const side = preprocessing?.inputSize ?? data.inputShape;
   const channels = data.inputShape?.[2] ?? weights?.inputSize[2] ?? 3;
   const shape = side

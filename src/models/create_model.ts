@@ -12,13 +12,20 @@ import { modelRecord } from '../registry/models';
 import { type ModelName, weightsOf } from '../registry/names';
 import type { PretrainedName } from '../registry/pretrained';
 import { isSegmentationName, type SegmentationName } from '../registry/segmentation';
-import type { VitSize } from '../registry/sizes';
+import type { ModelSize, VitSize } from '../registry/sizes';
+import { isTextName, type TextName } from '../registry/text';
 import {
   createDetector,
   type CreateDetectorOptions,
   type CreatePretrainedDetectorOptions,
   DETECTOR_OPTIONS,
 } from './detector';
+import {
+  createNamedText,
+  type CreateNamedTextOptions,
+  type CreatePretrainedTextOptions,
+  NAMED_TEXT_OPTIONS,
+} from './named_text_model';
 import { NETWORK_OPTIONS, networkArgs, type NetworkOptions } from './network_options';
 import { createLoaded } from './pretrained';
 import {
@@ -62,6 +69,7 @@ const OPTIONS: OptionNames<CreateModelOptions> = {
 
 type SegmenterOptions = CreateSegmenterOptions | CreatePretrainedSegmenterOptions;
 type DetectorOptions = CreateDetectorOptions | CreatePretrainedDetectorOptions;
+type TextOptions = CreateNamedTextOptions | CreatePretrainedTextOptions;
 
 const OWNER = 'createModel';
 
@@ -92,6 +100,9 @@ const MAX_PROGRESSIVE_CLASSES = 1000;
  * for its box heads and mask heads, and its outputs are those of all parts. Its options are
  * `CreateDetectorOptions`.
  *
+ * A text classifier (`'revcol_text_femto.languages'`) takes ids `[batch, time]`, int32, as `preprocessTexts`
+ * makes them, to logits `[batch, numClasses]`. Its options are `CreateNamedTextOptions`.
+ *
  * With `pretrained: true` the name is that of a published weight set, and a promise is returned: of
  * the model with these weights, downloaded on first use (`cacheDir`, `baseUrl`, `onProgress`,
  * `signal`, ... are those of `fetchPretrained`). With another number of classes than the set's the
@@ -118,21 +129,33 @@ export function createModel(
 ): Promise<tfl.LayersModel>;
 export function createModel(name: DetectionName, options?: CreateDetectorOptions): tfl.LayersModel;
 export function createModel(
+  name: TextName,
+  options: CreatePretrainedTextOptions,
+): Promise<tfl.LayersModel>;
+export function createModel(name: TextName, options?: CreateNamedTextOptions): tfl.LayersModel;
+export function createModel(
   name: PretrainedName,
   options: CreatePretrainedOptions,
 ): Promise<tfl.LayersModel>;
 export function createModel(name: ModelName, options?: CreateModelOptions): tfl.LayersModel;
 export function createModel(
   name: ModelName,
-  options: CreateModelOptions | CreatePretrainedOptions | SegmenterOptions | DetectorOptions = {},
+  options:
+    | CreateModelOptions
+    | CreatePretrainedOptions
+    | SegmenterOptions
+    | DetectorOptions
+    | TextOptions = {},
 ): tfl.LayersModel | Promise<tfl.LayersModel> {
   const known = optionsOf(name);
-  const names = options?.pretrained ? { ...known, ...FETCH_OPTIONS, inputChannels: true } : known;
+  const ofImages = isTextName(name) ? {} : { inputChannels: true };
+  const names = options?.pretrained ? { ...known, ...FETCH_OPTIONS, ...ofImages } : known;
   requireOptions(OWNER, options, names);
   if (isSegmentationName(name)) {
     return createSegmenter(OWNER, name, options as SegmenterOptions);
   }
   if (isDetectionName(name)) return createDetector(OWNER, name, options as DetectorOptions);
+  if (isTextName(name)) return createNamedText(name, options as TextOptions);
   const own = options as CreateModelOptions | CreatePretrainedOptions;
   return own.pretrained ? createPretrained(name, own) : createRandom(name, own);
 }
@@ -140,6 +163,7 @@ export function createModel(
 /** The names of the options for a model. */
 function optionsOf(name: ModelName): object {
   if (isSegmentationName(name)) return SEGMENTER_OPTIONS;
+  if (isTextName(name)) return NAMED_TEXT_OPTIONS;
   return isDetectionName(name) ? DETECTOR_OPTIONS : OPTIONS;
 }
 
@@ -150,7 +174,7 @@ async function createPretrained(
   const record = weightsOf(OWNER, name);
   const build = () => createRandom(name, { ...options, pretrained: false });
   const heads = {
-    numClasses: options.numClasses ?? record.numClasses ?? modelRecord(OWNER, name).size.numClasses,
+    numClasses: options.numClasses ?? record.numClasses ?? imageModel(name).size.numClasses,
     supervised: options.intermediateSupervision ?? false,
     imageChannels: options.inputShape?.[2] ?? record.inputSize[2],
   };
@@ -158,7 +182,7 @@ async function createPretrained(
 }
 
 function createRandom(name: ModelName, options: CreateModelOptions): tfl.LayersModel {
-  const { size, weights } = modelRecord(OWNER, name);
+  const { size, weights } = imageModel(name);
   const numClasses = options.numClasses ?? weights?.numClasses ?? size.numClasses;
   requireInteger(OWNER, 'numClasses', numClasses, 1);
   if (options.inputShape != null) requireImageShape(OWNER, 'inputShape', options.inputShape);
@@ -183,6 +207,12 @@ function createRandom(name: ModelName, options: CreateModelOptions): tfl.LayersM
       )
     : new RevColHead({ name: 'head', units: numClasses }).apply(features);
   return tfl.model({ name, inputs: image, outputs: outputs as tfl.SymbolicTensor[] });
+}
+
+/** The record of a classifier of images. */
+function imageModel(name: ModelName) {
+  const { size, weights } = modelRecord(OWNER, name);
+  return { size: size as ModelSize | VitSize, weights };
 }
 
 function createVit({ name }: VitSize, options: CreateModelOptions): tfl.LayersModel {

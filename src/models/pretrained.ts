@@ -16,7 +16,8 @@ import { loadFresh, type LoadOptions } from '../weights/load_checkpoint';
 interface LoadableSet extends Downloadable {
   readonly checkpointKey?: string;
   readonly numClasses?: number;
-  readonly inputSize: readonly [number, number, 1 | 3];
+  /** Of one of images. */
+  readonly inputSize?: readonly [number, number, 1 | 3];
   /** Whether its file has what only training needs, where that may be missing. */
   readonly intermediateSupervision?: boolean;
 }
@@ -73,7 +74,7 @@ async function loadPretrained(
   const { intermediateSupervision: hasSupervision = true } = record;
   const headFits =
     numClasses === record.numClasses &&
-    (!supervised || (hasSupervision && imageChannels === record.inputSize[2]));
+    (!supervised || (hasSupervision && imageChannels === record.inputSize?.[2]));
   await loadFresh(model, source, {
     key: record.checkpointKey,
     head: headFits ? 'load' : 'skip',

@@ -41,12 +41,17 @@ export {
   type TranslateOptions,
   type TranslationSteps,
 } from '../models/translate';
+export type {
+  CreateNamedTextOptions,
+  CreatePretrainedTextOptions,
+} from '../models/named_text_model';
 export { createVitModel, type CreateVitModelOptions } from '../models/vit';
 export { listModels, type ListModelsOptions, type ModelRecord } from '../registry/models';
 export type { ModelName } from '../registry/names';
 export { ADE20K_CLASSES, ADE20K_PALETTE } from '../registry/ade20k';
 export { COCO_CATEGORY_IDS, COCO_CLASSES } from '../registry/coco';
 export { VIT_SIZES, type VitSize } from '../registry/sizes';
+export type { TextSize } from '../registry/text';
 export type { VitSizeName } from '../registry/architectures';
 
 // From examples to a trained classifier, segmenter or detector

@@ -8,9 +8,15 @@ export type { ByteSource } from '../weights/bytes/byte_source';
 export type { CheckpointSource } from '../weights/bytes/source';
 
 // Published weights
-export { detectionWeights, pretrainedWeights, segmentationWeights } from '../registry/names';
+export {
+  detectionWeights,
+  pretrainedWeights,
+  segmentationWeights,
+  textWeights,
+} from '../registry/names';
 export type { DetectionName, DetectionWeights } from '../registry/detection';
 export type { SegmentationName, SegmentationWeights } from '../registry/segmentation';
+export type { TextName, TextWeights } from '../registry/text';
 export type { PretrainedName, PretrainedWeights, WeightSource } from '../registry/pretrained';
 export {
   fetchPretrained,

@@ -22,14 +22,15 @@ import {
   type SegmentationName,
   type SegmentationWeights,
 } from './segmentation';
+import { isTextName, TEXT_WEIGHTS, type TextName, type TextSize, type TextWeights } from './text';
 
 /**
  * Name of a size (`revcol_base`, `revcol_vit_small`), of a published weight set (`revcol_base.in1k`), of a
- * published segmenter (`upernet_revcol_base.ade20k_512`), or of a published detector
- * (`cascade_mask_rcnn_revcol_base.coco`).
+ * published segmenter (`upernet_revcol_base.ade20k_512`), of a published detector
+ * (`cascade_mask_rcnn_revcol_base.coco`), or of a text classifier (`revcol_text_femto.languages`).
  */
 export type ModelName =
-  ModelSizeName | VitSizeName | PretrainedName | SegmentationName | DetectionName;
+  ModelSizeName | VitSizeName | PretrainedName | SegmentationName | DetectionName | TextName;
 
 /** The weight sets of a size, or of any. */
 function setsOf(size: string): PretrainedName[] {
@@ -38,23 +39,26 @@ function setsOf(size: string): PretrainedName[] {
     .map(({ name }) => name);
 }
 
-/** Every name: each size, followed by its weight sets; then the segmenters, then the detectors. */
+/** Every name: each size, followed by its weight sets; then segmenters, detectors and text classifiers. */
 export const MODEL_NAMES: readonly ModelName[] = /* @__PURE__ */ [
   ...SIZE_NAMES.flatMap((size): ModelName[] => [size, ...setsOf(size)]),
   ...(Object.keys(SEGMENTATION_WEIGHTS) as SegmentationName[]),
   ...(Object.keys(DETECTION_WEIGHTS) as DetectionName[]),
+  ...(Object.keys(TEXT_WEIGHTS) as TextName[]),
 ];
 
 /** What a name says. */
 export interface Named {
   name: ModelName;
-  size: ModelSizeName | VitSizeName;
+  size: ModelSizeName | VitSizeName | TextSize['name'];
   /** The published weights, when the name has a tag. */
   weights?: PretrainedWeights;
   /** The published segmenter that the name is of. */
   segmentation?: SegmentationWeights;
   /** The published detector that the name is of. */
   detection?: DetectionWeights;
+  /** The weights of a text classifier that the name is of. */
+  text?: TextWeights;
 }
 
 /**
@@ -79,6 +83,10 @@ export function parseName(owner: string, name: string): Named {
   if (isDetectionName(name)) {
     const detection = DETECTION_WEIGHTS[name];
     return { name, size: detection.size, detection };
+  }
+  if (isTextName(name)) {
+    const text = TEXT_WEIGHTS[name];
+    return { name, size: text.size, text };
   }
   const [size = '', tag] = name.split('.', 2);
   if (tag !== undefined && (SIZE_NAMES as readonly string[]).includes(size)) {
@@ -113,7 +121,7 @@ export function pretrainedWeights(name: string): PretrainedWeights {
 
 /** `pretrainedWeights` in the name of another function. */
 export function weightsOf(owner: string, name: string): PretrainedWeights {
-  const { weights, size, segmentation, detection } = parseName(owner, name);
+  const { weights, size, segmentation, detection, text } = parseName(owner, name);
   if (weights) return weights;
   if (segmentation) {
     throw new Error(
@@ -123,6 +131,11 @@ export function weightsOf(owner: string, name: string): PretrainedWeights {
   if (detection) {
     throw new Error(
       `${owner}: '${name}' names a detector; detectionWeights('${name}') gives its record`,
+    );
+  }
+  if (text) {
+    throw new Error(
+      `${owner}: '${name}' names a classifier of texts; textWeights('${name}') gives its record`,
     );
   }
   const published = setsOf(size);
@@ -139,10 +152,10 @@ export function weightsOf(owner: string, name: string): PretrainedWeights {
  * @throws {Error} for any other name, with the names that there are
  */
 export function segmentationWeights(name: string): SegmentationWeights {
-  const { segmentation, detection } = parseName('segmentationWeights', name);
-  if (segmentation) return segmentation;
+  const named = parseName('segmentationWeights', name);
+  if (named.segmentation) return named.segmentation;
   throw new Error(
-    `segmentationWeights: '${name}' names a ${detection ? 'detector' : 'classifier'}; the segmenters are ` +
+    `segmentationWeights: '${name}' names a ${kindOf(named)}; the segmenters are ` +
       Object.keys(SEGMENTATION_WEIGHTS).join(', '),
   );
 }
@@ -153,10 +166,32 @@ export function segmentationWeights(name: string): SegmentationWeights {
  * @throws {Error} for any other name, with the names that there are
  */
 export function detectionWeights(name: string): DetectionWeights {
-  const { detection, segmentation } = parseName('detectionWeights', name);
-  if (detection) return detection;
+  const named = parseName('detectionWeights', name);
+  if (named.detection) return named.detection;
   throw new Error(
-    `detectionWeights: '${name}' names a ${segmentation ? 'segmenter' : 'classifier'}; the detectors are ` +
+    `detectionWeights: '${name}' names a ${kindOf(named)}; the detectors are ` +
       Object.keys(DETECTION_WEIGHTS).join(', '),
   );
+}
+
+/**
+ * The record of the weights of a text classifier: where their file is, what `preprocessTexts` needs to know, and
+ * the names of the classes.
+ *
+ * @throws {Error} for any other name, with the names that there are
+ */
+export function textWeights(name: string): TextWeights {
+  const named = parseName('textWeights', name);
+  if (named.text) return named.text;
+  throw new Error(
+    `textWeights: '${name}' names a ${kindOf(named)}; the classifiers of texts are ` +
+      Object.keys(TEXT_WEIGHTS).join(', '),
+  );
+}
+
+/** What a name is of, for messages. */
+function kindOf({ segmentation, detection, text }: Named): string {
+  if (segmentation) return 'segmenter';
+  if (detection) return 'detector';
+  return text ? 'classifier of texts' : 'classifier';
 }

@@ -1,6 +1,7 @@
 /** The classification weights, published or in this package: where each set is, and how to use it. */
 import type { ModelSizeName } from './architectures';
 import { IMAGENET_MEAN, IMAGENET_STD } from './imagenet_statistics';
+import { PACKAGE_ORIGIN, packageSources } from './package_sources';
 import { PACKAGED_SETS, type PackagedDataName, type PackagedFacts } from './packaged';
 import { PUBLICATION } from './publication';
 
@@ -108,12 +109,6 @@ function recordOf(
   };
 }
 
-/** The version that the files in this package are of: addresses name it, and its files never change. */
-const VERSION = '0.2.0';
-
-/** Places that serve what npm has, also to web pages. */
-const MIRRORS = ['https://cdn.jsdelivr.net/npm/', 'https://unpkg.com/'];
-
 /** Side of the pictures of the sets in this package, in pixels. */
 const PACKAGED_SIDE = 28;
 
@@ -127,11 +122,7 @@ function packagedRecord(name: keyof typeof PACKAGED_SETS): PretrainedWeights {
     size: name.slice(0, name.indexOf('.')) as ModelSizeName,
     fileName,
     packageFile,
-    sources: MIRRORS.map((mirror) => ({
-      url: `${mirror}tfjs-revcol@${VERSION}/${packageFile}`,
-      bytes,
-      sha256,
-    })),
+    sources: packageSources(packageFile, { bytes, sha256 }),
     approximateBytes: Number(bytes.toPrecision(3)),
     inputSize: [PACKAGED_SIDE, PACKAGED_SIDE, 1],
     mean: [mean, mean, mean],
@@ -143,7 +134,7 @@ function packagedRecord(name: keyof typeof PACKAGED_SETS): PretrainedWeights {
     headPrefix: 'cls',
     dropPathRate: 0,
     ...PUBLICATION,
-    origin: 'https://www.npmjs.com/package/tfjs-revcol',
+    origin: PACKAGE_ORIGIN,
     ...facts,
   };
 }

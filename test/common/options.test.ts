@@ -111,6 +111,7 @@ const CALLS: Record<
   ],
   fetchPretrained: [(o) => revcol.fetchPretrained(none, o), 'cache_dir', 'cacheDir'],
   removePretrained: [(o) => revcol.removePretrained(none, o), 'cacheDirs', 'cacheDir'],
+  trigramIds: [(o) => revcol.trigramIds('', o), 'maxlength', 'maxLength'],
   listModels: [revcol.listModels, 'filters', 'filter'],
   preprocess: [(o) => revcol.preprocess([], o), 'input_size', 'inputSize'],
   fitImage: [(o) => revcol.fitImage(none, o), 'corp', 'crop'],

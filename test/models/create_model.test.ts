@@ -158,8 +158,17 @@ function miniature(size: object) {
 }
 
 test.each(listModels())('$name, as listModels gives it, can be built', async (record) => {
-  const { name, size, weights, segmentation, detection } = record;
+  const { name, size, weights, segmentation, detection, text } = record;
   await withShapesOnly(() => {
+    if ('vocabularySize' in size) {
+      const texts = createModel(name);
+      expect(texts.name).toBe(name);
+      expect(texts.inputs[0]?.shape).toEqual([null, null]);
+      expect(texts.outputs[0]?.shape).toEqual([null, text?.numClasses]);
+      expect(texts.countParams()).toBe(text?.parameters);
+      texts.dispose();
+      return;
+    }
     const model = createModel(name, miniature(size));
     const [height, width] = weights?.inputSize ?? [size.imageSize, size.imageSize];
     expect(model.name).toBe(name);

@@ -30,6 +30,7 @@ beforeAll(() => useBackend('cpu'));
 test.each(listModels({ pretrained: false }))(
   '$name: records, descriptions and models have the same weights',
   async ({ name, size, parameters }) => {
+    if ('vocabularySize' in size) throw new Error(`${name} is of texts`);
     const described = classifierOf(size);
     await withShapesOnly(() => {
       const model = createModel(name);

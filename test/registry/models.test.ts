@@ -6,6 +6,7 @@ import { pretrainedWeights } from '../../src/registry/names';
 import { PRETRAINED_WEIGHTS } from '../../src/registry/pretrained';
 import { SEGMENTATION_WEIGHTS } from '../../src/registry/segmentation';
 import { MODEL_SIZES, VIT_SIZES } from '../../src/registry/sizes';
+import { TEXT_WEIGHTS } from '../../src/registry/text';
 import { describeGoldens, readGoldenJson } from '../support/goldens';
 
 const modelRecord = (name: string) => recordOf('createModel', name);
@@ -124,22 +125,24 @@ describe('listModels', () => {
   test('sizes, sets, or both', () => {
     expect(names({ pretrained: false })).toEqual(SIZE_NAMES);
     expect(SIZE_NAMES).toEqual([...Object.keys(MODEL_SIZES), ...Object.keys(VIT_SIZES)]);
-    const [sets, segmenters, detectors] = [
+    const [sets, segmenters, detectors, texts] = [
       PRETRAINED_WEIGHTS,
       SEGMENTATION_WEIGHTS,
       DETECTION_WEIGHTS,
-    ].map(Object.keys) as [string[], string[], string[]];
-    const published = [...sets, ...segmenters, ...detectors];
+      TEXT_WEIGHTS,
+    ].map(Object.keys) as [string[], string[], string[], string[]];
+    const published = [...sets, ...segmenters, ...detectors, ...texts];
     expect(new Set(names({ pretrained: true }))).toEqual(new Set(published));
     expect(names()).toHaveLength(SIZE_NAMES.length + published.length);
     expect(names({ task: 'segmentation' })).toEqual(segmenters);
     expect(names({ task: 'detection' })).toEqual(detectors);
     expect(names({ task: 'segmentation', pretrained: false })).toEqual([]);
     expect(names({ task: 'classification', pretrained: true })).toHaveLength(sets.length);
-    const dense = [...segmenters, ...detectors];
-    expect(names().slice(-dense.length)).toEqual(dense);
+    expect(names({ task: 'text' })).toEqual(texts);
+    const others = [...segmenters, ...detectors, ...texts];
+    expect(names().slice(-others.length)).toEqual(others);
     expect(() => names({ task: 'tracking' as never })).toThrow(
-      "'classification', 'segmentation', 'detection'",
+      "'classification', 'segmentation', 'detection', 'text'",
     );
   });
 
@@ -157,6 +160,7 @@ describe('listModels', () => {
 
   test('every record has the fields there have always been', () => {
     for (const { name, size, weights, parameters } of listModels({ task: 'classification' })) {
+      if ('vocabularySize' in size) throw new Error(`${name} is of texts`);
       expect(name.split('.')[0]).toBe(size.name);
       expect(weights?.name).toBe(name.includes('.') ? name : undefined);
       if (weights === undefined) expect(parameters).toBe(size.parameters);
