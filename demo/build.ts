@@ -31,6 +31,7 @@ export async function buildDemo(folder: string): Promise<void> {
       worker: path.join(HERE, 'src/worker/worker.ts'),
       planner: path.join(HERE, 'src/planner/planner.ts'),
       doctor: path.join(HERE, 'src/doctor/doctor.ts'),
+      text_worker: path.join(HERE, 'src/text/text_worker.ts'),
       style: path.join(HERE, 'style.css'),
     },
     bundle: true,
@@ -47,9 +48,11 @@ export async function buildDemo(folder: string): Promise<void> {
   fs.copyFileSync(path.join(HERE, 'index.html'), path.join(folder, 'index.html'));
   fs.writeFileSync(path.join(folder, 'digits.bin'), digits());
   fs.writeFileSync(path.join(folder, 'fashion.bin'), fashion());
+  fs.copyFileSync(path.join(HERE, 'texts/declaration.txt'), path.join(folder, 'declaration.txt'));
   fs.mkdirSync(path.join(folder, 'weights'));
-  for (const name of new Set(Object.values(SHIPPED))) {
-    const file = `weights/revcol_femto.${name}.safetensors`;
+  const shipped = [...new Set(Object.values(SHIPPED))].map((name) => `revcol_femto.${name}`);
+  for (const name of [...shipped, 'revcol_text_femto.languages']) {
+    const file = `weights/${name}.safetensors`;
     fs.copyFileSync(path.join(HERE, '..', file), path.join(folder, file));
   }
   const wasm = path.dirname(fromHere.resolve('@tensorflow/tfjs-backend-wasm'));

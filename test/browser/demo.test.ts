@@ -291,6 +291,71 @@ describeBrowser('the page of the demo', () => {
     await page.close();
   });
 
+  test('tells the language of what is typed, and learns to write a text', async () => {
+    const page = await open(SMALL);
+    await says(page, 'Train');
+    // Nothing of it is loaded before somebody comes there.
+    expect(page.workers().some((worker) => worker.url().endsWith('/text_worker.js'))).toBe(false);
+    await page.locator('#text').scrollIntoViewIfNeeded();
+    const best = page.locator('#languages li').first();
+    await best.locator('text=English').waitFor();
+    await page.click('#examples button[lang="pl"]');
+    await page.locator('#language-said', { hasText: 'Polish' }).waitFor();
+    await page.fill('#sentence', '');
+    await page.locator('#sentence').pressSequentially('Quel temps fait-il aujourd\u2019hui ?');
+    await best.locator('text=French').waitFor();
+    await page.locator('#language-said', { hasText: /^French, \d+ % sure/ }).waitFor();
+    await page.fill('#sentence', '123 !');
+    await page.locator('#language-said', { hasText: 'Type a sentence' }).waitFor();
+    expect(await page.locator('#languages li').count()).toBe(0);
+
+    // A text that few steps suffice for.
+    await page.fill('#corpus', 'abc');
+    await page.click('#learn');
+    await page.locator('#writer-status', { hasText: 'has 3 characters; give 256' }).waitFor();
+    const song = 'row, row, row your boat\n';
+    const chooser = page.waitForEvent('filechooser');
+    await page.click('#open-text');
+    const buffer = Buffer.from(song.repeat(40));
+    await (await chooser).setFiles({ name: 'song.txt', mimeType: 'text/plain', buffer });
+    await page.fill('#prompt', 'row, row');
+    await page.click('#learn');
+    await page.locator('#written', { hasText: 'your boat' }).waitFor();
+    // Another network tells languages meanwhile, and typing stays possible.
+    await page.fill('#sentence', 'Dove si trova la stazione?');
+    await best.locator('text=Italian').waitFor();
+    const said = await page.innerText('#writer-status');
+    const [, now, stored] = (
+      /([\d.]+) MB at the peak; stored mode would take ([\d.]+) MB/.exec(said) ?? []
+    ).map(Number);
+    expect(now).toBeGreaterThan(0);
+    expect(stored).toBeGreaterThan(2 * (now as number));
+    expect(await violations(page)).toEqual([]);
+    await page.click('#learn');
+    await page.locator('#writer-status', { hasText: 'Stopped after step' }).waitFor();
+    await page.fill('#prompt', 'w your');
+    await page.click('#write');
+    await page.locator('#written', { hasText: /^w your boat\nrow/ }).waitFor();
+
+    // Twice the columns: their weights, and no activations.
+    await page.selectOption('#writer-columns', '4');
+    await page.click('#learn');
+    const both = page.locator('#writer-measured', { hasText: '4 columns' });
+    await both.waitFor();
+    const [two, four] = [...(await both.innerText()).matchAll(/columns ([\d.]+) MB/g)].map(
+      ([, megabytes]) => Number(megabytes),
+    );
+    expect(four).toBeGreaterThan(two as number);
+    expect(four).toBeLessThan(2 * (two as number));
+
+    // What is lost with its worker is said, and the next question starts another.
+    const text = page.workers().find((worker) => worker.url().endsWith('/text_worker.js'));
+    await text?.evaluate(() => (globalThis as unknown as { close(): void }).close());
+    await page.locator('#writer-status', { hasText: 'worker is gone' }).waitFor();
+    await page.fill('#sentence', 'Waar is het station, alstublieft?');
+    await best.locator('text=Dutch').waitFor();
+  });
+
   test('says that the graphics device was lost, and goes on by itself', async () => {
     await context.route('**/worker.js', async (route) => {
       const response = await route.fetch();

@@ -11,6 +11,8 @@ const CHECKPOINT = /\.(safetensors|pth|pt|bin)$/i;
 
 export const isCheckpoint = ({ name }: File): boolean => CHECKPOINT.test(name);
 
+export const isText = ({ type }: File): boolean => type.startsWith('text/');
+
 async function entriesOf(folder: FileSystemDirectoryEntry): Promise<FileSystemEntry[]> {
   const reader = folder.createReader();
   const all: FileSystemEntry[] = [];
@@ -66,14 +68,15 @@ export function onDrop(take: (found: FoundFile[]) => void, onProblem: (message: 
 
 /** Lets someone choose files, or a folder. */
 export function choose(
-  kind: 'pictures' | 'folder' | 'weights',
+  kind: 'pictures' | 'folder' | 'weights' | 'text',
   take: (found: FoundFile[]) => void,
 ) {
   const input = element('file', HTMLInputElement);
   input.value = '';
-  input.accept = { pictures: 'image/*', folder: '', weights: '.safetensors,.pth,.pt,.bin' }[kind];
+  const weights = '.safetensors,.pth,.pt,.bin';
+  input.accept = { pictures: 'image/*', folder: '', weights, text: 'text/*' }[kind];
   input.webkitdirectory = kind === 'folder';
-  input.multiple = kind !== 'weights';
+  input.multiple = kind === 'pictures' || kind === 'folder';
   input.onchange = () => {
     take(
       Array.from(input.files ?? [], (file) => {

@@ -4,12 +4,13 @@ import { Camera } from './camera';
 import { codeOf } from './code';
 import { offerDoctor } from './doctor';
 import { button, element, make } from './dom';
-import { choose, type FoundFile, isCheckpoint, onDrop } from './files';
+import { choose, type FoundFile, isCheckpoint, isText, onDrop } from './files';
 import { notice } from './notice';
 import { OwnPictures } from './own';
 import { Pad } from './pad';
 import { single, squareOf } from './pixels';
 import { showBars } from './results';
+import { TextCorner } from './text_corner';
 
 /** Milliseconds between two looks at the pad or the camera. */
 const LOOK_EVERY = 250;
@@ -32,6 +33,8 @@ const app = new App(
     showPadClasses();
   },
 );
+
+const corner = new TextCorner();
 
 let isStale = true;
 const bars = element('bars', HTMLOListElement);
@@ -101,7 +104,9 @@ async function openWeights(file: File): Promise<void> {
 
 function take(found: FoundFile[]): void {
   const [checkpoint] = found.filter(({ file }) => isCheckpoint(file));
-  if (checkpoint) void openWeights(checkpoint.file);
+  const [text] = found.filter(({ file }) => isText(file));
+  if (text) void text.file.text().then((read) => corner.take(read));
+  else if (checkpoint) void openWeights(checkpoint.file);
   else if (app.isTraining) notice('Pause first: a run keeps the pictures it began with.');
   else void addPictures(found);
 }
@@ -140,6 +145,7 @@ function showPadClasses(): void {
 }
 
 button('add-folder').addEventListener('click', () => choose('folder', take));
+button('open-text').addEventListener('click', () => choose('text', take));
 button('open').addEventListener('click', () => choose('weights', take));
 button('save').addEventListener('click', () => void save());
 button('share').addEventListener('click', () => void copy(app.controls.link, 'The link'));
