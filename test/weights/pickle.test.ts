@@ -36,6 +36,23 @@ const CASES = JSON.parse(new TextDecoder().decode(readFixture('pickles.json'))) 
 const pickleCase = (protocol: string): Uint8Array =>
   new Uint8Array(Buffer.from(CASES.pickles[protocol] ?? '', 'base64'));
 
+test.each([
+  ["S'abc'", 'abc'],
+  ['S"abc"', 'abc'],
+  ["S''", ''],
+  ["S'", 'a string has no quotes'],
+  ["S'abc", 'a string has no quotes'],
+  ['Sabca', 'a string has no quotes'],
+  ['F1.5e-3', 1.5e-3],
+  ['F-.5', -0.5],
+  ['Fx1', 'a number is not one'],
+])('the text literal %s', (line, expected) => {
+  const pickle = new TextEncoder().encode(`${line}\n.`);
+  if (/^a (string|number)/.test(String(expected))) {
+    expect(() => read(pickle)).toThrow(String(expected));
+  } else expect(read(pickle)).toBe(expected);
+});
+
 describe('pickle', () => {
   test.each(Object.keys(CASES.pickles))('reads what Python writes in protocol %s', (protocol) => {
     const pickle = pickleCase(protocol);

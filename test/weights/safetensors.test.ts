@@ -140,6 +140,14 @@ describe('safetensors', () => {
   });
 });
 
+test('a key of parts that a safetensors file does not have is refused', async () => {
+  const file = new Blob([Uint8Array.from(fileOf({ a: F32([1], 0, 4) }, 4))]);
+  await expect(openCheckpoint(file, { key: 'ema' })).rejects.toMatchObject({
+    code: 'mismatch',
+    message: expect.stringContaining("so no key 'ema'; leave the key out") as string,
+  });
+});
+
 const LIES: Record<string, [file: () => Uint8Array, says: RegExp]> = {
   'a header longer than the file': [
     () => fileOf({ w: F32([1], 0, 4) }, 4, 10_000n),
