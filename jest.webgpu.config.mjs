@@ -23,7 +23,9 @@ export default {
     ...(isReady
       ? [
           '<rootDir>/test/ops/reversible/late_alphas.test.ts',
+          '<rootDir>/test/ops/kernels/webgpu.test.ts',
           '<rootDir>/test/browser/in_page/split_products.test.ts',
+          '<rootDir>/test/browser/in_page/warm_up.test.ts',
           '<rootDir>/test/browser/in_page/lost_device.test.ts',
         ]
       : []),

@@ -7,6 +7,7 @@ import { registerLayers } from './registry/register_layers';
 import { registerLosses } from './registry/register_losses';
 import { registerOptimizers } from './registry/register_optimizers';
 import { registerWebgl } from './registry/register_webgl';
+import { registerWebgpu } from './registry/register_webgpu';
 
 export * from './public/adapters';
 export * from './public/analysis';
@@ -18,9 +19,11 @@ export * from './public/plan';
 export * from './public/text';
 export * from './public/training';
 export * from './public/webgl';
+export * from './public/webgpu';
 export * from './public/weights';
 
 registerLayers();
 registerOptimizers();
 registerLosses();
 registerWebgl();
+registerWebgpu();

@@ -2,9 +2,11 @@
 import { registerLayers } from '../registry/register_layers';
 import { registerOptimizers } from '../registry/register_optimizers';
 import { registerWebgl } from '../registry/register_webgl';
+import { registerWebgpu } from '../registry/register_webgpu';
 
 export * from '../public/doctor';
 
 registerLayers();
 registerOptimizers();
 registerWebgl();
+registerWebgpu();

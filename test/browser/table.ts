@@ -96,6 +96,7 @@ const ON_WEBGPU = [
   'ops/engine/recompute',
   'ops/gradients',
   'ops/kernels/mat_mul',
+  'ops/kernels/webgpu',
   'ops/reversible/alphas',
   'ops/reversible/inverse',
   'ops/reversible/late_alphas',
@@ -163,7 +164,7 @@ const SOME: readonly Row[] = [
   { environment: { ...webgl, where: 'module worker' }, files: ['ops/engine/memory_peak'] },
   {
     environment: webgpu,
-    files: ['browser/in_page/split_products', 'ops/reversible/late_alphas'],
+    files: ['browser/in_page/split_products', 'ops/kernels/webgpu', 'ops/reversible/late_alphas'],
   },
   {
     environment: { ...inFirefox.wasm, threads: 2 },

@@ -122,6 +122,7 @@ const PARTS: Record<string, { registers: string[] }> = {
   plan: { registers: ['RevColBackbone', 'RevColTokenHead'] },
   doctor: { registers: ['RevColBackbone', 'RevColTokenHead', 'RevColAdamW'] },
   webgl: { registers: [] },
+  webgpu: { registers: [] },
   text: { registers: [] },
   weights: { registers: [] },
   images: { registers: [] },
@@ -131,9 +132,10 @@ const PARTS: Record<string, { registers: string[] }> = {
 /** Signs of what a page gets, and the entries that may bring it. */
 const SIGNS: Record<string, string[]> = {
   'leaves no pixel at the top': ['layers', 'models', 'convert', 'plan', 'doctor', 'analysis'],
-  clipPreviousNorm: ['models', 'training', 'plan', 'doctor', 'webgl'],
+  clipPreviousNorm: ['models', 'training', 'plan', 'doctor', 'webgl', 'webgpu'],
   'WebAssembly.Module': ['layers', 'models', 'plan', 'doctor'],
   texelFetch: ['webgl', 'doctor'],
+  read_write: ['webgpu', 'doctor'],
   lora_a: ['models', 'adapters', 'plan', 'doctor'],
   'huggingface.co': ['weights', 'models', 'convert', 'plan', 'doctor'],
   indexedDB: ['weights', 'models', 'training', 'convert', 'plan', 'doctor'],
@@ -514,9 +516,10 @@ describe('the packed package', () => {
       for (const className of registers) expect(atOnce).toContain(className);
       expect(atOnce.includes('registerClass')).toBe(registers.length > 0);
       // Programs are no classes.
-      const isSilent = registers.length === 0 && part !== 'webgl';
+      const isSilent = registers.length === 0 && !['webgl', 'webgpu'].includes(part);
       if (isSilent) expect(atOnce.replace(/^\/\/.*$/gm, '').trim()).toBe('');
       expect(atOnce.includes('texelFetch')).toBe(part === 'webgl' || part === 'doctor');
+      expect(atOnce.includes('read_write')).toBe(part === 'webgpu' || part === 'doctor');
     },
   );
 
