@@ -15,7 +15,7 @@ const OWNER = 'warmUp';
 const STEPS = 2;
 
 /**
- * Compiles the programs of a training step on backend 'webgl', which the first step would wait for otherwise:
+ * Compiles the programs of a training step on backend 'webgl' or 'webgpu', which the first step would wait for otherwise:
  * all of them at once, where the browser compiles side by side, and without stopping the page. The step runs
  * without computing: weights, optimizer, moving averages and random numbers stay as they are.
  *

@@ -1,4 +1,4 @@
-/** Programs of a training step on webgl, compiled before the first one. */
+/** Programs of a training step on webgl and webgpu, compiled before the first one. */
 import * as tf from '@tensorflow/tfjs';
 
 import { AdamW, createModel, trainingStep, warmUp } from 'tfjs-revcol';
@@ -22,8 +22,32 @@ function makeModel(channels: number): tf.LayersModel {
   return model;
 }
 
-const compiled = (): number =>
-  Object.keys((tf.backend() as unknown as { binaryCache: object }).binaryCache).length;
+/** What is used of tfjs's webgl and webgpu backends. */
+interface CompilingBackend {
+  binaryCache?: object;
+  pipelineCache?: object;
+  device?: { createComputePipelineAsync(): Promise<object> };
+  checkCompileCompletionAsync(): Promise<unknown>;
+}
+const backendInUse = () => tf.backend() as unknown as CompilingBackend;
+
+const compiled = (): number => {
+  const { binaryCache, pipelineCache } = backendInUse();
+  return Object.keys(binaryCache ?? (pipelineCache as object)).length;
+};
+
+/** Lets programs fail to compile side by side; gives what undoes it. */
+function failingToCompile(): () => void {
+  const fail = () => Promise.reject(new Error('Failed to compile fragment shader.'));
+  const { device } = backendInUse();
+  if (device) {
+    device.createComputePipelineAsync = fail;
+    return () => Reflect.deleteProperty(device, 'createComputePipelineAsync');
+  }
+  const backend = backendInUse();
+  backend.checkCompileCompletionAsync = fail;
+  return () => Reflect.deleteProperty(backend, 'checkCompileCompletionAsync');
+}
 
 const valuesOf = async (model: tf.LayersModel): Promise<number[]> => {
   const all = await Promise.all(model.getWeights().map((weight) => weight.data()));
@@ -59,7 +83,13 @@ async function trained(
 
 describeBackends(
   'warmUp',
-  () => {
+  (backend) => {
+    // On webgpu shapes are no part of programs: what one test has compiled another would find.
+    beforeEach(() => {
+      const { pipelineCache = {} } = backendInUse();
+      for (const key of Object.keys(pipelineCache)) Reflect.deleteProperty(pipelineCache, key);
+    });
+
     test.each([
       ['AdamW', 6, () => new AdamW({ learningRate: 0.01 })],
       ['a fused AdamW', 10, () => new AdamW({ learningRate: 0.01, fused: true })],
@@ -85,7 +115,8 @@ describeBackends(
         };
         await expect(warmUp(model, optimizer, x, failing)).rejects.toThrow('no loss today');
       });
-      expect(tf.env().getBool('ENGINE_COMPILE_ONLY')).toBe(false);
+      const prefix = backend === 'webgpu' ? 'WEBGPU_' : '';
+      expect(tf.env().getBool(`${prefix}ENGINE_COMPILE_ONLY`)).toBe(false);
       expect(await valuesOf(model)).toEqual(before);
       optimizer.dispose();
       tf.dispose(x);
@@ -93,11 +124,7 @@ describeBackends(
     });
 
     test('what did not compile is compiled anew when it is needed', async () => {
-      const backend = tf.backend() as unknown as {
-        checkCompileCompletionAsync(): Promise<boolean[]>;
-      };
-      backend.checkCompileCompletionAsync = () =>
-        Promise.reject(new Error('Failed to compile fragment shader.'));
+      const undo = failingToCompile();
       const model = makeModel(22);
       const [x, optimizer] = [normalTensor([2, 16, 16, 3], 3), new AdamW()];
       const before = compiled();
@@ -108,7 +135,7 @@ describeBackends(
       expect(compiled()).toBe(before);
       await expect(warmUp(model, optimizer, x, failing)).rejects.toThrow('no loss today');
       expect(compiled()).toBe(before);
-      Reflect.deleteProperty(backend, 'checkCompileCompletionAsync');
+      undo();
       optimizer.dispose();
       tf.dispose(x);
       model.dispose();
@@ -117,7 +144,7 @@ describeBackends(
       expect(weights.every(Number.isFinite)).toBe(true);
     });
   },
-  { only: ['webgl'] },
+  { only: ['webgl', 'webgpu'] },
 );
 
 describeBackends(
@@ -136,5 +163,5 @@ describeBackends(
       model.dispose();
     });
   },
-  { except: ['webgl'] },
+  { except: ['webgl', 'webgpu'] },
 );
