@@ -3,6 +3,8 @@ import * as fs from 'node:fs';
 import { createRequire } from 'node:module';
 import * as path from 'node:path';
 
+import { defaultFile } from '../../src/cli/native_build';
+
 const ROOT = path.resolve(import.meta.dirname, '../..');
 
 /** What `npm run native` and `npm run webgpu` set up. */
@@ -34,6 +36,9 @@ function startWebgpu(): void {
   });
   createRequire(import.meta.url)('@tensorflow/tfjs-backend-webgpu');
 }
+
+/** Whether the package's own library of operations for backend tensorflow has been built. */
+export const HAS_OPERATIONS = fs.existsSync(defaultFile());
 
 /** Whether the package may read synchronously on a backend: webgpu cannot in Node. */
 export const readsAtOnce = (backend: string): boolean => backend !== 'webgpu';

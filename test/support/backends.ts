@@ -4,9 +4,9 @@ import * as tf from '@tensorflow/tfjs';
 
 import { setWasmThreads } from '../../src/ops/kernels/wasm_threads';
 import { readsSettled } from '../../src/ops/reversible/late_reads';
-import { AVAILABLE, HINT, LOADERS, readsAtOnce } from './available';
+import { AVAILABLE, HAS_OPERATIONS, HINT, LOADERS, readsAtOnce } from './available';
 
-export { readsAtOnce };
+export { HAS_OPERATIONS, readsAtOnce };
 
 /** Reads `REVCOL_BACKENDS`; a name that is not to be had must not quietly test nothing. */
 function chosen(list: string | undefined): readonly string[] {

@@ -4,6 +4,8 @@ import { ENVIRONMENT } from './environment';
 /** Starts backends that no import brings: none. */
 export const LOADERS: Record<string, () => void> = {};
 
+export const HAS_OPERATIONS = false;
+
 /** On webgl and webgpu the package may not read synchronously: `synchronous_reads.ts` forbids it. */
 export const readsAtOnce = (backend: string): boolean => backend === 'wasm';
 

@@ -1,10 +1,8 @@
 /** The step of AdamW with 8-bit moments, against its definition with the nearest code looked for by trying all. */
-import * as fs from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import * as fc from 'fast-check';
 
 import { AdamW } from 'tfjs-revcol';
-import { defaultFile } from '../../../src/cli/native_build';
 import { runKernel } from '../../../src/ops/engine/kernel';
 import { ADAMW_8BIT } from '../../../src/ops/kernels/contract';
 import { hasKernel } from '../../../src/ops/kernels/fused';
@@ -14,7 +12,13 @@ import {
   instructionSets,
   NATIVE_FLAG,
 } from '../../../src/ops/kernels/tensorflow/library';
-import { describeBackends, expectClose, expectNoLeak, relativeError } from '../../support/backends';
+import {
+  describeBackends,
+  expectClose,
+  expectNoLeak,
+  HAS_OPERATIONS,
+  relativeError,
+} from '../../support/backends';
 import { runs } from '../../support/runs';
 import { normals } from '../../support/training_step';
 
@@ -119,7 +123,7 @@ function waysOf(backend: string): Way[] {
     ['loops', flags(false, false)],
     ['SIMD', flags(true, false)],
   ];
-  if (backend !== 'tensorflow' || !fs.existsSync(defaultFile())) return ways;
+  if (backend !== 'tensorflow' || !HAS_OPERATIONS) return ways;
   flags(true, true)();
   const natively = instructionSets().flatMap((instructions) =>
     [1, 3].map((threads): Way => [

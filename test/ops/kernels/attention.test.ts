@@ -1,9 +1,7 @@
 import 'tfjs-revcol';
-import * as fs from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import * as fc from 'fast-check';
 
-import { defaultFile } from '../../../src/cli/native_build';
 import { attentionBackward, attentionForward } from '../../../src/ops/attention/attention';
 import { ATTENTION, ATTENTION_GRAD } from '../../../src/ops/kernels/contract';
 import { hasKernel } from '../../../src/ops/kernels/fused';
@@ -13,7 +11,12 @@ import {
   instructionSets,
   NATIVE_FLAG,
 } from '../../../src/ops/kernels/tensorflow/library';
-import { describeBackends, expectClose, expectNoLeak } from '../../support/backends';
+import {
+  describeBackends,
+  expectClose,
+  expectNoLeak,
+  HAS_OPERATIONS,
+} from '../../support/backends';
 import { runs } from '../../support/runs';
 import { normals, normalTensor } from '../../support/training_step';
 
@@ -151,5 +154,5 @@ describeBackends(
       );
     });
   },
-  { only: ['wasm', ...(fs.existsSync(defaultFile()) ? ['tensorflow'] : [])] },
+  { only: ['wasm', ...(HAS_OPERATIONS ? ['tensorflow'] : [])] },
 );
