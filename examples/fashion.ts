@@ -11,6 +11,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
+import { fileSystem } from 'tfjs-revcol/node';
 import { saveCheckpoint } from 'tfjs-revcol/weights';
 import { DATA_SETS, type DataSetName } from './fashion/data';
 import { network, type SizeName, SIZES } from './fashion/network';
@@ -94,8 +95,6 @@ const progress = await train(model, split.train, set, recipe, {
 if (progress === null) {
   console.log('stopped; the same command goes on');
 } else {
-  const weights = path.join(args.out, `${name}.safetensors`);
-  await saveCheckpoint(model, weights);
   const result = {
     set: setName,
     size,
@@ -112,4 +111,7 @@ if (progress === null) {
   };
   fs.writeFileSync(path.join(args.out, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
   console.log(result);
+  // Published names are those of published networks; a stem of our own has none.
+  if (size === 'femto') await saveCheckpoint(model, path.join(args.out, `${name}.safetensors`));
+  else await model.save(fileSystem(path.join(args.out, name)));
 }
