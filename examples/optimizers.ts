@@ -7,28 +7,25 @@
  *                                                                  examples/optimizers/results.json
  *   npx tsx examples/optimizers.ts document                        the table in docs/experiments.md
  */
-import { parseArgs } from 'node:util';
-
 import { writeDocument } from './optimizers/document';
 import { writeResults } from './optimizers/results';
 import { trainAll } from './optimizers/runs';
 import { startBackend } from './shared/backend';
+import { readArguments } from './shared/command';
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readArguments(import.meta.url, {
   allowPositionals: true,
   options: {
     /** The folder that holds the four files of Fashion-MNIST as they are published. */
     data: { type: 'string' },
+    /** Where runs are kept. */
     out: { type: 'string', default: 'out/optimizers' },
+    /** wasm, cpu or tensorflow. */
     backend: { type: 'string' },
   },
 });
 
-// The wasm backend answers an uncaught error by printing its own source.
-await main().catch((error: unknown) => {
-  console.error(error);
-  process.exitCode = 1;
-});
+await main();
 
 async function main(): Promise<void> {
   const [task = ''] = positionals;

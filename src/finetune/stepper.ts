@@ -6,7 +6,7 @@ import { readAtOnce, readTensor } from '../ops/engine/lost_backend';
 import { deriveSeed, withSeededRandom } from '../ops/engine/random';
 import { readsAtOnce } from '../ops/engine/read_at_once';
 import { accumulatedStep } from '../training/accumulated_step';
-import { NotFiniteLossError } from '../training/step_parts';
+import { NotFiniteLossError } from '../training/not_finite_loss';
 import { trainingStep } from '../training/training_step';
 import { againSlower, DivergedError, type PeakRate } from './errors';
 import { areFinite, findNonFinite, type NonFinite } from './non_finite';

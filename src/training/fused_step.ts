@@ -5,6 +5,7 @@ import { isCompilingOnly } from '../ops/engine/compile_only';
 import { isInGradient } from '../ops/engine/engine';
 import { readAtOnce } from '../ops/engine/lost_backend';
 import { sweep, type SweepActions } from '../ops/engine/sweep';
+import { NotFiniteLossError } from './not_finite_loss';
 
 /**
  * A step that failed when some weights had been updated already. No weight is half updated: each is as
@@ -91,10 +92,7 @@ export function fusedStep(
 function requireFinite(owner: string, loss: tf.Tensor): void {
   const value = readLoss(owner, loss);
   if (Number.isFinite(value)) return;
-  throw new Error(
-    `${owner}: the loss is ${value}; no weight has been changed. Training has diverged or the batch ` +
-      `is bad: lower the learning rate, or leave the batch out`,
-  );
+  throw new NotFiniteLossError(owner, value);
 }
 
 function readLoss(owner: string, loss: tf.Tensor): number {

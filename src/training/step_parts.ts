@@ -10,6 +10,7 @@ import { described } from '../ops/engine/sweep';
 import { undoingWrites } from '../ops/engine/writes';
 import { shortening } from './clipping';
 import { distinctVariables } from './model_variables';
+import { NotFiniteLossError } from './not_finite_loss';
 
 /** A weight's gradient. */
 export interface NamedGradient {
@@ -68,19 +69,6 @@ export function checkedStep(
     throw new Error(`${owner}: clipNorm is ${shown(clipNorm)}; expected a number above 0`);
   }
   return variables;
-}
-
-/** A loss that is no finite number, found before any weight has changed. */
-export class NotFiniteLossError extends Error {
-  constructor(
-    owner: string,
-    readonly value: number,
-  ) {
-    super(
-      `${owner}: the loss is ${value}; no weight has been changed. Training has diverged or the batch is bad: lower ` +
-        'the learning rate, or leave the batch out',
-    );
-  }
 }
 
 /**
