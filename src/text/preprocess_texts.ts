@@ -2,12 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { requireArgument } from '../common/arguments';
-import { type OptionNames, requireOptions } from '../common/options';
-import { trigramIds, type TrigramOptions } from './trigram_ids';
-
-type Record = Readonly<TrigramOptions> & object;
-
-const OPTIONS: OptionNames<TrigramOptions> = { vocabularySize: true, maxLength: true };
+import { requireTrigramOptions, trigramIds, type TrigramOptions } from './trigram_ids';
 
 /**
  * Turns texts into ids, as `trigramIds` does, for `createModel('revcol_text_femto.languages')`.
@@ -17,17 +12,18 @@ const OPTIONS: OptionNames<TrigramOptions> = { vocabularySize: true, maxLength: 
  * @returns `[texts, longest]`, int32, filled up with 0; the caller disposes it
  * @throws {Error} when `texts` are no strings or none, or the record has no `vocabularySize` or `maxLength`
  */
-export function preprocessTexts(texts: string | readonly string[], record: Record): tf.Tensor2D {
+export function preprocessTexts(
+  texts: string | readonly string[],
+  record: TrigramOptions,
+): tf.Tensor2D {
   const owner = 'preprocessTexts';
-  const all = typeof texts === 'string' ? [texts] : texts;
-  const fits =
-    Array.isArray(all) && all.length > 0 && all.every((text) => typeof text === 'string');
+  // Holes of a list are undefined then, which is no string.
+  const all = typeof texts === 'string' ? [texts] : Array.isArray(texts) ? Array.from(texts) : [];
+  const fits = all.length > 0 && all.every((text) => typeof text === 'string');
   requireArgument(owner, 'texts', texts, fits, 'a string or a list of strings, not empty');
-  const { vocabularySize, maxLength } = record ?? {};
-  const options = { vocabularySize, maxLength };
-  requireOptions(owner, options, OPTIONS);
-  const rows = all.map((text) => trigramIds(text, options));
-  const longest = Math.max(...rows.map(({ length }) => length));
+  const options = requireTrigramOptions(owner, record);
+  const rows = (all as string[]).map((text) => trigramIds(text, options));
+  const longest = rows.reduce((most, { length }) => Math.max(most, length), 0);
   const values = new Int32Array(rows.length * longest);
   rows.forEach((row, i) => values.set(row, i * longest));
   return tf.tensor2d(values, [rows.length, longest], 'int32');

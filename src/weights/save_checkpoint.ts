@@ -84,10 +84,19 @@ export async function saveCheckpoint(
   requireLabels('saveCheckpoint', { classes, palette });
   const { mapped, others: own, unmapped } = modelWeights(model, layers);
   requireOneOf('saveCheckpoint', 'others', others, ['throw', 'skip', 'keep']);
-  if (
-    unmapped.length > 0 &&
-    (others === 'throw' || (others === 'keep' && own.size < unmapped.length))
-  ) {
+  const lost = unmapped.find((name) => !own.has(name));
+  if (others === 'keep' && lost !== undefined) {
+    const isTwice = unmapped.indexOf(lost) !== unmapped.lastIndexOf(lost);
+    throw new CheckpointError(
+      'mismatch',
+      `saveCheckpoint: ${isTwice ? 'several weights' : 'a weight'} of model ${model.name} ` +
+        (isTwice
+          ? `have the name ${lost}; give their layers different names`
+          : `that has no published name, ${lost}, is not of float32, as all in a checkpoint are`) +
+        "; or pass others: 'skip' to leave out all without a published name, or use model.save()",
+    );
+  }
+  if (others === 'throw' && unmapped.length > 0) {
     throw new CheckpointError(
       'mismatch',
       `saveCheckpoint: ${unmapped.length} weights of model ${model.name} have no published name, ` +

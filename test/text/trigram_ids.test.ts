@@ -1,4 +1,5 @@
 /** Texts as ids: what counts and what does not, and what is refused. */
+import { textWeights } from 'tfjs-revcol';
 import { preprocessTexts } from '../../src/text/preprocess_texts';
 import { trigramIds } from '../../src/text/trigram_ids';
 import { useBackend } from '../support/backends';
@@ -41,7 +42,7 @@ test('reads so many characters, the last of them with its neighbour, and stays i
 
 test('a batch is filled up with 0', async () => {
   await useBackend('cpu');
-  const batch = preprocessTexts(['abc', 'a'], { ...OPTIONS, name: 'also in a record' } as never);
+  const batch = preprocessTexts(['abc', 'a'], { ...OPTIONS, classNames: ['of a record'] } as never);
   expect([batch.shape, batch.dtype]).toEqual([[2, 3], 'int32']);
   expect([...batch.dataSync()]).toEqual([...ids('abc'), ...ids('a'), 0, 0]);
   batch.dispose();
@@ -50,7 +51,30 @@ test('a batch is filled up with 0', async () => {
   one.dispose();
 });
 
+test('long texts and many: only the beginning is looked at', async () => {
+  await useBackend('cpu');
+  for (const text of ['ab c'.repeat(3000), '1 '.repeat(3000) + 'été e\u0301te\u0301'.repeat(400)]) {
+    expect(ids(text)).toEqual(ids(text.slice(0, 7000)));
+    expect(ids(text)).toHaveLength(16);
+  }
+  expect(ids('a'.repeat(2 ** 28))).toEqual(ids('a'.repeat(40)));
+  const many = preprocessTexts(Array<string>(200_000).fill('ab'), OPTIONS);
+  expect(many.shape).toEqual([200_000, 2]);
+  many.dispose();
+});
+
+test('a record of weights will do', () => {
+  const record = textWeights('revcol_text_femto.languages');
+  const { vocabularySize, maxLength } = record;
+  expect(trigramIds('abc', record)).toEqual(trigramIds('abc', { vocabularySize, maxLength }));
+});
+
 test('what is refused', () => {
+  expect(() => preprocessTexts(Array<string>(2), OPTIONS)).toThrow('preprocessTexts: texts is');
+  expect(() => preprocessTexts('a', null as never)).toThrow('preprocessTexts: ');
+  expect(() => trigramIds('a', { ...OPTIONS, vocabularySize: 2 ** 40 })).toThrow(
+    'expected at most 2147483648',
+  );
   expect(() => trigramIds(5 as never, OPTIONS)).toThrow('trigramIds: text is 5; expected a string');
   expect(() => trigramIds('a', undefined as never)).toThrow(
     'trigramIds: options are undefined; expected an object such as { vocabularySize',

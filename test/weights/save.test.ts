@@ -140,6 +140,32 @@ describeBackends('saveCheckpoint', () => {
     expect(await fs.readdir(folder)).not.toContain('numbers');
   });
 
+  test('weights without a published name that share one, or are not of float32, are not kept', async () => {
+    const inner = (name: string) =>
+      tf.sequential({
+        name,
+        layers: [tf.layers.dense({ units: 2, inputShape: [2], name: 'same' })],
+      });
+    const make = (inners: tf.LayersModel[]) => {
+      const size = { channels: [2, 3], depths: [1, 1], patchSize: 2, columns: 1 };
+      const own = tf.sequential();
+      own.add(layers.revColBackbone({ ...size, inputShape: [4, 4, 3] }));
+      own.add(tf.layers.dense({ units: 2, name: 'mine' }));
+      inners.forEach((one) => own.add(one));
+      return own;
+    };
+    const [one, two] = [make([inner('a')]), make([inner('a'), inner('b')])];
+    const kept = await saveCheckpoint(one, undefined, { others: 'keep' });
+    await expect(loadCheckpoint(two, kept)).rejects.toThrow('same/kernel');
+    const { missing } = await loadCheckpoint(two, kept, { strict: false });
+    expect(missing).toEqual(['same/kernel', 'same/bias', 'same/kernel', 'same/bias']);
+    await expect(saveCheckpoint(two, undefined, { others: 'keep' })).rejects.toThrow(
+      'have the name same/kernel; give their layers different names',
+    );
+    one.dispose();
+    two.dispose();
+  });
+
   test('layers that are not RevCol’s have no published name', async () => {
     const own = tf.sequential();
     const size = { channels: [2, 3], depths: [1, 1], patchSize: 2, columns: 2 };

@@ -31,7 +31,7 @@ export interface MappedWeight {
 export interface ModelWeights {
   /** In the model's order. */
   readonly mapped: ReadonlyMap<string, MappedWeight>;
-  /** Those that have no published name, of other layers, by their own names. */
+  /** Those that have no published name, of other layers, by their own names: of float32, whose name no other has. */
   readonly others: ReadonlyMap<string, MappedWeight>;
   /** The names of these. */
   readonly unmapped: readonly string[];
@@ -60,7 +60,7 @@ export function modelWeights(model: ModelLike, roles: LayerRoles = {}): ModelWei
       const name = variable.originalName;
       unmapped.push(name);
       const publishedShape = shapeOf(variable);
-      if (variable.dtype === 'float32' && !others.has(name)) {
+      if (variable.dtype === 'float32') {
         others.set(name, { variable, published: name, publishedShape, layout: OWN });
       }
       continue;
@@ -84,6 +84,9 @@ export function modelWeights(model: ModelLike, roles: LayerRoles = {}): ModelWei
       publishedShape: shape,
       layout: found.layout,
     });
+  }
+  for (const name of others.keys()) {
+    if (unmapped.indexOf(name) !== unmapped.lastIndexOf(name)) others.delete(name);
   }
   return { mapped, others, unmapped };
 }
