@@ -5,17 +5,23 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 
 import { createModel } from '../models/create_model';
 import { memoryPeak } from '../ops/engine/memory_peak';
-import { SIZE_NAMES } from '../registry/architectures';
-import type { ModelName } from '../registry/names';
+import {
+  isVitSizeName,
+  REVCOL_ARCHITECTURES,
+  SIZE_NAMES,
+  VIT_ARCHITECTURES,
+} from '../registry/architectures';
+import { type ModelName, parseName } from '../registry/names';
 import { activateBackend, type BackendName } from './backend';
 import { loadGradients } from './gradients';
+import { TAKEN_BY } from './model_kind';
 import { backendOption, integer } from './options';
 import { type Terminal, withProgress } from './terminal';
 import { bytesText, table } from './text';
 
 interface BenchOptions {
   batch: number[];
-  inputSize: number;
+  inputSize?: number;
   runs: number;
   columns?: number;
   train?: boolean;
@@ -41,7 +47,11 @@ export function addBenchCommand(program: Command, terminal: Terminal): void {
     .description('time a model with random weights on random images')
     .argument('[model]', `size or published name: ${SIZE_NAMES.join(', ')}`, 'revcol_tiny')
     .option('-n, --batch <sizes>', 'batch sizes, separated by commas', integers, [1])
-    .option('--input-size <pixels>', 'side of the square images', integer(32), 224)
+    .option(
+      '--input-size <pixels>',
+      'side of the square images; default: that of the weights or the size, else 224',
+      integer(1),
+    )
     .option('-r, --runs <count>', 'timed runs after the first', integer(1), 5)
     .option('--columns <count>', "columns in place of the size's own", integer(1))
     .option('--train', 'time training steps (plain SGD) instead of inference')
@@ -61,16 +71,18 @@ Examples:
   $ tfjs-revcol bench --train --batch 4 --backprop stored`,
     )
     .action(async (name: string, options: BenchOptions) => {
+      const shape = imagesOf(name, options.inputSize);
+      const [height, width] = shape;
       const backend = await activateBackend(options.backend);
       if (options.train) await loadGradients('bench --train');
       const total = options.batch.length * (options.runs + 1);
       const results = await withProgress(terminal, name, String, async (report) => {
-        const model = buildModel(name, options);
+        const model = buildModel(name, shape, options);
         try {
           const measured: Measurement[] = [];
           let done = 0;
           for (const batch of options.batch) {
-            measured.push(await measure(model, batch, options, () => report(++done, total)));
+            measured.push(await measure(model, batch, shape, options, () => report(++done, total)));
           }
           return measured;
         } finally {
@@ -78,11 +90,11 @@ Examples:
         }
       });
       const what = options.train ? `training step, ${options.backprop}` : 'inference';
-      const head = { model: name, backend, what, inputSize: options.inputSize };
+      const head = { model: name, backend, what, inputSize: height };
       terminal.out(
         options.json
           ? `${JSON.stringify({ ...head, results }, null, 2)}\n`
-          : `${name}, ${what}, ${options.inputSize} x ${options.inputSize}, ${backend}\n${asTable(results)}\n`,
+          : `${name}, ${what}, ${height} x ${width}, ${backend}\n${asTable(results)}\n`,
       );
     });
 }
@@ -94,12 +106,26 @@ function integers(text: string): number[] {
   return values;
 }
 
+/** Images that a model is timed on, `[height, width, channels]`; a dense model takes those of any size. */
+function imagesOf(name: string, side: number | undefined): [number, number, number] {
+  const { size, weights, text } = parseName('createModel', name);
+  if (text || size === 'revcol_text_femto') {
+    throw new Error(`${name} is ${TAKEN_BY.texts}; bench times models of pictures`);
+  }
+  const { imageSize, inputChannels } = isVitSizeName(size)
+    ? VIT_ARCHITECTURES[size]
+    : REVCOL_ARCHITECTURES[size];
+  const [height, width, channels] = weights?.inputSize ?? [imageSize, imageSize, inputChannels];
+  return [side ?? height, side ?? width, channels];
+}
+
 function buildModel(
   name: string,
-  { inputSize, columns, train, backprop }: BenchOptions,
+  inputShape: [number, number, number],
+  { columns, train, backprop }: BenchOptions,
 ): tfl.LayersModel {
   const model = createModel(name as ModelName, {
-    inputShape: [inputSize, inputSize, 3],
+    inputShape,
     columns,
     backprop,
   });
@@ -110,10 +136,11 @@ function buildModel(
 async function measure(
   model: tfl.LayersModel,
   batch: number,
-  { inputSize, runs, train }: BenchOptions,
+  shape: readonly [number, number, number],
+  { runs, train }: BenchOptions,
   afterRun: () => void,
 ): Promise<Measurement> {
-  const images = tf.randomUniform([batch, inputSize, inputSize, 3], -1, 1, 'float32', 1);
+  const images = tf.randomUniform([batch, ...shape], -1, 1, 'float32', 1);
   const labels = tf.tidy(() =>
     tf.oneHot(tf.zeros([batch], 'int32'), model.outputShape[1] as number),
   );

@@ -12,10 +12,12 @@ import { classOutput } from '../evaluation/class_outputs';
 import { fileSystem } from '../model_files/file_system';
 import { createModel } from '../models/create_model';
 import type { PreprocessOptions } from '../preprocessing/fit_image';
+import { REVCOL_ARCHITECTURES } from '../registry/architectures';
 import { registerOptimizers } from '../registry/register_optimizers';
 import { loadCheckpoint } from '../weights/load_checkpoint';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { prefixIn, underPrefix } from '../weights/select_tensors';
+import type { Untold } from './assumed_preparation';
 import { savedNames } from './class_names';
 import { withNotice } from './download_notice';
 import { requireKind, TAKEN_BY } from './model_kind';
@@ -41,6 +43,8 @@ export interface Classifier {
   readonly classNames?: readonly string[];
   /** Whether it was trained on pictures as they are shown, turned by their orientation tag (EXIF). */
   readonly upright: boolean;
+  /** What is assumed of its pictures; absent where the model or a record tells how they are prepared. */
+  readonly untold?: Untold;
 }
 
 /**
@@ -109,6 +113,7 @@ async function fromFolder(
     checkClasses(numClasses);
     const { crop, upright = false, ...saved } = metadataOf(model);
     const { mean, std } = ownUnits(file, model) ?? saved;
+    const isOpen = (height === null || width === null) && inputSize === undefined;
     return {
       model,
       preprocessing: { inputSize: [...sides, depth], mean, std, crop },
@@ -116,6 +121,10 @@ async function fromFolder(
       givesProbabilities: classOutput(file, model).kind === 'probabilities',
       classNames: await savedNames(file, model, numClasses),
       upright,
+      // What was trained here without statistics of its own had ImageNet's.
+      ...(mean === undefined && std === undefined && !upright
+        ? { untold: { name: file, channels: depth, ...(isOpen ? { assumedSize: sides } : {}) } }
+        : {}),
     };
   } catch (error) {
     model.dispose();
@@ -133,9 +142,15 @@ async function fromCheckpoint(
   const opened = await withNotice(source, terminal, (telling) =>
     openCheckpoint(source, { key, ...telling }),
   );
-  const { classifier, start, others } = await (async () => {
+  const { classifier, made, start, others } = await (async () => {
     const part = prefix === undefined ? opened : underPrefix(opened, prefix);
-    const { numClasses, segmentation, detection, prefix: within } = architectureOf(part.entries);
+    const {
+      numClasses,
+      segmentation,
+      detection,
+      size,
+      prefix: within,
+    } = architectureOf(part.entries);
     if (numClasses === undefined) {
       const kind = segmentation ? 'segmenter' : detection ? 'detector' : null;
       const instead = kind === null ? '' : `; it is ${TAKEN_BY[kind]}`;
@@ -144,13 +159,14 @@ async function fromCheckpoint(
     const start = `${prefix === undefined ? '' : prefixIn(opened, prefix)}${within}`;
     // Every shape is compared with the others before a model of such shapes is allocated.
     const others = [...opened.entries.keys()].filter((name) => !name.startsWith(start));
-    return { classifier: planOf(part).classifier, start, others: new Set(others) };
+    const made = size && REVCOL_ARCHITECTURES[size].imageSize;
+    return { classifier: planOf(part).classifier, made, start, others: new Set(others) };
   })().finally(() => opened.close());
   const { inputChannels, numClasses, channels, depths } = classifier;
   const { columns, kernelSize, patchSize, topFusion } = classifier;
   const depth = rgbOrGrey(shownSource(source), inputChannels);
   checkClasses(numClasses);
-  const side = inputSize ?? record?.inputSize[0] ?? 224;
+  const side = inputSize ?? record?.inputSize[0] ?? made ?? 224;
   const model = createModel('revcol_tiny', {
     columns,
     kernelSize,
@@ -183,6 +199,7 @@ async function fromCheckpoint(
     throw error;
   }
   const { mean, std, classNames } = record ?? {};
+  const assumed = inputSize === undefined ? { assumedSize: [side, side] as const } : {};
   const crop = inputSize === undefined ? record?.crop : undefined;
   const preprocessing = { inputSize: [side, side, depth] as const, mean, std, crop };
   return {
@@ -192,6 +209,7 @@ async function fromCheckpoint(
     givesProbabilities: false,
     classNames: classNames?.length === numClasses ? classNames : undefined,
     upright: false,
+    ...(record ? {} : { untold: { name: shownSource(source), channels: depth, ...assumed } }),
   };
 }
 

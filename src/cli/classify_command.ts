@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 
 import { checkImage, decodeImage, decodeShown } from '../pictures/decode_image';
 import { preprocess } from '../preprocessing/preprocess';
+import { assumedPreparation } from './assumed_preparation';
 import { activateBackend, type BackendName } from './backend';
 import { givenNames, imagenetNames } from './class_names';
 import { type Classifier, type ClassifierOptions, loadClassifier } from './classifier';
@@ -77,6 +78,9 @@ Examples:
           const input = preprocess(pixels, classifier.preprocessing);
           results[image] = await classify(classifier, input, names, options.top);
         }
+        const { untold } = classifier;
+        if (untold)
+          terminal.error(assumedPreparation({ ...untold, numbered: names === undefined }));
         terminal.out(options.json ? `${JSON.stringify(results, null, 2)}\n` : asText(results));
       } finally {
         classifier.model.dispose();

@@ -31,6 +31,10 @@ const SYSTEM = new RegExp(
 const ADVICE: readonly (readonly [RegExp | string, string])[] = [
   ['listModels() gives all of them', 'tfjs-revcol models lists all of them'],
   [/segmentationWeights\('\S+'\) gives its record/, 'the command segment takes it'],
+  [
+    /textWeights\('\S+'\) gives its record/,
+    'this command takes pictures; in a program preprocessTexts makes the input of texts (docs/models.md)',
+  ],
   [/detectionWeights\('\S+'\) gives its record/, 'the command detect takes it'],
   [
     'is loaded by tf.loadLayersModel(fileSystem(folder)) of tfjs-revcol/node',

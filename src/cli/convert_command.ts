@@ -4,10 +4,12 @@ import { basename } from 'node:path';
 import { type Command, Option } from 'commander';
 
 import { ifThere } from '../common/if_there';
+import { shownSource } from '../common/url';
 import { architectureOf } from '../convert/architecture';
 import { convertCheckpoint } from '../convert/convert_checkpoint';
 import { folderSink } from '../convert/model_sinks';
 import { WEIGHT_DTYPES, type WeightDType } from '../convert/quantize';
+import { REVCOL_ARCHITECTURES } from '../registry/architectures';
 import { PRETRAINED_WEIGHTS } from '../registry/pretrained';
 import { requirePath } from '../weights/bytes/sink';
 import type { Checkpoint } from '../weights/checkpoint';
@@ -16,6 +18,7 @@ import { findPrefix, withoutPrefix } from '../weights/names/published_names';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { writeSafetensors } from '../weights/safetensors/writer';
 import { underPrefix } from '../weights/select_tensors';
+import { assumedPreparation } from './assumed_preparation';
 import { activateBackend } from './backend';
 import { withNotice } from './download_notice';
 import { interruptible } from './interrupt';
@@ -131,20 +134,22 @@ function chosenPart(
 
 async function toTfjs(
   checkpoint: Checkpoint,
-  { record }: WeightsSource,
+  { source, record }: WeightsSource,
   folder: string,
   { dtype, inputSize, signal }: ConvertCommandOptions & { signal: AbortSignal },
   terminal: Terminal,
 ): Promise<void> {
   // Only to describe the layers: whatever backend there is will do.
   await activateBackend();
-  const [height, width] = record?.inputSize ?? [224, 224];
+  const { size, numClasses, inputChannels } = architectureOf(checkpoint.entries);
+  const side = size === undefined ? 224 : REVCOL_ARCHITECTURES[size].imageSize;
+  const [height, width] = record?.inputSize ?? [side, side];
   const sink = await folderSink(folder);
   const { model, bytes, unused } = await withProgress(terminal, folder, percent, (report) =>
     convertCheckpoint(checkpoint, sink, {
       dtype,
       inputSize: inputSize ? [inputSize, inputSize] : [height, width],
-      metadata: record && metadataOf(record, architectureOf(checkpoint.entries).numClasses),
+      metadata: record && metadataOf(record, numClasses),
       onProgress: (fraction) => report(fraction, 1),
       signal,
     }),
@@ -153,6 +158,12 @@ async function toTfjs(
     terminal.error(
       `left out ${unused.length} tensors that inference does not use: ${few(unused)}\n`,
     );
+  }
+  const isOfPictures = inputChannels === 1 || inputChannels === 3;
+  if (!record && numClasses !== undefined && isOfPictures) {
+    const assumedSize = inputSize === undefined ? { assumedSize: [height, width] as const } : {};
+    const untold = { name: shownSource(source), channels: inputChannels, ...assumedSize };
+    terminal.error(assumedPreparation(untold));
   }
   terminal.out(`${model}: ${bytesText(bytes)} of ${dtype} weights\n`);
 }

@@ -8,6 +8,7 @@ import type { ExampleSource } from '../data/example_source';
 import { evaluate } from '../evaluation/evaluate';
 import type { Evaluation } from '../evaluation/evaluation';
 import { imageFolder } from '../pictures/image_folder';
+import { assumedPreparation } from './assumed_preparation';
 import { activateBackend, type BackendName } from './backend';
 import { givenNames, imagenetNames } from './class_names';
 import { type Classifier, type ClassifierOptions, loadClassifier } from './classifier';
@@ -112,6 +113,9 @@ Examples:
           { ...options, classNames },
           terminal,
         );
+        const { untold } = classifier;
+        if (untold)
+          terminal.error(assumedPreparation({ ...untold, numbered: classNames === undefined }));
         if (report !== undefined) {
           const { mistakePictures, writeReport } = await import('../report/write_report');
           await writeReport(report, {

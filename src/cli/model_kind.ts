@@ -2,7 +2,7 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 /** What the commands tell apart. */
-export type ModelKind = 'classifier' | 'segmenter' | 'detector';
+export type ModelKind = 'classifier' | 'segmenter' | 'detector' | 'texts';
 
 /** What a model of each kind is. */
 export const TAKEN_BY: Readonly<Record<ModelKind, string>> = {
@@ -11,6 +11,9 @@ export const TAKEN_BY: Readonly<Record<ModelKind, string>> = {
   detector:
     'a detector, which the command detect takes, and train with --coco; what detect has found, evaluate takes with ' +
     '--coco and --results',
+  texts:
+    'a model of texts, and of no pictures: in a program preprocessTexts makes its input (docs/models.md, ' +
+    '"Which language a text is in")',
 };
 
 /** The kind, where layers or outputs leave no doubt. */
@@ -18,6 +21,8 @@ function kindOf({ layers, inputs, outputs }: tfl.LayersModel): ModelKind | null 
   const classes = layers.map((layer) => layer.getClassName());
   if (classes.includes('RevColCascadeHead')) return 'detector';
   if (classes.includes('RevColUPerHead')) return 'segmenter';
+  const [input] = inputs;
+  if (input?.dtype === 'int32' && input.shape.length === 2) return 'texts';
   const isOfImages = inputs.length === 1 && inputs[0]?.shape.length === 4;
   const isOfRows = outputs.length === 1 && outputs[0]?.shape.length === 2;
   return isOfImages && isOfRows ? 'classifier' : null;
@@ -32,5 +37,7 @@ function kindOf({ layers, inputs, outputs }: tfl.LayersModel): ModelKind | null 
 export function requireKind(file: string, model: tfl.LayersModel, wanted: ModelKind): void {
   const kind = kindOf(model);
   if (kind === null || kind === wanted) return;
-  throw new Error(`${file} is ${TAKEN_BY[kind]}. Here a ${wanted} is expected`);
+  throw new Error(
+    `${file} is ${TAKEN_BY[kind]}. Here a ${wanted}${wanted === 'classifier' ? ' of pictures' : ''} is expected`,
+  );
 }

@@ -60,6 +60,6 @@ export function backendOption(): Option {
 export function inputSizeOption(): Option {
   return new Option(
     '--input-size <pixels>',
-    'side of the square input; default: that of the published weights, else 224',
-  ).argParser(integer(32));
+    "side of the square input; default: that of the published weights, the size's own, else 224",
+  ).argParser(integer(1));
 }

@@ -55,7 +55,7 @@ export function addPlanCommand(program: Command, terminal: Terminal): void {
     .option(
       '--input-size <pixels>',
       "side of the square input; default: the size's own",
-      integer(32),
+      integer(1),
     )
     .option('--json', 'the plan as JSON')
     .addHelpText(

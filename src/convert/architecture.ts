@@ -85,6 +85,8 @@ export function architectureOf(entries: ReadonlyMap<string, CheckpointEntry>): A
   for (const [published, inFile] of withoutPrefix(names, prefix)) {
     shapes.set(published, entries.get(inFile)?.shape ?? []);
   }
+  const embeddings = names.find((name) => /(^|\/)stem\/embeddings$/.test(name));
+  if (embeddings !== undefined && !shapes.has('stem.0.weight')) throw ofTexts(embeddings);
   const [, inputChannels, patchSize] = require4d(shapes, 'stem.0.weight');
   const levels = countOf(shapes, (level) => `subnet0.alpha${level}`);
   const columns = countOf(shapes, (column) => `subnet${column}.alpha0`);
@@ -167,6 +169,14 @@ function require4d(shapes: Shapes, name: string): [number, number, number, numbe
     throw notRevCol(`${name} is ${shape ? `[${shape.join(', ')}]` : 'missing'}`);
   }
   return shape as unknown as [number, number, number, number];
+}
+
+function ofTexts(embeddings: string): CheckpointError {
+  return new CheckpointError(
+    'mismatch',
+    `the tensors are those of a model of texts (${embeddings}); expected one of images, with stem.0.weight ` +
+      'and subnet0.alpha0. In a program loadCheckpoint fills the model that it was saved from',
+  );
 }
 
 function notRevCol(why: string): CheckpointError {

@@ -98,16 +98,30 @@ export function parseName(owner: string, name: string): Named {
             `published, so build it without a tag and load your own checkpoint`,
     );
   }
-  const near = byNearness(name, MODEL_NAMES);
-  const [nearest] = near;
-  const isMeant = nearest !== undefined && plainName(nearest) === plainName(name);
+  const near = nearestNames(name);
+  const isMeant = near.length === 1;
   throw new Error(
     `${owner}: unknown model '${name}'; ` +
       (isMeant
-        ? `did you mean '${nearest}'? `
+        ? `did you mean '${near[0]}'? `
         : `nearest names: ${near.slice(0, 3).join(', ')}; `) +
       'listModels() gives all of them',
   );
+}
+
+/** The one name that is meant, written otherwise or without its tag, else those that come nearest. */
+function nearestNames(name: string): string[] {
+  const isSize = (text: string) => (SIZE_NAMES as readonly string[]).includes(text);
+  // Without a tag a name is as near as the part before the tag of those that no size stands for.
+  const keyed = MODEL_NAMES.map((full) => {
+    const [stem = full] = full.split('.', 1);
+    return { full, key: name.includes('.') || isSize(stem) ? full : stem };
+  });
+  const near = byNearness<string>(name, [...new Set(keyed.map(({ key }) => key))]);
+  const namesOf = (key: string) => keyed.filter((one) => one.key === key).map(({ full }) => full);
+  const [nearest = ''] = near;
+  if (plainName(nearest) === plainName(name)) return namesOf(nearest);
+  return near.flatMap(namesOf).slice(0, 3);
 }
 
 /**

@@ -234,7 +234,24 @@ describe('bench', () => {
     expect(row).toMatch(/^ +1 +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+ MB$/);
   });
 
+  test('a size is timed on the images that it is made for', async () => {
+    const args = ['bench', 'revcol_femto', '--runs', '1'];
+    const size = JSON.parse(await cliOut(...args, '--json')) as object;
+    expect(size).toMatchObject({ model: 'revcol_femto', inputSize: 28 });
+    expect(await cliOut(...args, '--input-size', '9')).toContain(', 9 x 9, ');
+    expect(await cliError(...args, '--input-size', '7')).toContain('give at least 8 x 8');
+  });
+
+  test('a model of texts', async () => {
+    expect(await cliError('bench', 'revcol_text_femto.languages')).toMatch(
+      /^revcol_text_femto\.languages is a model of texts, .*preprocessTexts.*; bench times models of pictures$/,
+    );
+  });
+
   test('an unknown model', async () => {
+    expect(await cliError('bench', 'RevCol-Text-Femto')).toMatch(
+      /; did you mean 'revcol_text_femto\.languages'\? /,
+    );
     expect(await cliError('bench', 'revcol_tinny')).toMatch(
       /^unknown model 'revcol_tinny'; nearest names: revcol_tiny, .*; tfjs-revcol models lists all of them$/,
     );

@@ -16,7 +16,7 @@ import {
   smallModel,
   tensorsOf,
 } from '../weights/support/small_checkpoint';
-import { cli, cliError, cliOut } from './run';
+import { cli, cliAssuming, cliError, cliOut } from './run';
 
 let folder: string;
 let tensors: NamedTensor[];
@@ -94,7 +94,7 @@ test('shards and input channels', async () => {
   for (const count of [1, 4]) {
     const model = at(`channels-${count}`);
     const options = ['--input-size', '32', '--input-channels', `${count}`];
-    await cliOut('convert', index, model, ...options);
+    await (count === 1 ? cliAssuming : cliOut)('convert', index, model, ...options);
     const loaded = await tf.loadLayersModel(`file://${model}/model.json`);
     expect(loaded.inputs[0]?.shape).toEqual([null, 32, 32, count]);
     const rgb = smallModel(1, { inputShape: [32, 32, 3] });

@@ -23,6 +23,16 @@ export async function cliOut(...args: string[]): Promise<string> {
   return out;
 }
 
+/** As `cliOut`, of a model that does not tell how its pictures are prepared: what is assumed is said in one line. */
+export async function cliAssuming(...args: string[]): Promise<string> {
+  const { status, out, error } = await cli(...args);
+  expect(status).toBe(0);
+  expect(error).toMatch(
+    /^\S[^\n]* does not tell how its pictures are prepared; assumed: ImageNet's [^\n]+\n$/,
+  );
+  return out;
+}
+
 /** As `cli`, for what must fail: asserts status 1, no output and one line, which it gives. */
 export async function cliError(...args: string[]): Promise<string> {
   const { status, out, error } = await cli(...args);
