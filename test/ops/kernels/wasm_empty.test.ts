@@ -1,4 +1,6 @@
 /** Inputs without elements give what they give on backend 'cpu', forward and back. */
+// Its import mends the backend.
+import 'tfjs-revcol';
 import * as tf from '@tensorflow/tfjs';
 
 import { columnSum } from '../../../src/ops/column_sum';
