@@ -25,6 +25,8 @@ const at = (file: string) => new URL(`/goldens/${file}`, location.href).href;
 
 const checks = {
   start: async (backend: string) => {
+    // As on a graphics card, also where there is none.
+    if (backend === 'webgl') tf.env().set('REVCOL_WEBGL_PROGRAMS', true);
     if (!(await tf.setBackend(backend))) throw new Error(`${backend} did not start`);
     return tf.getBackend();
   },
