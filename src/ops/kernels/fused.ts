@@ -34,6 +34,13 @@ export function conditional(
   return { ...kernel, isAvailable };
 }
 
+/** Registers kernels of backends that need not be loaded yet; a kernel that exists is left alone. */
+export function registerAbsent(kernels: readonly tf.KernelConfig[]): void {
+  for (const kernel of kernels) {
+    if (tf.getKernel(kernel.kernelName, kernel.backendName) == null) tf.registerKernel(kernel);
+  }
+}
+
 /** Whether the backend in use has a kernel of its own for this. */
 export function hasKernel({ name }: KernelContract): boolean {
   const kernel = tf.getKernel(name, tf.getBackend()) as ConditionalKernel | undefined;

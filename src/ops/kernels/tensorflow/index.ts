@@ -1,6 +1,7 @@
 /** All kernels of backend 'tensorflow' that the package brings. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { registerAbsent } from '../fused';
 import { SIMD_FLAG } from '../simd_module';
 import { adamw8bit } from './adamw_8bit';
 import { matMul } from './mat_mul';
@@ -15,7 +16,5 @@ const KERNELS: readonly tf.KernelConfig[] = [matMul, adamw8bit, ...NATIVE_KERNEL
 export function registerTensorflowKernels(): void {
   tf.env().registerFlag(SIMD_FLAG, () => true);
   registerNativeFlag();
-  for (const kernel of KERNELS) {
-    if (tf.getKernel(kernel.kernelName, kernel.backendName) == null) tf.registerKernel(kernel);
-  }
+  registerAbsent(KERNELS);
 }

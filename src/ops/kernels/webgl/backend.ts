@@ -13,6 +13,7 @@ import {
   type Implementation,
   implementKernel,
 } from '../fused';
+import { freeing } from '../graphics';
 
 /** Types of uniforms of one's own, as far as they are needed here. */
 export type UniformType = 'int' | 'ivec2' | 'ivec3' | 'ivec4' | 'float' | 'vec2' | 'vec3' | 'vec4';
@@ -76,31 +77,10 @@ export function webglKernel<K extends KernelContract>(
   return conditional(implementKernel(contract, 'webgl', run), canRun);
 }
 
-/** How many numbers a tensor has. */
-export const sizeOf = ({ shape }: tf.TensorInfo): number => tf.util.sizeFromShape(shape);
-
-/** A tensor of zeros: what sums over nothing give. */
-export function zeros(backend: WebglBackend, shape: readonly number[]): tf.TensorInfo {
-  const values = new Float32Array(tf.util.sizeFromShape([...shape]));
-  return backend.makeTensorInfo([...shape], 'float32', values);
-}
-
-/**
- * Runs `fn`, then frees the tensors that it has given to `temporary`, also where it throws.
- *
- * @param fn gets a function that takes a tensor for what is needed within `fn` alone, and gives it back
- */
+/** Runs `fn`, then frees the tensors that it has given to `temporary`: see `freeing`. */
 export function withTemporaries<T>(
   backend: WebglBackend,
   fn: (temporary: (tensor: tf.TensorInfo) => tf.TensorInfo) => T,
 ): T {
-  const held: tf.TensorInfo[] = [];
-  try {
-    return fn((tensor) => {
-      held.push(tensor);
-      return tensor;
-    });
-  } finally {
-    for (const tensor of held) backend.disposeIntermediateTensorInfo(tensor);
-  }
+  return freeing((tensor) => backend.disposeIntermediateTensorInfo(tensor), fn);
 }

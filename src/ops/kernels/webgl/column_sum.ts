@@ -2,7 +2,8 @@
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { COLUMN_SUM } from '../contract';
-import { sizeOf, type WebglBackend, webglKernel, withTemporaries, zeros } from './backend';
+import { sizeOf, zeros } from '../graphics';
+import { type WebglBackend, webglKernel, withTemporaries } from './backend';
 import { layoutOf, moveOver, runProgram, type Source } from './program';
 
 /** Row pairs that one invocation adds up at most, where there are more of them than that. */

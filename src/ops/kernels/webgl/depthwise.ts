@@ -2,7 +2,8 @@
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { DEPTHWISE, DEPTHWISE_INPUT_GRAD, DEPTHWISE_KERNEL_GRAD } from '../contract';
-import { sizeOf, type WebglBackend, webglKernel, withTemporaries, zeros } from './backend';
+import { sizeOf, zeros } from '../graphics';
+import { type WebglBackend, webglKernel, withTemporaries } from './backend';
 import { sumOfRows } from './column_sum';
 import { runProgram, type Source } from './program';
 

@@ -1,7 +1,8 @@
 /** Programs that compute each element from those at the same place, and from vectors over the channels. */
 import type * as tf from '@tensorflow/tfjs-core';
 
-import { sizeOf, type WebglBackend, zeros } from './backend';
+import { sizeOf, zeros } from '../graphics';
+import { type WebglBackend } from './backend';
 import { runProgram, SIZE, sizeUniform, type Source } from './program';
 
 /** An element-wise program. */

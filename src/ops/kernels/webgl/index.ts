@@ -1,6 +1,7 @@
 /** All kernels of backend 'webgl' that the package brings. */
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 
+import { registerAbsent } from '../fused';
 import { registerWebglFlag } from './backend';
 import { columnSum } from './column_sum';
 import { depthwise, depthwiseInputGrad, depthwiseKernelGrad } from './depthwise';
@@ -42,7 +43,5 @@ const KERNELS: readonly tf.KernelConfig[] = [
  */
 export function registerWebglKernels(): void {
   registerWebglFlag();
-  for (const kernel of KERNELS) {
-    if (tf.getKernel(kernel.kernelName, kernel.backendName) == null) tf.registerKernel(kernel);
-  }
+  registerAbsent(KERNELS);
 }

@@ -2,7 +2,8 @@
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { AFFINE_NORM_GRAD, LAYER_NORM, LAYER_NORM_GRAD } from '../contract';
-import { sizeOf, type WebglBackend, webglKernel, withTemporaries, zeros } from './backend';
+import { sizeOf, zeros } from '../graphics';
+import { type WebglBackend, webglKernel, withTemporaries } from './backend';
 import { runProgram, SIZE, sizeUniform, type Source, withColumns } from './program';
 
 const TEXEL = `

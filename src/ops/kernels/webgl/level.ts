@@ -1,6 +1,7 @@
 /** What levels are added up by, and undone by, on webgl. */
 import { DOUBLED_GRAD, DOUBLED_SUM, PRODUCT_SUM, SCALED_SUM, UNDO_LEVEL } from '../contract';
-import { sizeOf, webglKernel, zeros } from './backend';
+import { sizeOf, zeros } from '../graphics';
+import { webglKernel } from './backend';
 import { sumOfRows } from './column_sum';
 import { runElementwise } from './elementwise';
 import { runProgram, type Source } from './program';

@@ -1,16 +1,10 @@
 /** Steps of optimizers on webgl: one program for each tensor that a step gives. */
 import type * as tf from '@tensorflow/tfjs-core';
 
-import { show } from '../../../common/arguments';
-import { ADAMW, DESCENT, type KernelContract } from '../contract';
+import { ADAMW, DESCENT } from '../contract';
+import { requireAlike } from '../graphics';
 import { webglKernel } from './backend';
 import { runElementwise } from './elementwise';
-
-function requireAlike({ name }: KernelContract, tensors: readonly (tf.TensorInfo | undefined)[]) {
-  const shapes = tensors.flatMap((tensor) => (tensor ? [show(tensor.shape)] : []));
-  if (new Set(shapes).size === 1) return;
-  throw new Error(`${name} (webgl): shapes are ${shapes.join(', ')}; all must be alike`);
-}
 
 const DOWN = {
   inputs: ['W', 'G'],
@@ -19,7 +13,7 @@ const DOWN = {
 };
 
 export const descent = webglKernel(DESCENT, (backend, { weight, gradient }, attributes) => {
-  requireAlike(DESCENT, [weight, gradient]);
+  requireAlike(DESCENT, 'webgl', [weight, gradient]);
   return runElementwise(backend, DOWN, [weight, gradient], attributes);
 });
 
@@ -37,7 +31,7 @@ const UPDATED = {
 };
 
 export const adamw = webglKernel(ADAMW, (backend, { weight, gradient, m, v }, factors) => {
-  requireAlike(ADAMW, [weight, gradient, m, v]);
+  requireAlike(ADAMW, 'webgl', [weight, gradient, m, v]);
   if ((m == null) !== (v == null)) {
     throw new Error(`${ADAMW.name} (webgl): m and v must be both there or neither`);
   }

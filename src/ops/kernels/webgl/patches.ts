@@ -2,7 +2,8 @@
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { FROM_PATCHES, PATCHES } from '../contract';
-import { sizeOf, type WebglBackend, webglKernel, zeros } from './backend';
+import { sizeOf, zeros } from '../graphics';
+import { type WebglBackend, webglKernel } from './backend';
 import { runProgram, type Source } from './program';
 
 /** One number of an image or of a matrix, by its place. */

@@ -3,7 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { show } from '../../../common/arguments';
 import { MAT_MUL } from '../contract';
-import { type WebglBackend, webglKernel, withTemporaries, zeros } from './backend';
+import { zeros } from '../graphics';
+import { type WebglBackend, webglKernel, withTemporaries } from './backend';
 import { NORMAL } from './gelu';
 import { layoutOf, moveOver, runProgram, type Source, withColumns } from './program';
 

@@ -3,7 +3,8 @@ import type * as tf from '@tensorflow/tfjs-core';
 
 import { RESIDUAL_MLP, RESIDUAL_MLP_GRAD } from '../contract';
 import { type InputsOf } from '../fused';
-import { sizeOf, type WebglBackend, webglKernel, withTemporaries, zeros } from './backend';
+import { noGradients, sizeOf, zeros } from '../graphics';
+import { type WebglBackend, webglKernel, withTemporaries } from './backend';
 import { sumOfRows } from './column_sum';
 import { runElementwise } from './elementwise';
 import { geluOf } from './gelu';
@@ -174,17 +175,3 @@ export const residualMlpGrad = webglKernel(RESIDUAL_MLP_GRAD, (backend, inputs, 
     };
   });
 });
-
-function noGradients(backend: WebglBackend, inputs: GradInputs) {
-  const like = ({ shape }: tf.TensorInfo) => zeros(backend, shape);
-  return {
-    du: like(inputs.u),
-    dGamma: like(inputs.gamma),
-    dBeta: like(inputs.beta),
-    dExpandKernel: like(inputs.expandKernel),
-    dExpandBias: like(inputs.expandBias),
-    dProjectKernel: like(inputs.projectKernel),
-    dProjectBias: like(inputs.projectBias),
-    dLayerScale: like(inputs.layerScale),
-  };
-}

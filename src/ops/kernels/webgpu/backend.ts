@@ -11,6 +11,7 @@ import {
   type Implementation,
   implementKernel,
 } from '../fused';
+import { freeing } from '../graphics';
 
 /** A program as tfjs runs it (`WebGPUProgram` of tfjs-backend-webgpu). */
 export interface WebgpuProgram {
@@ -61,32 +62,11 @@ export function webgpuKernel<K extends KernelContract>(
   return conditional(implementKernel(contract, 'webgpu', run), canRun);
 }
 
-/** How many numbers a tensor has. */
-export const sizeOf = ({ shape }: tf.TensorInfo): number => tf.util.sizeFromShape(shape);
-
-/** A tensor of zeros: what sums over nothing give. */
-export function zeros(backend: WebgpuBackend, shape: readonly number[]): tf.TensorInfo {
-  const values = new Float32Array(tf.util.sizeFromShape([...shape]));
-  return backend.makeTensorInfo([...shape], 'float32', values);
-}
-
-/**
- * Runs `fn`, then frees the tensors that it has given to `temporary`, also where it throws.
- *
- * @param fn gets a function that takes a tensor for what is needed within `fn` alone, and gives it back
- */
+/** Runs `fn`, then frees the tensors that it has given to `temporary`: see `freeing`. */
 export function withTemporaries<T>(
   backend: WebgpuBackend,
   fn: (temporary: (tensor: tf.TensorInfo) => tf.TensorInfo) => T,
 ): T {
-  const held: tf.TensorInfo[] = [];
-  try {
-    return fn((tensor) => {
-      held.push(tensor);
-      return tensor;
-    });
-  } finally {
-    // What commands that are not submitted yet read is kept by tfjs until they are.
-    for (const tensor of held) backend.disposeData(tensor.dataId);
-  }
+  // What commands that are not submitted yet read is kept by tfjs until they are.
+  return freeing(({ dataId }) => void backend.disposeData(dataId), fn);
 }

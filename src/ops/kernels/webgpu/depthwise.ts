@@ -2,7 +2,8 @@
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { DEPTHWISE, DEPTHWISE_INPUT_GRAD, DEPTHWISE_KERNEL_GRAD } from '../contract';
-import { sizeOf, type WebgpuBackend, webgpuKernel, zeros } from './backend';
+import { sizeOf, zeros } from '../graphics';
+import { type WebgpuBackend, webgpuKernel } from './backend';
 import { groupsFor, runProgram, runSingle, type Source, THREADS } from './program';
 import { blocksOf, byColumns, COLUMN, inParts, LANES, partition } from './sums';
 

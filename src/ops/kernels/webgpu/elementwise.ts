@@ -1,7 +1,8 @@
 /** Programs that compute each element from those at the same place, and from vectors over the channels. */
 import type * as tf from '@tensorflow/tfjs-core';
 
-import { sizeOf, type WebgpuBackend, zeros } from './backend';
+import { sizeOf, zeros } from '../graphics';
+import { type WebgpuBackend } from './backend';
 import { groupsFor, rowsOf, runProgram, type Source, THREADS } from './program';
 
 /** An element-wise program. */

@@ -2,7 +2,8 @@
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { AFFINE_NORM_GRAD, LAYER_NORM, LAYER_NORM_GRAD } from '../contract';
-import { sizeOf, type WebgpuBackend, webgpuKernel, zeros } from './backend';
+import { sizeOf, zeros } from '../graphics';
+import { type WebgpuBackend, webgpuKernel } from './backend';
 import { ROWS, rowsOf, runProgram, runSingle, type Source, withColumns } from './program';
 
 /** Invocations for a row; a workgroup has one. */

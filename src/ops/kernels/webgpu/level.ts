@@ -2,7 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { DOUBLED_GRAD, DOUBLED_SUM, SCALED_SUM, UNDO_LEVEL } from '../contract';
-import { type WebgpuBackend, webgpuKernel, zeros } from './backend';
+import { zeros } from '../graphics';
+import { type WebgpuBackend, webgpuKernel } from './backend';
 import { elementwise, runExpression } from './elementwise';
 import { groupsFor, runSingle, type Source, THREADS } from './program';
 

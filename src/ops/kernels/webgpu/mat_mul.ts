@@ -3,7 +3,8 @@ import type * as tf from '@tensorflow/tfjs-core';
 
 import { show } from '../../../common/arguments';
 import { BATCH_MAT_MUL, type KernelContract, MAT_MUL } from '../contract';
-import { type WebgpuBackend, webgpuKernel, withTemporaries, zeros } from './backend';
+import { zeros } from '../graphics';
+import { type WebgpuBackend, webgpuKernel, withTemporaries } from './backend';
 import { type Form, multiply, partsFor, PLAIN } from './products';
 import { inParts, partition } from './sums';
 

@@ -1,16 +1,10 @@
 /** Steps of optimizers on webgpu, each one program. */
 import type * as tf from '@tensorflow/tfjs-core';
 
-import { show } from '../../../common/arguments';
-import { ADAMW, DESCENT, type KernelContract } from '../contract';
+import { ADAMW, DESCENT } from '../contract';
+import { requireAlike } from '../graphics';
 import { webgpuKernel } from './backend';
 import { elementwise, runElementwise, runExpression } from './elementwise';
-
-function requireAlike({ name }: KernelContract, tensors: readonly (tf.TensorInfo | undefined)[]) {
-  const shapes = tensors.flatMap((tensor) => (tensor ? [show(tensor.shape)] : []));
-  if (new Set(shapes).size === 1) return;
-  throw new Error(`${name} (webgpu): shapes are ${shapes.join(', ')}; all must be alike`);
-}
 
 const DOWN = elementwise({
   name: 'descent',
@@ -20,7 +14,7 @@ const DOWN = elementwise({
 });
 
 export const descent = webgpuKernel(DESCENT, (backend, { weight, gradient }, attributes) => {
-  requireAlike(DESCENT, [weight, gradient]);
+  requireAlike(DESCENT, 'webgpu', [weight, gradient]);
   return runExpression(backend, DOWN, [weight, gradient], attributes);
 });
 
@@ -43,7 +37,7 @@ const FIRST = step(true);
 const LATER = step(false);
 
 export const adamw = webgpuKernel(ADAMW, (backend, { weight, gradient, m, v }, factors) => {
-  requireAlike(ADAMW, [weight, gradient, m, v]);
+  requireAlike(ADAMW, 'webgpu', [weight, gradient, m, v]);
   if ((m == null) !== (v == null)) {
     throw new Error(`${ADAMW.name} (webgpu): m and v must be both there or neither`);
   }

@@ -2,7 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { FROM_PATCHES, PATCHES } from '../contract';
-import { type WebgpuBackend, webgpuKernel, zeros } from './backend';
+import { zeros } from '../graphics';
+import { type WebgpuBackend, webgpuKernel } from './backend';
 import { groupsFor, runSingle, type Source, THREADS } from './program';
 
 /** The image, a patch's side, and how many patches an image has in height and in width. */

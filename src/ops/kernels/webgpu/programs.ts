@@ -1,6 +1,7 @@
 /** All kernels of backend 'webgpu' that the package brings besides what it mends. */
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 
+import { registerAbsent } from '../fused';
 import { registerWebgpuFlag } from './backend';
 import { depthwise, depthwiseInputGrad, depthwiseKernelGrad } from './depthwise';
 import { gelu, geluGrad } from './gelu';
@@ -43,7 +44,5 @@ const KERNELS: readonly tf.KernelConfig[] = [
  */
 export function registerWebgpuKernels(): void {
   registerWebgpuFlag();
-  for (const kernel of KERNELS) {
-    if (tf.getKernel(kernel.kernelName, kernel.backendName) == null) tf.registerKernel(kernel);
-  }
+  registerAbsent(KERNELS);
 }

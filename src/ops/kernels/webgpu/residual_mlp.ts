@@ -3,7 +3,8 @@ import type * as tf from '@tensorflow/tfjs-core';
 
 import { RESIDUAL_MLP, RESIDUAL_MLP_GRAD } from '../contract';
 import { type InputsOf } from '../fused';
-import { sizeOf, type WebgpuBackend, webgpuKernel, withTemporaries, zeros } from './backend';
+import { noGradients, sizeOf, zeros } from '../graphics';
+import { type WebgpuBackend, webgpuKernel, withTemporaries } from './backend';
 import { normalizedAffine, normalizeGradient } from './layer_norm';
 import { type Form, multiply, partsFor, PLAIN, type Sizes } from './products';
 import { rowsOf, runProgram, type Source, THREADS, withColumns } from './program';
@@ -190,17 +191,3 @@ export const residualMlpGrad = webgpuKernel(RESIDUAL_MLP_GRAD, (backend, inputs,
     };
   });
 });
-
-function noGradients(backend: WebgpuBackend, inputs: GradInputs) {
-  const like = ({ shape }: tf.TensorInfo) => zeros(backend, shape);
-  return {
-    du: like(inputs.u),
-    dGamma: like(inputs.gamma),
-    dBeta: like(inputs.beta),
-    dExpandKernel: like(inputs.expandKernel),
-    dExpandBias: like(inputs.expandBias),
-    dProjectKernel: like(inputs.projectKernel),
-    dProjectBias: like(inputs.projectBias),
-    dLayerScale: like(inputs.layerScale),
-  };
-}

@@ -2,7 +2,8 @@
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { COLUMN_SUM, PRODUCT_SUM } from '../contract';
-import { sizeOf, type WebgpuBackend, webgpuKernel, withTemporaries, zeros } from './backend';
+import { sizeOf, zeros } from '../graphics';
+import { type WebgpuBackend, webgpuKernel, withTemporaries } from './backend';
 import { groupsFor, ROWS, rowsOf, runProgram, type Source, THREADS } from './program';
 
 /** Columns that a workgroup adds up, which lie side by side, and its invocations for each. */
