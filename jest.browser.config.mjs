@@ -11,7 +11,8 @@ export default {
   testMatch: ['<rootDir>/test/browser/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/'],
   globalSetup: '<rootDir>/test/browser/announce.ts',
-  maxWorkers: 1,
+  // The whole table takes hours: two browsers side by side.
+  maxWorkers: isWhole ? 2 : 1,
   ...(isWhole ? { reporters: ['default', '<rootDir>/test/browser/progress.mjs'] } : {}),
   // A whole file of tests in a software renderer.
   testTimeout: 3600000,

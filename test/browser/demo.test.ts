@@ -137,6 +137,12 @@ describeBrowser('the page of the demo', () => {
   const stepOf = async (page: Page) =>
     Number(/^Step (\d+) of/.exec(await page.innerText('#status'))?.[1] ?? 0);
 
+  /** Waits for two steps more. */
+  async function moreSteps(page: Page): Promise<void> {
+    const before = await stepOf(page);
+    while ((await stepOf(page)) < before + 2) await page.waitForTimeout(100);
+  }
+
   /** What axe finds wrong, in words. */
   async function violations(page: Page): Promise<string[]> {
     const source = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
@@ -235,7 +241,9 @@ describeBrowser('the page of the demo', () => {
     const page = await open(`${SMALL}&epochs=100&batch=8`);
     await says(page, 'Train');
     await page.click('#go');
+    // It is saved after the epoch has been told of, before the next step.
     await page.locator('#learning-text', { hasText: 'held-out' }).waitFor();
+    await moreSteps(page);
     await workerOf(page).evaluate(() => (globalThis as unknown as { close(): void }).close());
     await page.click('#notice-actions button:has-text("Start another worker")');
     const notice = page.locator('#notice-text', { hasText: 'did not answer. Training was saved' });
@@ -368,8 +376,7 @@ describeBrowser('the page of the demo', () => {
     await page.locator('#status', { hasText: /^Step \d+ of/ }).waitFor();
     // The first checkpoint is due after 4 seconds; when two more steps have come, it is there.
     await page.waitForTimeout(6000);
-    const before = await stepOf(page);
-    while ((await stepOf(page)) < before + 2) await page.waitForTimeout(100);
+    await moreSteps(page);
     await workerOf(page).evaluate(() => {
       const { contexts } = globalThis as unknown as { contexts: WebGL2RenderingContext[] };
       for (const gl of contexts) gl.getExtension('WEBGL_lose_context')?.loseContext();

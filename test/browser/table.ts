@@ -176,9 +176,9 @@ const SOME: readonly Row[] = [
   },
 ];
 
-/** The rows to run: all there are, or those of every run, in the browsers given. */
-export const tableOf = (all: boolean, browsers: readonly BrowserName[]): readonly Row[] =>
-  (all ? ALL : SOME).filter(({ environment }) => browsers.includes(environment.browser));
+/** The rows of a browser: all there are, or those of every run. */
+export const tableOf = (all: boolean, name: BrowserName): readonly Row[] =>
+  (all ? ALL : SOME).filter(({ environment }) => environment.browser === name);
 
 /** How test reports call an environment. */
 export function titleOf({ browser, backend, where, threads, simd }: Environment): string {

@@ -1,0 +1,4 @@
+/** The shared tests in Firefox. */
+import { declareTable } from './table_tests';
+
+declareTable('Firefox');
