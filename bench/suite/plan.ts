@@ -18,8 +18,8 @@ export interface PlanEntry {
   timed: boolean;
   /** As on the command line. */
   args: string;
-  /** The command that measures it on another machine; `baseline` leaves it alone. */
-  elsewhere?: string;
+  /** What it takes that this machine or its Node lacks, and the command for there; `baseline` leaves it alone. */
+  elsewhere?: { needs: string; command: string };
 }
 
 /** Small networks on wasm, whose times follow from their arithmetic and little else. */
@@ -30,6 +30,8 @@ const GROWING_TOKENS =
 /** Networks that a page trains without a GPU in bearable time. */
 const IN_PAGES = '--batch 2 --side 64 --width-factor 0.5';
 const ONCE = '--rounds 3 --warm-ups 1';
+const RELAXED =
+  'forward --batch 1 --backend wasm --variants reversible --peers onnxruntime-web --threads 1 --rounds 9';
 
 export const PLAN: readonly PlanEntry[] = [
   { name: 'forward-1', timed: true, args: 'forward --batch 1 --rounds 9' },
@@ -57,6 +59,15 @@ export const PLAN: readonly PlanEntry[] = [
     name: 'train-wasm',
     timed: true,
     args: 'train --batch 1 --backend wasm --peers none --rounds 3 --warm-ups 1',
+  },
+  {
+    name: 'forward-relaxed',
+    timed: true,
+    args: RELAXED,
+    elsewhere: {
+      needs: 'Node 22, whose engine has relaxed SIMD',
+      command: `npm run bench -- ${RELAXED} --json bench/results/forward-relaxed.json`,
+    },
   },
   {
     name: 'threads-forward',
@@ -140,6 +151,11 @@ export const PLAN: readonly PlanEntry[] = [
     args: `browser ${IN_PAGES} --backend wasm,wasm-2,webgl --variants reversible,stored,stock --rounds 3`,
   },
   {
+    name: 'browser-threads',
+    timed: true,
+    args: 'browser --batch 1 --backend wasm,wasm-2 --variants reversible --rounds 5 --warm-ups 1',
+  },
+  {
     name: 'browser-webgpu',
     timed: true,
     args: `browser ${IN_PAGES} --backend wasm,webgpu --variants reversible,stored --rounds 1 --warm-ups 1`,
@@ -154,7 +170,12 @@ export const PLAN: readonly PlanEntry[] = [
     timed: false,
     args: 'memory --size digits --side 24 --batch 50 --columns 2,4,8,16,32 --backend wasm',
   },
-  { name: 'gpu', timed: true, args: 'gpu', elsewhere: 'npm run gpu-bundle' },
+  {
+    name: 'gpu',
+    timed: true,
+    args: 'gpu',
+    elsewhere: { needs: 'a machine with a graphics card', command: 'npm run gpu-bundle' },
+  },
 ];
 
 export const RESULTS_FOLDER = path.join(ROOT, 'bench/results');
