@@ -1,6 +1,6 @@
 /** Seeded randomness of data: a generator is named by numbers, so that none has to be kept. */
 import { requireArgument, requireRanges, shown } from '../common/arguments';
-import { EMPTY_KEY, extendKey, type Key, Xoshiro } from './xoshiro';
+import { EMPTY_KEY, extendKey, type Key, Xoshiro } from '../common/xoshiro';
 
 /** What names a generator, or a generator itself, which is drawn from. */
 export type Seed = number | SeededRandom;

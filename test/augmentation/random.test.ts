@@ -1,6 +1,6 @@
 /** Seeded randomness: the published generator, its distributions, and that names alone decide. */
 import { SeededRandom, seededRandom } from '../../src/augmentation/random';
-import { extendKey, Xoshiro } from '../../src/augmentation/xoshiro';
+import { extendKey, Xoshiro } from '../../src/common/xoshiro';
 import { betaCdf, correlation, distance, mean, moment } from './distributions';
 
 const COUNT = 10_000;
@@ -13,6 +13,13 @@ test('the bits are those of the published xoshiro128**', () => {
     11520, 0, 5927040, 70819200, 2031721883, 1637235492, 1287239034, 3734860849, 3729100597,
     4258142804,
   ]);
+  const [one, many] = [new Xoshiro([1, 2, 3, 4]), new Xoshiro([1, 2, 3, 4])];
+  const bits = new Uint32Array(7);
+  for (let block = 0; block < 2; block++) {
+    many.fill(bits);
+    expect([...bits]).toEqual(draws(() => one.next(), bits.length));
+  }
+  expect(many.next()).toBe(one.next());
   // A state of zeros would stay there.
   const zeros = new Xoshiro([0, 0, 0, 0]);
   expect(new Set(draws(() => zeros.next(), 20)).size).toBeGreaterThan(10);

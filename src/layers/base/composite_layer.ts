@@ -16,6 +16,7 @@ import {
 import { withNameScope } from './name_scope';
 import { kindOf } from './own_classes';
 import { onModelTrainable, onTrainable } from './trainable_switch';
+import { truncatedNormal } from './truncated_normal';
 import type { WeightSpec } from './weight_specs';
 
 type Layer = tfl.layers.Layer;
@@ -222,7 +223,7 @@ export abstract class CompositeLayer extends CheckedLayer implements LayerWithPa
     return specs.map(({ name, shape, init }) => {
       const initializer =
         init === 'truncatedNormal'
-          ? tfl.initializers.truncatedNormal({ stddev })
+          ? truncatedNormal(stddev)
           : tfl.initializers.constant({ value: init });
       const weight = withInitialValues(initializer, (initial) =>
         this.addWeight(name, shape, 'float32', initial, undefined, trainable),

@@ -58,4 +58,20 @@ export class Xoshiro {
     this.d = rotate(d, 11);
     return result >>> 0;
   }
+
+  /** Fills `bits` with the next ones, in a fraction of the time of as many calls of `next`. */
+  fill(bits: Uint32Array): void {
+    let { a, b, c, d } = this;
+    for (let i = 0; i < bits.length; i++) {
+      bits[i] = Math.imul(rotate(Math.imul(b, 5), 7), 9);
+      const shifted = b << 9;
+      c ^= a;
+      d ^= b;
+      b ^= c;
+      a ^= d;
+      c ^= shifted;
+      d = rotate(d, 11);
+    }
+    [this.a, this.b, this.c, this.d] = [a, b, c, d];
+  }
 }
