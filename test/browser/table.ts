@@ -23,6 +23,8 @@ const ONLY_IN_NODE: Readonly<Record<string, string>> = {
   'models/create_model': "measures the process's memory",
   'models/create_pretrained': 'serves files over HTTP; browser.test.ts downloads in a page',
   'layers/failing_kernels': 'knows callers by the names of their files',
+  'models/packaged_text':
+    'finds the package on the disk; browser.test.ts finds such weights beside a page',
   'models/packaged_weights': 'finds the package on the disk',
   'models/saving': 'saves to files',
   'models/saving_nested': 'loads from files',
