@@ -60,7 +60,10 @@ function compile({ compiled, swc }) {
       );
       const source = fs.readFileSync(file, 'utf8');
       const { code } = transformer.process(source, file, { supportsStaticESM: false });
-      fs.writeFileSync(kept, code.replace(/\n\/\/# sourceMappingURL=.*/, ''));
+      // Under a name of its own first: other processes compile at the same time.
+      const own = `${kept}.${process.pid}`;
+      fs.writeFileSync(own, code.replace(/\n\/\/# sourceMappingURL=.*/, ''));
+      fs.renameSync(own, kept);
     }
     module.jest = jestOf(module);
     module._compile(`const jest = module.jest; ${fs.readFileSync(kept, 'utf8')}`, file);

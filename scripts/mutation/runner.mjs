@@ -7,12 +7,27 @@ import { fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { clearTimeout, setTimeout } from 'node:timers';
+import { clearInterval, setInterval } from 'node:timers';
 import { fileURLToPath } from 'node:url';
 
 const RUN_FILE = fileURLToPath(new URL('run_file.cjs', import.meta.url));
 /** About what a process takes to load its modules. */
 const START_MS = 600;
+/** What a change gets, beside five times the budget, before it is said to run for ever. */
+const LIMIT_MS = 20_000;
+/** How often to look how far a process is. */
+const LOOK_MS = 250;
+
+/** For how long a process has been ready to run but had no processor, in ms; 0 where nobody counts it. */
+function waitedMs(pid) {
+  try {
+    const [, waited] = fs.readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ');
+    return Number(waited) / 1e6;
+  } catch {
+    // Not Linux, or at its end.
+    return 0;
+  }
+}
 
 /** A change as text, which tells it apart from all others, also in another run. */
 export function keyOf({ fileName, location, mutatorName, replacement }) {
@@ -60,11 +75,9 @@ class ProcessPerFile {
     for (const folder of [this.compiled, this.scratch]) fs.mkdirSync(folder, { recursive: true });
     this.job = { compiled: this.compiled, swc, timeout: config.testTimeout };
     this.firstRun = path.resolve('.first_run.json');
-    if (!fs.existsSync(this.firstRun)) return;
-    this.files = new Map(JSON.parse(fs.readFileSync(this.firstRun, 'utf8')));
   }
 
-  /** What `run_file.cjs` answers, or that it took too long. */
+  /** What `run_file.cjs` answers, or that it took longer than `limit`, what it waited for a processor not counted. */
   run(job, limit, env = {}) {
     return new Promise((resolve) => {
       const child = fork(RUN_FILE, {
@@ -75,13 +88,17 @@ class ProcessPerFile {
       let answer;
       let errors = '';
       child.stderr.on('data', (data) => (errors = `${errors}${data}`.slice(-2000)));
-      const timer = setTimeout(() => {
-        answer = { late: true };
+      const start = Date.now();
+      let waited = 0;
+      const timer = setInterval(() => {
+        waited = Math.max(waited, waitedMs(child.pid));
+        if (Date.now() - start - waited < limit) return;
+        answer ??= { late: true };
         child.kill('SIGKILL');
-      }, limit);
+      }, LOOK_MS);
       child.on('message', (message) => (answer ??= message));
       child.on('close', (code) => {
-        clearTimeout(timer);
+        clearInterval(timer);
         // Waits for what never comes, or has no memory left.
         const message = `ended with ${code} before its tests did: ${errors}`;
         resolve(answer ?? { failure: { id: job.file, message }, results: [] });
@@ -126,6 +143,8 @@ class ProcessPerFile {
    * change in loading, the quickest ones, as long as they take no more than the budget together; at least one.
    */
   plan({ testFilter, activeMutant }) {
+    if (this.files.size === 0)
+      this.files = new Map(JSON.parse(fs.readFileSync(this.firstRun, 'utf8')));
     const wanted = testFilter && new Set(testFilter);
     const reaching = [];
     for (const [file, { costs, inLoading }] of this.files) {
@@ -144,16 +163,16 @@ class ProcessPerFile {
   }
 
   async mutantRun(options) {
-    const { activeMutant, timeout, hitLimit, sandboxFileName } = options;
+    const { activeMutant, hitLimit, sandboxFileName } = options;
     const fileName = path.relative(process.cwd(), sandboxFileName);
     if (!isSampled({ ...activeMutant, fileName }, this.options)) {
       return { status: 'error', errorMessage: 'not in the sample' };
     }
     const env = { __STRYKER_ACTIVE_MUTANT__: activeMutant.id };
-    const until = Date.now() + timeout;
+    const limit = LIMIT_MS + 5 * this.options.budgetMs;
     let nrOfTests = 0;
     for (const [file, ids] of this.plan(options)) {
-      const answer = await this.run({ file, ids, bail: true, hitLimit }, until - Date.now(), env);
+      const answer = await this.run({ file, ids, bail: true, hitLimit }, limit, env);
       if (answer.late || answer.looped) return { status: 'timeout', reason: file };
       nrOfTests += answer.results.length;
       if (answer.failure) {

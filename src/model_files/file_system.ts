@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { requireArgument, requireInteger } from '../common/arguments';
+import { messageOf } from '../common/messages';
 import { type OptionNames, requireOptions } from '../common/options';
 import { isUrlText, shownUrl } from '../common/url';
 import { readModel } from './read_model';
@@ -35,7 +36,8 @@ const DEFAULT_SHARD_BYTES = 2 ** 26;
  *   meanwhile gives the model before or the one after. A save removes the weight files of the model
  *   that it replaces, and those that killed saves have left for over an hour, unless another JSON file
  *   of the folder names them.
- * @throws {Error} when the path is empty or an address, or `shardBytes` is not an integer of at least 1
+ * @throws {Error} when the path is empty or an address, a `URL` is of no file, or `shardBytes` is not an integer
+ *   of at least 1
  *
  * @example
  * await model.save(fileSystem('out/digits'));
@@ -63,9 +65,20 @@ export function fileSystem(
         'tf.loadLayersModel(url)',
     );
   }
-  const full = path.resolve(location instanceof URL ? fileURLToPath(location) : location);
+  const full = path.resolve(location instanceof URL ? pathOf(location) : location);
   return {
     save: (artifacts) => writeModel(full, artifacts, shardBytes),
     load: () => readModel(full),
   };
+}
+
+function pathOf(url: URL): string {
+  try {
+    return fileURLToPath(url);
+  } catch (error) {
+    throw new Error(
+      `fileSystem: ${shownUrl(url.href)} is no file here (${messageOf(error)}); give a path, or a file: URL`,
+      { cause: error },
+    );
+  }
 }

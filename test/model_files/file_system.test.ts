@@ -335,6 +335,10 @@ describe('refuses', () => {
 
   test('an empty path', () => {
     expect(() => fileSystem('')).toThrow('fileSystem: the path is empty; give a folder or a file');
+    for (const address of ['https://host/model.json', 'file:///a%zz'])
+      expect(() => fileSystem(new URL(address))).toThrow(
+        `fileSystem: ${address} is no file here (`,
+      );
   });
 });
 

@@ -46,6 +46,8 @@ test.each<[string, Uint8Array, string]>([
 });
 
 test('what is not known is not guessed at', async () => {
-  const opening = openCheckpoint(ascii('\x01\x02\x03\x04 and so on'));
-  await expect(opening).rejects.toThrow(/neither a PyTorch nor a safetensors checkpoint$/);
+  for (const text of ['\x01\x02\x03\x04 and so on', '<3 weights', '{weights}', '[weights]']) {
+    const opening = openCheckpoint(ascii(text));
+    await expect(opening).rejects.toThrow(/neither a PyTorch nor a safetensors checkpoint$/);
+  }
 });

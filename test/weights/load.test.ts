@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { type CheckpointError, layers, loadCheckpoint } from 'tfjs-revcol';
 import { type ByteSource, memorySource } from '../../src/weights/bytes/source';
 import { CheckpointError as ErrorClass } from '../../src/weights/errors';
+import { loadFresh } from '../../src/weights/load_checkpoint';
 import { describeBackends, expectClose, expectNoLeak } from '../support/backends';
 import { describeGoldens } from '../support/goldens';
 import { goldenExpected, goldenModel, goldenPath, goldenTensor } from './support/golden_model';
@@ -213,6 +214,18 @@ describeBackends('loadCheckpoint', () => {
     const at = Buffer.from(damaged).indexOf(Buffer.from(last.data.buffer));
     damaged[at] = (damaged[at] as number) ^ 1;
     expect(await failure(model, damaged)).toMatchObject({ code: 'corrupt' });
+  });
+
+  test('a model that nobody has seen yet gets each weight as soon as it is read', async () => {
+    const fractions: number[] = [];
+    const before = valuesOf(model);
+    const onProgress = (fraction: number) => {
+      fractions.push(fraction);
+      if (fractions.length === 1) expect(valuesOf(model)).not.toEqual(before);
+    };
+    await expectNoLeak(() => loadFresh(model, pthOf(tensors), { onProgress }));
+    expect(fractions).toHaveLength(tensors.length);
+    expectLoaded();
   });
 
   test('a model that cannot be written in the middle keeps its values', async () => {

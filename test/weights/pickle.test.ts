@@ -46,6 +46,8 @@ test.each([
   ['F1.5e-3', 1.5e-3],
   ['F-.5', -0.5],
   ['Fx1', 'a number is not one'],
+  ['I+5', 5],
+  ['L-7L', -7],
 ])('the text literal %s', (line, expected) => {
   const pickle = new TextEncoder().encode(`${line}\n.`);
   if (/^a (string|number)/.test(String(expected))) {
@@ -123,6 +125,29 @@ describe('pickle', () => {
       pickleOf([global('m', '__proto__'), OP.EMPTY_TUPLE, OP.NEWOBJ, OP.EMPTY_DICT, OP.BUILD]),
     );
     expect(Object.getPrototypeOf(object)).toBe(Object.prototype);
+  });
+
+  test('drops a value, or a mark where there is none above it', () => {
+    expect(read(bytesOf(OP.NONE, OP.NEWTRUE, OP.POP, OP.STOP))).toBeNull();
+    expect(read(bytesOf(OP.NONE, OP.MARK, OP.POP, OP.STOP))).toBeNull();
+    expect(read(bytesOf(OP.NONE, OP.MARK, OP.NEWTRUE, OP.POP, OP.POP_MARK, OP.STOP))).toBeNull();
+    expect(() => read(bytesOf(OP.POP, OP.STOP))).toThrow('a mark is missing');
+  });
+
+  test('tells sets from lists, whether they can change or not', () => {
+    const items = [OP.MARK, integer(1), integer(2)];
+    const set = { kind: 'set', items: [1, 2] };
+    expect(read(pickleOf([OP.EMPTY_SET, items, OP.ADDITEMS]))).toEqual(set);
+    expect(read(pickleOf([items, OP.FROZENSET]))).toEqual(set);
+  });
+
+  test('says in a few words what cannot be', () => {
+    const called = (value: Parameters<typeof pickleOf>[0]) => () =>
+      read(pickleOf([value, OP.EMPTY_TUPLE, OP.REDUCE]));
+    expect(called(OP.EMPTY_DICT)).toThrow('it calls a dict of 0');
+    expect(called([OP.EMPTY_DICT, OP.NONE, OP.NONE, OP.SETITEM])).toThrow('it calls a dict of 1');
+    expect(called([OP.MARK, OP.NONE, OP.NONE, OP.LIST])).toThrow('it calls a list of 2');
+    expect(called(OP.NONE)).toThrow('it calls None');
   });
 
   test('reads cycles', () => {

@@ -193,6 +193,51 @@ describe('files made by PyTorch', () => {
     await expect(openCheckpoint(file('bfloat16'))).rejects.toMatchObject({ code: 'format' });
   });
 
+  test('reads subclasses of tensors, whose function has to be the name of one', async () => {
+    const [, args] = tensor() as Piece[];
+    const plain = global('torch._utils', '_rebuild_tensor_v2');
+    const file = (callee: Piece) => {
+      const pieces = [callee, global('m', 'Subclass'), args as Piece, OP.NONE];
+      const call = [global('torch._tensor', '_rebuild_from_type_v2'), tuple(...pieces), OP.REDUCE];
+      return buildPth(pickleOf(dict({ w: call })));
+    };
+    const checkpoint = await openCheckpoint(file(plain));
+    expect(await checkpoint.read('w')).toEqual(new Float32Array(4));
+    // What came of a call is no name, nor is anything else: there is no tensor then.
+    const result = [plain, OP.EMPTY_TUPLE, OP.REDUCE];
+    for (const callee of [result, OP.NONE, text('_rebuild_tensor_v2'), OP.EMPTY_LIST]) {
+      await expect(openCheckpoint(file(callee))).rejects.toMatchObject({ code: 'format' });
+    }
+  });
+
+  test('takes weights by keys joined by dots, which keys themselves may hold', async () => {
+    const weights = dict({ w: tensor() });
+    const file = buildPth(
+      pickleOf(
+        dict({ net: dict({ ema: weights, other: OP.NONE }), 'net.avg': dict({ 'v.1': weights }) }),
+      ),
+    );
+    for (const key of ['net.ema', 'net.avg', 'net.avg.v.1']) {
+      const { entries } = await openCheckpoint(file, { key });
+      expect([...entries.keys()]).toEqual([key === 'net.avg' ? 'v.1.w' : 'w']);
+    }
+    for (const key of ['net.gone', 'net.ema.gone', 'gone.ema', '.ema']) {
+      await expect(openCheckpoint(file, { key })).rejects.toMatchObject({ code: 'mismatch' });
+    }
+  });
+
+  test('lets go, when it is closed, of storages that were not read to their ends', async () => {
+    const half = (offset: number) => tensor({ offset, shape: [2] });
+    const pickle = pickleOf(dict({ first: half(0), second: half(2) }));
+    const checkpoint = await openCheckpoint(buildPth(pickle, undefined, { deflate: true }));
+    const cancel = jest.spyOn(ReadableStreamDefaultReader.prototype, 'cancel');
+    await checkpoint.read('first');
+    expect(cancel).not.toHaveBeenCalled();
+    await checkpoint.close();
+    expect(cancel).toHaveBeenCalledTimes(1);
+    cancel.mockRestore();
+  });
+
   test('takes state_dict_ema when told to', async () => {
     const expected = await expectedTensors('trainer.pth');
     const checkpoint = await openCheckpoint(readFixture('trainer.pth'), { key: 'state_dict_ema' });

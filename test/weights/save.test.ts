@@ -137,6 +137,9 @@ describeBackends('saveCheckpoint', () => {
       name: 'CheckpointError',
       message: 'saveCheckpoint: metadata.epoch is 3; a safetensors header holds strings only',
     });
+    await expect(
+      saveCheckpoint(model, at('numbers'), { metadata, format: 'openmmlab' }),
+    ).rejects.toThrow('saveCheckpoint: metadata.epoch is 3; expected strings only');
     expect(await fs.readdir(folder)).not.toContain('numbers');
   });
 

@@ -82,6 +82,18 @@ test.each([
   await checkpoint.close();
 });
 
+test('shards of a few bytes', async () => {
+  const weight_map: Record<string, string> = {};
+  for (const name of ['a', 'b']) {
+    const shard = await safetensorsOf([{ name, shape: [1], data: Float32Array.of(name.length) }]);
+    fs.writeFileSync(at(`${name}.safetensors`), Buffer.from(await shard.arrayBuffer()));
+    weight_map[name] = `${name}.safetensors`;
+  }
+  const checkpoint = await openCheckpoint(writeJson('few.json', { weight_map }));
+  expect(await checkpoint.read('b')).toEqual(Float32Array.of(1));
+  await checkpoint.close();
+});
+
 test('by path in the working folder, with its text laid out in any way', async () => {
   const before = process.cwd();
   process.chdir(folder);

@@ -117,6 +117,15 @@ describe('files', () => {
       message: expect.stringContaining(absent) as string,
     });
     await expect(openCheckpoint(folder)).rejects.toThrow('is not a file but a folder; give');
+    await expect(openCheckpoint('/dev/null')).rejects.toThrow('/dev/null is not a file');
+    // A percent sign that stands for no letter.
+    for (const broken of ['file:///a%zz.pth', new URL('file:///a%.pth')]) {
+      await expect(openCheckpoint(broken)).rejects.toMatchObject({
+        name: 'CheckpointError',
+        code: 'io',
+        message: `${String(broken)} is no address that can be read`,
+      });
+    }
   });
 
   test('a file that is written to while it is read ends in an error, a renamed one does not', async () => {

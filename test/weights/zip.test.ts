@@ -39,6 +39,8 @@ const REFUSED: Record<string, () => Uint8Array> = {
   'a local header with another size': () => buildZip([{ ...A, deflate: true, local: { size: 5 } }]),
   'a local header with another name': () => buildZip([{ ...A, local: { name: 'x' } }]),
   'a local header with another method': () => buildZip([{ ...A, local: { method: 8 } }]),
+  'the same, without a checksum': () =>
+    buildZip([{ ...A, deflate: true, central: { size: 999, crc: 0 }, local: { size: 999 } }]),
   'bytes that are no deflate stream': () =>
     buildZip([{ ...A, deflate: true, packed: new Uint8Array(1000).fill(0xff) }]),
   'a wrong checksum': () => buildZip([{ ...A, central: { crc: 1234 } }]),
@@ -83,6 +85,21 @@ describe('zip', () => {
     expect(Buffer.compare(both[0], noise.subarray(900, 50_900))).toBe(0);
     expect(Buffer.compare(both[1], noise.subarray(0, 50_000))).toBe(0);
     await reader.close();
+  });
+
+  test('unpacks an entry from its start again, but not without end', async () => {
+    const source = memorySource(buildZip([{ name: 'a', data: noise, deflate: true }]));
+    const entry = (await readZipDirectory(source)).get('a') as ZipEntry;
+    const reader = new ZipEntryReader(source, entry);
+    // 32 MB in all, for all entries of an archive.
+    const times = Math.floor((32 << 20) / noise.length);
+    for (let i = 0; i <= times; i++) await readRange(reader, 10, 1);
+    await expect(readRange(reader, 10, 1)).rejects.toMatchObject({ code: 'unsupported' });
+    await reader.close();
+  });
+
+  test('reads an archive of nothing', async () => {
+    expect((await readZipDirectory(memorySource(buildZip([])))).size).toBe(0);
   });
 
   test('reads past a comment that looks like another end', async () => {

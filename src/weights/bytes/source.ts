@@ -109,13 +109,18 @@ export async function fileSource(path: string): Promise<ByteSource> {
   return source;
 }
 
-function parsedUrl(text: string, base?: string): URL {
+/** What `parse` makes of an address. */
+function parsed<T>(text: string, parse: () => T): T {
   try {
-    return new URL(text, base);
+    return parse();
   } catch {
     // Without its cause, which holds the whole address.
     throw new CheckpointError('io', `${shownUrl(text)} is no address that can be read`);
   }
+}
+
+function parsedUrl(text: string, base?: string): URL {
+  return parsed(text, () => new URL(text, base));
 }
 
 /**
@@ -165,7 +170,8 @@ export async function openSource(
 }
 
 function filePath(url: URL): string {
-  const path = decodeURIComponent(url.pathname);
+  // A percent sign need not be followed by what stands for a letter.
+  const path = parsed(url.href, () => decodeURIComponent(url.pathname));
   return /^\/[a-z]:\//i.test(path) ? path.slice(1) : path;
 }
 

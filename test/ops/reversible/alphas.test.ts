@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { layers, type RevColBackbone } from 'tfjs-revcol';
+import { clampAlphas } from '../../../src/ops/reversible/alpha';
 import { describeBackends, expectNoLeak } from '../../support/backends';
 import { normalTensor, projectedLoss, takeStep, weightValues } from '../../support/training_step';
 
@@ -95,5 +96,18 @@ describeBackends('alphas', (backend) => {
     expect([...weightValues(backbone.weights)]).toEqual([...before]);
     backbone.dispose();
     x.dispose();
+  });
+
+  atOnce('that are gone are an error, after which others are still read at once', () => {
+    const named = (values: number[]) => ({
+      variable: tf.tidy(() => tf.variable(tf.tensor1d(values))),
+      ...{ column: 1, level: 0 },
+    });
+    const [gone, there, bad] = [named([0.5]), named([-0.25, 2]), named([NaN])] as const;
+    gone.variable.dispose();
+    expect(() => clampAlphas([there, gone])).toThrow('disposed');
+    expect(clampAlphas([there])).toEqual([0.25]);
+    expect(() => clampAlphas([there, bad])).toThrow('is NaN in channel 0');
+    tf.dispose([there.variable, bad.variable]);
   });
 });

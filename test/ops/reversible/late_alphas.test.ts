@@ -70,6 +70,45 @@ describeBackends(
       await answers();
     });
 
+    // On the other backends reads are counted by nobody.
+    const counted = backend === 'cpu' ? test : test.skip;
+    counted('are asked for in one read, as soon as all that are trained are written', async () => {
+      const list = alphas([0.5], [0.5, 2], [0.5]);
+      (list[2] as NamedAlpha).variable.trainable = false;
+      clampAlphas(list);
+      await answers();
+      const read = jest.spyOn(tf.backend(), 'read');
+      write(list[0] as NamedAlpha, [0.25]);
+      expect(read).not.toHaveBeenCalled();
+      write(list[1] as NamedAlpha, [0.125, 4]);
+      // Before whoever asks for the loss next.
+      expect(read).toHaveBeenCalledTimes(1);
+      await answers();
+      expect(read).toHaveBeenCalledTimes(1);
+      expect(clampAlphas(list)).toEqual([0.25, 0.125, 0.5]);
+      read.mockRestore();
+      free(list);
+    });
+
+    counted(
+      'are not asked for once another backend is in use, which would take them over',
+      async () => {
+        const list = alphas([0.5], [0.5]);
+        clampAlphas(list);
+        await answers();
+        write(list[0] as NamedAlpha, [0.25]);
+        await tf.setBackend('cpu');
+        const read = jest.spyOn(tf.backend(), 'read');
+        await answers();
+        expect(read).not.toHaveBeenCalled();
+        read.mockRestore();
+        await useLateBackend();
+        expect(clampAlphas(list)).toEqual([MIN_ALPHA, 0.5]);
+        free(list);
+        await answers();
+      },
+    );
+
     test('an answer that comes after another write does not count', async () => {
       const list = alphas([0.5]);
       clampAlphas(list);
