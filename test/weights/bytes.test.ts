@@ -2,6 +2,7 @@
 import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { IDBFactory, IDBObjectStore } from 'fake-indexeddb';
 import * as fc from 'fast-check';
 
 import { type ByteSource, checkRange } from '../../src/weights/bytes/byte_source';
@@ -15,7 +16,8 @@ import {
 import { isAbandoned, partialName } from '../../src/weights/bytes/leftovers';
 import { readAhead } from '../../src/weights/bytes/read_ahead';
 import { blobSink, fileSink, newFileSink } from '../../src/weights/bytes/sink';
-import { blobSource, memorySource, openSource } from '../../src/weights/bytes/source';
+import { blobSource, fileSource, memorySource, openSource } from '../../src/weights/bytes/source';
+import { openUrl } from '../../src/weights/bytes/url_source';
 
 const BYTES = Uint8Array.from({ length: 200 }, (_, i) => i);
 
@@ -162,6 +164,59 @@ describe('sources', () => {
   });
 });
 
+test('files whose reads give less than was asked for, as those of file servers may', async () => {
+  await fs.writeFile(at('slow'), BYTES);
+  const handle = await fs.open(at('slow'));
+  const prototype = Object.getPrototypeOf(handle) as fs.FileHandle;
+  await handle.close();
+  type Read = (to: Uint8Array, at: number, length: number, from: number) => Promise<unknown>;
+  const original = prototype.read as Read;
+  const read = jest.spyOn(prototype, 'read') as jest.SpyInstance;
+  read.mockImplementation(function (this: fs.FileHandle, ...args: Parameters<Read>) {
+    const [to, place, length, from] = args;
+    // Node's own words for what does not fit.
+    if (place + length > to.length) throw new RangeError('out of range');
+    return original.call(this, to, place, Math.min(length, 7), from);
+  });
+  const source = await fileSource(at('slow'));
+  expect([...(await source.read(10, 50))]).toEqual([...BYTES.subarray(10, 60)]);
+  await source.close?.();
+  read.mockRestore();
+  await fs.rm(at('slow'));
+});
+
+test('servers without ranges, and files without ends', async () => {
+  const warn = jest.spyOn(console, 'warn').mockImplementation();
+  const answers = (length: number) => ({
+    fetch: async () => new Response(BYTES, { headers: { 'content-length': String(length) } }),
+    retries: 0,
+  });
+  const url = 'http://host/model.pth?key=1';
+  const whole = await openUrl(url, answers(BYTES.length));
+  expect((whole as Blob).size).toBe(BYTES.length);
+  expect(warn).not.toHaveBeenCalled();
+  // From 64 MB on it is told, before all of it has come.
+  await expect(openUrl(url, answers(64 << 20))).rejects.toThrow(
+    'http://host/model.pth?... promised 67108864 bytes and sent only 200; gave up after 1 attempts',
+  );
+  expect(String(warn.mock.calls[0]?.[0])).toContain(
+    'model.pth?...: the server ignores ranges, so all of the file (67108864 bytes) is downloaded',
+  );
+  warn.mockRestore();
+  const partly: typeof fetch = async (_, init) => {
+    const [, first = 0, last = 0] = /(\d+)-(\d+)/.exec(JSON.stringify(init))?.map(Number) ?? [];
+    const end = Math.min(last, BYTES.length - 1);
+    const headers = { 'content-range': `bytes ${first}-${end}/${BYTES.length}` };
+    return new Response(BYTES.slice(first, end + 1), { status: 206, headers });
+  };
+  const source = (await openUrl(url, { fetch: partly })) as ByteSource;
+  expect([...(await source.read(198, 2))]).toEqual([198, 199]);
+  await expect(source.read(199, 2)).rejects.toMatchObject({
+    code: 'corrupt',
+    message: 'http://host/model.pth?... ends at byte 200, but bytes 199 to 201 are needed',
+  });
+});
+
 describe('sinks', () => {
   test('a Blob of all that was written, or of nothing', async () => {
     const sink = blobSink();
@@ -185,6 +240,7 @@ describe('sinks', () => {
     await expect(newFileSink(at('new'), 'the model')).rejects.toMatchObject({
       ...{ name: 'CheckpointError', code: 'io' },
       message: expect.stringContaining('the model cannot be written: EEXIST') as string,
+      cause: expect.objectContaining({ code: 'EEXIST' }) as Error,
     });
     const other = await newFileSink(at('other'));
     await other.write(BYTES);
@@ -206,6 +262,47 @@ describe('sinks', () => {
       ...{ code: 'unsupported' },
       message: 'https://host/x?... is an address, to which nothing can be written; give a path',
     });
+  });
+
+  test('IndexedDB: a whole file or none, in the place of the one before, until it is removed', async () => {
+    globalThis.indexedDB = new IDBFactory();
+    const textOf = async () => (await databaseFile('model'))?.text();
+    const write = async (text: string) => {
+      const sink = databaseSink('model');
+      await sink.write(new TextEncoder().encode(text));
+      return sink;
+    };
+    try {
+      expect(await textOf()).toBeUndefined();
+      const sink = await write('one');
+      expect(await textOf()).toBeUndefined();
+      await sink.finish();
+      expect(await textOf()).toBe('one');
+      await (await write('second')).finish();
+      await (await write('never')).abort();
+      expect(await textOf()).toBe('second');
+      expect(await databaseFile('other')).toBeUndefined();
+      const put = jest.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
+        throw Object.assign(new Error('full'), { name: 'QuotaExceededError' });
+      });
+      await expect((await write('third')).finish()).rejects.toMatchObject({
+        ...{ name: 'CheckpointError', code: 'io' },
+        message: expect.stringContaining("no space left in this site's storage") as string,
+      });
+      put.mockImplementation(() => {
+        throw new Error('broken');
+      });
+      await expect((await write('third')).finish()).rejects.toMatchObject({
+        ...{ code: 'io', message: 'indexeddb://model cannot be used: broken' },
+      });
+      put.mockRestore();
+      expect(await textOf()).toBe('second');
+      await removeFromDatabase('model');
+      expect(await textOf()).toBeUndefined();
+      await removeFromDatabase('model');
+    } finally {
+      Reflect.deleteProperty(globalThis, 'indexedDB');
+    }
   });
 
   test('what pages keep in IndexedDB is said to need it', async () => {
@@ -235,9 +332,10 @@ describe('folders', () => {
     for (const code of ['EIO', undefined])
       await expect(syncFolder(failing(code, close), folder)).rejects.toThrow(`no ${code}`);
     expect(close).toHaveBeenCalledTimes(2);
-    await expect(renameDurably(failing('EIO'), at('a'), at('b'))).rejects.toThrow(
-      'it is written, but may not survive a loss of power: Error: no EIO',
-    );
+    await expect(renameDurably(failing('EIO'), at('a'), at('b'))).rejects.toMatchObject({
+      message: 'it is written, but may not survive a loss of power: Error: no EIO',
+      cause: { code: 'EIO' },
+    });
   });
 
   test('that were made are unmade as far as they are empty, and no others', async () => {
@@ -270,5 +368,9 @@ describe('folders', () => {
     expect(await abandoned()).toBe(true);
     // By the clock of the file server: an hour has to have passed.
     expect(await isAbandoned(fs, at('old'), old.getTime() + 3_590_000)).toBe(false);
+    // The next writer takes them away, as wholes.
+    await fs.rename(at('old'), at('late.0123456789ab.partial'));
+    await (await fileSink(at('late'))).abort();
+    expect((await fs.readdir(folder)).filter((name) => name.includes('partial'))).toEqual([]);
   });
 });

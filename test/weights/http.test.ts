@@ -197,7 +197,7 @@ describe('ranges', () => {
   test('longer ones than asked for are not taken either', async () => {
     serve((a, r) => {
       const [first, last] = a.range as [number, number];
-      send({ ...a, range: [first, last + (a.number === 2 ? 10 : 0)] }, r, one);
+      send({ ...a, range: [first, last + (a.number === 2 ? 1 : 0)] }, r, one);
     });
     expect(await read()).toEqual([1]);
   });
@@ -308,7 +308,9 @@ describe('servers that are busy, and connections that break', () => {
   test.each([400, 401, 403, 404, 410, 451, 501])('one %d is the end', async (status) => {
     for (const at of [1, 3]) {
       serve((a, r) => (a.number === at ? r.writeHead(status).end() : send(a, r, one)));
-      expect((await failure()).message).toContain(`answered ${status}`);
+      const { message } = await failure();
+      expect(message).toContain(`answered ${status}`);
+      expect(message).toMatch(/; check the address, or download the file and give its path$/);
       expect(asked).toHaveLength(at);
     }
   });
@@ -397,5 +399,23 @@ describe('servers that are busy, and connections that break', () => {
     });
     expect(await read()).toEqual([1]);
     expect(asked.slice(0, 3).map(({ method }) => method)).toEqual(['GET', 'HEAD', 'HEAD']);
+  });
+
+  test('takes all of a file whose length nobody tells', async () => {
+    serve((a, r) => {
+      if (a.method === 'HEAD') return r.writeHead(404).end();
+      if (!a.range) return send(a, r, one);
+      r.writeHead(206, { 'content-range': 'bytes 0-1023/*' });
+      return r.end(one.subarray(0, 1024));
+    });
+    expect(await read()).toEqual([1]);
+    expect(asked.map(({ method, range }) => [method, range?.[0]])).toEqual([
+      ['GET', 0],
+      ['HEAD', undefined],
+      ['GET', undefined],
+    ]);
+    // Another range than the one asked for is none, whatever its file's length.
+    serve((_, r) => r.writeHead(206, { 'content-range': 'bytes 7-9/*' }).end('abc'));
+    expect((await failure({ retries: 0 })).message).toContain('got bytes 7-9/*; a server or cache');
   });
 });

@@ -185,9 +185,12 @@ test.each([
 
 test('user and password are refused with what to do, and without a second try', async () => {
   answer = (response) => response.writeHead(500).end();
-  const words = await told(() => openCheckpoint(`http://user:${SECRET}@${host}/best.pth`));
-  expect(words).toContain(`http://${host}/best.pth cannot be reached`);
-  expect(words).toContain('give them as a header, by a fetch of your own');
+  for (const who of [`user:${SECRET}`, SECRET, `:${SECRET}`]) {
+    const words = await told(() => openCheckpoint(`http://${who}@${host}/best.pth`));
+    expect(words).toContain(`http://${host}/best.pth cannot be reached`);
+    expect(words).toContain('give them as a header, by a fetch of your own');
+  }
+  expect(requests).toBe(0);
 });
 
 test('the command line echoes none, where the address is wrong, and where the option is', async () => {
