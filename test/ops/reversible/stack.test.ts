@@ -88,6 +88,10 @@ function stackOf(
   };
 }
 
+const OPTIONS: RunOptions = {
+  ...{ backprop: 'reversible', training: true, anchorEvery: 'auto', taps: [], seed: 1 },
+};
+
 type Given = Partial<Omit<RunOptions, 'previous'>> & { continued?: boolean };
 
 interface Step {
@@ -108,7 +112,7 @@ function step(
       () =>
         loss(
           runColumns(stack.columns, stack.stem, {
-            ...{ backprop: 'reversible', training: true, anchorEvery: 'auto', taps: [], seed: 1 },
+            ...OPTIONS,
             ...options,
             previous,
           }),
@@ -173,9 +177,38 @@ describeBackends(
       });
     });
 
-    test('a top level that leaves the stack need not be recovered: it is there, exact', () => {
+    test('runs each function once in stored mode, once more on the way back, once for features', () => {
+      const calls = (run: (stack: Stack) => unknown) => {
+        const seen = new Map<string, number>();
+        const stack = stackOf(3, {
+          observe: ({ column, level }) => {
+            const place = `${column}/${level}`;
+            seen.set(place, (seen.get(place) ?? 0) + 1);
+          },
+        });
+        tf.tidy(() => void run(stack));
+        stack.dispose();
+        expect(seen.size).toBe(3 * LEVELS);
+        return [...new Set(seen.values())];
+      };
+      expect(calls((stack) => step(stack, { backprop: 'stored' }))).toEqual([1]);
+      expect(calls((stack) => step(stack, {}))).toEqual([2]);
+      const options = { ...OPTIONS, training: false };
+      expect(calls(({ columns, stem }) => runColumns(columns, stem, options))).toEqual([1]);
+    });
+
+    test('looks at the alphas of the first column where it is given features, and only there', () => {
+      const stack = stackOf(2, { alpha: () => NaN });
+      for (const one of (stack.columns[1] as Column).alphas)
+        tf.tidy(() => one.assign(tf.ones([3])));
+      expect(() => step(stack, {})).not.toThrow();
+      expect(() => step(stack, { continued: true })).toThrow('alpha of column 0, level 0 is NaN');
+      stack.dispose();
+    });
+
+    test('what leaves the stack, and what is an anchor, need not be recovered: it is there, exact', () => {
       // The second column's bottom level takes the first one's top level, last of all.
-      const inputsOf = (taps: number[]) => {
+      const inputsOf = (taps: number[], anchorEvery: number) => {
         const seen: Float32Array[] = [];
         const stack = stackOf(2, {
           alpha: () => 1e-3,
@@ -184,15 +217,15 @@ describeBackends(
               seen.push(Float32Array.from((inputs.at(-1) as tf.Tensor).dataSync()));
           },
         });
-        step(stack, { taps, anchorEvery: Infinity });
+        step(stack, { taps, anchorEvery });
         stack.dispose();
         expect(seen).toHaveLength(2);
         return seen as [Float32Array, Float32Array];
       };
-      const [forward, again] = inputsOf([0]);
-      expect(again).toEqual(forward);
+      for (const [forward, again] of [inputsOf([0], Infinity), inputsOf([], 1)])
+        expect(again).toEqual(forward);
       // An alpha of 1e-3 costs three digits of what is recovered.
-      const [found, recovered] = inputsOf([]);
+      const [found, recovered] = inputsOf([], Infinity);
       expect(relativeError(recovered, found)).toBeGreaterThan(0);
     });
 
