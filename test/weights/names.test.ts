@@ -178,7 +178,9 @@ describe('names in files', () => {
       ema_backbone_stem_0_bias: 'ema_backbone_stem_0_bias',
     });
     expect([...withoutPrefix(['model.decode_head.x'], 'model.').keys()]).toEqual(['decode_head.x']);
-    expect(() => withoutPrefix(['a.w', 'w'], 'a.')).toThrow('holds both a.w and w; pass prefix');
+    const both = () => withoutPrefix(['a.w', 'w'], 'a.');
+    expect(both).toThrow('holds both a.w and w; pass prefix');
+    expect(both).toThrow(expect.objectContaining({ code: 'mismatch' }));
   });
 
   test.each<[string, (name: string) => boolean, yes: string[], no: string[]]>([
@@ -374,6 +376,7 @@ describe('weights of models', () => {
 
   test('where several could be meant, roles say which', () => {
     const two = model({ 'left/stem/norm/beta': [[2]], 'right/stem/norm/beta': [[2]] });
+    expect(() => modelWeights(two)).toThrow(expect.objectContaining({ code: 'mismatch' }));
     expect(() => modelWeights(two)).toThrow(
       "Model mine has 2 layers that could be its backbone: left, right; say which with layers: {NAME: 'backbone'}",
     );
@@ -385,6 +388,17 @@ describe('weights of models', () => {
     // Heads of intermediate supervision are numbered.
     const heads = model({ 'head_0/classifier/bias': [[2]], 'head_1/classifier/bias': [[2]] });
     expect(published(heads)).toEqual([0, 1].map((i) => `cls_blocks.${i}.classifier.1.bias`));
+    const late = model({ 'head_10/classifier/bias': [[2]], 'head_11/classifier/bias': [[2]] });
+    expect(published(late)).toEqual([10, 11].map((i) => `cls_blocks.${i}.classifier.1.bias`));
+    expect(published(model({ 'my_head_0/classifier/bias': [[2]] }))).toEqual([
+      'cls.classifier.1.bias',
+    ]);
+    // A column is a backbone's; what its blocks call a classifier is none.
+    const part = model({
+      'x/column_12/level_10/alpha': [[3]],
+      'x/column_12/level_10/block_0/classifier/bias': [[2]],
+    });
+    expect(published(part)).toEqual(['subnet12.alpha10']);
   });
 
   test('one name for two weights, another type, and names that two others share', () => {
