@@ -11,7 +11,7 @@ namespace {
 // Of the settings: the number of heads, the scale of scores, and up to which key after its own number a query
 // sees. They are a tensor, because the last changes with every token that is generated: TensorFlow keeps a kernel
 // for each value of an attribute.
-constexpr int64_t kSettings = 3;
+constexpr size_t kSettings = 3;
 
 // Inputs 0 to 2 are query, key and value; the bias, where it is there, and the settings come last.
 bool readAttention(Call& call, int fixed, Attention& out) {
@@ -22,14 +22,14 @@ bool readAttention(Call& call, int fixed, Attention& out) {
   const int last = call.inputs() - 1;
   const bool hasBias = last > fixed;
   const Shape query = call.shape(0), key = call.shape(1), value = call.shape(2);
-  if (!call.expectShape(last, "settings", {kSettings}) ||
+  double settings[kSettings];
+  if (!call.readNumbers(last, "settings", settings) ||
       !call.expectShape(1, "key", {query[0], key[1], query[2]}) ||
       !call.expectShape(2, "value", {query[0], key[1], value[2]}) ||
       (hasBias && !call.expectShape(last - 1, "bias", {query[0], key[1]}))) {
     return false;
   }
-  const float* settings = call.input(last);
-  const long heads = static_cast<long>(settings[0]);
+  const long heads = toSize(settings[0]);
   if (sizeOf(query) == 0 || sizeOf(key) == 0 || sizeOf(value) == 0 || heads < 1 || query[2] % heads != 0 ||
       value[2] % heads != 0) {
     call.fail(kInvalidArgument, "query, key and value must not be empty, and their widths multiples of the heads");
@@ -41,9 +41,9 @@ bool readAttention(Call& call, int fixed, Attention& out) {
   out.heads = heads;
   out.depth = query[2] / heads;
   out.valueDepth = value[2] / heads;
-  out.scale = settings[1];
+  out.scale = static_cast<float>(settings[1]);
   // What is beyond all keys, or before all queries, makes no further difference.
-  const float offset = settings[2];
+  const double offset = settings[2];
   out.offset = offset >= out.keys ? out.keys : offset <= -out.queries ? -out.queries : std::lround(offset);
   out.query = call.input(0);
   out.key = call.input(1);
@@ -86,15 +86,15 @@ void computeAttentionGradient(void*, TF_OpKernelContext* context) {
 std::vector<Operation> attentionOperations() {
   const std::vector<const char*> gradients = {"dquery", "dkey", "dvalue"};
   return {
-      {"RevColAttentionForward", {"query", "key", "value", "settings"}, {"y"}, false, computeAttention},
-      {"RevColAttentionForwardBias", {"query", "key", "value", "bias", "settings"}, {"y"}, false, computeAttention},
+      {"RevColAttentionForward", {"query", "key", "value", "settings: int32"}, {"y"}, false, computeAttention},
+      {"RevColAttentionForwardBias", {"query", "key", "value", "bias", "settings: int32"}, {"y"}, false, computeAttention},
       {"RevColAttentionGrad",
-       {"query", "key", "value", "output", "doutput", "settings"},
+       {"query", "key", "value", "output", "doutput", "settings: int32"},
        gradients,
        false,
        computeAttentionGradient},
       {"RevColAttentionGradBias",
-       {"query", "key", "value", "output", "doutput", "bias", "settings"},
+       {"query", "key", "value", "output", "doutput", "bias", "settings: int32"},
        gradients,
        false,
        computeAttentionGradient},

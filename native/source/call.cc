@@ -1,6 +1,7 @@
 // Checks inputs, allocates outputs, tells of failures; and what computes.
 #include "call.h"
 
+#include <cmath>
 #include <mutex>
 
 #include "operations.h"
@@ -61,6 +62,13 @@ long sizeOf(const Shape& shape) {
   long size = 1;
   for (int64_t n : shape) size *= n;
   return size;
+}
+
+int64_t toSize(double number) {
+  // What float64 holds without a gap; no tensor has so many numbers.
+  constexpr double kMost = 9007199254740992.0;
+  const bool isSize = number >= 0 && number <= kMost && number == std::floor(number);
+  return isSize ? static_cast<int64_t>(number) : -1;
 }
 
 Call::Call(TF_OpKernelContext* context) : context_(context), status_(tensorflow.TF_NewStatus()) {

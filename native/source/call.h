@@ -1,6 +1,7 @@
 // One call of an operation: what TensorFlow gives, checked, and what it gets; how an operation is described.
 #pragma once
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ long rowsOf(const Shape&);
 
 // The product of all sizes.
 long sizeOf(const Shape&);
+
+// A size that came as a number; -1 where that is none, or less than 0.
+int64_t toSize(double);
 
 // Calls compute with what was chosen (`choose`) while no other operation runs: each uses all threads, and they
 // share scratch memory.
@@ -56,6 +60,14 @@ class Call {
   void fail(int code, const std::string& message);
   bool expectShape(int i, const char* name, const Shape& expected);
   bool expectRank(int i, const char* name, size_t least, size_t most);
+
+  // Copies numbers that change from call to call. They come as JavaScript has them, float64, each as two int32.
+  template <size_t N>
+  bool readNumbers(int i, const char* name, double (&out)[N]) {
+    if (!expectShape(i, name, {2 * static_cast<int64_t>(N)})) return false;
+    std::memcpy(out, tensorflow.TF_TensorData(inputs_[i]), sizeof out);
+    return true;
+  }
 
   // Null where something has failed, now or before.
   float* output(int i, const Shape& shape) {

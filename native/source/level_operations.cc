@@ -61,17 +61,22 @@ void computeSums(void*, TF_OpKernelContext* context) {
     // Parts by number, not by thread: their sums are what makes results repeat.
     const long parts = std::min<long>(run.pool.size(), rows), stride = n + 16;
     Scratch scratch;
-    const size_t pieces = scratch.add(parts * stride);
+    const size_t pieces = scratch.add(parts * stride), blocks = scratch.add(parts * stride);
     if (!scratch.allocate()) return scratch.bytes();
     run.pool.run(parts, [&](long part, int) {
-      float* piece = scratch.at(pieces) + part * stride;
+      float *piece = scratch.at(pieces) + part * stride, *block = scratch.at(blocks) + part * stride;
       std::memset(piece, 0, n * sizeof(float));
-      const long from = partStart(rows, part, parts), count = partEnd(rows, part, parts) - from;
-      const float* at = call.input(0) + from * n;
-      if (hasFactors) {
-        run.compute.addProducts(at, call.input(1) + from * n, count, n, piece);
-      } else {
-        run.compute.addRows(at, n, count, n, piece);
+      const long end = partEnd(rows, part, parts);
+      for (long from = partStart(rows, part, parts); from < end; from += kSummedRows) {
+        const long count = std::min(kSummedRows, end - from);
+        const float* at = call.input(0) + from * n;
+        std::memset(block, 0, n * sizeof(float));
+        if (hasFactors) {
+          run.compute.addProducts(at, call.input(1) + from * n, count, n, block);
+        } else {
+          run.compute.addRows(at, n, count, n, block);
+        }
+        run.compute.addRows(block, n, 1, n, piece);
       }
     });
     run.gather(scratch.at(pieces), stride, parts, n, sums);

@@ -31,6 +31,9 @@ struct Patches {
   long side, rows, columns;
 };
 
+// The longest side whose square is an int64.
+constexpr int64_t kMostSide = 3037000499;
+
 Patches patchesOf(const Shape& image, long side) {
   return {image[0], image[1], image[2], image[3], side, image[1] / side, image[2] / side};
 }
@@ -54,10 +57,11 @@ void overRuns(const Runtime& run, const Patches& p, const F& f) {
 // x, and the side of a patch
 void computePatches(void*, TF_OpKernelContext* context) {
   Call call(context);
-  if (!call.expectRank(0, "x", 4, 4) || !call.expectShape(1, "side", {1})) return;
-  const long side = static_cast<long>(call.input(1)[0]);
-  if (side < 1) {
-    call.fail(kInvalidArgument, "patches must have sides from 1");
+  double settings[1];
+  if (!call.expectRank(0, "x", 4, 4) || !call.readNumbers(1, "settings", settings)) return;
+  const int64_t side = toSize(settings[0]);
+  if (side < 1 || side > kMostSide) {
+    call.fail(kInvalidArgument, "patches must have whole sides from 1");
     return;
   }
   const Patches p = patchesOf(call.shape(0), side);
@@ -73,16 +77,18 @@ void computePatches(void*, TF_OpKernelContext* context) {
 // rows, and: side of a patch, batch, height and width
 void computeFromPatches(void*, TF_OpKernelContext* context) {
   Call call(context);
-  if (!call.expectRank(0, "rows", 2, 2) || !call.expectShape(1, "settings", {4})) return;
-  const float* settings = call.input(1);
-  const long side = static_cast<long>(settings[0]);
-  const int64_t width = call.shape(0)[1];
-  if (side < 1 || width % (side * side) != 0) {
+  double settings[4];
+  if (!call.expectRank(0, "rows", 2, 2) || !call.readNumbers(1, "settings", settings)) return;
+  const int64_t side = toSize(settings[0]), width = call.shape(0)[1];
+  if (side < 1 || side > kMostSide || width % (side * side) != 0) {
     call.fail(kInvalidArgument, "rows must be as long as patches of that side");
     return;
   }
-  const Shape image = {static_cast<int64_t>(settings[1]), static_cast<int64_t>(settings[2]),
-                       static_cast<int64_t>(settings[3]), width / (side * side)};
+  const Shape image = {toSize(settings[1]), toSize(settings[2]), toSize(settings[3]), width / (side * side)};
+  if (std::min({image[0], image[1], image[2]}) < 0) {
+    call.fail(kInvalidArgument, "batch, height and width must be whole numbers from 0");
+    return;
+  }
   const Patches p = patchesOf(image, side);
   if (!call.expectShape(0, "rows", {p.batch * p.rows * p.columns, width})) return;
   float* x = call.output(0, image);
@@ -101,8 +107,8 @@ void computeFromPatches(void*, TF_OpKernelContext* context) {
 std::vector<Operation> linearOperations() {
   return {
       {"RevColMatMul", {"a", "b", "bias"}, {"product"}, false, computeLinear},
-      {"RevColPatches", {"x", "side"}, {"rows"}, false, computePatches},
-      {"RevColFromPatches", {"rows", "settings"}, {"x"}, false, computeFromPatches},
+      {"RevColPatches", {"x", "settings: int32"}, {"rows"}, false, computePatches},
+      {"RevColFromPatches", {"rows", "settings: int32"}, {"x"}, false, computeFromPatches},
   };
 }
 

@@ -87,6 +87,7 @@ extern "C" __attribute__((visibility("default"))) napi_value napi_register_modul
   for (uint32_t i = 0; names[i] != nullptr; i++) napi_set_element(env, sets, i, text(env, names[i]));
   napi_create_function(env, "choose", kAll, choose, nullptr, &function);
   napi_set_named_property(env, exports, "interface", number(env, revcol::kInterface));
+  napi_set_named_property(env, exports, "mark", text(env, revcol::kMark));
   napi_set_named_property(env, exports, "source", text(env, REVCOL_SOURCE));
   napi_set_named_property(env, exports, "instructionSets", sets);
   napi_set_named_property(env, exports, "choose", function);

@@ -2,6 +2,7 @@
 #include "operations.h"
 
 #include <mutex>
+#include <string_view>
 
 #include "call.h"
 
@@ -41,6 +42,16 @@ std::vector<Operation> operations() {
   return all;
 }
 
+// Whether TensorFlow has an operation of that name, which it does not take twice: the process would end.
+bool isKnown(const std::string& name) {
+  TF_Buffer* list = tensorflow.TF_GetAllOpList();
+  if (list == nullptr) return false;
+  const std::string_view all(static_cast<const char*>(list->data), list->length);
+  const bool isThere = all.find(name) != std::string_view::npos;
+  tensorflow.TF_DeleteBuffer(list);
+  return isThere;
+}
+
 std::string add(const Operation& operation) {
   auto* builder = tensorflow.TF_NewOpDefinitionBuilder(operation.name.c_str());
   for (const char* input : operation.inputs) {
@@ -75,6 +86,9 @@ std::string registerOperations() {
   if (isDone) return failure;
   const std::string missing = findTensorflow();
   if (!missing.empty()) return missing;
+  if (isKnown(operations().front().name)) {
+    return "another copy of this library is loaded in this process, and TensorFlow takes its operations once";
+  }
   // From here on it cannot be tried again: TensorFlow knows some of the operations.
   isDone = true;
   for (const Operation& operation : operations()) {

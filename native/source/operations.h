@@ -5,7 +5,13 @@
 namespace revcol {
 
 // Changes when an operation's name, inputs, attributes or outputs do; the package asks for it.
-constexpr int kInterface = 2;
+#define REVCOL_INTERFACE 3
+constexpr int kInterface = REVCOL_INTERFACE;
+
+// What the package looks for in the file before it loads it, since what is loaded stays.
+#define REVCOL_AS_TEXT(number) #number
+#define REVCOL_MARK(number) "tfjs-revcol operations " REVCOL_AS_TEXT(number)
+constexpr const char* kMark = REVCOL_MARK(REVCOL_INTERFACE);
 
 // Adds the operations to the TensorFlow of this process; once is enough, more is harmless. Gives an empty
 // string, or why that cannot be. A TensorFlow that is not loaded yet may be there at the next call.

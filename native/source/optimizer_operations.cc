@@ -1,5 +1,6 @@
 // What TensorFlow calls of optimizers: steps of AdamW.
 #include <algorithm>
+#include <iterator>
 
 #include "call.h"
 
@@ -7,10 +8,14 @@ namespace revcol {
 
 namespace {
 
-// In the order in which both kernels are given them.
-AdamwFactors factorsOf(const float* f) { return {f[0], f[1], f[2], f[3], f[4], f[5], f[6]}; }
+constexpr size_t kFactors = 7;
 
-constexpr int64_t kFactors = 7;
+// In the order in which both kernels are given them.
+AdamwFactors factorsOf(const double (&given)[kFactors]) {
+  float f[kFactors];
+  std::copy(std::begin(given), std::end(given), f);
+  return {f[0], f[1], f[2], f[3], f[4], f[5], f[6]};
+}
 
 // weight, gradient, m, v, and the factors. Those are a tensor, because they change with every step:
 // TensorFlow keeps a kernel for each value of an attribute.
@@ -18,8 +23,9 @@ void computeAdamw(void*, TF_OpKernelContext* context) {
   Call call(context);
   if (!call.isFine()) return;
   const Shape shape = call.shape(0);
+  double given[kFactors];
   if (!call.expectShape(1, "gradient", shape) || !call.expectShape(2, "m", shape) ||
-      !call.expectShape(3, "v", shape) || !call.expectShape(4, "factors", {kFactors})) {
+      !call.expectShape(3, "v", shape) || !call.readNumbers(4, "factors", given)) {
     return;
   }
   const long n = sizeOf(shape);
@@ -28,7 +34,7 @@ void computeAdamw(void*, TF_OpKernelContext* context) {
   step.newM = call.output(1, shape);
   step.newV = call.output(2, shape);
   call.run([&](const Runtime& run) {
-    const AdamwFactors factors = factorsOf(call.input(4));
+    const AdamwFactors factors = factorsOf(given);
     run.pool.run((n + kPiece - 1) / kPiece, [&](long piece, int) {
       run.compute.adamw(factors, step, piece * kPiece, std::min(n, (piece + 1) * kPiece));
     });
@@ -52,9 +58,10 @@ void computeAdamw8bit(void*, TF_OpKernelContext* context) {
   step.count = sizeOf(shape);
   const long blocks = (step.count + kMomentsBlock - 1) / kMomentsBlock;
   const Shape scales = {blocks};
+  double given[kFactors];
   if (!call.expectShape(1, "gradient", shape) || !call.expectShape(2, "m", shape) ||
       !call.expectShape(3, "mScale", scales) || !call.expectShape(4, "v", shape) ||
-      !call.expectShape(5, "vScale", scales) || !call.expectShape(6, "factors", {kFactors}) ||
+      !call.expectShape(5, "vScale", scales) || !call.readNumbers(6, "factors", given) ||
       !call.expectShape(7, "tables", {kTableBytes})) {
     return;
   }
@@ -74,8 +81,8 @@ void computeAdamw8bit(void*, TF_OpKernelContext* context) {
   step.signedCodes = {numbers, numbers + kCodes, bytes};
   step.unsignedCodes = {numbers + 2 * kCodes, numbers + 3 * kCodes, bytes + kStretches};
   call.run([&](const Runtime& run) {
-    const AdamwFactors factors = factorsOf(call.input(6));
     const WithDenormals with;
+    const AdamwFactors factors = factorsOf(given);
     constexpr long kBlocks = kPiece / kMomentsBlock;
     run.pool.run((blocks + kBlocks - 1) / kBlocks, [&](long piece, int) {
       run.compute.adamw8bit(factors, step, piece * kBlocks, std::min(blocks, (piece + 1) * kBlocks));
@@ -89,12 +96,12 @@ void computeAdamw8bit(void*, TF_OpKernelContext* context) {
 std::vector<Operation> optimizerOperations() {
   return {
       {"RevColAdamWStep",
-       {"weight", "gradient", "m", "v", "factors"},
+       {"weight", "gradient", "m", "v", "factors: int32"},
        {"updated", "new_m", "new_v"},
        false,
        computeAdamw},
       {"RevColAdamW8bit",
-       {"weight", "gradient", "m: bool", "m_scale", "v: bool", "v_scale", "factors", "tables: bool"},
+       {"weight", "gradient", "m: bool", "m_scale", "v: bool", "v_scale", "factors: int32", "tables: bool"},
        {"updated", "new_m: bool", "new_m_scale", "new_v: bool", "new_v_scale"},
        false,
        computeAdamw8bit},

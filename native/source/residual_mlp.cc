@@ -210,19 +210,22 @@ void beginRows(const Runtime& run, const MlpWeights& w, const float* u, const fl
   }
 }
 
-// Gradients of u and of all vectors, from those of the normalised rows.
+// Gradients of u and of all vectors, from those of the normalised rows. What these rows have to say of the vectors
+// is added up in `block` before it joins `vectors`; both are laid out as `sums` says.
 void endRows(const Runtime& run, const MlpWeights& w, const float* u, long from, long end,
-             const Steps& s, const Sums& sums, float* piece, float* du) {
+             const Steps& s, const Sums& sums, float* block, float* vectors, float* du) {
   const long stride = padded(w.width), hiddenStride = padded(w.hidden);
+  std::memset(block, 0, sums.size * sizeof(float));
   for (long r = from; r < end; r++) {
     run.compute.normalizeGradient(s.dNormed + r * stride, u + r * w.width, s.stats + 2 * r,
-                                  w.gamma, w.width, du + r * w.width, piece + sums.gamma,
-                                  piece + sums.beta);
+                                  w.gamma, w.width, du + r * w.width, block + sums.gamma,
+                                  block + sums.beta);
   }
   run.compute.addRows(s.slope + from * hiddenStride, hiddenStride, end - from, w.hidden,
-                      piece + sums.expandBias);
+                      block + sums.expandBias);
   run.compute.addRows(s.dBranch + from * stride, stride, end - from, w.width,
-                      piece + sums.projectBias);
+                      block + sums.projectBias);
+  run.compute.addRows(block, sums.size, 1, sums.size, vectors);
 }
 
 // dHidden in place of the slope, by the transposed projection.
@@ -260,7 +263,7 @@ size_t backwardInBlocks(const Runtime& run, long rows, const MlpWeights& w, cons
   const long blocks = blocksOf(run, rows, w.hidden), most = rows / blocks + 1;
   const long stride = padded(w.width), hiddenStride = padded(w.hidden);
   const int threads = run.pool.size();
-  const Sums sums = sumsOf(w, true);
+  const Sums sums = sumsOf(w, true), ofRows = sumsOf(w, false);
   Scratch scratch;
   const size_t expand = scratch.add(run.panelFloats(w.width, w.hidden));
   const TransposedWeights transposed = addTransposed(run, w, scratch);
@@ -269,13 +272,13 @@ size_t backwardInBlocks(const Runtime& run, long rows, const MlpWeights& w, cons
   const size_t factors = scratch.add(survival.factors != nullptr ? rows : 0);
   const long bufferFloats = run.bufferFloats(most);
   struct Places {
-    size_t normed, activated, slope, stats, dNormed, dBranch, buffer;
+    size_t normed, activated, slope, stats, dNormed, dBranch, vectors, buffer;
   } places[kMostThreads];
   for (int t = 0; t < threads; t++) {
     places[t] = {scratch.add(most * stride),       scratch.add(most * hiddenStride),
                  scratch.add(most * hiddenStride), scratch.add(2 * most),
                  scratch.add(most * stride),       scratch.add(most * stride),
-                 scratch.add(bufferFloats)};
+                 scratch.add(ofRows.size),         scratch.add(bufferFloats)};
   }
   if (!scratch.allocate()) return scratch.bytes();
   if (survival.factors != nullptr) expandFactors(survival, rows, scratch.at(factors));
@@ -303,7 +306,7 @@ size_t backwardInBlocks(const Runtime& run, long rows, const MlpWeights& w, cons
       g = normedGradient(w, s);
       g.panels = scratch.at(transposed.expand);
       run.compute.product(g, 0, n, 0, w.width, nullptr);
-      endRows(run, w, u + at, 0, n, s, sums, piece, out.u + at);
+      endRows(run, w, u + at, 0, n, s, ofRows, scratch.at(p.vectors), piece + sums.kernels, out.u + at);
       const bool isLater = block > start;
       g = kernelGradient(w.hidden, n, s.normed, stride, s.slope, hiddenStride, piece, isLater);
       run.compute.product(g, 0, w.width, 0, w.hidden, buffer);
@@ -333,7 +336,7 @@ size_t backwardTogether(const Runtime& run, long rows, const MlpWeights& w, cons
   const size_t dNormed = scratch.add(pass * stride), dBranch = scratch.add(pass * stride);
   const TransposedWeights transposed = addTransposed(run, w, scratch);
   const long pieceStride = sums.size + 16;
-  const size_t pieces = scratch.add(pieceStride * threads);
+  const size_t pieces = scratch.add(pieceStride * threads), blocks = scratch.add(pieceStride * threads);
   const size_t factors = scratch.add(survival.factors != nullptr ? rows : 0);
   const long bufferFloats = run.bufferFloats(std::max({w.width, w.hidden, pass}));
   const size_t buffers = scratch.add(bufferFloats * threads);
@@ -363,7 +366,7 @@ size_t backwardTogether(const Runtime& run, long rows, const MlpWeights& w, cons
     const long parts = std::min<long>(threads, n);
     run.pool.run(parts, [&](long part, int) {
       endRows(run, w, u + at, partStart(n, part, parts), partEnd(n, part, parts), s, sums,
-              scratch.at(pieces) + part * pieceStride, out.u + at);
+              scratch.at(blocks) + part * pieceStride, scratch.at(pieces) + part * pieceStride, out.u + at);
     });
     const bool isLater = r0 > 0;
     multiply(w.width, kernelGradient(w.hidden, n, s.normed, stride, s.slope, hiddenStride,

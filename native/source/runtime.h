@@ -14,6 +14,10 @@ inline long padded(long columns) { return columns % 256 == 0 ? columns + 16 : co
 inline long partEnd(long total, long index, long count) { return total * (index + 1) / count; }
 inline long partStart(long total, long index, long count) { return total * index / count; }
 
+// Rows that are added up by themselves before their sum joins that of all: a float that has grown large takes up
+// no small number any more.
+constexpr long kSummedRows = 1024;
+
 // Passed to what computes; it holds nothing between operations.
 struct Runtime {
   const Compute& compute;

@@ -1,5 +1,5 @@
 // The part of TensorFlow's C interface for kernels that this library calls, declared here because it is
-// built without TensorFlow's headers (tensorflow/c/{kernels,ops,tf_status,tf_tensor}.h). Nothing is linked:
+// built without TensorFlow's headers (tensorflow/c/{c_api,kernels,ops,tf_status,tf_tensor}.h). Nothing is linked:
 // each function is looked up in the TensorFlow that the process has loaded, so that one binary serves all
 // versions that have them.
 #pragma once
@@ -7,6 +7,12 @@
 #include <cstdint>
 #include <string>
 
+// As TensorFlow has it (tf_buffer.h).
+struct TF_Buffer {
+  const void* data;
+  size_t length;
+  void (*data_deallocator)(void* data, size_t length);
+};
 struct TF_KernelBuilder;
 struct TF_OpDefinitionBuilder;
 struct TF_OpKernelConstruction;
@@ -38,6 +44,8 @@ constexpr int kOk = 0, kInvalidArgument = 3, kResourceExhausted = 8, kFloat = 1,
   F(TF_OpDefinitionBuilderSetShapeInferenceFunction, void,                                         \
     (TF_OpDefinitionBuilder*, void (*)(TF_ShapeInferenceContext*, TF_Status*)))                    \
   F(TF_ShapeInferenceContextSetUnknownShape, void, (TF_ShapeInferenceContext*, TF_Status*))        \
+  F(TF_GetAllOpList, TF_Buffer*, ())                                                               \
+  F(TF_DeleteBuffer, void, (TF_Buffer*))                                                           \
   F(TF_RegisterOpDefinition, void, (TF_OpDefinitionBuilder*, TF_Status*))                          \
   F(TF_NewKernelBuilder, TF_KernelBuilder*,                                                        \
     (const char*, const char*, void* (*)(TF_OpKernelConstruction*),                                \

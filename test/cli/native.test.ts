@@ -5,6 +5,7 @@ import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import * as core from '@tensorflow/tfjs-core';
 
+import { defaultFile } from '../../src/cli/native_build';
 import * as library from '../../src/ops/kernels/tensorflow/library';
 import { describeBackends } from '../support/backends';
 import { cli, cliError } from './run';
@@ -109,6 +110,29 @@ describeBackends(
       const addon = path.join(lib, version, 'tfjs_binding.node');
       const state = freshState({ REVCOL_NATIVE: addon });
       expect(state).toHaveProperty('reason', expect.stringContaining('is of another version'));
+    });
+
+    test('where it was built for other calls, or another file of it is loaded', () => {
+      // As the other tests have it; where it has not been built there is nothing to copy.
+      if (!library.nativeOperations().on) return;
+      const built = fs.readFileSync(defaultFile());
+      const mark = built.indexOf(`tfjs-revcol operations ${library.INTERFACE}\0`);
+      expect(mark).toBeGreaterThan(0);
+      const [old, copy] = [path.join(folder, 'old.node'), path.join(folder, 'copy.node')];
+      fs.writeFileSync(copy, built);
+      built.write('tfjs-revcol operations 0', mark);
+      fs.writeFileSync(old, built);
+      expect(freshState({ REVCOL_NATIVE: old })).toEqual({
+        on: false,
+        reason:
+          `${old}: is of another version (this package's operations are ${library.INTERFACE}); ` +
+          'build it again: npx tfjs-revcol native',
+      });
+      // TensorFlow ends the process where an operation is added twice.
+      expect(freshState({ REVCOL_NATIVE: copy })).toEqual({
+        on: false,
+        reason: expect.stringContaining('another copy of this library is loaded') as string,
+      });
     });
   },
   { only: ['tensorflow'] },

@@ -74,17 +74,19 @@ export function float({ binding }: NodeBackend, name: string, value: number): Op
 
 /**
  * Runs `fn` with a tensor of numbers that change from call to call. As attributes they would not do: TensorFlow
- * keeps a kernel for each value of those.
+ * keeps a kernel for each value of those. They arrive as they are, float64, which holds every size; tfjs has no
+ * such tensors, so that each is two int32.
  */
 export function withNumbers<T>(
   backend: NodeBackend,
   numbers: readonly number[],
   fn: (info: tf.TensorInfo) => T,
 ): T {
-  const shape = [numbers.length];
-  const dataId = backend.write(Float32Array.from(numbers), shape, 'float32') as tf.DataId;
+  const halves = new Int32Array(Float64Array.from(numbers).buffer);
+  const shape = [halves.length];
+  const dataId = backend.write(halves, shape, 'int32') as tf.DataId;
   try {
-    return fn({ dataId, shape, dtype: 'float32' });
+    return fn({ dataId, shape, dtype: 'int32' });
   } finally {
     backend.disposeData(dataId);
   }

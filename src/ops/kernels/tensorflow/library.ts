@@ -11,7 +11,7 @@ import type { NodeBackend } from './backend';
 export const NATIVE_FLAG = 'REVCOL_NATIVE';
 
 /** The version of the operations that this package calls: `kInterface` in `native/source/operations.h`. */
-export const INTERFACE = 2;
+export const INTERFACE = 3;
 
 /** Tells tfjs of the flag. */
 export function registerNativeFlag(): void {
@@ -185,16 +185,38 @@ function loadFirst(files: readonly string[]): Loaded {
   throw new Error(reasons[0]);
 }
 
+/**
+ * Looks into a file for what the library of this version says of itself. What is loaded stays in the process, and
+ * TensorFlow takes an operation of a name once, so that an old file may not be loaded before a right one.
+ *
+ * @throws {Error} where the file is of another version
+ */
+function requireMark(file: string): void {
+  let content: Buffer;
+  try {
+    // Where there is no such function, the file is the only one that could be loaded.
+    const found = process.getBuiltinModule?.('node:fs').readFileSync(file);
+    if (!found) return;
+    content = found;
+  } catch {
+    // Loading tells what is the matter.
+    return;
+  }
+  if (!content.includes(`tfjs-revcol operations ${INTERFACE}\0`)) throw otherVersion();
+}
+
+const otherVersion = () =>
+  new Error(
+    `is of another version (this package's operations are ${INTERFACE}); build it again: npx tfjs-revcol native`,
+  );
+
+/** @throws {Error} where it cannot be loaded, or is not this package's */
 function loadLibrary(file: string): Library {
+  requireMark(file);
   const module = { exports: {} as Library };
   process.dlopen(module, file);
   const library = module.exports;
-  if (library.interface !== INTERFACE) {
-    throw new Error(
-      `is of another version (its operations are ${library.interface}, this package's are ${INTERFACE}); ` +
-        'build it again: npx tfjs-revcol native',
-    );
-  }
+  if (library.interface !== INTERFACE) throw otherVersion();
   library.choose(process.env[`${NATIVE_FLAG}_INSTRUCTIONS`] ?? '', 0);
   return library;
 }
