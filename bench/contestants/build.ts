@@ -9,24 +9,23 @@ export type Backprop = 'reversible' | 'stored';
 
 /**
  * The network of a workload, with weights as they are initialised: images `[batch, side, side,
- * channels]` to logits `[batch, classes]`, or ids `[batch, length]` to logits of every token.
+ * channels]` to logits `[batch, classes]`, or of every fourth pixel, or ids `[batch, length]` to logits of every token.
  */
 export function buildModel(
   { network, extent }: Pick<NetworkWorkload, 'network' | 'extent'>,
   backprop: Backprop,
 ): tfl.LayersModel {
-  if (network.kind === 'image') {
+  if (network.kind !== 'tokens') {
     const { columns, channels, depths, patchSize, kernelSize, classes, inputChannels } = network;
-    return createModel('revcol_tiny', {
-      columns,
-      channels,
-      depths,
-      patchSize,
-      kernelSize,
-      backprop,
-      inputShape: [extent, extent, inputChannels],
-      numClasses: classes,
-    });
+    const inputShape: [number, number, number] = [extent, extent, inputChannels];
+    const sizes = { columns, channels, depths, patchSize, kernelSize, inputShape };
+    const options = { ...sizes, backprop, numClasses: classes };
+    return network.kind === 'image'
+      ? createModel('revcol_tiny', options)
+      : createModel('upernet_revcol_tiny.ade20k_512', {
+          ...options,
+          headChannels: network.headChannels,
+        });
   }
   const { columns, levels, depth, width, heads, vocabulary } = network;
   const perLevel = (value: number) => Array.from({ length: levels }, () => value);
@@ -54,7 +53,7 @@ export function buildModel(
   });
 }
 
-/** Number of logits of a sample or token. */
+/** Number of logits of a sample, pixel or token. */
 export function logitsOf(network: Network): number {
-  return network.kind === 'image' ? network.classes : network.vocabulary;
+  return network.kind === 'tokens' ? network.vocabulary : network.classes;
 }

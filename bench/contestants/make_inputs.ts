@@ -21,19 +21,28 @@ interface Wanted {
   inputs: string;
 }
 
+/** Values of a weight; of running statistics such as a batch may have. */
+function valuesOf(name: string, shape: readonly number[], seed: number): Float32Array {
+  const count = tf.util.sizeFromShape([...shape]);
+  if (name.endsWith('/moving_mean')) return uniform(count, 0, 0.2, seed);
+  if (name.endsWith('/moving_variance')) return uniform(count, 1, 0.2, seed);
+  if (name.endsWith('/batches')) return new Float32Array(count).fill(1);
+  return weightValues(name, shape, seed);
+}
+
 async function writeNetwork(
-  { network, batch, extent }: NetworkWorkload,
+  { network, batch, extent, pass }: NetworkWorkload,
   { weights, inputs }: Wanted,
 ): Promise<void> {
   const model = buildModel({ network, extent }, 'reversible');
   model.weights.forEach((weight, i) => {
     const { originalName, shape } = weight;
-    const values = tf.tensor(weightValues(originalName, shape as number[], i), shape as number[]);
+    const values = tf.tensor(valuesOf(originalName, shape as number[], i), shape as number[]);
     weight.write(values);
     values.dispose();
   });
   await writeSafetensors(weightsToWrite(model, network), weights);
-  const isImage = network.kind === 'image';
+  const isImage = network.kind !== 'tokens';
   const shape = isImage ? [batch, extent, extent, network.inputChannels] : [batch, extent];
   const count = tf.util.sizeFromShape(shape);
   const classes = logitsOf(network);
@@ -42,11 +51,12 @@ async function writeNetwork(
       Math.min(classes - 1, Math.floor(v * classes)),
     );
   const x = isImage ? uniform(count, 0, 1, 1000) : whole(count, 1000);
-  const labels = whole(isImage ? batch : count, 1001);
-  await writeSafetensors(
-    [tensorToWrite('x', tf.tensor(x, shape)), tensorToWrite('labels', tf.tensor1d(labels))],
-    inputs,
-  );
+  const tensors = [tensorToWrite('x', tf.tensor(x, shape))];
+  if (pass === 'step') {
+    const labels = whole(isImage ? batch : count, 1001);
+    tensors.push(tensorToWrite('labels', tf.tensor1d(labels)));
+  }
+  await writeSafetensors(tensors, inputs);
 }
 
 const wanted = JSON.parse(process.argv[2] as string) as Wanted;

@@ -16,20 +16,20 @@ import {
   weightsToWrite,
 } from './weight_files';
 
-/** The batch: inputs, and the labels as one-hot rows. */
+/** The batch: inputs, and for a step the labels as one-hot rows. */
 interface Batch {
   x: tf.Tensor;
-  y: tf.Tensor;
+  y: tf.Tensor | undefined;
 }
 
 async function makeBatch(workload: NetworkWorkload, file: string | null): Promise<Batch> {
-  const { network, batch, extent } = workload;
-  const isImage = network.kind === 'image';
+  const { network, batch, extent, pass } = workload;
+  const isImage = network.kind !== 'tokens';
   const classes = logitsOf(network);
   const count = isImage ? batch : batch * extent;
   const given = file ? await readTensors(file) : null;
   const batchOf = tf.tidy(() => {
-    const labels = given?.get('labels') ?? tf.randomUniform([count], 0, classes, 'int32', 1);
+    const labels = () => given?.get('labels') ?? tf.randomUniform([count], 0, classes, 'int32', 1);
     const x =
       given?.get('x') ??
       (isImage
@@ -37,7 +37,10 @@ async function makeBatch(workload: NetworkWorkload, file: string | null): Promis
         : tf.randomUniform([batch, extent], 0, classes, 'int32', 1));
     return {
       x: isImage ? tf.clone(x) : tf.cast(x, 'int32'),
-      y: tf.cast(tf.oneHot(tf.cast(labels, 'int32') as tf.Tensor1D, classes), 'float32'),
+      y:
+        pass === 'step'
+          ? tf.cast(tf.oneHot(tf.cast(labels(), 'int32') as tf.Tensor1D, classes), 'float32')
+          : undefined,
     };
   });
   if (given) tf.dispose([...given.values()]);
@@ -64,9 +67,9 @@ export async function startNetwork(task: Task): Promise<StartedNetwork> {
 
   const logits = (training: boolean): tf.Tensor => {
     if (task.variant !== 'stock') return model.apply(x, { training }) as tf.Tensor;
-    return network.kind === 'image'
-      ? stockImageForward(weights, network, x)
-      : stockTokensForward(weights, network, x);
+    if (network.kind === 'tokens') return stockTokensForward(weights, network, x);
+    if (network.kind === 'image') return stockImageForward(weights, network, x);
+    throw new Error('there is no segmenter in stock tfjs');
   };
   const forward = async (): Promise<void> => {
     const y = tf.tidy(() => logits(false));
@@ -76,7 +79,11 @@ export async function startNetwork(task: Task): Promise<StartedNetwork> {
   const step = async (rate: number): Promise<number> => {
     const optimizer = tf.train.sgd(rate);
     const loss = optimizer.minimize(
-      () => tf.losses.softmaxCrossEntropy(y, tf.reshape(logits(true), [-1, classes])) as tf.Scalar,
+      () =>
+        tf.losses.softmaxCrossEntropy(
+          y as tf.Tensor,
+          tf.reshape(logits(true), [-1, classes]),
+        ) as tf.Scalar,
       true,
       variables,
     ) as tf.Scalar;

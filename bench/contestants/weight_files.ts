@@ -10,11 +10,11 @@ import type { Network } from '../suite/workload';
 const values = async (tensor: tf.Tensor) => Float32Array.from(await tensor.data());
 
 /**
- * A model's weights as tensors of a file: image networks in the published names and PyTorch's layout,
+ * A model's weights as tensors of a file: networks over images in the published names and PyTorch's layout,
  * token networks, for which nothing is published, in the names and layout of this package.
  */
 export function weightsToWrite(model: tfl.LayersModel, network: Network): TensorToWrite[] {
-  if (network.kind === 'image') {
+  if (network.kind !== 'tokens') {
     return [...modelWeights(model).mapped.values()].map(
       ({ variable, published, publishedShape, layout }) => ({
         name: published,
@@ -37,7 +37,7 @@ export async function readWeights(
   network: Network,
   file: string,
 ): Promise<void> {
-  if (network.kind === 'image') {
+  if (network.kind !== 'tokens') {
     await loadCheckpoint(model, file);
     return;
   }

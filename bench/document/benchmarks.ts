@@ -11,6 +11,7 @@ import { growthChart } from './chart';
 import { growthPanels, memoryFits, SERIES, type Series, timeFits } from './growth';
 import { kept, type Results } from './measured';
 import { gainTable, lessTable, memoryTable } from './memory';
+import { peakTable } from './peaks';
 import { segmenterSection } from './segmenter';
 import { contestSection, operationsSection, startSection } from './speed';
 
@@ -100,7 +101,7 @@ This page is generated from \`bench/results\` by \`npm run bench -- document\`. 
   onnxruntime runs PyTorch's export. wasm has one thread, as always in Node.
 
 \`npm run bench:peers\` installs the peers, \`npm run bench -- baseline\` records what is missing or
-out of date, and \`npm run bench -- train --batch 4\` (\`forward\`, \`memory\`, \`tokens\`, \`ops\`, \`startup\`, \`images\`)
+out of date, and \`npm run bench -- train --batch 4\` (\`forward\`, \`memory\`, \`tokens\`, \`segmenter\`, \`ops\`, \`startup\`, \`images\`)
 measures anything else. \`--help\` tells the options.`;
 
 const RELAXED = `In an engine with relaxed SIMD products use fused multiply-add. That gains where multiplications and additions share
@@ -197,6 +198,21 @@ function gains(results: Results): string {
   return found.length > 0 ? gainTable(found) : pending('memory-tensorflow');
 }
 
+/** Peaks by the way that computes; they are exact, whatever else the machine does. */
+function peaks(results: Results): string[] {
+  const names = ['plain-forward', 'plain-train', 'plain-tokens', 'segmenter'];
+  const found = names.flatMap((name) => results(name) ?? []);
+  return [
+    'Memory of these, and of the networks of the sections on transformers and segmenters, both ways:',
+    ...(found.length > 0 ? [peakTable(found)] : []),
+    ...parts(
+      results,
+      ['plain-tokens'],
+      () => 'The step of the transformer, measured for this table:',
+    ),
+  ];
+}
+
 function memory(results: Results): string[] {
   const groups: [title: string, names: string[]][] = [
     ['Backend tensorflow, batch 8:', ['memory-stock', 'memory-tensorflow']],
@@ -233,6 +249,7 @@ export function generate(results: Results = kept): Generated[] {
     'What the library of operations gains that [`npx tfjs-revcol native`](native.md#own-operations) builds. All ' +
       'other rows of this page are with it where their versions say so:',
     ...parts(results, ['plain-forward', 'plain-train'], contests),
+    ...peaks(results),
     '## Start',
     'A fresh process each time, until its first and second result: RevCol-Tiny, batch 1. _tfjs alone_ ' +
       'multiplies two matrices. Medians, in the order of the steps:',
@@ -259,6 +276,9 @@ export function generate(results: Results = kept): Generated[] {
     ...parts(results, ['tokens', 'tokens-wasm'], contests),
     'Memory of the same step by columns and length, each contestant alone:',
     ...parts(results, ['memory-tokens'], (result) => lessTable(result, ['columns', 'length'])),
+    '## Segmenters',
+    'A pass without gradients: the backbone with its pyramid, and the head up to the logits of every fourth pixel.',
+    ...parts(results, ['segmenter'], contests),
     IN_PAGES,
     ...parts(results, ['browser', 'browser-threads', 'browser-webgpu'], ({ contests: all }) =>
       all.map(pageSection).join('\n\n'),

@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 
 import { addAdapters, createModel, type ModelName } from 'tfjs-revcol';
+import { nativeOperations } from '../../src/registry/native_operations';
 import { busyMs, processMs } from '../suite/machine';
 import { makeOptimizer } from './by_name';
 import { keep } from './kept';
@@ -29,6 +30,8 @@ export interface SpeedCase {
 export interface SpeedResult {
   /** Share of the whole machine that other processes used meanwhile. */
   othersShare: number;
+  /** Of the package's own operations for backend tensorflow: `avx512 with 2 threads`, or why they are off. */
+  ownOperations?: string;
   contestants: {
     name: string;
     medianSeconds: number;
@@ -92,8 +95,14 @@ const others = after.all - before.all - (after.own - before.own);
 const othersShare = others / ((after.wall - before.wall) * os.availableParallelism());
 
 const reference = contestants[0]?.seconds ?? [];
+const own = values.backend === 'tensorflow' ? nativeOperations() : undefined;
 const result: SpeedResult = {
   othersShare: Number(Math.max(0, othersShare).toFixed(3)),
+  ...(own && {
+    ownOperations: own.on
+      ? `${own.instructions} with ${own.threads} threads`
+      : `off (${own.reason})`,
+  }),
   contestants: contestants.map(({ name, seconds }) => ({
     name,
     medianSeconds: median(seconds),
@@ -106,6 +115,7 @@ const given: SpeedCase = { model, backend, batch, side, ways, rounds: Number(val
 keep('speed', given, result);
 
 console.log(`${model}, backend ${backend}, batch ${batch}, ${side} x ${side}`);
+if (result.ownOperations) console.log(`own operations ${result.ownOperations}`);
 console.log(`others used ${(100 * result.othersShare).toFixed(0)} % of the machine\n`);
 console.log('| way | median | min | median of ratios to the first, round by round |');
 console.log('|---|---|---|---|');

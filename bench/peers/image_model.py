@@ -112,8 +112,10 @@ class Classifier(nn.Module):
         return self.classifier(top.mean(dim=(2, 3)))
 
 
-class ImageRevCol(nn.Module):
-    """`checkpointed` recomputes every level in the backward pass, as the published reversible function does."""
+class RevColFeatures(nn.Module):
+    """The levels of the last column. `checkpointed` recomputes every level in the backward pass, as the published
+    reversible function does.
+    """
 
     def __init__(self, network, checkpointed=False):
         super().__init__()
@@ -123,7 +125,6 @@ class ImageRevCol(nn.Module):
             nn.Conv2d(network["inputChannels"], channels[0], patch, stride=patch), MapNorm(channels[0]))
         for i in range(self.columns):
             self.add_module(f"subnet{i}", Column(channels, network["depths"], i == 0, network["kernelSize"]))
-        self.cls = Classifier(channels[-1], network["classes"])
 
     def run_level(self, function, below, above):
         if self.checkpointed and torch.is_grad_enabled():
@@ -134,7 +135,16 @@ class ImageRevCol(nn.Module):
         stem, features = self.stem(images), []
         for i in range(self.columns):
             features = getattr(self, f"subnet{i}")(stem, features, self.run_level)
-        return self.cls(features[-1])
+        return features
+
+
+class ImageRevCol(RevColFeatures):
+    def __init__(self, network, checkpointed=False):
+        super().__init__(network, checkpointed)
+        self.cls = Classifier(network["channels"][-1], network["classes"])
+
+    def forward(self, images):
+        return self.cls(super().forward(images)[-1])
 
     def load_file_weights(self, tensors):
         self.load_state_dict(tensors, strict=True)

@@ -58,7 +58,7 @@ async function readInput(task: Task, runtime: OnnxRuntime): Promise<object> {
   const { shape } = checkpoint.entries.get('x') as { shape: number[] };
   const values = await checkpoint.read('x');
   await checkpoint.close();
-  const isImage = !isOperations(task.workload) && task.workload.network.kind === 'image';
+  const isImage = !isOperations(task.workload) && task.workload.network.kind !== 'tokens';
   return isImage
     ? new runtime.Tensor('float32', values, shape)
     : new runtime.Tensor(

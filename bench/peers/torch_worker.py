@@ -14,10 +14,12 @@ from torch.nn import functional as F
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from image_model import ImageRevCol  # noqa: E402
 from operations import Operation  # noqa: E402
+from segmenter_model import SegmenterRevCol  # noqa: E402
 from token_model import TokenRevCol  # noqa: E402
 
 MARK = "@bench "
 CHECK_RATE, TIMED_RATE = 1.0, 1e-4
+KINDS = {"image": ImageRevCol, "segmenter": SegmenterRevCol, "tokens": TokenRevCol}
 
 
 def say(message):
@@ -33,9 +35,10 @@ class NetworkContestant:
     def __init__(self, task):
         workload = task["workload"]
         network = workload["network"]
-        is_image = network["kind"] == "image"
-        kind = ImageRevCol if is_image else TokenRevCol
-        self.model = kind(network, checkpointed=task["variant"] == "pytorch-checkpointed")
+        is_image = network["kind"] != "tokens"
+        trains = workload["pass"] == "step"
+        kind = KINDS[network["kind"]]
+        self.model = kind(network, checkpointed=task["variant"] == "pytorch-checkpointed").train(trains)
         if task["weights"]:
             self.model.load_file_weights(load_file(task["weights"]))
         shape = [workload["batch"], workload["extent"]]
@@ -44,16 +47,16 @@ class NetworkContestant:
             shape = [*shape, workload["extent"], network["inputChannels"]]
         if task["inputs"]:
             given = load_file(task["inputs"])
-            x, labels = given["x"], given["labels"].long()
+            x, labels = given["x"], given["labels"].long() if trains else None
         else:
             count = workload["batch"] * (1 if is_image else workload["extent"])
             classes = network["classes" if is_image else "vocabulary"]
             x = torch.randn(shape) if is_image else torch.randint(classes, shape)
-            labels = torch.randint(classes, [count])
+            labels = torch.randint(classes, [count]) if trains else None
         self.x = x.permute(0, 3, 1, 2) if is_image else x.long()
         self.labels = labels
         self.parameters = sum(p.numel() for p in self.model.parameters())
-        self.programs = {"step": self.timed_step} if workload["pass"] == "step" else {"forward": self.forward}
+        self.programs = {"step": self.timed_step} if trains else {"forward": self.forward}
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=TIMED_RATE)
 
     def forward(self):

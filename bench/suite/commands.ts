@@ -18,12 +18,15 @@ import {
   addImageOptions,
   addOperationOptions,
   addPageOptions,
+  addSegmenterOptions,
   addTokenOptions,
   type CommonOptions,
   type ContestOptions,
   type ImageOptions,
   imageWorkloads,
   type PageOptions,
+  type SegmenterOptions,
+  segmenterWorkloads,
   type TokenOptions,
   tokenWorkloads,
 } from './options';
@@ -142,6 +145,14 @@ export function measuringCommands(args: readonly string[], output: Output): Comm
   ).action(async (options: CommonOptions & ImageOptions) =>
     holdAll(imageWorkloads(options, 'step'), { ...options, check: false }, args, false, output),
   );
+  const segmenter = addSegmenterOptions(
+    addCommonOptions(network('segmenter', 'time a forward pass of a UPerNet'), {
+      ...speed,
+      variants: ['reversible', 'plain'],
+    }),
+  ).action(async (options: CommonOptions & SegmenterOptions) =>
+    holdAll(segmenterWorkloads(options), options, args, true, output),
+  );
   const tokens = addTokenOptions(
     addCommonOptions(network('tokens', 'time a training step of a causal transformer'), {
       ...speed,
@@ -178,6 +189,7 @@ export function measuringCommands(args: readonly string[], output: Output): Comm
     forward,
     train,
     memory,
+    segmenter,
     tokens,
     ops,
     pageCommand(args, output),

@@ -144,6 +144,11 @@ export function unfit(entrant: Entrant, workload: Workload): string | null {
       ? null
       : 'has no single operations';
   }
+  if (workload.network.kind === 'segmenter') {
+    if (variant === 'stock') return 'has no segmenter';
+    // Pooling to grids that do not divide the map has no operator there.
+    if (variant.startsWith('onnxruntime')) return 'is not exported to';
+  }
   if (variant.startsWith('onnxruntime')) return trains ? 'does not train' : null;
   // Without gradients they are the same as the other of their kind.
   if (!trains && (variant === 'stored' || variant === 'pytorch-checkpointed')) {

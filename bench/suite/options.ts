@@ -14,9 +14,11 @@ import {
   VARIANTS,
 } from './contestants';
 import {
+  type ImageNetwork,
   imageNetwork,
   type NetworkWorkload,
   type Pass,
+  segmenterNetwork,
   SIZES,
   type TokenNetwork,
 } from './workload';
@@ -50,6 +52,11 @@ export interface ImageOptions {
   batch: number[];
   side: number[];
   widthFactor: number[];
+}
+
+export interface SegmenterOptions extends ImageOptions {
+  headChannels: number;
+  classes: number;
 }
 
 export interface TokenOptions {
@@ -136,13 +143,19 @@ export function addPageOptions(
     .option('--alone', 'each contestant by itself and unchecked, for memory');
 }
 
-export function addImageOptions(command: Command, batch: number[]): Command {
+export function addImageOptions(command: Command, batch: number[], side = 224): Command {
   return command
     .addOption(new Option('--size <name>', 'network').choices(SIZES).default('tiny'))
     .option('--columns <counts>', "instead of the size's own", listOf(whole))
     .option('--batch <sizes>', 'images of a batch', listOf(whole), batch)
-    .option('--side <pixels>', 'of the square images', listOf(whole), [224])
+    .option('--side <pixels>', 'of the square images', listOf(whole), [side])
     .option('--width-factor <factors>', 'of all channels', listOf(positive), [1]);
+}
+
+export function addSegmenterOptions(command: Command): Command {
+  return addImageOptions(command, [1], 512)
+    .option('--head-channels <count>', 'within the head', whole, 512)
+    .option('--classes <count>', 'to tell apart', whole, 150);
 }
 
 export function addTokenOptions(command: Command): Command {
@@ -175,6 +188,14 @@ export function imageWorkloads(options: ImageOptions, pass: Pass): NetworkWorklo
       ),
     ),
   );
+}
+
+export function segmenterWorkloads(options: SegmenterOptions): NetworkWorkload[] {
+  const { headChannels, classes } = options;
+  return imageWorkloads(options, 'forward').map((workload) => ({
+    ...workload,
+    network: segmenterNetwork(workload.network as ImageNetwork, headChannels, classes),
+  }));
 }
 
 export function tokenWorkloads(options: TokenOptions, pass: Pass): NetworkWorkload[] {

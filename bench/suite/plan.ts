@@ -53,6 +53,12 @@ export const PLAN: readonly PlanEntry[] = [
     args: 'train --batch 2,8 --backend tensorflow --variants plain,reversible --peers none --warm-ups 1',
   },
   { name: 'tokens', timed: true, args: 'tokens --backend tensorflow' },
+  { name: 'segmenter', timed: true, args: 'segmenter --backend tensorflow' },
+  {
+    name: 'plain-tokens',
+    timed: false,
+    args: 'tokens --alone --rounds 0 --warm-ups 0 --backend tensorflow --variants plain,reversible --peers none',
+  },
   { name: 'startup', timed: true, args: 'startup' },
   { name: 'images', timed: true, args: 'images' },
   {

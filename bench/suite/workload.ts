@@ -13,6 +13,13 @@ export interface ImageNetwork {
   classes: number;
 }
 
+/** A UPerNet on RevCol, as `createModel` builds it: logits of every fourth pixel, without the auxiliary head. */
+export interface SegmenterNetwork extends Omit<ImageNetwork, 'kind'> {
+  kind: 'segmenter';
+  /** Channels within the head. */
+  headChannels: number;
+}
+
 /** Causal RevCol over tokens: levels of one width, each with `depth` transformer blocks. */
 export interface TokenNetwork {
   kind: 'tokens';
@@ -24,7 +31,7 @@ export interface TokenNetwork {
   vocabulary: number;
 }
 
-export type Network = ImageNetwork | TokenNetwork;
+export type Network = ImageNetwork | SegmenterNetwork | TokenNetwork;
 
 /** One pass without gradients, or one training step of plain gradient descent. */
 export type Pass = 'forward' | 'step';
@@ -99,6 +106,15 @@ export function imageNetwork(size: string, columns?: number, width = 1): ImageNe
   };
 }
 
+/** A UPerNet on such a network. */
+export function segmenterNetwork(
+  backbone: ImageNetwork,
+  headChannels: number,
+  classes: number,
+): SegmenterNetwork {
+  return { ...backbone, kind: 'segmenter', headChannels, classes };
+}
+
 /** Whether single operations are timed, not a network. */
 export function isOperations(workload: Workload): workload is OperationsWorkload {
   return 'operations' in workload;
@@ -119,8 +135,12 @@ export function describeWorkload(workload: Workload): string {
       `${levels} levels with ${depth} block${depth === 1 ? '' : 's'}, length ${extent}, batch ${batch}`
     );
   }
+  const head =
+    network.kind === 'segmenter'
+      ? `UPerNet of ${network.headChannels} channels and ${network.classes} classes on `
+      : '';
   return (
-    `${what}, RevCol of ${network.columns} columns, channels ${network.channels.join(' ')}, depths ` +
+    `${what}, ${head}RevCol of ${network.columns} columns, channels ${network.channels.join(' ')}, depths ` +
     `${network.depths.join(' ')}, ${extent} x ${extent}, batch ${batch}`
   );
 }

@@ -7,7 +7,7 @@ import { runCommand } from '../../bench/suite/baseline';
 import { holdContest } from '../../bench/suite/contest';
 import { type Entrant, entrants } from '../../bench/suite/contestants';
 import type { Outcome, ResultFile } from '../../bench/suite/results';
-import { imageNetwork, type NetworkWorkload } from '../../bench/suite/workload';
+import { imageNetwork, type NetworkWorkload, segmenterNetwork } from '../../bench/suite/workload';
 
 let folder: string;
 beforeEach(() => {
@@ -80,6 +80,26 @@ test('a contest from the command line to the file of results', async () => {
     expect(outcome.programs.step?.peakBytes).toBeGreaterThan(8 * (outcome.parameters ?? NaN));
   }
   expect(said.join('')).toContain('| reversible on wasm | step');
+});
+
+test('a segmenter, weights as they are initialised', async () => {
+  const file = path.join(folder, 'result.json');
+  const sizes =
+    '--size digits --side 8 --columns 1 --width-factor 0.25 --head-channels 4 --classes 3';
+  const rest =
+    '--backend wasm --variants reversible --peers none --rounds 1 --warm-ups 0 --no-check';
+  const said: string[] = [];
+  await runCommand([...`segmenter ${sizes} ${rest} --json`.split(' '), file], {
+    out: (text) => said.push(text),
+    progress: () => undefined,
+  });
+  const [held] = (JSON.parse(fs.readFileSync(file, 'utf8')) as ResultFile).contests;
+  expect(held?.outcomes).toMatchObject([
+    { state: 'measured', programs: { forward: { peakBytes: expect.any(Number) } } },
+  ]);
+  expect(said.join('')).toContain(
+    'forward, UPerNet of 4 channels and 3 classes on RevCol of 1 columns, channels 4 8 16',
+  );
 });
 
 describe('contestants', () => {
@@ -158,4 +178,7 @@ test('who takes part: peers first; onnxruntime does not train', () => {
     'reversible on wasm',
     'stock on wasm',
   ]);
+  const segmenter = segmenterNetwork(imageNetwork('tiny'), 512, 150);
+  const field = entrants(wanted, { ...SMALL, network: segmenter });
+  expect(field.map(({ name }) => name)).toEqual(['PyTorch', 'reversible on wasm']);
 });

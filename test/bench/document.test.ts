@@ -2,12 +2,13 @@
 import * as fs from 'node:fs';
 
 import { generate, outdated } from '../../bench/document/benchmarks';
+import { peaksOf } from '../../bench/document/peaks';
 import { anchorCount, columnGain, featureBytes } from '../../bench/document/theory';
 import { ROOT } from '../../bench/suite/contestants';
 import { describeMachine, describeSource } from '../../bench/suite/machine';
-import { PLAN, RESULTS_FOLDER, whyMeasure } from '../../bench/suite/plan';
+import { keptResult, PLAN, RESULTS_FOLDER, whyMeasure } from '../../bench/suite/plan';
 import { type Contest, type Outcome, type ResultFile, SCHEMA } from '../../bench/suite/results';
-import { imageNetwork, type NetworkWorkload } from '../../bench/suite/workload';
+import { describeWorkload, imageNetwork, type NetworkWorkload } from '../../bench/suite/workload';
 
 const workload = (columns: number, batch = 1): NetworkWorkload => ({
   network: imageNetwork('tiny', columns),
@@ -100,6 +101,15 @@ test('a result that was cut off or has gaps is measured again', () => {
   expect(whyMeasure({ ...entry, timed: false }, same)).toBeNull();
   const here = { ...same, machine: describeMachine() };
   expect(whyMeasure(entry, here)).toBe('others used 50 % of the machine');
+});
+
+test('own operations take no more memory than the way without', () => {
+  const names = ['plain-forward', 'plain-train', 'plain-tokens', 'segmenter'];
+  const found = peaksOf(names.flatMap((name) => keptResult(name) ?? []));
+  expect(found.length).toBeGreaterThanOrEqual(4);
+  for (const { workload: of, plain, own } of found) {
+    expect([describeWorkload(of), own <= plain]).toEqual([describeWorkload(of), true]);
+  }
 });
 
 test('results of a graphics card have its name, and are never measured here', () => {
