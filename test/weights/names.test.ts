@@ -241,6 +241,7 @@ test('a mapping knows the numbers of names, but not others, and both kinds of de
     name: 'roi_head.bbox_head.2.shared_convs.3.bn.num_batches_tracked',
     layout: COUNT,
   });
+  expect(toOwn('roi_head.mask_head.2.convs.1.conv.bias')?.name).toBe('roi_head/mask_2/conv_1/bias');
   for (const name of [
     'subnet{c}.alpha0',
     'subnet1234567.alpha0',
@@ -397,8 +398,9 @@ describe('weights of models', () => {
     const part = model({
       'x/column_12/level_10/alpha': [[3]],
       'x/column_12/level_10/block_0/classifier/bias': [[2]],
+      'out/classifier/bias': [[4]],
     });
-    expect(published(part)).toEqual(['subnet12.alpha10']);
+    expect(published(part)).toEqual(['subnet12.alpha10', 'cls.classifier.1.bias']);
   });
 
   test('one name for two weights, another type, and names that two others share', () => {
