@@ -38,6 +38,11 @@ test.each<[string, Uint8Array, string]>([
   ['JSON of a list', ascii('[{"a": 1}]'), 'JSON text'],
   ['model.json', ascii('{"format":"layers-model","modelTopology":{}}'), 'tf.loadLayersModel'],
   ['GGUF', ascii('GGUF\x03\0\0\0'), 'a GGUF file'],
+  [
+    'tar',
+    ascii(`model${'\0'.repeat(252)}ustar\0`),
+    'a tar archive, as PyTorch wrote before 0.2; load it there and save it again: torch.save(..., _use_new',
+  ],
   ['nothing', new Uint8Array(0), 'it is empty'],
 ])('%s', async (_, bytes, what) => {
   const opening = openCheckpoint(bytes);

@@ -12,6 +12,7 @@ import {
   bytesOf,
   dict,
   global,
+  integer,
   pickleOf,
   type Piece,
   tensor,
@@ -208,6 +209,22 @@ describe('files made by PyTorch', () => {
     for (const callee of [result, OP.NONE, text('_rebuild_tensor_v2'), OP.EMPTY_LIST]) {
       await expect(openCheckpoint(file(callee))).rejects.toMatchObject({ code: 'format' });
     }
+  });
+
+  test('reads storages of PyTorch’s own classes, wherever it has them, and of no others', async () => {
+    for (const module of ['torch', 'torch.cuda', 'torch.storage']) {
+      const checkpoint = await openCheckpoint(ofTensor({ module }));
+      expect(await checkpoint.read('w')).toEqual(new Float32Array(4));
+    }
+    for (const module of ['mine', 'pytorch', 'mine.torch'])
+      await expect(openCheckpoint(ofTensor({ module }))).rejects.toMatchObject({ code: 'format' });
+  });
+
+  test('keeps as metadata what has a text for a name', async () => {
+    const pairs = [text('model'), dict({ w: tensor() }), text('epoch'), integer(3), integer(5)];
+    const pickle = pickleOf([OP.EMPTY_DICT, OP.MARK, ...pairs, OP.NONE, OP.SETITEMS]);
+    const { metadata } = await openCheckpoint(buildPth(pickle));
+    expect([...metadata]).toEqual([['epoch', 3]]);
   });
 
   test('takes weights by keys joined by dots, which keys themselves may hold', async () => {

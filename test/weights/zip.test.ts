@@ -1,3 +1,5 @@
+import { deflateRawSync } from 'node:zlib';
+
 import type { ByteSource } from '../../src/weights/bytes/byte_source';
 import { memorySource } from '../../src/weights/bytes/source';
 import { CheckpointError } from '../../src/weights/errors';
@@ -96,6 +98,34 @@ describe('zip', () => {
     for (let i = 0; i <= times; i++) await readRange(reader, 10, 1);
     await expect(readRange(reader, 10, 1)).rejects.toMatchObject({ code: 'unsupported' });
     await reader.close();
+  });
+
+  test('local headers may give their sizes in 64 bits, after whatever else', async () => {
+    const wide = { size: 0xffffffff, packedSize: 0xffffffff };
+    const zip = (size: number) =>
+      buildZip([
+        {
+          ...{ ...A, deflate: true, local: wide },
+          localExtra: [
+            [0x4246, [1, 2, 3]],
+            [1, [size, deflateRawSync(A.data).length]],
+          ],
+        },
+        B,
+      ]);
+    expect(Buffer.compare(await readEntry(zip(1000), 'a'), A.data)).toBe(0);
+    await expect(readEntry(zip(1001), 'a')).rejects.toThrow(
+      'the directory says 1000 bytes for a, the entry 1001',
+    );
+    // Without the field the sizes are what they say.
+    const bare = buildZip([{ ...A, local: wide, localExtra: [[2, [1000, 1000]]] }]);
+    await expect(readEntry(bare, 'a')).rejects.toThrow('the entry 4294967295');
+  });
+
+  test('says how much an entry lacks', async () => {
+    const sizes = { size: 1001 };
+    const zip = buildZip([{ ...A, deflate: true, central: sizes, local: sizes }]);
+    await expect(readEntry(zip, 'a')).rejects.toThrow('entry a unpacks to 1000 bytes, not 1001');
   });
 
   test('reads an archive of nothing', async () => {

@@ -47,6 +47,8 @@ export function global(module: string, name: string): Piece {
 export interface TensorToBuild {
   key?: string;
   storage?: string;
+  /** Of the storage's class. */
+  module?: string;
   length?: number | bigint;
   offset?: number | bigint;
   shape?: readonly (number | bigint)[];
@@ -59,6 +61,7 @@ export interface TensorToBuild {
 export function tensor({
   key = '0',
   storage = 'FloatStorage',
+  module = 'torch',
   length = 4,
   offset = 0,
   shape = [4],
@@ -67,7 +70,7 @@ export function tensor({
 }: TensorToBuild = {}): Piece {
   const id = tuple(
     text('storage'),
-    global('torch', storage),
+    global(module, storage),
     text(key),
     text('cpu'),
     integer(length),

@@ -13,6 +13,8 @@ export interface EntryToBuild {
   central?: Partial<Fields>;
   /** In the local header. */
   local?: Partial<Fields>;
+  /** Extra fields of the local header, by their numbers; sizes in it are of 64 bits. */
+  localExtra?: readonly (readonly [id: number, sizes: readonly number[]])[];
   /** Bytes in place of `data`'s own, packed ones. */
   packed?: Uint8Array;
 }
@@ -73,6 +75,11 @@ export function buildZip(
     };
     const local = { ...truth, ...entry.local };
     const central = { ...truth, ...entry.central };
+    const extra = concat(
+      ...(entry.localExtra ?? []).map(([id, sizes]) =>
+        record([[2, id], [2, 8 * sizes.length], ...sizes.map((size) => [8, size] as const)]),
+      ),
+    );
     const header = concat(
       record([
         [4, 0x04034b50],
@@ -84,9 +91,10 @@ export function buildZip(
         [4, local.packedSize],
         [4, local.size],
         [2, text(local.name).length],
-        [2, 0],
+        [2, extra.length],
       ]),
       text(local.name),
+      extra,
       packed,
     );
     directory.push(
