@@ -202,6 +202,12 @@ test('servers without ranges, and files without ends', async () => {
   expect(String(warn.mock.calls[0]?.[0])).toContain(
     'model.pth?...: the server ignores ranges, so all of the file (67108864 bytes) is downloaded',
   );
+  const broken = new ReadableStream({ pull: (body) => body.error(new Error('the line')) });
+  const cut = { fetch: async () => new Response(broken), retries: 0 };
+  await expect(openUrl(url, cut)).rejects.toMatchObject({
+    message: expect.stringContaining('the connection was cut: the line') as string,
+    cause: { cause: { message: 'the line' } },
+  });
   warn.mockRestore();
   const partly: typeof fetch = async (_, init) => {
     const [, first = 0, last = 0] = /(\d+)-(\d+)/.exec(JSON.stringify(init))?.map(Number) ?? [];
