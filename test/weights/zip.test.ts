@@ -117,7 +117,9 @@ describe('zip', () => {
     await expect(readEntry(zip(1001), 'a')).rejects.toThrow(
       'the directory says 1000 bytes for a, the entry 1001',
     );
-    // Without the field the sizes are what they say.
+    // The field counts where a size says so, and sizes without the field are what they say.
+    const needless = buildZip([{ ...A, localExtra: [[1, [5, 5]]] }]);
+    expect(Buffer.compare(await readEntry(needless, 'a'), A.data)).toBe(0);
     const bare = buildZip([{ ...A, local: wide, localExtra: [[2, [1000, 1000]]] }]);
     await expect(readEntry(bare, 'a')).rejects.toThrow('the entry 4294967295');
   });
