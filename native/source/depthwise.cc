@@ -26,14 +26,19 @@ size_t depthwiseKernelGradient(const Runtime& run, long batch, const Depthwise& 
   const long rows = batch * d.height, parts = std::max(1L, std::min<long>(run.pool.size(), rows));
   Scratch scratch;
   const long stride = size + 16;
-  const size_t pieces = scratch.add(parts * stride);
+  const size_t pieces = scratch.add(parts * stride), blocks = scratch.add(parts * stride);
   if (!scratch.allocate()) return scratch.bytes();
   run.pool.run(parts, [&](long part, int) {
-    float* piece = scratch.at(pieces) + part * stride;
+    float *piece = scratch.at(pieces) + part * stride, *block = scratch.at(blocks) + part * stride;
     std::memset(piece, 0, size * sizeof(float));
-    for (long r = partStart(rows, part, parts); r < partEnd(rows, part, parts); r++) {
-      run.compute.depthwiseKernelRow(d, x + r / d.height * image, dy + r * line, r % d.height,
-                                     piece, piece + kernel);
+    const long end = partEnd(rows, part, parts);
+    for (long from = partStart(rows, part, parts); from < end; from += kSummedRows) {
+      std::memset(block, 0, size * sizeof(float));
+      for (long r = from; r < std::min(end, from + kSummedRows); r++) {
+        run.compute.depthwiseKernelRow(d, x + r / d.height * image, dy + r * line, r % d.height,
+                                       block, block + kernel);
+      }
+      run.compute.addRows(block, size, 1, size, piece);
     }
   });
   run.gather(scratch.at(pieces), stride, parts, kernel, dKernel);

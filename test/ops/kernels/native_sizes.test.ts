@@ -9,7 +9,12 @@ import * as tf from '@tensorflow/tfjs';
 
 import { defaultFile } from '../../../src/cli/native_build';
 import { columnSum, productSum } from '../../../src/ops/column_sum';
-import { ATTENTION, FROM_PATCHES, PATCHES } from '../../../src/ops/kernels/contract';
+import {
+  ATTENTION,
+  DEPTHWISE_KERNEL_GRAD,
+  FROM_PATCHES,
+  PATCHES,
+} from '../../../src/ops/kernels/contract';
 import { hasKernel, runOwn } from '../../../src/ops/kernels/fused';
 import { chooseNative } from '../../../src/ops/kernels/tensorflow/library';
 import { fromPatches, toPatches } from '../../../src/ops/patch_conv';
@@ -100,6 +105,10 @@ describeBackends(
             const ones = tf.ones([LONG + 1, 1]);
             expect(columnSum(ones).dataSync()[0]).toBe(LONG + 1);
             expect(productSum(ones, ones).dataSync()[0]).toBe(LONG + 1);
+            const images = tf.reshape(ones, [LONG + 1, 1, 1, 1]);
+            const inputs = { x: images, dy: images, kernel: tf.ones([1, 1, 1, 1]) };
+            const { dKernel, dBias } = runOwn(DEPTHWISE_KERNEL_GRAD, inputs, {});
+            expect([dKernel.dataSync()[0], dBias.dataSync()[0]]).toEqual([LONG + 1, LONG + 1]);
           }),
         );
       } finally {
