@@ -9,6 +9,7 @@ import type { ResultFile } from '../suite/results';
 import { deviceMemoryTable, gpuSection, pageSection } from './browser';
 import { growthChart } from './chart';
 import { growthPanels, memoryFits, SERIES, type Series, timeFits } from './growth';
+import { INTRODUCTION } from './introduction';
 import { kept, type Results } from './measured';
 import { gainTable, lessTable, memoryTable } from './memory';
 import { peakTable } from './peaks';
@@ -81,32 +82,6 @@ function parts(
 }
 
 const contests = ({ contests: all }: ResultFile) => all.map(contestSection).join('\n\n');
-
-const INTRODUCTION = `# Benchmarks
-
-This page is generated from \`bench/results\` by \`npm run bench -- document\`. How it is measured:
-
-- Every contestant is a process of its own and waits for its turn. A round is one run of each, one
-  right after the other; the next round begins with the next contestant. What else the machine does
-  hits all alike, so the **ratio** of a round to its reference (the first row) is more to be trusted
-  than the times. Median, least and the middle half of the rounds are given.
-- Before anything is timed, all contestants compute the same outputs and the same gradients of all
-  weights from the same weights and inputs; one that deviates is an error.
-- **Peak** is \`memoryPeak\`'s, exact: all tensors, weights included, each by its size, so that tensors
-  which share memory count in full. **Resident** is the most that the process held, code included.
-- _reversible_ and _stored_ are this package's two modes. _stock_ is the same network in tfjs's own
-  operations with tfjs's automatic differentiation. _plain_ is _reversible_ without the package's own
-  operations for TensorFlow. _PyTorch_ is written in
-  \`bench/peers\`; _levels checkpointed_ recomputes each level, as the published reversible function does.
-  onnxruntime runs PyTorch's export. wasm has one thread, as always in Node.
-
-\`npm run bench:peers\` installs the peers, \`npm run bench -- baseline\` records what is missing or
-out of date, and \`npm run bench -- train --batch 4\` (\`forward\`, \`memory\`, \`tokens\`, \`segmenter\`, \`ops\`, \`startup\`, \`images\`)
-measures anything else. \`--help\` tells the options.`;
-
-const RELAXED = `In an engine with relaxed SIMD products use fused multiply-add. That gains where multiplications and additions share
-their units. On the processor below it gains next to nothing: a loop in wasm that loads, multiplies and adds, ten sums at a
-time, comes to 54 thousand million operations a second fused and to 53 otherwise. The network takes 9 thousand million:`;
 
 const MEMORY = `## Training memory
 

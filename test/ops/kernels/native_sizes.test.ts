@@ -2,9 +2,9 @@
  * The package's own TensorFlow operations (`native/`) on sizes that float32 cannot hold: above 2^24 not every
  * whole number is one, and what is added to a sum one by one is lost from there on. Shapes are long in one axis only.
  */
-import * as fs from 'node:fs';
 // Registers the operations.
 import 'tfjs-revcol';
+import * as fs from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 
 import { defaultFile } from '../../../src/cli/native_build';
