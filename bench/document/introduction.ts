@@ -20,7 +20,3 @@ This page is generated from \`bench/results\` by \`npm run bench -- document\`. 
 \`npm run bench:peers\` installs the peers, \`npm run bench -- baseline\` records what is missing or
 out of date, and \`npm run bench -- train --batch 4\` (\`forward\`, \`memory\`, \`tokens\`, \`segmenter\`, \`ops\`, \`startup\`, \`images\`)
 measures anything else. \`--help\` tells the options.`;
-
-const RELAXED = `In an engine with relaxed SIMD products use fused multiply-add. That gains where multiplications and additions share
-their units. On the processor below it gains next to nothing: a loop in wasm that loads, multiplies and adds, ten sums at a
-time, comes to 54 thousand million operations a second fused and to 53 otherwise. The network takes 9 thousand million:`;
