@@ -8,6 +8,12 @@ import type { Projection } from '../layers/base/projections';
 import { changeProjection } from '../layers/base/projections';
 import type { CheckpointSource } from '../weights/bytes/source';
 import type { Checkpoint } from '../weights/checkpoint';
+import {
+  type CheckpointMetadata,
+  factsFor,
+  giveFacts,
+  readMetadata,
+} from '../weights/checkpoint_metadata';
 import { CheckpointError } from '../weights/errors';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { baseWeights, checksumOf, DOWN, FORMAT, FORMAT_KEY, UP } from './adapter_file';
@@ -38,7 +44,7 @@ const OWNER = 'loadAdapters';
 /**
  * Loads adapters that `saveAdapters` has written. A model without adapters gets them, as by `addAdapters`;
  * in one that has some, the new ones take their place, so that one base serves many tasks. What was trained
- * beside the adapters is set as well. Everything is read and checked before anything changes.
+ * beside the adapters is set as well, and what the file says of pictures and classes is saved with the model. Everything is read and checked before anything changes.
  *
  * @param source a path (Node), a URL, an `ArrayBuffer`, `Uint8Array`, `Blob` or byte source
  * @throws {CheckpointError} 'mismatch' when the file holds no adapters, the model has not the projections
@@ -64,7 +70,9 @@ export async function loadAdapters(
     const checksum = await checksumOf(base);
     if (checksum !== file.checksum) throw wrongBase(model, file, checksum);
   }
+  const facts = factsFor(model, file.told, undefined, { dropped: [], missing: [] });
   write(model, file, targets);
+  giveFacts(model, facts);
 }
 
 /** What a file holds, read. */
@@ -73,6 +81,8 @@ interface AdapterFile {
   readonly checksum: string;
   readonly rank: number;
   readonly alpha: number;
+  /** What it says of pictures and classes. */
+  readonly told: CheckpointMetadata;
   readonly projections: readonly Projection[];
   /** Of `projections`, in their order. */
   readonly factors: readonly { down: Float32Array; up: Float32Array }[];
@@ -137,6 +147,7 @@ async function readAll(model: tfl.LayersModel, checkpoint: Checkpoint): Promise<
     checksum: text('base_checksum'),
     rank,
     alpha,
+    told: readMetadata(checkpoint) ?? {},
     projections,
     factors,
     weights,

@@ -2,6 +2,7 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { type OptionNames, requireOptions } from '../common/options';
+import { metadataStrings, metadataToWrite } from '../weights/checkpoint_metadata';
 import { type TensorToWrite, writeSafetensors } from '../weights/safetensors/writer';
 import {
   type BaseWeight,
@@ -28,10 +29,11 @@ const OPTIONS: OptionNames<SaveAdaptersOptions> = { metadata: true, signal: true
 /**
  * Saves a model's adapters as safetensors, a few megabytes: two tensors for each projection, named by its
  * path. What is trained beside them (a head whose `trainable` was set) and moving statistics are in the
- * file as well; everything else is the base, of which the header has the model's name and a checksum.
+ * file as well; everything else is the base, of which the header has the model's name and a checksum. How pictures are
+ * prepared and what classes are called is there as in what `saveCheckpoint` writes.
  *
  * @param path file to write, in Node; it appears only when complete. Without it the answer is a `Blob`
- * @throws {Error} when the model has no adapters, or they are merged
+ * @throws {Error} when the model has no adapters, or they are merged, or what is saved with it is not what it can be
  * @throws {CheckpointError} 'io' when the file cannot be written; 'unsupported' when a path is given outside
  *   Node
  * @throws `signal.reason` when stopped
@@ -54,6 +56,7 @@ export async function saveAdapters(
   requireOptions('saveAdapters', options, OPTIONS);
   const { metadata = {}, signal } = options;
   const set = requireAdapters('saveAdapters', model);
+  const told = metadataStrings(metadataToWrite(model));
   const tree = treeOf(model);
   const state = stateIn(tree);
   const all = baseWeights(tree, set);
@@ -72,6 +75,7 @@ export async function saveAdapters(
     signal,
     metadata: {
       format: 'pt',
+      ...told,
       ...metadata,
       [FORMAT_KEY]: FORMAT,
       base_model: model.name,

@@ -14,10 +14,10 @@ export interface Untold {
 }
 
 /** A line for standard error: what was assumed, and what tells it. */
-export function assumedPreparation({ name, channels, assumedSize, numbered }: Untold): string {
+export function assumedPreparation(untold: Untold): string {
+  const { name, channels, assumedSize, numbered } = untold;
   const assumed = [
-    `ImageNet's mean ${IMAGENET_MEAN.join(', ')} and deviation ${IMAGENET_STD.join(', ')}`,
-    ...(assumedSize ? [`${assumedSize.join(' x ')} pixels`] : []),
+    ...sizesAndStatistics(untold),
     ...(numbered ? ['numbers in place of the names of classes'] : []),
   ];
   const wrong =
@@ -28,10 +28,34 @@ export function assumedPreparation({ name, channels, assumedSize, numbered }: Un
     ...(assumedSize ? ['--input-size gives the size'] : []),
     ...(numbered ? ['--labels gives the names'] : []),
   ];
-  return (
-    `${name} does not tell how its pictures are prepared; assumed: ${assumed.join('; ')}. ${wrong}. These tell it: ` +
-    'the name of published weights, their file by its published name, a folder that train made or convert made of ' +
-    'them, and one of a model that was saved after setUserDefinedMetadata({ mean, std, classNames })' +
-    `${options.length > 0 ? `; ${options.join(', ')}` : ''}\n`
-  );
+  const advice = options.length > 0 ? `; ${options.join(', ')}` : '';
+  return `${name} ${UNTOLD}${assumed.join('; ')}. ${wrong}. ${TELLING}${advice}\n`;
+}
+
+/** The same where training begins with the model: it learns from pictures that are prepared so. */
+export function assumedForTraining(untold: Untold): string {
+  const { name, assumedSize, numbered } = untold;
+  const assumed = [
+    ...sizesAndStatistics(untold),
+    ...(numbered ? ['classes in the order of the pictures, as theirs are as many'] : []),
+  ];
+  const wrong =
+    'Training goes on with that, and saves it with what is trained; where the model has learned otherwise, it begins ' +
+    'the worse for it';
+  const advice = assumedSize ? '; --input-size gives the size' : '';
+  return `${name} ${UNTOLD}${assumed.join('; ')}. ${wrong}. ${TELLING}${advice}\n`;
+}
+
+const UNTOLD = 'does not tell how its pictures are prepared; assumed: ';
+
+const TELLING =
+  'These tell it: the name of published weights, their file by its published name, a folder that train made, and what ' +
+  'was saved, or converted, of a model that knows it: with published weights, or after setUserDefinedMetadata({ mean, ' +
+  'std, classNames })';
+
+function sizesAndStatistics({ assumedSize }: Untold): string[] {
+  return [
+    `ImageNet's mean ${IMAGENET_MEAN.join(', ')} and deviation ${IMAGENET_STD.join(', ')}`,
+    ...(assumedSize ? [`${assumedSize.join(' x ')} pixels`] : []),
+  ];
 }

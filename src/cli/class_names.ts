@@ -5,7 +5,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { ifThere } from '../common/if_there';
 import { messageOf } from '../common/messages';
-import { metadataOf } from '../data/model_input';
+import { metadataOf } from '../common/model_metadata';
 import { givenText } from './given_file';
 
 /**

@@ -4,16 +4,19 @@ import { basename, join } from 'node:path';
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { ifThere } from '../common/if_there';
+import { addMetadata, metadataOf } from '../common/model_metadata';
 import { isUrlText, shownSource } from '../common/url';
 import { architectureOf } from '../convert/architecture';
 import { planOf } from '../convert/convert_checkpoint';
-import { metadataOf, ownUnits } from '../data/model_input';
+import { savedStatistics } from '../data/model_input';
 import { classOutput } from '../evaluation/class_outputs';
 import { fileSystem } from '../model_files/file_system';
 import { createModel } from '../models/create_model';
 import type { PreprocessOptions } from '../preprocessing/fit_image';
 import { REVCOL_ARCHITECTURES } from '../registry/architectures';
+import { recordMetadata } from '../registry/record_metadata';
 import { registerOptimizers } from '../registry/register_optimizers';
+import { metadataOfClasses } from '../weights/checkpoint_metadata';
 import { loadCheckpoint } from '../weights/load_checkpoint';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { prefixIn, underPrefix } from '../weights/select_tensors';
@@ -102,8 +105,10 @@ async function fromFolder(
       );
     }
     const depth = rgbOrGrey(file, channels);
-    const wanted = inputSize ?? height ?? width ?? 224;
-    const sides = [height ?? wanted, width ?? wanted] as const;
+    const told = metadataOf(model, file);
+    const [tall, wide] = told.inputSize ?? [];
+    const wanted = inputSize ?? height ?? width;
+    const sides = [height ?? wanted ?? tall ?? 224, width ?? wanted ?? wide ?? 224] as const;
     if (inputSize !== undefined && sides.some((side) => side !== inputSize)) {
       throw new Error(
         `${file} takes images of ${sides.join(' x ')} pixels, so --input-size ${inputSize} does not ` +
@@ -111,25 +116,39 @@ async function fromFolder(
       );
     }
     checkClasses(numClasses);
-    const { crop, upright = false, ...saved } = metadataOf(model);
-    const { mean, std } = ownUnits(file, model) ?? saved;
-    const isOpen = (height === null || width === null) && inputSize === undefined;
+    const classNames = await savedNames(file, model, numClasses);
+    // Names that lie beside it are its own from now on.
+    addMetadata(model, { classNames });
+    const isTold = (inputSize ?? tall) !== undefined || (height !== null && width !== null);
     return {
       model,
-      preprocessing: { inputSize: [...sides, depth], mean, std, crop },
+      preprocessing: { inputSize: [...sides, depth], ...preparationOf(file, model) },
       numClasses,
       givesProbabilities: classOutput(file, model).kind === 'probabilities',
-      classNames: await savedNames(file, model, numClasses),
-      upright,
-      // What was trained here without statistics of its own had ImageNet's.
-      ...(mean === undefined && std === undefined && !upright
-        ? { untold: { name: file, channels: depth, ...(isOpen ? { assumedSize: sides } : {}) } }
-        : {}),
+      classNames,
+      upright: told.upright ?? false,
+      ...untoldOf(file, model, isTold ? {} : { assumedSize: sides }),
     };
   } catch (error) {
     model.dispose();
     throw error;
   }
+}
+
+/** By what pixels are normalised, and what of a picture is looked at, as the model says. */
+function preparationOf(name: string, model: tfl.LayersModel): PreprocessOptions {
+  return { ...savedStatistics(name, model), crop: metadataOf(model, name).crop };
+}
+
+/** What is assumed of the pictures of a model; nothing where it tells, or was trained here, by ImageNet's statistics. */
+function untoldOf(
+  name: string,
+  model: tfl.LayersModel,
+  sizes: Pick<Untold, 'assumedSize'>,
+): { untold?: Untold } {
+  const { mean, std } = preparationOf(name, model);
+  if (mean !== undefined || std !== undefined || metadataOf(model, name).upright) return {};
+  return { untold: { name, channels: model.inputs[0]?.shape[3] ?? 3, ...sizes } };
 }
 
 /** Builds the model that the checkpoint holds, of whatever size, and fills it. */
@@ -142,7 +161,8 @@ async function fromCheckpoint(
   const opened = await withNotice(source, terminal, (telling) =>
     openCheckpoint(source, { key, ...telling }),
   );
-  const { classifier, made, start, others } = await (async () => {
+  const name = shownSource(source);
+  const { classifier, made, start, others, saved } = await (async () => {
     const part = prefix === undefined ? opened : underPrefix(opened, prefix);
     const {
       numClasses,
@@ -154,19 +174,21 @@ async function fromCheckpoint(
     if (numClasses === undefined) {
       const kind = segmentation ? 'segmenter' : detection ? 'detector' : null;
       const instead = kind === null ? '' : `; it is ${TAKEN_BY[kind]}`;
-      throw new Error(`${shownSource(source)} has no classifier${instead}`);
+      throw new Error(`${name} has no classifier${instead}`);
     }
     const start = `${prefix === undefined ? '' : prefixIn(opened, prefix)}${within}`;
     // Every shape is compared with the others before a model of such shapes is allocated.
     const others = [...opened.entries.keys()].filter((name) => !name.startsWith(start));
     const made = size && REVCOL_ARCHITECTURES[size].imageSize;
-    return { classifier: planOf(part).classifier, made, start, others: new Set(others) };
+    const saved = metadataOfClasses(opened, numClasses);
+    return { classifier: planOf(part).classifier, made, start, others: new Set(others), saved };
   })().finally(() => opened.close());
   const { inputChannels, numClasses, channels, depths } = classifier;
   const { columns, kernelSize, patchSize, topFusion } = classifier;
-  const depth = rgbOrGrey(shownSource(source), inputChannels);
+  const depth = rgbOrGrey(name, inputChannels);
   checkClasses(numClasses);
   const side = inputSize ?? record?.inputSize[0] ?? made ?? 224;
+  const sides = (inputSize === undefined && saved?.inputSize) || ([side, side] as const);
   const model = createModel('revcol_tiny', {
     columns,
     kernelSize,
@@ -175,7 +197,7 @@ async function fromCheckpoint(
     numClasses,
     channels: [...channels],
     depths: [...depths],
-    inputShape: [side, side, inputChannels],
+    inputShape: [...sides, inputChannels],
   });
   try {
     // The plan has found every weight of the model; what else there may be, `convert` leaves out too.
@@ -198,18 +220,21 @@ async function fromCheckpoint(
     model.dispose();
     throw error;
   }
-  const { mean, std, classNames } = record ?? {};
-  const assumed = inputSize === undefined ? { assumedSize: [side, side] as const } : {};
-  const crop = inputSize === undefined ? record?.crop : undefined;
-  const preprocessing = { inputSize: [side, side, depth] as const, mean, std, crop };
+  if (record) {
+    const given = { numClasses, sides: inputSize === undefined ? record.inputSize : [] };
+    // What the file itself says comes first.
+    addMetadata(model, { ...recordMetadata(record, given), ...metadataOf(model, name) });
+  }
+  const { classNames, upright = false } = metadataOf(model, name);
+  const isTold = inputSize !== undefined || saved?.inputSize !== undefined;
   return {
     model,
-    preprocessing,
+    preprocessing: { inputSize: [...sides, depth], ...preparationOf(name, model) },
     numClasses,
     givesProbabilities: false,
-    classNames: classNames?.length === numClasses ? classNames : undefined,
-    upright: false,
-    ...(record ? {} : { untold: { name: shownSource(source), channels: depth, ...assumed } }),
+    classNames,
+    upright,
+    ...untoldOf(name, model, isTold ? {} : { assumedSize: sides }),
   };
 }
 

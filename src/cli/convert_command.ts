@@ -11,9 +11,17 @@ import { folderSink } from '../convert/model_sinks';
 import { WEIGHT_DTYPES, type WeightDType } from '../convert/quantize';
 import { REVCOL_ARCHITECTURES } from '../registry/architectures';
 import { PRETRAINED_WEIGHTS } from '../registry/pretrained';
+import { recordMetadata } from '../registry/record_metadata';
 import { requirePath } from '../weights/bytes/sink';
 import type { Checkpoint } from '../weights/checkpoint';
+import {
+  factsOf,
+  metadataOfClasses,
+  metadataStrings,
+  readMetadata,
+} from '../weights/checkpoint_metadata';
 import { withInputChannels } from '../weights/input_channels';
+import { labelStrings, readLabels } from '../weights/label_metadata';
 import { findPrefix, withoutPrefix } from '../weights/names/published_names';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { writeSafetensors } from '../weights/safetensors/writer';
@@ -87,7 +95,7 @@ Examples:
           const checkpoint = chosenPart(opened, options);
           await (format === 'tfjs'
             ? toTfjs(checkpoint, weights, to, { ...options, signal }, terminal)
-            : toSafetensors(checkpoint, to, signal, terminal));
+            : toSafetensors(checkpoint, weights, to, signal, terminal));
         } finally {
           await opened.close();
         }
@@ -143,13 +151,15 @@ async function toTfjs(
   await activateBackend();
   const { size, numClasses, inputChannels } = architectureOf(checkpoint.entries);
   const side = size === undefined ? 224 : REVCOL_ARCHITECTURES[size].imageSize;
-  const [height, width] = record?.inputSize ?? [side, side];
+  const found = metadataOfClasses(checkpoint, numClasses);
+  const [told, saved] = [factsOf(found), found?.inputSize];
+  const [height, width] = saved ?? record?.inputSize ?? [side, side];
   const sink = await folderSink(folder);
   const { model, bytes, unused } = await withProgress(terminal, folder, percent, (report) =>
     convertCheckpoint(checkpoint, sink, {
       dtype,
       inputSize: inputSize ? [inputSize, inputSize] : [height, width],
-      metadata: record && metadataOf(record, numClasses),
+      metadata: { ...(record && metadataOf(record, numClasses)), ...told },
       onProgress: (fraction) => report(fraction, 1),
       signal,
     }),
@@ -160,8 +170,10 @@ async function toTfjs(
     );
   }
   const isOfPictures = inputChannels === 1 || inputChannels === 3;
-  if (!record && numClasses !== undefined && isOfPictures) {
-    const assumedSize = inputSize === undefined ? { assumedSize: [height, width] as const } : {};
+  const isTold = record !== undefined || told.mean !== undefined || told.std !== undefined;
+  if (!isTold && numClasses !== undefined && isOfPictures) {
+    const isAssumed = inputSize === undefined && saved === undefined;
+    const assumedSize = isAssumed ? { assumedSize: [height, width] as const } : {};
     const untold = { name: shownSource(source), channels: inputChannels, ...assumedSize };
     terminal.error(assumedPreparation(untold));
   }
@@ -173,13 +185,28 @@ function metadataOf(
   record: NonNullable<WeightsSource['record']>,
   numClasses: number | undefined,
 ): Record<string, unknown> {
-  const { name, mean, std, crop, interpolation, license, origin, classNames } = record;
-  const names = classNames?.length === numClasses ? { classNames } : {};
-  return { name, mean, std, crop, interpolation, license, origin, ...names };
+  const { name, license, origin, inputSize: sides } = record;
+  return { name, license, origin, ...recordMetadata(record, { numClasses, sides }) };
+}
+
+/** What of pictures and classes a file of the same tensors says: what this one does, or the record of a classifier. */
+function metadataFor(
+  checkpoint: Checkpoint,
+  { record }: WeightsSource,
+): Readonly<Record<string, string>> {
+  const labels = labelStrings(readLabels(checkpoint.metadata));
+  const told = readMetadata(checkpoint);
+  if (told || !record) return { ...labels, ...metadataStrings(told ?? {}) };
+  const { numClasses } = architectureOf(checkpoint.entries);
+  const [height, width] = record.inputSize;
+  const facts = recordMetadata(record, { numClasses, sides: record.inputSize });
+  const task = 'classification';
+  return { ...labels, ...metadataStrings({ task, ...facts, inputSize: [height, width] }) };
 }
 
 async function toSafetensors(
   checkpoint: Checkpoint,
+  weights: WeightsSource,
   file: string,
   signal: AbortSignal,
   terminal: Terminal,
@@ -191,7 +218,11 @@ async function toSafetensors(
     read: () => checkpoint.read(inFile),
   }));
   await withProgress(terminal, file, String, (report) =>
-    writeSafetensors(tensors, file, { onProgress: report, signal }),
+    writeSafetensors(tensors, file, {
+      metadata: { format: 'pt', ...metadataFor(checkpoint, weights) },
+      onProgress: report,
+      signal,
+    }),
   );
   terminal.out(`${file}: ${tensors.length} tensors, float32\n`);
 }

@@ -1,9 +1,10 @@
 /** The model that `detect` uses: of a checkpoint, or a tfjs model in a folder. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
+import { metadataOf, present } from '../common/model_metadata';
 import { shownSource } from '../common/url';
 import { detectorIn } from '../convert/detector_plan';
-import { savedPreparation } from '../data/model_input';
+import { savedStatistics } from '../data/model_input';
 import { createModel } from '../models/create_model';
 import type { DetectOptions } from '../models/detect_options';
 import { detectorParts } from '../models/detector_parts';
@@ -11,6 +12,7 @@ import { withSeededRandom } from '../ops/engine/random';
 import { COCO_CLASSES } from '../registry/coco';
 import type { DetectionWeights } from '../registry/detection';
 import { detectionWeights } from '../registry/names';
+import type { Untold } from './assumed_preparation';
 import { savedNames } from './class_names';
 import { requireRgb } from './classifier';
 import {
@@ -40,6 +42,8 @@ export interface LoadedDetector {
   readonly numClasses: number;
   /** How its pictures are prepared, and what it says of its classes. */
   readonly settings: DetectOptions;
+  /** What is assumed of its pictures; absent where the model or a record tells how they are prepared. */
+  readonly untold?: Untold;
 }
 
 /**
@@ -65,12 +69,31 @@ export async function loadDetector(
   );
 }
 
-/** What a record says of how to detect, and the data set of its classes where the model has as many. */
-function settingsOf(record: DetectionWeights | undefined, numClasses: number): DetectOptions {
-  const own: DetectOptions = numClasses === COCO_CLASSES.length ? { dataset: 'COCO' } : {};
-  if (!record) return own;
-  const { shortSide, longSide, mean, std } = record;
-  return { shortSide, longSide, mean, std, ...own };
+/** Records of a detector. */
+interface Records {
+  /** That of `--model`. */
+  readonly wanted: DetectionWeights | undefined;
+  /** That of the file. */
+  readonly record?: DetectionWeights | undefined;
+}
+
+/**
+ * How to detect: sizes as `--model` says, else the model, else the file's record; pixels as the model says, which has
+ * learned from such; and the data set of its classes where it has as many.
+ */
+function settingsOf(
+  name: string,
+  model: tfl.LayersModel,
+  { wanted, record }: Records,
+  numClasses: number,
+): Pick<LoadedDetector, 'settings' | 'untold'> {
+  const { shortSide, longSide } = wanted ?? { ...record, ...metadataOf(model, name) };
+  const { mean, std } = { ...(wanted ?? record), ...present(savedStatistics(name, model)) };
+  const own = numClasses === COCO_CLASSES.length ? { dataset: 'COCO' } : {};
+  return {
+    settings: present({ shortSide, longSide, mean, std, ...own }) as DetectOptions,
+    ...(mean === undefined && std === undefined ? { untold: { name, channels: 3 } } : {}),
+  };
 }
 
 async function fromFolder(
@@ -86,14 +109,12 @@ async function fromFolder(
     requireRgb('detect', file, model.inputs[0]?.shape[3]);
     checkClasses(numClasses);
     const names = await savedNames(file, model, numClasses);
+    const { settings, untold } = settingsOf(file, model, { wanted }, numClasses);
     return {
       model,
       numClasses,
-      settings: {
-        ...settingsOf(wanted, numClasses),
-        ...savedPreparation(file, model, ['shortSide', 'longSide']),
-        ...(names ? { classes: names } : {}),
-      } as DetectOptions,
+      settings: { ...settings, ...(names ? { classes: names } : {}) },
+      untold,
     };
   });
 }
@@ -134,11 +155,13 @@ async function fromCheckpoint(
     const { key, signal } = options;
     const head = numClasses === network.numClasses ? 'load' : 'skip';
     const report = await fillFrom(model, source, found, { key, signal, head }, terminal);
-    const { classes } = labelsIn(report, numClasses, name, terminal);
-    const settings = {
-      ...settingsOf(wanted ?? record, numClasses),
-      ...(classes ? { classes } : {}),
+    const { classes } = head === 'load' ? labelsIn(report, numClasses, name, terminal) : {};
+    const { settings, untold } = settingsOf(name, model, { wanted, record }, numClasses);
+    return {
+      model,
+      numClasses,
+      settings: { ...settings, ...(classes ? { classes } : {}) },
+      untold,
     };
-    return { model, numClasses, settings };
   });
 }

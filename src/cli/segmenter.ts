@@ -2,9 +2,10 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { show } from '../common/arguments';
+import { metadataOf, present } from '../common/model_metadata';
 import { shownSource } from '../common/url';
 import { segmenterIn } from '../convert/segmenter_plan';
-import { savedPreparation } from '../data/model_input';
+import { savedStatistics } from '../data/model_input';
 import { createModel } from '../models/create_model';
 import type { SegmentOptions } from '../models/segment_options';
 import { withSeededRandom } from '../ops/engine/random';
@@ -13,6 +14,7 @@ import { REVCOL_ARCHITECTURES } from '../registry/architectures';
 import type { Segmenter } from '../registry/describe_segmenter';
 import { segmentationWeights } from '../registry/names';
 import type { SegmentationWeights } from '../registry/segmentation';
+import type { Untold } from './assumed_preparation';
 import { savedNames } from './class_names';
 import { requireRgb } from './classifier';
 import {
@@ -45,6 +47,8 @@ export interface LoadedSegmenter {
   readonly settings: SegmentOptions;
   /** `[height, width]` of the images, where it takes those of one size alone. */
   readonly fixedSize?: readonly [number, number];
+  /** What is assumed of its pictures; absent where the model or a record tells how they are prepared. */
+  readonly untold?: Untold;
 }
 
 /** Classes that a map of 8 bits has room for. */
@@ -82,12 +86,34 @@ export async function loadSegmenter(
   );
 }
 
-/** What a record says of how to segment, and the data set of its classes where the model has as many. */
-function settingsOf(record: SegmentationWeights | undefined, numClasses: number): SegmentOptions {
-  const own: SegmentOptions = numClasses === ADE20K_CLASSES.length ? { dataset: 'ADE20K' } : {};
-  if (!record) return own;
-  const { inputSize, slideStride, shortSide, mean, std } = record;
-  return { inputSize, slideStride, shortSide, mean, std, ...own };
+/** Records of a segmenter. */
+interface Records {
+  /** That of `--model`. */
+  readonly wanted: SegmentationWeights | undefined;
+  /** That of the file. */
+  readonly record?: SegmentationWeights | undefined;
+}
+
+/**
+ * How to segment: sizes and windows as `--model` says, else the model, else the file's record; pixels as the model says,
+ * which has learned from such; and the data set of its classes where it has as many.
+ */
+function settingsOf(
+  name: string,
+  model: tfl.LayersModel,
+  { wanted, record }: Records,
+  numClasses: number,
+): Pick<LoadedSegmenter, 'settings' | 'untold'> {
+  const saved = metadataOf(model, name);
+  const windows = saved.inputSize ? saved : (record ?? saved);
+  const { inputSize, slideStride } = wanted ?? windows;
+  const { shortSide = record?.shortSide } = wanted ?? saved;
+  const { mean, std } = { ...(wanted ?? record), ...present(savedStatistics(name, model)) };
+  const own = numClasses === ADE20K_CLASSES.length ? { dataset: 'ADE20K' } : {};
+  return {
+    settings: present({ inputSize, slideStride, shortSide, mean, std, ...own }) as SegmentOptions,
+    ...(mean === undefined && std === undefined ? { untold: { name, channels: 3 } } : {}),
+  };
 }
 
 async function fromFolder(
@@ -118,18 +144,12 @@ async function fromFolder(
     requireRgb('segment', file, channels);
     checkClasses(numClasses);
     const names = await savedNames(file, model, numClasses);
-    const saved = savedPreparation(file, model, ['shortSide', 'inputSize']);
-    const { slideStride, ...record } = settingsOf(wanted, numClasses);
+    const { settings, untold } = settingsOf(file, model, { wanted }, numClasses);
     return {
       model,
       numClasses,
-      settings: {
-        ...record,
-        // That of other windows.
-        ...(saved.inputSize === undefined && slideStride !== undefined ? { slideStride } : {}),
-        ...saved,
-        ...(names ? { classes: names } : {}),
-      } as SegmentOptions,
+      settings: { ...settings, ...(names ? { classes: names } : {}) },
+      untold,
       ...(height === null && width === null
         ? {}
         : { fixedSize: [height ?? width, width ?? height] as [number, number] }),
@@ -175,12 +195,9 @@ async function fromCheckpoint(
     const head = numClasses === network.numClasses ? 'load' : 'skip';
     const filling = { ...options, head, supervision: 'skip' } as const;
     const report = await fillFrom(model, source, found, filling, terminal);
-    const labels = labelsIn(report, numClasses, name, terminal);
-    return {
-      model,
-      numClasses,
-      settings: { ...settingsOf(wanted ?? record, numClasses), ...labels },
-    };
+    const labels = head === 'load' ? labelsIn(report, numClasses, name, terminal) : {};
+    const { settings, untold } = settingsOf(name, model, { wanted, record }, numClasses);
+    return { model, numClasses, settings: { ...settings, ...labels }, untold };
   });
 }
 

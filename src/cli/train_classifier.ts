@@ -4,6 +4,7 @@ import { fineTune } from '../finetune/fine_tune';
 import type { FineTuneModel } from '../finetune/prepare_model';
 import type { PreprocessOptions } from '../preprocessing/fit_image';
 import { MODEL_NAMES, type ModelName, parseName } from '../registry/names';
+import { assumedForTraining } from './assumed_preparation';
 import { loadClassifier } from './classifier';
 import { DownloadNotice } from './download_notice';
 import type { Terminal } from './terminal';
@@ -37,7 +38,7 @@ async function trainClassifier(
   { options, settings, terminal, signal }: TrainingRequest,
 ): Promise<Trained> {
   const { memory, augment } = options;
-  const { preprocessing, ...chosen } = await chosenModel(options, terminal);
+  const { preprocessing, ...chosen } = await chosenModel(options, training.classNames, terminal);
   const { result, dispose } = await trainChosen(chosen, (model) =>
     fineTune(model, training, {
       ...settings,
@@ -70,9 +71,10 @@ async function trainClassifier(
   };
 }
 
-/** The model, and how pictures are prepared where only its file tells. */
+/** The model, and how pictures are prepared where options say it: one of a file tells the rest itself, or that is said. */
 async function chosenModel(
   { model, inputSize, columns, channels, depths, patchSize, cacheDir, baseUrl }: TrainOptions,
+  classNames: readonly string[],
   terminal: Terminal,
 ): Promise<ChosenModel<FineTuneModel> & { preprocessing?: PreprocessOptions }> {
   const size = inputSize === undefined ? undefined : ([inputSize, inputSize] as const);
@@ -97,6 +99,10 @@ async function chosenModel(
     terminal,
     () => undefined,
   );
-  const { mean, std, crop } = loaded.preprocessing;
-  return { model: loaded.model, preprocessing: { mean, std, crop } };
+  const { untold, numClasses } = loaded;
+  if (untold) {
+    const numbered = loaded.classNames === undefined && numClasses === classNames.length;
+    terminal.error(assumedForTraining({ ...untold, numbered }));
+  }
+  return { model: loaded.model, preprocessing: size && { inputSize: size } };
 }

@@ -8,6 +8,7 @@ import type { FineTuneDetectorModel } from '../finetune/prepare_detector';
 import type { DetectorEvaluation } from '../models/evaluate_detector';
 import { cocoFolder } from '../pictures/coco_folder';
 import { detectionWeights } from '../registry/names';
+import { assumedForTraining } from './assumed_preparation';
 import { chosenByName } from './chosen_dense';
 import { loadDetector } from './detector';
 import type { TrainOptions } from './train_options';
@@ -149,6 +150,7 @@ async function chosenModel(
     terminal,
     () => undefined,
   );
+  if (loaded.untold) terminal.error(assumedForTraining(loaded.untold));
   const { mean, std } = loaded.settings;
   return {
     model: loaded.model as tfl.LayersModel,

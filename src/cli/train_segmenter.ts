@@ -12,6 +12,7 @@ import {
   type SegmentingOptions,
 } from '../models/evaluate_segmenter';
 import { segmentationWeights } from '../registry/names';
+import { assumedForTraining } from './assumed_preparation';
 import { chosenByName } from './chosen_dense';
 import { namesIn, readClassNames } from './class_names';
 import { loadSegmenter } from './segmenter';
@@ -157,6 +158,7 @@ async function chosenModel(
     terminal,
     () => undefined,
   );
+  if (loaded.untold) terminal.error(assumedForTraining(loaded.untold));
   const { shortSide, mean, std } = loaded.settings;
   const { augment } = changing(options, shortSide);
   return {
@@ -168,7 +170,7 @@ async function chosenModel(
 /** How pictures are changed. */
 function changing(
   { augment, inputSize, shortSide }: TrainOptions,
-  usual: number | undefined,
+  usual: number | null | undefined,
 ): Changing {
   const wanted = shortSide === 'none' ? null : (shortSide ?? usual);
   const sizes = {

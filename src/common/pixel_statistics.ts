@@ -26,6 +26,19 @@ export function requireStatistic(
   throw new Error(`${owner}: ${name} is ${asText(given)}; expected ${what}, ${such}`);
 }
 
+/**
+ * Asserts a mean of pixels in 0..1.
+ *
+ * @throws {Error} when it is that of others, such as pixels in 0..255
+ */
+export function requireMeanOfUnit(owner: string, mean: readonly number[]): void {
+  if (mean.every((value) => Math.abs(value) <= 1)) return;
+  throw new Error(
+    `${owner}: mean is [${mean.join(', ')}]; expected that of pixels in 0..1. Divide mean and std of ` +
+      'pixels in 0..255 by 255',
+  );
+}
+
 /** What was given, also where JSON has no word for it. */
 function asText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(asText).join(', ')}]`;

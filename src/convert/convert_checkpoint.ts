@@ -5,6 +5,7 @@ import { requireArgument, requireOneOf, requireSides } from '../common/arguments
 import { type OptionNames, requireOptions } from '../common/options';
 import { type ConvNextClassifier, describeWeights } from '../registry/describe';
 import type { Checkpoint } from '../weights/checkpoint';
+import { factsOf, metadataOfClasses } from '../weights/checkpoint_metadata';
 import { CheckpointError } from '../weights/errors';
 import { nameMapping } from '../weights/names/name_mapping';
 import { withoutPrefix, withoutSupervision } from '../weights/names/published_names';
@@ -19,11 +20,14 @@ export interface ConvertOptions {
    * quarters them at some loss; vectors stay float32, and tfjs computes in float32 in any case.
    */
   dtype?: WeightDType;
-  /** `[height, width]` of the images. Default `[224, 224]`. */
+  /** `[height, width]` of the images. Default: as `saveCheckpoint` has written it into the file, else `[224, 224]`. */
   inputSize?: readonly [number, number];
   /** Largest weight file in bytes. Default 4 MiB, as tfjs itself writes them. */
   shardBytes?: number;
-  /** Kept in `model.json` as `userDefinedMetadata`. */
+  /**
+   * Kept in `model.json` as `userDefinedMetadata`. Default: what the file says of how pictures are prepared and what
+   * classes are called, as `saveCheckpoint` has written it.
+   */
   metadata?: Record<string, unknown>;
   /** Called with the fraction written so far, from 0 to 1. */
   onProgress?: (fraction: number) => void;
@@ -62,7 +66,8 @@ const DEFAULT_SHARD_BYTES = 4 * 2 ** 20;
  *
  * @param checkpoint from `openCheckpoint`; stays open
  * @param sink from `folderSink(path)` in Node, `filesSink()` in browsers
- * @throws {CheckpointError} 'mismatch' when the file is not a whole RevCol classifier; 'unsupported'
+ * @throws {CheckpointError} 'mismatch' when the file is not a whole RevCol classifier, or names other classes than it
+ * has; 'unsupported'
  * when `dtype` cannot hold a value, or the file's own type has no float32 form; 'io' and 'corrupt'
  * when it cannot be read, 'io' when the model cannot be written
  * @throws {Error} when an option is not what it should be
@@ -89,10 +94,16 @@ export async function convertCheckpoint<Result>(
     requireArgument('convertCheckpoint', 'checkpoint', checkpoint, isOpen, expected);
     const plan = planOf(checkpoint);
     const { classifier, weights } = plan;
+    const told = metadataOfClasses(checkpoint, classifier.numClasses);
+    const metadata = options.metadata ?? factsOf(told);
     const topology = modelTopology(
       plan.name,
       classifier,
-      requireSides('convertCheckpoint', 'inputSize', options.inputSize ?? [224, 224]),
+      requireSides(
+        'convertCheckpoint',
+        'inputSize',
+        options.inputSize ?? told?.inputSize ?? [224, 224],
+      ),
     );
     const bytes = weights.reduce((sum, { shape }) => sum + storedBytes(shape, dtype), 0);
     const paths = shardNames(bytes, shardBytes);
@@ -109,7 +120,7 @@ export async function convertCheckpoint<Result>(
       convertedBy: null,
       modelTopology: topology,
       weightsManifest: [{ paths, weights: entries }],
-      ...(options.metadata ? { userDefinedMetadata: options.metadata } : {}),
+      ...(Object.keys(metadata).length > 0 ? { userDefinedMetadata: metadata } : {}),
     });
     return { model: await sink.finish(), bytes, unused: plan.unused };
   } catch (error) {

@@ -9,6 +9,7 @@ export type {
 } from './classification_data';
 export type { ExampleSource, SkippedExample } from './example_source';
 export type { ClassLabels } from './labels';
+export { preprocessingOf } from './model_input';
 export {
   segmentationSource,
   type LabelMapOptions,

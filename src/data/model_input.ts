@@ -1,23 +1,10 @@
 /** What images a classifier takes, as its layers and what is saved with it tell. */
-import * as tfl from '@tensorflow/tfjs-layers';
+import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { show } from '../common/arguments';
-import type { PixelOptions } from '../layers/columns/pixels';
+import { requireModel, show } from '../common/arguments';
+import { metadataOf, type ModelMetadata, present } from '../common/model_metadata';
+import { ownPixels } from '../layers/columns/own_pixels';
 import type { PreprocessOptions } from '../preprocessing/fit_image';
-
-/** What is saved with a classifier, as its user-defined metadata: how to prepare images, and what it tells. */
-export interface ClassifierMetadata extends Pick<PreprocessOptions, 'mean' | 'std' | 'crop'> {
-  /** Names by class. */
-  classNames?: readonly string[];
-  /** Whether it was trained on pictures as they are shown: an orientation tag (EXIF) is applied. */
-  upright?: boolean;
-  /** Of a segmenter or detector: what the shorter side of pictures is resized to; absent where they keep their size. */
-  shortSide?: number;
-  /** Of a detector: what the longer side has at most then. */
-  longSide?: number;
-  /** Of a segmenter: `[height, width]` of the crops that it learned from, and so of its windows. */
-  inputSize?: readonly [number, number];
-}
 
 /** How pictures become the input of a model. */
 export interface ModelInput {
@@ -31,20 +18,15 @@ export interface ModelInput {
   readonly std?: PreprocessOptions['std'];
 }
 
-/** What is saved with a model; empty where there is nothing. */
-export function metadataOf(model: tfl.LayersModel): ClassifierMetadata {
-  return (model.getUserDefinedMetadata() ?? {}) as ClassifierMetadata;
-}
-
 /**
  * How pictures become the input of a model: of its size, in the units that its layers normalise
  * (`pixelMean`, `pixelStd`), else normalised by what is saved with it, else by ImageNet's statistics.
  *
  * @param name of the model, for messages
  * @param given takes the place of what the model says. Where the model leaves its sides open they are
- *   `inputSize`, else 224.
- * @throws {Error} when it takes no images of 1 or 3 channels, or of other sides than those given, or its
- *   statistics tell no units
+ *   `inputSize`, else those that are saved with it, else 224.
+ * @throws {Error} when it takes no images of 1 or 3 channels, or of other sides than those given, its
+ *   statistics tell no units, or what is saved with it is not what it can be
  */
 export function modelInput(
   name: string,
@@ -63,10 +45,12 @@ export function modelInput(
         'grey for a model of one channel',
     );
   }
+  const saved = metadataOf(model);
   const [wantedHeight, wantedWidth] = given.inputSize ?? [undefined, undefined];
+  const [savedHeight, savedWidth] = saved.inputSize ?? [undefined, undefined];
   const inputSize = [
-    height ?? wantedHeight ?? width ?? 224,
-    width ?? wantedWidth ?? height ?? 224,
+    height ?? wantedHeight ?? width ?? savedHeight ?? 224,
+    width ?? wantedWidth ?? height ?? savedWidth ?? 224,
   ] as const;
   if (
     (wantedHeight ?? inputSize[0]) !== inputSize[0] ||
@@ -77,35 +61,46 @@ export function modelInput(
         `${wantedHeight} x ${wantedWidth} does not fit; leave it out`,
     );
   }
-  const saved = metadataOf(model);
-  const own = ownUnits(name, model);
+  const { mean, std } = savedStatistics(name, model);
   return {
     inputSize,
     channels,
     crop: given.crop ?? saved.crop,
-    mean: given.mean ?? (own ?? saved).mean,
-    std: given.std ?? (own ?? saved).std,
+    mean: given.mean ?? mean,
+    std: given.std ?? std,
   };
 }
 
 /**
- * How pictures are prepared for a segmenter or detector, so far as its layers or what is saved with it tell; what
- * they do not tell is absent.
+ * How pictures become the input of a classifier, as options of `preprocess`: of the size of its input, and normalised and
+ * cut as its layers (`pixelMean`, `pixelStd`) or what is saved with it say. What they do not say is absent, and
+ * `preprocess` takes ImageNet's. Saved it is with published weights (`createModel(name, { pretrained: true })`), by
+ * `fineTune`, and by `loadCheckpoint` of what `saveCheckpoint` has written; `model.save` and `tf.loadLayersModel` keep it.
+ *
+ * @throws {Error} when the model takes no images of 1 or 3 channels, or what is saved with it is not what it can be
+ *
+ * @example
+ * const model = await tf.loadLayersModel('/my-model/model.json');
+ * const input = preprocess(readPixels(picture), preprocessingOf(model));
+ */
+export function preprocessingOf(model: tfl.LayersModel): PreprocessOptions {
+  requireModel('preprocessingOf', model);
+  const input = modelInput(`preprocessingOf: ${model.name}`, model);
+  const { inputSize, channels, crop, mean, std } = input;
+  return present({ inputSize: [...inputSize, channels] as const, crop, mean, std });
+}
+
+/**
+ * By what pixels are normalised for a model, as its layers or what is saved with it tell.
  *
  * @param name of the model, for messages
- * @param sizes what of `shortSide`, `longSide` and `inputSize` counts
  */
-export function savedPreparation<Size extends 'shortSide' | 'longSide' | 'inputSize'>(
+export function savedStatistics(
   name: string,
   model: tfl.LayersModel,
-  sizes: readonly Size[],
-): Partial<Pick<ClassifierMetadata, 'mean' | 'std' | Size>> {
-  const saved = metadataOf(model);
-  const { mean, std } = ownUnits(name, model) ?? saved;
-  const told = { mean, std, ...Object.fromEntries(sizes.map((size) => [size, saved[size]])) };
-  return Object.fromEntries(
-    Object.entries(told).filter(([, value]) => value !== undefined),
-  ) as Partial<Pick<ClassifierMetadata, 'mean' | 'std' | Size>>;
+): Pick<ModelMetadata, 'mean' | 'std'> {
+  const { mean, std } = ownUnits(name, model) ?? metadataOf(model, name);
+  return { mean, std };
 }
 
 /**
@@ -118,28 +113,15 @@ export function ownUnits(
   name: string,
   model: tfl.LayersModel,
 ): Required<Pick<PreprocessOptions, 'mean' | 'std'>> | undefined {
-  // Not by their configurations, which layers with adapters refuse to give.
-  const options = layersIn(model).map((layer) => (layer as { pixels?: PixelOptions }).pixels);
-  const own = options.find((pixels) => pixels?.pixelMean != null || pixels?.pixelStd != null);
+  const own = ownPixels(model);
   if (!own) return undefined;
-  const [mean, std] = [own.pixelMean ?? 0, own.pixelStd ?? 1].map((v) => [v].flat() as number[]);
-  const most = (values: number[] = []) => Math.max(...values.map(Math.abs));
-  const isUnit = most(mean) <= 1 && most(std) <= 1;
-  const isByte = most(std) > 1 && (most(mean) > 1 || most(mean) === 0);
-  if (!isUnit && !isByte) {
+  const { mean, std, range } = own;
+  if (range === null) {
     throw new Error(
-      `${name} normalises its pixels by pixelMean [${mean?.join(', ')}] and pixelStd [${std?.join(', ')}], ` +
+      `${name} normalises its pixels by pixelMean [${mean.join(', ')}] and pixelStd [${std.join(', ')}], ` +
         'which are neither of pixels in 0..1 nor of pixels in 0..255; use it in a program instead, with the ' +
         'pixels that it was trained on',
     );
   }
-  const scale = isUnit ? 1 : 1 / 255;
-  return { mean: [0, 0, 0], std: [scale, scale, scale] };
-}
-
-/** The layers of a model and of the models in it. */
-function layersIn(model: tfl.LayersModel): tfl.layers.Layer[] {
-  return model.layers.flatMap((layer) =>
-    layer instanceof tfl.LayersModel ? layersIn(layer) : [layer],
-  );
+  return { mean: [0, 0, 0], std: [1 / range, 1 / range, 1 / range] };
 }

@@ -8,6 +8,7 @@ import {
   requireModel,
   requireOneOf,
 } from '../common/arguments';
+import { metadataOf } from '../common/model_metadata';
 import { type OptionNames, requireOptions } from '../common/options';
 import {
   matchClasses,
@@ -17,7 +18,7 @@ import {
 } from '../data/class_names';
 import { type ClassificationData, openData, type OpenedData } from '../data/classification_data';
 import { isExampleSource, requireSomeRead, type SkippedExample } from '../data/example_source';
-import { metadataOf, modelInput } from '../data/model_input';
+import { modelInput } from '../data/model_input';
 import type { ReadBatchesOptions } from '../data/read_batches';
 import { PREPROCESS_OPTIONS, type PreprocessOptions } from '../preprocessing/fit_image';
 import type { Ema } from '../training/ema';

@@ -3,6 +3,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { show } from '../common/arguments';
+import { present } from '../common/model_metadata';
 import { withSeededRandom } from '../ops/engine/random';
 
 type Layer = tfl.layers.Layer;
@@ -135,8 +136,9 @@ export function withNewHead(
   }
   const shared = new Set(model.layers);
   for (const layer of renewed.layers) if (shared.has(layer)) keepForBoth(layer);
-  const metadata = model.getUserDefinedMetadata();
-  if (metadata) renewed.setUserDefinedMetadata({ ...metadata });
+  // The names of its classes go with the head.
+  const metadata = { ...model.getUserDefinedMetadata(), classNames: undefined };
+  renewed.setUserDefinedMetadata(present(metadata));
   return renewed;
 }
 

@@ -2,10 +2,11 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireArgument, requireList } from '../common/arguments';
+import type { ModelMetadata } from '../common/model_metadata';
 import { requireOptions } from '../common/options';
-import { requireStatistic } from '../common/pixel_statistics';
+import { requireMeanOfUnit, requireStatistic } from '../common/pixel_statistics';
 import { matchClasses } from '../data/class_names';
-import { type ClassifierMetadata, metadataOf, ownUnits } from '../data/model_input';
+import { savedStatistics } from '../data/model_input';
 import type { PreprocessOptions } from '../preprocessing/fit_image';
 import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
 import { stratifiedSplit, usualShare } from './split';
@@ -57,11 +58,12 @@ export function requireGivenStatistics(owner: string, given: { mean?: unknown; s
     if (value === undefined) continue;
     requireList(owner, name, value, 'three numbers');
     requireStatistic(owner, name, value, name === 'std', '[R, G, B], of pixels in 0..1', 3);
+    if (name === 'mean') requireMeanOfUnit(owner, value as number[]);
   }
 }
 
 /** What is saved with a model that is trained on pictures. */
-export type PictureMetadata = ClassifierMetadata & Record<string, unknown>;
+export type PictureMetadata = ModelMetadata & Record<string, unknown>;
 
 /** By what pixels are normalised, and what is saved with the model. */
 export interface PixelStatistics {
@@ -76,10 +78,10 @@ export function statisticsOf(
   classNames: readonly string[],
   given: Pick<PreprocessOptions, 'mean' | 'std'> = {},
 ): PixelStatistics {
-  const saved = metadataOf(model);
-  const own = ownUnits(model.name, model) ?? saved;
+  const own = savedStatistics(model.name, model);
   const mean = given.mean ?? own.mean ?? IMAGENET_MEAN;
   const std = given.std ?? own.std ?? IMAGENET_STD;
+  const saved = model.getUserDefinedMetadata();
   const metadata = { ...saved, classNames: [...classNames], mean: [...mean], std: [...std] };
   return { mean, std, metadata: { ...metadata, upright: true } as unknown as PictureMetadata };
 }

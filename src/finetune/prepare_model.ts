@@ -2,19 +2,15 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireModel, show } from '../common/arguments';
-import {
-  type ClassifierMetadata,
-  metadataOf,
-  type ModelInput,
-  modelInput,
-} from '../data/model_input';
+import { metadataOf, type ModelMetadata } from '../common/model_metadata';
+import { type ModelInput, modelInput } from '../data/model_input';
 import {
   createModel,
   type CreateModelOptions,
   type CreatePretrainedOptions,
 } from '../models/create_model';
 import { withSeededRandom } from '../ops/engine/random';
-import type { PreprocessOptions } from '../preprocessing/fit_image';
+import { type PreprocessOptions, usualCrop } from '../preprocessing/fit_image';
 import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
 import { type ModelName, parseName } from '../registry/names';
 import type { PretrainedName } from '../registry/pretrained';
@@ -43,7 +39,7 @@ export interface PreparedModel {
   /** Whether it was made here, so that nobody else has it. */
   readonly isOwned: boolean;
   /** What is saved with it. */
-  readonly metadata: ClassifierMetadata & Record<string, unknown>;
+  readonly metadata: ModelMetadata & Record<string, unknown>;
   /** Frees what was made here. */
   dispose(): void;
 }
@@ -74,7 +70,8 @@ export async function prepareModel(
   try {
     const head = headOf(owner, model);
     if (!named) requireOwnClasses(owner, model, head, data);
-    const known = metadataOf(model).classNames;
+    // Of a name the head is a new one, and classes are numbered as the examples number them.
+    const known = named ? undefined : metadataOf(model).classNames;
     const classNames = known && isSameSet(known, data.classNames) ? known : data.classNames;
     const fits = base.fits ?? (known ? classNames === known : head.classes === classNames.length);
     const preprocessing = { ...base.statistics, ...options.preprocessing };
@@ -193,14 +190,11 @@ function metadata(
   input: ModelInput | undefined,
   classNames: readonly string[],
 ): PreparedModel['metadata'] {
-  const before = { ...metadataOf(model), classNames: [...classNames] };
+  const before = { ...model.getUserDefinedMetadata(), classNames: [...classNames] };
   if (!input) return before;
-  const { mean = IMAGENET_MEAN, std = IMAGENET_STD, crop } = input;
-  return {
-    ...before,
-    mean: [...mean],
-    std: [...std],
-    crop,
-    upright: true,
-  } as PreparedModel['metadata'];
+  const { mean = IMAGENET_MEAN, std = IMAGENET_STD, crop = usualCrop(input.inputSize) } = input;
+  const facts = { mean: [...mean], std: [...std], crop, interpolation: 'bicubic', upright: true };
+  const [height, width] = model.inputs[0]?.shape.slice(1) ?? [];
+  const sides = height && width ? {} : { inputSize: [...input.inputSize] };
+  return { ...before, ...facts, ...sides } as unknown as PreparedModel['metadata'];
 }

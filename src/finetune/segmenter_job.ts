@@ -1,6 +1,7 @@
 /** Training of a segmenter, as a run wants it: batches, steps and validation. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { present } from '../common/model_metadata';
 import { readSegmentationBatches, type SegmentationBatch } from '../data/read_label_maps';
 import { type SegmentationEvaluation, segmentationScores } from '../models/evaluate_segmenter';
 import { pixelAccuracy, segmentationLoss } from '../training/segmentation_loss';
@@ -70,7 +71,8 @@ export function segmenterJob(
         `${owner}: validation`,
         model,
         shown.data,
-        { ...segmenting, mean, std, classNames, onError, signal },
+        // As in training, whatever is saved with the model.
+        { shortSide: null, ...present(segmenting), mean, std, classNames, onError, signal },
         shown.order,
       );
       const { mIoU } = evaluation;

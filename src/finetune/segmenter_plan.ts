@@ -3,7 +3,7 @@ import {
   segmentationTransform,
   type SegmentationTransformOptions,
 } from '../augmentation/segmentation_transform';
-import { metadataOf } from '../data/model_input';
+import { metadataOf } from '../common/model_metadata';
 import type { LabelledRecipe, SegmentationSource } from '../data/segmentation_source';
 import type { SegmentingOptions } from '../models/evaluate_segmenter';
 import { polySchedule } from '../training/poly_schedule';
@@ -152,9 +152,11 @@ function transformOptions(
   { augment = {} }: FineTuneSegmenterOptions,
 ): CroppingOptions {
   const given: SegmentationAugmentation = augment === 'none' ? CROPS_ONLY : augment;
-  const [height, width] = metadataOf(model).inputSize ?? record?.inputSize ?? CROP;
-  // What is pretrained knows things at that size.
-  const published = record && !isFresh && !fixedSize ? { shortSide: record.shortSide } : {};
+  const saved = metadataOf(model);
+  const [height, width] = saved.inputSize ?? record?.inputSize ?? CROP;
+  // What has learned before knows things at that size.
+  const { shortSide } = saved;
+  const published = shortSide !== undefined && !isFresh && !fixedSize ? { shortSide } : {};
   const cropSize = given.cropSize ?? fixedSize ?? ([height, width] as const);
   const options = { ...published, ...given, cropSize, ignoreLabel };
   // What is wrong with the options is told now.

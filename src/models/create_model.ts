@@ -107,7 +107,8 @@ const MAX_PROGRESSIVE_CLASSES = 1000;
  * the model with these weights, downloaded on first use (`cacheDir`, `baseUrl`, `onProgress`,
  * `signal`, ... are those of `fetchPretrained`). With another number of classes than the set's the
  * classifier stays random, and a warning says so. For images that are not RGB give `inputShape` and
- * `inputChannels: 'adapt'`.
+ * `inputChannels: 'adapt'`. How pictures are prepared for the weights, and names of their classes, are the model's
+ * user-defined metadata, which are saved with it; `preprocessingOf` and all that looks at pictures goes by them.
  *
  * @example
  * const model = await createModel('revcol_base.in22k_ft_in1k_384', { pretrained: true });

@@ -11,6 +11,7 @@ import { fittedSize } from '../preprocessing/rescaled_size';
 import { type BatchImage, maskGrids, type Objects, objectsOf } from './cascade';
 import {
   classNames,
+  DETECTING_SIZES,
   type DetectOptions,
   type DetectSettings,
   OWNER,
@@ -19,6 +20,7 @@ import {
 import { anchorsOf, type DetectorParts, detectorParts, firstOutputs } from './detector_parts';
 import { type PictureSource, pictureSource } from './picture_source';
 import { proposalsOf } from './proposals';
+import { withSaved } from './saved_options';
 
 /** Where the mask of an object is made from. */
 interface MaskOrigin {
@@ -96,9 +98,11 @@ export async function detect(
   image: PixelImage | tf.Tensor,
   options: DetectOptions = {},
 ): Promise<Detections> {
-  const settings = settingsOf(options);
+  settingsOf(options);
   const parts = detectorParts(OWNER, model);
-  const classes = classNames(options, parts.heads.units);
+  const all = withSaved(model, options, DETECTING_SIZES, image);
+  const settings = settingsOf(all);
+  const classes = classNames(all, parts.heads.units);
   const source = pictureSource(OWNER, image);
   const between = async (fraction: number) => {
     options.onProgress?.(fraction);

@@ -33,20 +33,23 @@ export interface DetectOptions {
   masks?: boolean;
   /** A pixel belongs to an object from this probability on, above 0 and below 1. Default 0.5. */
   maskThreshold?: number;
-  /** What the shorter side of a picture is resized to, in pixels, unless `longSide` says less. Default 800. */
+  /** What the shorter side of a picture is resized to, in pixels, unless `longSide` says less. Default: as saved with the model, else 800. */
   shortSide?: number;
-  /** What the longer side may have at most. Default 1333. */
+  /** What the longer side may have at most. Default: as saved with the model, else 1333. */
   longSide?: number;
-  /** Names of the classes. Default: COCO's where `dataset` says so, else their numbers. */
+  /** Names of the classes. Default: COCO's where `dataset` says so, else as saved with the model, else their numbers. */
   classes?: readonly string[];
   /**
    * `'COCO'` gives the names of the classes, for a model of as many (80); refused for others, unless `classes` are
    * given. Default: none.
    */
   dataset?: 'COCO';
-  /** Per-channel mean, RGB, for pixels in 0..1. Default: ImageNet's. */
+  /**
+   * Per-channel mean, RGB, for pixels in 0..1. Default: as the model's layers (`pixelMean`) or what is saved with it say,
+   * else ImageNet's.
+   */
   mean?: readonly [number, number, number];
-  /** Per-channel deviation, RGB, for pixels in 0..1. Default: ImageNet's. */
+  /** Per-channel deviation, likewise. */
   std?: readonly [number, number, number];
   /** Called with the share that is done, from 0 to 1. */
   onProgress?: (fraction: number) => void;
@@ -91,6 +94,9 @@ const OPTIONS: OptionNames<DetectOptions & Omit<DetectionWeights, keyof DetectOp
 };
 
 export const OWNER = 'detect';
+
+/** Sizes that may be saved with a model. */
+export const DETECTING_SIZES = ['shortSide', 'longSide'] as const;
 
 /** `DetectOptions` with what was left out filled in. */
 export interface DetectSettings {

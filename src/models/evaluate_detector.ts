@@ -7,15 +7,15 @@ import { type OptionNames, requireOptions } from '../common/options';
 import { requireLabels } from '../data/class_names';
 import type { CocoSource } from '../data/coco_source';
 import type { SkippedExample } from '../data/example_source';
-import { savedPreparation } from '../data/model_input';
 import { type ObjectSource, requireObjectSource } from '../data/object_source';
 import { AveragePrecision } from '../evaluation/average_precision';
 import type { FoundObject, TrueObject } from '../evaluation/coco_objects';
 import type { AveragePrecisionResult } from '../evaluation/precision_summary';
 import { boxAt } from '../ops/detection/box_list';
 import { detect, type Detections } from './detect';
-import { type DetectOptions, settingsOf } from './detect_options';
+import { DETECTING_SIZES, type DetectOptions, settingsOf } from './detect_options';
 import { detectorParts } from './detector_parts';
+import { withSaved } from './saved_options';
 import {
   requireScoring,
   scoredClasses,
@@ -105,7 +105,7 @@ const OWNER = 'evaluateDetector';
  * another source its objects do, and its crowds, which have no class, do not.
  *
  * @param model as `detect` takes it; `mean`, `std`, `shortSide` and `longSide` that are not given are those that
- *   `fineTuneDetector` has saved with it, else the published ones
+ *   are saved with it, as `fineTuneDetector` does, else the published ones
  * @param source such as `cocoFolder` gives, with masks
  * @throws {Error} when an option is wrong, the source has a class that the model has not, a picture cannot be read or
  *   searched (which is named), or none can be read
@@ -142,11 +142,7 @@ export async function detectorScores(
   const { classNames, onError, onProgress, signal, ...detecting } = options;
   const count = detectorParts(owner, model).heads.units;
   const { names, numbers } = scoredClasses(owner, model, source, classNames, count);
-  const settings: DetectOptions = {
-    ...savedPreparation(model.name, model, ['shortSide', 'longSide']),
-    ...detecting,
-    signal,
-  };
+  const settings: DetectOptions = { ...withSaved(model, detecting, DETECTING_SIZES), signal };
   settingsOf(settings, owner);
   const categories = names.map((_, c) => c);
   const metrics = {

@@ -3,10 +3,10 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { type OptionNames, requireOptions } from '../common/options';
 import type { SkippedExample } from '../data/example_source';
-import { savedPreparation } from '../data/model_input';
 import { isSegmentationSource, type SegmentationSource } from '../data/segmentation_source';
 import { MeanIoU } from '../evaluation/mean_iou';
 import { requireLabelsOf } from '../preprocessing/label_map';
+import { withSaved } from './saved_options';
 import {
   requireScoring,
   scoredClasses,
@@ -15,7 +15,7 @@ import {
   type ScoringOptions,
 } from './score_pictures';
 import { segment } from './segment';
-import { type SegmentOptions, settingsOf } from './segment_options';
+import { SEGMENTING_SIZES, type SegmentOptions, settingsOf } from './segment_options';
 
 /** How pictures are segmented: options of `segment`. */
 export type SegmentingOptions = Pick<
@@ -75,8 +75,9 @@ const OWNER = 'evaluateSegmenter';
  * Segments labelled pictures and compares the maps with their labels, as mmsegmentation's evaluation does: areas are
  * summed over all pictures, at the size of their labels. One picture at a time; the next are read meanwhile.
  *
- * @param model as `segment` takes it; where `mean`, `std`, `shortSide` and `inputSize`, the size of windows, are not given
- *   they are those that `fineTuneSegmenter` has saved with it, else ImageNet's, none and 512 x 512
+ * @param model as `segment` takes it; where `mean`, `std`, `shortSide`, and `inputSize` and `slideStride` of windows, are not
+ *   given they are those that are saved with it, as `fineTuneSegmenter` and `createModel` with published weights do, else
+ *   ImageNet's, none and 512 x 512
  * @param source such as `segmentationFolder` gives
  * @throws {Error} when an option is wrong, the source has a class that the model has not, a picture cannot be read or
  *   segmented (which is named), or none can be read
@@ -127,11 +128,7 @@ export async function segmentationScores(
   const { classNames, onError, onProgress, signal, ...segmenting } = options;
   const count = model.outputs[0]?.shape.at(-1) ?? source.classNames.length;
   const { names, numbers } = scoredClasses(owner, model, source, classNames, count);
-  const settings = {
-    ...savedPreparation(model.name, model, ['shortSide', 'inputSize']),
-    ...segmenting,
-    signal,
-  };
+  const settings = { ...withSaved(model, segmenting, SEGMENTING_SIZES), signal };
   // Of any size: that tells no wrong option.
   settingsOf(settings, [1, 1], owner);
   const { ignoreLabel } = source;

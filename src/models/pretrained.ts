@@ -1,6 +1,7 @@
 /** Models with published weights: built, filled, or nothing. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
+import { addMetadata, classCount, metadataOf } from '../common/model_metadata';
 import { pickOptions } from '../common/options';
 import {
   type Downloadable,
@@ -10,14 +11,12 @@ import {
 } from '../download/fetch_pretrained';
 import { deferringValues } from '../layers/base/deferred_values';
 import { drawSeed, withSeededRandom } from '../ops/engine/random';
+import { recordMetadata, type TellingRecord } from '../registry/record_metadata';
 import { loadFresh, type LoadOptions } from '../weights/load_checkpoint';
 
 /** A published weight set, as far as loading goes. */
-interface LoadableSet extends Downloadable {
+interface LoadableSet extends Downloadable, TellingRecord {
   readonly checkpointKey?: string;
-  readonly numClasses?: number;
-  /** Of one of images. */
-  readonly inputSize?: readonly [number, number, 1 | 3];
   /** Whether its file has what only training needs, where that may be missing. */
   readonly intermediateSupervision?: boolean;
 }
@@ -36,7 +35,7 @@ type LoadedOptions = FetchPretrainedOptions & Pick<LoadOptions, 'inputChannels'>
 /**
  * Builds a model whose weights are then downloaded, unless the cache has them. A classifier of another
  * number of classes than the set's, and supervision that the set was published without, keep random
- * values, with a warning.
+ * values, with a warning. How pictures are prepared and what classes are called is saved with the model.
  *
  * @throws {DownloadError} when the file cannot be had; `signal.reason` when aborted
  * @throws {CheckpointError} 'mismatch' where the rest of the model is not the set's, or takes other
@@ -56,6 +55,10 @@ export async function createLoaded(
   try {
     await loadPretrained(model, record, heads, options);
     withSeededRandom(seed, drawRest);
+    const sides = model.inputs[0]?.shape.slice(1, 3) ?? [];
+    const told = recordMetadata(record, { numClasses: classCount(model), sides });
+    // What the file itself says comes first.
+    addMetadata(model, { ...told, ...metadataOf(model) });
   } catch (error) {
     model.dispose();
     throw error;

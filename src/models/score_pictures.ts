@@ -3,10 +3,10 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireFunction, requireModel, requireOneOf } from '../common/arguments';
 import { messageOf } from '../common/messages';
+import { metadataOf } from '../common/model_metadata';
 import type { OptionNames } from '../common/options';
 import { matchClasses, requireClassNames } from '../data/class_names';
 import { requireSomeRead, type SkippedExample } from '../data/example_source';
-import { metadataOf } from '../data/model_input';
 import { orderOf, readAhead } from '../data/read_ahead';
 
 /** Options of every evaluation of pictures. */

@@ -9,12 +9,14 @@ import { readTensor } from '../ops/engine/lost_backend';
 import type { PixelImage } from '../preprocessing/image';
 import { rescaledSize, type Size } from '../preprocessing/rescaled_size';
 import { type PictureSource, pictureSource } from './picture_source';
+import { withSaved } from './saved_options';
 import {
   type Colour,
   type Labels,
   labelsOf,
   OWNER,
   SEGMENT_OPTIONS,
+  SEGMENTING_SIZES,
   type SegmentOptions,
   type Settings,
   settingsOf,
@@ -93,11 +95,12 @@ export async function segment(
 export async function segmentInBands(
   model: tfl.LayersModel,
   image: PixelImage | tf.Tensor,
-  options: SegmentOptions,
+  given: SegmentOptions,
   bandBytes: number,
 ): Promise<Segmentation> {
-  requireOptions(OWNER, options, SEGMENT_OPTIONS);
+  requireOptions(OWNER, given, SEGMENT_OPTIONS);
   requireModel(OWNER, model);
+  const options = withSaved(model, given, SEGMENTING_SIZES, image);
   const classes = model.outputs?.[0]?.shape.at(-1) ?? null;
   const known = labelsOf(options, classes);
   const source = pictureSource(OWNER, image);

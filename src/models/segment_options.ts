@@ -27,22 +27,25 @@ export interface SegmentOptions {
    * where they overlap, as the published evaluation does.
    */
   mode?: 'whole' | 'slide';
-  /** `[height, width]` of a window in pixels, or that with channels. Default [512, 512]. */
+  /** `[height, width]` of a window in pixels, or that with channels. Default: as saved with the model, else [512, 512]. */
   inputSize?: readonly [number, number] | readonly [number, number, number];
-  /** From one window to the next, in pixels. Default: two thirds of the window's shorter side. */
+  /**
+   * From one window to the next, in pixels. Default: as saved with the model, with its windows; else two thirds of the
+   * window's shorter side.
+   */
   slideStride?: number;
   /**
    * What the shorter side of an image of pixels is resized to beforehand, unless the longer one would be
-   * over 4 times as long; then that is. Default: the image keeps its size.
+   * over 4 times as long; then that is. Null: the image keeps its size. Default: as saved with the model, else null.
    */
-  shortSide?: number;
+  shortSide?: number | null;
   /** Factors on the size of the image; the softmax outputs are averaged. Default [1]. */
   scales?: readonly number[];
   /** Whether each scale is also looked at mirrored, left to right. Default false. */
   flip?: boolean;
   /** `[height, width]` of the class map. Default: those of the image. */
   outputSize?: readonly [number, number];
-  /** Names of the classes. Default: ADE20K's where `dataset` says so, else their numbers. */
+  /** Names of the classes. Default: ADE20K's where `dataset` says so, else as saved with the model, else their numbers. */
   classes?: readonly string[];
   /** Colour of each class. Default: ADE20K's where `dataset` says so, else colours that differ. */
   palette?: readonly Colour[];
@@ -51,9 +54,12 @@ export interface SegmentOptions {
    * given. Default: none.
    */
   dataset?: 'ADE20K';
-  /** Per-channel mean, RGB, for pixels in 0..1. Default: ImageNet's. */
+  /**
+   * Per-channel mean, RGB, for pixels in 0..1. Default: as the model's layers (`pixelMean`) or what is saved with it say,
+   * else ImageNet's.
+   */
   mean?: Colour;
-  /** Per-channel deviation, RGB, for pixels in 0..1. Default: ImageNet's. */
+  /** Per-channel deviation, likewise. */
   std?: Colour;
   /** Called with the share that is done, from 0 to 1. */
   onProgress?: (fraction: number) => void;
@@ -99,6 +105,9 @@ export const SEGMENT_OPTIONS: OptionNames<
 };
 
 export const OWNER = 'segment';
+
+/** Sizes that may be saved with a model. */
+export const SEGMENTING_SIZES = ['shortSide', 'inputSize', 'slideStride'] as const;
 
 /** `SegmentOptions` with what was left out filled in. */
 export interface Settings {

@@ -54,6 +54,11 @@ export const PREPROCESS_OPTIONS: OptionNames<
   origin: true,
 };
 
+/** What of an image is looked at where nothing is said, by the size of the input. */
+export function usualCrop([height, width]: readonly [number, number]): 'center' | 'squash' {
+  return Math.max(height, width) > 224 ? 'squash' : 'center';
+}
+
 /**
  * Resizes and cuts an image to the input size, bit for bit as `torchvision` does it with Pillow:
  * `Resize(int(256 / 224 * size), BICUBIC)` and `CenterCrop(size)`, or `Resize((height, width))`.
@@ -63,7 +68,7 @@ export const PREPROCESS_OPTIONS: OptionNames<
 export function fitImage(image: PixelImage, options: PreprocessOptions = {}): RgbImage {
   requireOptions('fitImage', options, PREPROCESS_OPTIONS);
   const [height, width] = requireSides('fitImage', 'inputSize', options.inputSize ?? [224, 224]);
-  const mode = options.crop ?? (Math.max(height, width) > 224 ? 'squash' : 'center');
+  const mode = options.crop ?? usualCrop([height, width]);
   const rgb = toRgb(image);
   if (mode === 'squash') return resizeBicubic(rgb, width, height);
   if (height !== width) {

@@ -1,5 +1,5 @@
 /** Bytes of pixels to normalised values, by a table. */
-import { requireStatistic } from '../common/pixel_statistics';
+import { requireMeanOfUnit, requireStatistic } from '../common/pixel_statistics';
 
 /**
  * Asserts a mean and a deviation of pixels in 0..1, RGB.
@@ -10,13 +10,7 @@ export function requireStatistics(owner: string, mean: unknown, std: unknown): v
   const such = '[R, G, B], of pixels in 0..1';
   requireStatistic(owner, 'mean', mean, false, such, 3);
   requireStatistic(owner, 'std', std, true, such, 3);
-  const values = mean as readonly number[];
-  if (values.some((value) => Math.abs(value) > 1)) {
-    throw new Error(
-      `${owner}: mean is [${values.join(', ')}]; expected that of pixels in 0..1. Divide mean and std of ` +
-        'pixels in 0..255 by 255',
-    );
-  }
+  requireMeanOfUnit(owner, mean as readonly number[]);
 }
 
 /** Normalised value of each byte for each channel, each step rounded to float32 as PyTorch does. */

@@ -15,6 +15,7 @@ export { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
 // Labelled examples
 export {
   imageFiles,
+  preprocessingOf,
   segmentationSource,
   tensorSource,
   type BatchDataset,

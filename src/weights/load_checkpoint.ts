@@ -3,6 +3,7 @@ import { requireModel } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import type { CheckpointSource } from './bytes/source';
 import type { Checkpoint } from './checkpoint';
+import { factsFor, giveFacts, readMetadata } from './checkpoint_metadata';
 import { CheckpointError } from './errors';
 import { STEM_KERNEL, withInputChannels } from './input_channels';
 import { type LabelMetadata, readLabels } from './label_metadata';
@@ -88,6 +89,10 @@ export interface LoadReport extends LabelMetadata {
  * Loads a `.pth` or `.safetensors` checkpoint in the published names into a model of `createModel`,
  * or into any model with a RevCol backbone.
  *
+ * What the file says of how pictures are prepared and what classes are called is saved with the model, as its
+ * user-defined metadata, in place of what is there: as `saveCheckpoint` has written it, or, of classes, OpenMMLab. Names
+ * only where what tells the classes is loaded, and of a model for another task mean and deviation alone.
+ *
  * Averages that mmcv's `EMAHook` keeps in the same dict (`ema_...`) are left out.
  *
  * Names, shapes and places in the file are checked first; then all tensors are read, and only when
@@ -97,7 +102,7 @@ export interface LoadReport extends LabelMetadata {
  * @param source a path (Node), a URL, an `ArrayBuffer`, `Uint8Array`, `Blob` or byte source; the
  * format is told by content.
  * @throws {CheckpointError} 'mismatch' when file and model do not fit, listing the first names and
- * both shapes; 'format', 'corrupt', 'unsupported' and 'io' when the file cannot be read (see
+ * both shapes, or the file names other classes than the model has; 'format', 'corrupt', 'unsupported' and 'io' when the file cannot be read (see
  * `openCheckpoint`). The model is then unchanged.
  */
 export async function loadCheckpoint(
@@ -140,11 +145,15 @@ async function load(
     const checkpoint =
       options.inputChannels === 'adapt' ? adaptedTo(mapped, opened, inFile) : opened;
     const comparison = compareNames(mapped, inFile, checkpoint.entries, options.head === 'skip');
+    const told = readMetadata(opened) ?? {};
+    const labels = readLabels(opened.metadata);
+    const classes = labels.classes ?? told.classNames;
     const report: LoadReport = {
       loaded: comparison.fitting,
       missing: [...comparison.missing, ...unmapped],
       unexpected: comparison.unexpected,
-      ...readLabels(opened.metadata),
+      ...labels,
+      ...(classes ? { classes } : {}),
     };
     const { strict = true } = options;
     if (
@@ -153,6 +162,7 @@ async function load(
     ) {
       throw misfit(model, comparison, report);
     }
+    const facts = factsFor(model, told, labels.classes, { ...comparison, missing: report.missing });
     if (comparison.dropped.length > 0) {
       console.warn(
         `loadCheckpoint: ${comparison.dropped.length} weights of the head do not fit those in the file (another ` +
@@ -165,6 +175,7 @@ async function load(
       inFile: inFile.get(name) as string,
     }));
     await transfer(checkpoint, targets, options.onProgress);
+    giveFacts(model, facts);
     return report;
   } finally {
     await opened.close();

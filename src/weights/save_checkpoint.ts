@@ -4,6 +4,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { requireModel, requireOneOf } from '../common/arguments';
 import { type OptionNames, requireOptions } from '../common/options';
 import { readTensor } from '../ops/engine/lost_backend';
+import { metadataStrings, metadataToWrite, readMetadata } from './checkpoint_metadata';
 import { CheckpointError } from './errors';
 import { type LabelMetadata, labelStrings, openMMLabMeta, requireLabels } from './label_metadata';
 import { type LayerRoles, type ModelLike, modelWeights } from './names/model_weights';
@@ -50,11 +51,15 @@ const OPTIONS: OptionNames<SaveOptions> = {
  * int64. With `format: 'openmmlab'` the file is a `.pth` of PyTorch. Memory:
  * the largest tensor twice (and the whole file for a `Blob`, where the browser keeps it there).
  *
- * `pixelMean` and `pixelStd` of the backbone are no weights: they go into the file's metadata as
- * `pixel_mean` and `pixel_std`, JSON lists, for whoever builds the model again. Nothing reads them back.
+ * How pictures are prepared and what classes are called, which weights do not tell, goes into the file's metadata
+ * (safetensors: the header; OpenMMLab: `meta`) as `tfjs_revcol`, JSON: what is saved with the model as its user-defined
+ * metadata (`mean`, `std`, `crop`, `classNames`, ...), the size of its images, and mean and deviation of `pixelMean` and
+ * `pixelStd` of the backbone. `loadCheckpoint` and the commands read it. PyTorch does not look at it. The latter
+ * two are also there as `pixel_mean` and `pixel_std`, JSON lists, in their own units, for whoever builds the model again.
  *
  * @param path file to write, in Node; it appears only when complete. Without it the answer is a
  * `Blob`.
+ * @throws {Error} when what is saved with the model is not what it can be
  * @throws {CheckpointError} 'mismatch' when a weight has no published name; 'unsupported' when a value of
  * `metadata` is no string; 'io' when the file cannot
  * be written, and the one that was there is then as it was; 'unsupported' when a path is given outside
@@ -109,8 +114,11 @@ export async function saveCheckpoint(
       `saveCheckpoint: model ${model.name} has no RevCol weights`,
     );
   }
+  const { classNames, ...facts } = metadataToWrite(model);
   const metadata: Record<string, string> = {
     ...pixelMetadata(model as Partial<tfl.LayersModel>),
+    // Names that are given take the place of the model's.
+    ...metadataStrings(classes ? facts : { ...facts, classNames }),
     ...options.metadata,
   };
   for (const [key, value] of Object.entries(metadata) as [string, unknown][]) {
@@ -123,6 +131,8 @@ export async function saveCheckpoint(
           : 'a safetensors header holds strings only'),
     );
   }
+  // What is written will be read.
+  readMetadata({ metadata: new Map(Object.entries(metadata)) });
   const prefix = [...mapped.keys()].some(isBesideBackbone) ? 'backbone.' : '';
   const kept = others === 'keep' ? [...own.values()] : [];
   const tensors = [...mapped.values(), ...kept].map(

@@ -242,6 +242,26 @@ describe('weights', () => {
     }
   });
 
+  test.each(['safetensors', 'openmmlab'] as const)(
+    'a file of %s tells how pictures are prepared, windows and names; options come first',
+    async (format) => {
+      const facts = { mean: [0.3, 0.5, 0.2], std: [0.1, 0.4, 0.3], shortSide: 40 } as const;
+      const windows = { inputSize: [40, 40], slideStride: 9 } as const;
+      const own = small();
+      own.setUserDefinedMetadata({ ...facts, ...windows, classNames: ['x', 'y', 'z'] });
+      await saveCheckpoint(own, at('told'), { format });
+      own.dispose();
+      expect(await map('-w', at('told'))).toEqual((await expected(facts)).map);
+      const slide = { ...facts, ...windows, mode: 'slide' } as const;
+      expect(await map('-w', at('told'), '--mode', 'slide')).toEqual((await expected(slide)).map);
+      const given = ['--short-side', '33'];
+      const { map: other } = await expected({ ...facts, shortSide: 33 });
+      expect(await map('-w', at('told'), ...given)).toEqual(other);
+      const names = await told(at('one.png'), '-w', at('told'), '-o', newOut());
+      expect(Object.values(names)[0]?.areas[0]?.name).toMatch(/^[xyz]$/);
+    },
+  );
+
   test('a file with the name of a published one, and --model, have its sizes', async () => {
     const record = SEGMENTATION_WEIGHTS['upernet_revcol_tiny.ade20k_512'];
     fs.copyFileSync(weights, at(record.fileName));

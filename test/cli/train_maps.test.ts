@@ -143,6 +143,9 @@ test('a checkpoint begins with other classes', async () => {
   expect(warned).toHaveBeenCalledWith(expect.stringContaining('decode_head.conv_seg.weight'));
   warned.mockRestore();
   expect(ran.out).toMatch(/^mIoU /);
+  expect(ran.error).toMatch(
+    /five\.pth does not tell how its pictures are prepared; assumed: ImageNet's mean [^;]*\. Training goes on with/,
+  );
   const trained = await tf.loadLayersModel(fileSystem(at('from five')));
   expect(trained.outputs.map(({ shape }) => shape[3])).toEqual([2, 2]);
   trained.dispose();

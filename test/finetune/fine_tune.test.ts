@@ -1,7 +1,7 @@
 /** `fineTune` from beginning to end: models, what is trained, results, leaks. */
 import * as tf from '@tensorflow/tfjs';
 
-import { fineTune } from 'tfjs-revcol';
+import { createModel, fineTune, loadCheckpoint, saveCheckpoint } from 'tfjs-revcol';
 import { describeBackends, expectNoLeak } from '../support/backends';
 import { pictures, SIDE, stockModel, TINY, tinyModel, weightsOf } from './support';
 
@@ -33,6 +33,34 @@ describeBackends('fineTune', () => {
     const { model } = await fineTune(given, pictures(32), FEW);
     expect(model).toBe(given);
     model.dispose();
+  });
+
+  test('of pictures that are cut as their size says, the cut is saved', async () => {
+    const inputShape = [72, 72, 3] as [number, number, number];
+    const given = createModel('revcol_tiny', { ...TINY, patchSize: 8, inputShape, numClasses: 2 });
+    const { model } = await fineTune(given, pictures(4), { ...FEW, epochs: 1, augment: 'none' });
+    const facts = { crop: 'center', interpolation: 'bicubic', upright: true };
+    expect(model.getUserDefinedMetadata()).toMatchObject(facts);
+    model.dispose();
+  });
+
+  test('through a checkpoint it goes on by the names of the classes', async () => {
+    const options = { ...FEW, epochs: 4, preprocessing: { mean: [0.2, 0.2, 0.2] } as const };
+    const { model: first } = await fineTune(tinyModel(), pictures(32), options);
+    const given = tinyModel();
+    await loadCheckpoint(given, await saveCheckpoint(first));
+    // The same classes in another order, of which the model's numbers stay.
+    const turned = pictures(
+      32,
+      ['bottom', 'top'],
+      Array.from({ length: 32 }, (_, i) => 1 - (i % 2)),
+    );
+    const again = await fineTune(given, turned, { ...FEW, epochs: 1, learningRate: 1e-9 });
+    expect(again.model).toBe(given);
+    expect(again.classNames).toEqual(['top', 'bottom']);
+    expect(again.settings['input']).toMatchObject({ mean: [0.2, 0.2, 0.2], crop: 'squash' });
+    first.dispose();
+    given.dispose();
   });
 
   test('a given model of other classes shares its layers with the result', async () => {

@@ -12,6 +12,9 @@ import { describeGoldens } from '../support/goldens';
 import { GOLDEN_CASES, goldenExpected, goldenModel, goldenPath } from './support/golden_model';
 import { smallModel, valuesOf } from './support/small_checkpoint';
 
+/** What a file says of a model that knows no more than the size of its images. */
+const SIZE = { tfjs_revcol: '{"task":"classification","inputSize":[8,8]}' };
+
 /** Reads the format by its definition alone: element type, shape and bytes of each tensor. */
 function parse(file: Buffer): Map<string, { dtype: string; shape: number[]; hex: string }> {
   const headerBytes = Number(file.readBigUInt64LE(0));
@@ -103,12 +106,14 @@ describeBackends('saveCheckpoint', () => {
   test('marks the file as PyTorch’s, aligns it, and keeps metadata', async () => {
     const plain = Buffer.from(await (await saveCheckpoint(model)).arrayBuffer());
     expect((8 + Number(plain.readBigUInt64LE(0))) % 8).toBe(0);
-    expect(plain.toString('utf8', 8, 60)).toContain('"__metadata__":{"format":"pt"}');
+    expect(plain.toString('utf8', 8, 60)).toContain(
+      '"__metadata__":{"format":"pt","tfjs_revcol":"',
+    );
     const metadata = { epoch: '12' };
     const { metadata: read } = await openCheckpoint(
       await saveCheckpoint(model, undefined, { metadata }),
     );
-    expect(Object.fromEntries(read)).toEqual({ format: 'pt', epoch: '12' });
+    expect(Object.fromEntries(read)).toEqual({ format: 'pt', epoch: '12', ...SIZE });
   });
 
   test('notes by what the model normalises pixels, also in an inner model', async () => {
@@ -120,6 +125,7 @@ describeBackends('saveCheckpoint', () => {
         format: 'pt',
         pixel_mean: '[0.5,0.25,0.125]',
         pixel_std: '[2]',
+        ...SIZE,
       });
     }
     const given = { metadata: { pixel_std: '[3]' } };

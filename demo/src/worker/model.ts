@@ -45,7 +45,8 @@ function makeRandom(
       layers.revColHead({ name: 'head', units: classNames.length }),
     ],
   });
-  model.setUserDefinedMetadata({ classNames: [...classNames] });
+  // How its pictures come to it: whole and as they are shown. Mean and deviation are the backbone's own.
+  model.setUserDefinedMetadata({ classNames: [...classNames], crop: 'squash', upright: true });
   return model;
 }
 

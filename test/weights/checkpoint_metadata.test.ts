@@ -1,0 +1,393 @@
+/** How pictures are prepared and what classes are called: with models, through files, and what is no such thing. */
+import '@tensorflow/tfjs-backend-wasm';
+import * as tf from '@tensorflow/tfjs';
+
+import {
+  addAdapters,
+  type Checkpoint,
+  createModel,
+  detect,
+  evaluate,
+  loadAdapters,
+  loadCheckpoint,
+  openCheckpoint,
+  preprocess,
+  preprocessingOf,
+  saveAdapters,
+  saveCheckpoint,
+  segment,
+  tensorSource,
+} from 'tfjs-revcol';
+import { convertCheckpoint, type ConvertOptions, filesSink } from 'tfjs-revcol/convert';
+import { writeSafetensors } from '../../src/weights/safetensors/writer';
+import { filesOf, load } from '../convert/loaded';
+import { tinyDetector } from '../finetune/detector_support';
+import { TINY as SEGMENTER, tinySegmenter } from '../finetune/segmenter_support';
+import { smallModel, tensorsOf, valuesOf } from './support/small_checkpoint';
+
+const KEY = 'tfjs_revcol';
+const [MEAN, STD] = [
+  [0.5, 0.25, 0.75],
+  [0.2, 0.5, 1],
+];
+const NAMES = ['a', 'b', 'c', 'd'];
+/** What `fineTune` saves with a classifier. */
+const FACTS = {
+  classNames: NAMES,
+  ...{ mean: MEAN, std: STD, crop: 'squash', interpolation: 'bicubic', upright: true },
+};
+const IMAGE = {
+  width: 9,
+  height: 11,
+  data: Uint8Array.from({ length: 9 * 11 * 3 }, (_, i) => (i * 37) % 256),
+};
+
+const kept: tf.LayersModel[] = [];
+const keep = <Model extends tf.LayersModel>(model: Model): Model => {
+  kept.push(model);
+  return model;
+};
+const small = (options = {}) => keep(smallModel(1, options));
+const told = (model: tf.LayersModel) => model.getUserDefinedMetadata() ?? {};
+const predicted = (model: tf.LayersModel) =>
+  tf.tidy(() => {
+    const y = model.predict(preprocess(IMAGE, preprocessingOf(model)));
+    return Array.from((y as tf.Tensor).dataSync());
+  });
+
+beforeAll(() => tf.setBackend('wasm'));
+afterEach(() => {
+  for (const model of kept.splice(0)) model.dispose();
+});
+
+/** A model as tfjs saves and loads it. */
+async function reloaded(model: tf.LayersModel): Promise<tf.LayersModel> {
+  let saved: tf.io.ModelArtifacts = {};
+  const handler = tf.io.withSaveHandler(async (artifacts) => {
+    saved = artifacts;
+    return { modelArtifactsInfo: tf.io.getModelArtifactsInfoForJSON(artifacts) };
+  });
+  await model.save(handler);
+  const { weightData, ...others } = saved;
+  const copy = JSON.parse(JSON.stringify(others)) as tf.io.ModelArtifacts;
+  return keep(await tf.loadLayersModel(tf.io.fromMemory({ ...copy, weightData })));
+}
+
+describe.each(['safetensors', 'openmmlab'] as const)('through a file of %s', (format) => {
+  test('a classifier answers as before, and gives its names', async () => {
+    const model = small();
+    model.setUserDefinedMetadata({ ...FACTS, note: 'not of this package' });
+    const file = await saveCheckpoint(model, undefined, { format });
+    const other = keep(smallModel(2));
+    other.setUserDefinedMetadata({ mean: [0, 0, 0], note: 'its own' });
+    const report = await loadCheckpoint(other, file);
+    expect(report.classes).toEqual(NAMES);
+    // The size is that of its layers, and what is not of pictures or classes stays.
+    expect(told(other)).toEqual({ ...FACTS, note: 'its own' });
+    expect(predicted(other)).toEqual(predicted(model));
+    expect(predicted(await reloaded(other))).toEqual(predicted(model));
+  });
+
+  test('a segmenter, and its windows', async () => {
+    const facts = { classNames: ['x', 'y'], mean: MEAN, std: STD, shortSide: 24, upright: true };
+    const sizes = { inputSize: [16, 16], slideStride: 5 };
+    const model = keep(tinySegmenter());
+    model.setUserDefinedMetadata({ ...facts, ...sizes });
+    const file = await saveCheckpoint(model, undefined, { format });
+    const other = keep(tinySegmenter());
+    await loadCheckpoint(other, file);
+    expect(told(other)).toEqual({ ...facts, ...sizes });
+    // One of other classes has no names, and one for another task the statistics of the backbone's pixels alone.
+    const five = keep(tinySegmenter({ numClasses: 5 }));
+    const warn = jest.spyOn(console, 'warn').mockImplementation(() => undefined);
+    await loadCheckpoint(five, file, { head: 'skip' });
+    const { mean, std, shortSide, upright } = facts;
+    expect(told(five)).toEqual({ mean, std, shortSide, upright, ...sizes });
+    const { channels, depths, patchSize } = SEGMENTER;
+    const detector = keep(tinyDetector({ channels, depths, patchSize }));
+    await loadCheckpoint(detector, file, { head: 'skip' });
+    expect(told(detector)).toEqual({ mean: MEAN, std: STD });
+    expect(warn).toHaveBeenCalledTimes(2);
+    warn.mockRestore();
+  });
+
+  test('a detector', async () => {
+    const model = keep(tinyDetector());
+    const facts = { classNames: ['x', 'y'], mean: MEAN, std: STD, shortSide: 24, longSide: 40 };
+    model.setUserDefinedMetadata(facts);
+    const file = await saveCheckpoint(model, undefined, { format });
+    const other = keep(tinyDetector());
+    await loadCheckpoint(other, file);
+    expect(told(other)).toEqual(facts);
+  });
+});
+
+describe('what a file says', () => {
+  test('is beside the tensors, which are as without', async () => {
+    const model = small();
+    const without = await tensorsOf(model);
+    model.setUserDefinedMetadata(FACTS);
+    expect(await tensorsOf(model)).toEqual(without);
+    const { metadata } = await openCheckpoint(await saveCheckpoint(model));
+    expect([...metadata.keys()]).toEqual(['format', KEY]);
+    const json = JSON.parse(metadata.get(KEY) as string) as unknown;
+    expect(json).toEqual({ task: 'classification', ...FACTS, inputSize: [8, 8] });
+  });
+
+  test('of a model that normalises pixels itself, in the units of any model', async () => {
+    const top = 255;
+    const [pixelMean, pixelStd] = [MEAN, STD].map((values) => values.map((v) => v * top));
+    const own = small({ pixelMean, pixelStd });
+    own.setUserDefinedMetadata({ classNames: NAMES, crop: 'squash' });
+    const plain = keep(smallModel(2));
+    await loadCheckpoint(plain, await saveCheckpoint(own));
+    const values = predicted(own);
+    predicted(plain).forEach((value, i) => expect(value).toBeCloseTo(values[i] as number, 4));
+    expect(preprocessingOf(plain)).toEqual({
+      ...{ inputSize: [8, 8, 3], crop: 'squash', mean: MEAN, std: STD },
+    });
+    // What the layers do takes the place of what is saved.
+    expect(preprocessingOf(own).mean).toEqual([0, 0, 0]);
+  });
+
+  test('what is given comes first: names, metadata, and options of the one who reads', async () => {
+    const model = small();
+    model.setUserDefinedMetadata(FACTS);
+    const classes = ['p', 'q', 'r', 's'];
+    const other = keep(smallModel(2));
+    await loadCheckpoint(other, await saveCheckpoint(model, undefined, { classes }));
+    expect(told(other)).toEqual({ ...FACTS, classNames: classes });
+    const metadata = { [KEY]: JSON.stringify({ crop: 'center' }) };
+    const mine = keep(smallModel(2));
+    await loadCheckpoint(mine, await saveCheckpoint(model, undefined, { metadata }));
+    expect(told(mine)).toEqual({ crop: 'center' });
+    const { width, height, data } = IMAGE;
+    const picture = await tensorSource({ data, shape: [1, height, width, 3] }, [0]);
+    const lossBy = async (preprocessing: object) =>
+      (await evaluate(other, picture, { preprocessing })).loss;
+    const [saved, given] = [await lossBy({}), await lossBy({ mean: [0, 0, 0] })];
+    other.setUserDefinedMetadata({ ...FACTS, mean: [0, 0, 0] });
+    expect([given, saved === given]).toEqual([await lossBy({}), false]);
+    await picture.close();
+  });
+
+  const converted = async (checkpoint: Checkpoint, options: ConvertOptions = {}) => {
+    const { model } = await convertCheckpoint(checkpoint, filesSink(), options);
+    return keep(await load(await filesOf(model)));
+  };
+
+  test('convertCheckpoint keeps it, unless others are given', async () => {
+    const model = small();
+    model.setUserDefinedMetadata(FACTS);
+    const checkpoint = await openCheckpoint(await saveCheckpoint(model));
+    const made = await converted(checkpoint);
+    expect(told(made)).toEqual(FACTS);
+    expect(made.inputs[0]?.shape).toEqual([null, 8, 8, 3]);
+    const metadata = { mean: [0, 0, 0] };
+    expect(told(await converted(checkpoint, { metadata }))).toEqual(metadata);
+  });
+
+  test('adapters bring along that of their task', async () => {
+    const model = small();
+    model.setUserDefinedMetadata(FACTS);
+    addAdapters(model, { rank: 1 });
+    const file = await saveAdapters(model);
+    const other = small();
+    other.setUserDefinedMetadata({ classNames: ['p', 'q', 'r', 's'] });
+    await loadAdapters(other, file);
+    expect(told(other)).toEqual(FACTS);
+    const metadata = { [KEY]: '{"classNames":["a"]}' };
+    const wrong = await saveAdapters(model, undefined, { metadata });
+    await expect(loadAdapters(other, wrong)).rejects.toMatchObject({ code: 'mismatch' });
+    expect(told(other)).toEqual(FACTS);
+  });
+
+  test('nothing where there is nothing: of features, and of files of others', async () => {
+    const whole = small();
+    const outputs = whole.getLayer('backbone').output as tf.SymbolicTensor;
+    const features = tf.model({ inputs: whole.inputs, outputs });
+    const { metadata } = await openCheckpoint(await saveCheckpoint(features));
+    expect([...metadata.keys()]).toEqual(['format']);
+    const blob = await writeSafetensors(await written(), undefined, { metadata: { classes: '4' } });
+    const model = small();
+    await loadCheckpoint(model, blob);
+    expect(told(model)).toEqual({});
+  });
+
+  test('names in another form, as OpenMMLab writes them, count where they are as many as classes', async () => {
+    const name = async (classes: string[]) => {
+      const model = small();
+      const metadata = { classes: JSON.stringify(classes) };
+      const blob = await writeSafetensors(await written(), undefined, { metadata });
+      expect((await loadCheckpoint(model, blob)).classes).toEqual(classes);
+      return told(model);
+    };
+    expect(await name(NAMES)).toEqual({ classNames: NAMES });
+    expect(await name(['x'])).toEqual({});
+  });
+});
+
+/** Tensors of a model, to be written with any metadata. */
+async function written() {
+  const model = smallModel(3);
+  const tensors = await tensorsOf(model);
+  model.dispose();
+  return tensors.map(({ name, shape, data }) => ({ name, shape, read: async () => data }));
+}
+
+/** What is no fact, and what is said of it. */
+const WRONG: [object, RegExp][] = [
+  [{ mean: 'ImageNet' }, /mean is 'ImageNet'; expected finite numbers, \[R, G, B\]/],
+  [{ mean: [0.5] }, /mean is \[0.5\]; expected/],
+  [{ mean: [0, null, 0] }, /mean is \[0, null, 0\]/],
+  [{ mean: [123, 117, 104] }, /mean is \[123, 117, 104\]; expected that of pixels in 0\.\.1/],
+  [{ std: [1, 0, 1] }, /std is \[1, 0, 1\]; expected numbers above 0/],
+  [{ crop: 'corner' }, /crop is "corner"; expected one of 'center', 'squash'/],
+  [{ interpolation: 'nearest' }, /interpolation is "nearest"; expected one of 'bicubic'/],
+  [{ upright: 'yes' }, /upright is "yes"; expected true or false/],
+  [{ inputSize: 224 }, /inputSize is 224; expected \[height, width\]/],
+  [{ inputSize: [8, -1] }, /inputSize is \[8, -1\]; expected/],
+  [{ inputSize: [1e9, 1e9] }, /inputSize is 1000000000; expected at most 16384 pixels/],
+  [{ shortSide: 0.5 }, /shortSide is 0.5; expected an integer/],
+  [{ longSide: 2 ** 40 }, /longSide is 1099511627776; expected at most/],
+  [{ slideStride: {} }, /slideStride is {}; expected an integer/],
+  [{ classNames: 'abcd' }, /classNames is "abcd"; expected a list of names/],
+  [{ classNames: [] }, /classNames is \[\]/],
+  [{ classNames: ['a', 2, 'c', 'd'] }, /classNames is \["a", 2, "c", "d"\]/],
+];
+
+describe('what is no fact', () => {
+  const blobOf = async (text: string) =>
+    writeSafetensors(await written(), undefined, { metadata: { [KEY]: text } });
+
+  test.each([
+    ...WRONG.map(([facts, message]): [string, RegExp] => [JSON.stringify(facts), message]),
+    ['{"mean":[1e999,0,0]}', /mean is \[Infinity, 0, 0\]/],
+    ['{"task":"other"}', /task is "other"; expected one of classification/],
+    ['[1]', /metadata is \[1\]; expected an object/],
+    ['null', /metadata is null/],
+    ['{"mean', /damaged: /],
+    [`{"mean":${'['.repeat(1e5)}${']'.repeat(1e5)}}`, /damaged: /],
+  ] as [string, RegExp][])(
+    '%.60s of a file is refused, and nothing changes',
+    async (text, message) => {
+      const model = small();
+      model.setUserDefinedMetadata({ classNames: NAMES });
+      const before = valuesOf(model);
+      const loading = loadCheckpoint(model, await blobOf(text));
+      await expect(loading).rejects.toMatchObject({ name: 'CheckpointError', code: 'corrupt' });
+      await expect(loading).rejects.toThrow(message);
+      expect(valuesOf(model)).toEqual(before);
+      expect(told(model)).toEqual({ classNames: NAMES });
+      await expect(
+        saveCheckpoint(model, undefined, { metadata: { [KEY]: text } }),
+      ).rejects.toMatchObject({ code: 'corrupt' });
+    },
+  );
+
+  test('names of more or fewer classes than there are', async () => {
+    const model = small();
+    const before = valuesOf(model);
+    const blob = await blobOf(JSON.stringify({ classNames: ['a', 'b', 'c'] }));
+    const message = /names 3 classes in its metadata \(tfjs_revcol\), the model has 4; nothing/;
+    const loading = loadCheckpoint(model, blob);
+    await expect(loading).rejects.toMatchObject({ code: 'mismatch' });
+    await expect(loading).rejects.toThrow(message);
+    expect(valuesOf(model)).toEqual(before);
+    const sink = { ...filesSink(), abort: jest.fn(() => Promise.resolve()), open: jest.fn() };
+    const checkpoint = await openCheckpoint(blob);
+    await expect(convertCheckpoint(checkpoint, sink as never)).rejects.toThrow(message);
+    expect(sink.open).not.toHaveBeenCalled();
+  });
+
+  test.each([
+    ...WRONG,
+    [{ std: [NaN, 1, 1] }, /std is \[NaN, 1, 1\]/],
+    [{ classNames: ['a'] }, /names 1 classes, the model has 4; expected a name for each/],
+  ] as [object, RegExp][])(
+    '%j of a model is refused by all that reads it',
+    async (facts, message) => {
+      const model = small();
+      model.setUserDefinedMetadata(facts);
+      const data = { x: tf.zeros([1, 8, 8, 3]), y: tf.zeros([1], 'int32') };
+      const called = /^(the user-defined metadata of )?revcol_tiny/;
+      for (const fails of [
+        () => saveCheckpoint(model),
+        async () => preprocessingOf(model),
+        () => evaluate(model, data),
+      ]) {
+        await expect(fails()).rejects.toThrow(message);
+        await expect(fails()).rejects.toThrow(called);
+      }
+      tf.dispose(data);
+      const segmenter = keep(tinySegmenter({ numClasses: 4 }));
+      segmenter.setUserDefinedMetadata(facts);
+      await expect(segment(segmenter, IMAGE)).rejects.toThrow(message);
+    },
+  );
+});
+
+describe('published weights', () => {
+  const SET = 'revcol_femto.fashion';
+
+  test('bring along how their pictures are prepared, and names', async () => {
+    const model = keep(await createModel(SET, { pretrained: true }));
+    const { mean, std, classNames } = told(model) as typeof FACTS;
+    expect(told(model)).toEqual({
+      mean,
+      std,
+      classNames,
+      crop: 'squash',
+      interpolation: 'bicubic',
+    });
+    expect([mean, std]).toEqual([Array(3).fill(0.286), Array(3).fill(0.353)]);
+    expect(classNames[9]).toBe('Ankle boot');
+    expect(told(await reloaded(model))).toEqual(told(model));
+    const texts = keep(await createModel('revcol_text_femto.languages', { pretrained: true }));
+    expect((told(texts) as typeof FACTS).classNames).toContain('it');
+  });
+
+  test('of other classes no names, of another size no cut', async () => {
+    const warn = jest.spyOn(console, 'warn').mockImplementation(() => undefined);
+    const options = { numClasses: 3, inputShape: [32, 32, 1] as [number, number, number] };
+    const model = keep(await createModel(SET, { pretrained: true, ...options }));
+    expect(Object.keys(told(model)).sort()).toEqual(['interpolation', 'mean', 'std']);
+    expect(told(keep(createModel(SET)))).toEqual({});
+    expect(warn).toHaveBeenCalledTimes(1);
+    warn.mockRestore();
+  });
+});
+
+describe('what is saved with the model', () => {
+  test('is what detect goes by', async () => {
+    const model = keep(tinyDetector());
+    const few = { scoreThreshold: 0, proposals: 16, maxDetections: 4, masks: false };
+    const sizes = { shortSide: 24, longSide: 40 };
+    const statistics = { mean: MEAN, std: STD } as never as { mean: [number, number, number] };
+    const given = { ...few, ...sizes, ...statistics, classes: ['x', 'y'] };
+    const expected = await detect(model, IMAGE, given);
+    expect(expected.objects.length).toBeGreaterThan(0);
+    expect(await detect(model, IMAGE, { ...few, ...sizes })).not.toEqual(expected);
+    model.setUserDefinedMetadata({ ...sizes, ...statistics, classNames: ['x', 'y'] });
+    expect(await detect(model, IMAGE, few)).toEqual(expected);
+  });
+
+  test('is what segment goes by, unless it is told otherwise', async () => {
+    const model = keep(tinySegmenter());
+    const explicit = { mean: MEAN, std: STD, classes: ['x', 'y'] } as never;
+    const expected = await segment(model, IMAGE, { ...(explicit as object), shortSide: 20 });
+    const plain = await segment(model, IMAGE);
+    model.setUserDefinedMetadata({ classNames: ['x', 'y'], mean: MEAN, std: STD, shortSide: 20 });
+    expect(await segment(model, IMAGE)).toEqual(expected);
+    expect(await segment(model, IMAGE, { mean: undefined })).toEqual(expected);
+    const own = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as never;
+    const given = { ...(own as object), shortSide: null, classes: ['class 0', 'class 1'] };
+    expect(await segment(model, IMAGE, given)).toEqual(plain);
+    // A tensor is the model's input already, of its own size.
+    const x = tf.randomUniform<tf.Rank.R3>([16, 16, 3], -1, 1, 'float32', 1);
+    const bare = await reloaded(model);
+    bare.setUserDefinedMetadata({ classNames: ['x', 'y'] });
+    expect(await segment(model, x)).toEqual(await segment(bare, x));
+    x.dispose();
+  });
+});
