@@ -50,6 +50,13 @@ test.each<[string, Uint8Array, string]>([
   await expect(opening).rejects.toThrow(what);
 });
 
+test('files are called by their names', async () => {
+  const file = new File([zipOf('a.npy') as Uint8Array<ArrayBuffer>], 'weights.npz');
+  await expect(openCheckpoint(file)).rejects.toThrow(
+    'weights.npz is not a PyTorch checkpoint: it is a NumPy archive',
+  );
+});
+
 test('what is not known is not guessed at', async () => {
   for (const text of ['\x01\x02\x03\x04 and so on', '<3 weights', '{weights}', '[weights]']) {
     const opening = openCheckpoint(ascii(text));

@@ -160,6 +160,12 @@ describeBackends('loadCheckpoint', () => {
       expect(message).toContain('cls.classifier.1.weight: [4, 3] in the file, [7, 3] in the model');
       expect(message).toContain("For another number of classes pass head: 'skip'.");
     }
+    // A stem of other pixels is not one of other channels.
+    const coarse = smallModel(3, { patchSize: 4, inputShape: [16, 16, 3] });
+    expect((await failure(coarse, pthOf(tensors))).message).toContain(
+      "Build the model with the file's columns, channels and depths",
+    );
+    coarse.dispose();
     const wider = smallModel(3, { channels: [4, 6] });
     const { message } = await failure(wider, pthOf(tensors));
     // Five of many are shown.

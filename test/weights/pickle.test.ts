@@ -47,6 +47,8 @@ test.each([
   ['F-.5', -0.5],
   ['Fx1', 'a number is not one'],
   ['I+5', 5],
+  [String.raw`S'a\n\x41\z'`, 'a\nA\\z'],
+  [String.raw`V\u0041\n`, 'A\\n'],
   ['L-7L', -7],
 ])('the text literal %s', (line, expected) => {
   const pickle = new TextEncoder().encode(`${line}\n.`);
@@ -148,6 +150,7 @@ describe('pickle', () => {
     expect(called([OP.EMPTY_DICT, OP.NONE, OP.NONE, OP.SETITEM])).toThrow('it calls a dict of 1');
     expect(called([OP.MARK, OP.NONE, OP.NONE, OP.LIST])).toThrow('it calls a list of 2');
     expect(called(OP.NONE)).toThrow('it calls None');
+    expect(called([OP.SHORT_BINBYTES, 3, new Uint8Array(3)])).toThrow('it calls 3 bytes');
   });
 
   test('reads cycles', () => {
@@ -212,6 +215,18 @@ describe('pickle', () => {
       OP.STOP,
     );
     expect(read(far)).toBeNull();
+    const gaps = (count: number) => {
+      const puts = new Uint8Array(5 * count);
+      const view = new DataView(puts.buffer);
+      for (let i = 0; i < count; i++) {
+        view.setUint8(5 * i, OP.LONG_BINPUT);
+        view.setUint32(5 * i + 1, 1e6 + i, true);
+      }
+      return bytesOf(OP.NONE, puts, OP.STOP);
+    };
+    expect(read(gaps(1 << 16))).toBeNull();
+    const tooMany = expect.objectContaining({ code: 'unsupported' }) as Error;
+    expect(() => read(gaps((1 << 16) + 1))).toThrow(tooMany);
     const again = bytesOf(OP.NONE, new Uint8Array(250_000).fill(OP.MEMOIZE), OP.STOP);
     expect(read(again)).toBeNull();
   });

@@ -19,6 +19,7 @@ import {
   text,
   tuple,
 } from './support/build_pickle';
+import { buildZip } from './support/build_zip';
 import {
   type ExpectedTensor,
   expectedTensors,
@@ -218,6 +219,33 @@ describe('files made by PyTorch', () => {
     }
     for (const module of ['mine', 'pytorch', 'mine.torch'])
       await expect(openCheckpoint(ofTensor({ module }))).rejects.toMatchObject({ code: 'format' });
+  });
+
+  test('reads dicts with defaults, and tensors as PyTorch wrote them first', async () => {
+    const [, args] = tensor() as [Piece, Piece[]];
+    // The first four of what `_rebuild_tensor_v2` takes.
+    const first = [args[0], ...args.slice(1, 5), args.at(-1)] as Piece[];
+    const old = [global('torch._utils', '_rebuild_tensor'), first, OP.REDUCE];
+    const factory = tuple(global('builtins', 'dict'));
+    const weights = [
+      [global('collections', 'defaultdict'), factory, OP.REDUCE],
+      [OP.MARK, text('w'), old, OP.SETITEMS],
+    ];
+    const checkpoint = await openCheckpoint(buildPth(pickleOf(dict({ model: weights }))));
+    expect(await checkpoint.read('w')).toEqual(new Float32Array(4));
+  });
+
+  test('says of other byte orders what to do', async () => {
+    const data = (value: string) => new TextEncoder().encode(value);
+    const file = buildZip([
+      { name: 'a/data.pkl', data: pickleOf(dict({})) },
+      { name: 'a/byteorder', data: data('big') },
+    ]);
+    await expect(openCheckpoint(file)).rejects.toMatchObject({
+      code: 'unsupported',
+      message:
+        'The checkpoint has byte order "big"; load and save it again with PyTorch on a little-endian machine',
+    });
   });
 
   test('keeps as metadata what has a text for a name', async () => {

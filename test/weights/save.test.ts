@@ -171,6 +171,7 @@ describeBackends('saveCheckpoint', () => {
     await expect(saveCheckpoint(two, undefined, { others: 'keep' })).rejects.toThrow(
       'have the name same/kernel; give their layers different names',
     );
+    await expect(saveCheckpoint(two)).rejects.toThrow('have no published name, for example');
     one.dispose();
     two.dispose();
   });

@@ -27,6 +27,7 @@ test.each<[string, number[], number[], number[]]>([
   const { read, lengths } = counting();
   const view = checkView('w', { dtype: 'float32', shape, strides, offset: 5 }, 8e7);
   expect([...(await readView(view, read))]).toEqual(elements.map((at) => at + 5));
-  expect(lengths.length).toBeGreaterThan(1);
+  // The dimension with the longest steps alone is taken apart.
+  expect(lengths).toHaveLength(3);
   expect(Math.max(...lengths)).toBeLessThanOrEqual(16 * MB);
 });
