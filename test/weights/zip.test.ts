@@ -184,6 +184,16 @@ describe('zip', () => {
     expect(Buffer.compare(await readRange(reader, 0, noise.length), noise)).toBe(0);
   });
 
+  test('refuses a field of 64-bit sizes that is too short for those it is to hold', async () => {
+    const entry = concat(buildLocalHeader('a'), Uint8Array.of(7));
+    const end = buildZip64End([{ name: 'a', size: 1, offset: 0 }], entry.length);
+    const read = async () => (await readZipDirectory(memorySource(concat(entry, end)))).get('a');
+    expect(await read()).toMatchObject({ size: 1, headerOffset: 0 });
+    new DataView(end.buffer).setUint16(46 + 1 + 2, 8, true);
+    await expect(read()).rejects.toMatchObject({ code: 'corrupt' });
+    await expect(read()).rejects.toThrow('lacks its 64-bit size');
+  });
+
   test('reads entries beyond 4 GB', async () => {
     // A file of 9 GB, of which only these pieces are not zero.
     const size = 9 * 2 ** 30;
