@@ -87,6 +87,12 @@ export function requireRate(owner: string, name: string, value: unknown): void {
   throw new Error(`${owner}: ${name} is ${shown(value)}; expected a number in [0, 1)`);
 }
 
+/** Asserts a standard deviation: finite, from 0. */
+export function requireDeviation(owner: string, name: string, value: unknown): void {
+  if (typeof value === 'number' && value >= 0 && value < Infinity) return;
+  throw new Error(`${owner}: ${name} is ${shown(value)}; expected a number from 0`);
+}
+
 /** Asserts one of a list of strings. */
 export function requireOneOf(
   owner: string,

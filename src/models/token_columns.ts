@@ -22,6 +22,8 @@ export interface TokenOptions
   numHeads?: number;
   /** `'learned'` needs `sequenceLength`. Default `'sinusoidal'`. */
   positions?: 'learned' | 'sinusoidal';
+  /** Standard deviation of the blocks' initial kernels. Default 0.02. */
+  initializerRange?: number;
 }
 
 /** Their names. */
@@ -41,6 +43,7 @@ export const TOKEN_OPTIONS: OptionNames<TokenOptions> = {
   width: true,
   numHeads: true,
   positions: true,
+  initializerRange: true,
 };
 
 /** What models of one text have in common. */
@@ -63,8 +66,6 @@ interface ColumnsSettings<Vocabulary extends string> {
   vocabulary: Vocabulary;
   /** Whether no token may see a later one. */
   useCausalMask?: boolean;
-  /** Deviation of the blocks' initial kernels. */
-  initializerRange?: number;
 }
 
 /**
@@ -125,8 +126,12 @@ export function tokenEmbedding<Vocabulary extends string>(
 /** Options of a transformer block of the columns or of a decoder. */
 export function blockOptions(options: TokenOptions): TransformerBlockOptions {
   const { numHeads = 4, intermediateDim, attention, norm, attentionDropout, chunkSize } = options;
-  const dropout = dropoutOf(options);
-  return { numHeads, intermediateDim, attention, norm, dropout, attentionDropout, chunkSize };
+  const { initializerRange } = options;
+  return {
+    ...{ numHeads, intermediateDim, attention, norm, attentionDropout, chunkSize },
+    dropout: dropoutOf(options),
+    initializerRange,
+  };
 }
 
 export function widthOf({ width = 256 }: TokenOptions): number {

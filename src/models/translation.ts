@@ -28,6 +28,11 @@ export interface CreateTranslationModelOptions extends TokenOptions {
   tieEmbeddings?: boolean;
   /** Positions of both sides; `'learned'` needs `sequenceLength`. Default `'sinusoidal'`. */
   positions?: 'learned' | 'sinusoidal';
+  /**
+   * Standard deviation of the blocks' initial kernels, on both sides. Default `sqrt(2 / (5 * width))` (Nguyen and
+   * Salazar 2019, arXiv 1910.05895).
+   */
+  initializerRange?: number;
   /** Name of the model. Default `'translation'`. */
   name?: string;
 }
@@ -56,17 +61,17 @@ const OPTIONS: OptionNames<CreateTranslationModelOptions> = {
 export function createTranslationModel(options: CreateTranslationModelOptions): tfl.LayersModel {
   const owner = 'createTranslationModel';
   requireOptions(owner, options, OPTIONS);
-  const initializerRange = smallInit(widthOf(options));
+  const { initializerRange = smallInit(widthOf(options)) } = options;
+  const both = { ...options, initializerRange };
   // All layers check their arguments before any of them makes weights.
-  const encoder = tokenColumns(owner, options, {
+  const encoder = tokenColumns(owner, both, {
     name: 'encoder',
     vocabulary: 'sourceVocabularySize',
-    initializerRange,
   });
   const decoder = new TranslationDecoder({
     name: 'decoder',
     embedding: tokenEmbedding(owner, options, 'targetVocabularySize'),
-    block: new TransformerDecoderBlock({ ...blockOptions(options), initializerRange }),
+    block: new TransformerDecoderBlock(blockOptions(both)),
     depth: options.decoderDepth ?? 3,
     tieEmbeddings: options.tieEmbeddings,
   });

@@ -254,6 +254,7 @@ describe('what a language model refuses', () => {
     [{ depths: [1] }, /1 level given/],
     [{ dropout: 1 }, /dropout/],
     [{ positions: 'learned' }, /sequenceLength/],
+    [{ initializerRange: -1 }, /initializerRange is -1; expected a number from 0/],
   ] as [Partial<CreateLanguageModelOptions>, RegExp][])('%j', async (options, message) => {
     await expectNoLeak(() => {
       expect(() => createLanguageModel({ ...SMALL, ...options })).toThrow(message);

@@ -2,7 +2,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger, requireOneOf, requireRate, show } from '../../common/arguments';
+import {
+  requireDeviation,
+  requireInteger,
+  requireOneOf,
+  requireRate,
+  show,
+} from '../../common/arguments';
 import { attend, type AttentionConfig } from '../../ops/attention/multi_head';
 import { drawSeed } from '../../ops/engine/random';
 import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
@@ -52,12 +58,16 @@ export interface MultiHeadAttentionKwargs extends SequenceKwargs {
 /** Checks what all attentions share. */
 export function checkAttentionArgs(
   owner: string,
-  args: Pick<MultiHeadAttentionArgs, 'numHeads' | 'dropout' | 'attention' | 'chunkSize'>,
+  args: Pick<
+    MultiHeadAttentionArgs,
+    'numHeads' | 'dropout' | 'attention' | 'chunkSize' | 'initializerRange'
+  >,
 ): void {
   requireInteger(owner, 'numHeads', args.numHeads, 1);
   requireRate(owner, 'dropout', args.dropout ?? 0);
   requireOneOf(owner, 'attention', args.attention ?? 'dot', ['dot', 'cosine']);
   if (args.chunkSize != null) requireInteger(owner, 'chunkSize', args.chunkSize, 1);
+  requireDeviation(owner, 'initializerRange', args.initializerRange ?? 0);
 }
 
 /**

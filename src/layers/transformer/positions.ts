@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger, show } from '../../common/arguments';
+import { requireDeviation, requireInteger, show } from '../../common/arguments';
 import { addPositions, sinusoidalPositions } from '../../ops/embedding';
 import type { LayerArgs, LayerOptionNames } from '../base/checked_layer';
 import { variablesOf } from '../base/composite_layer';
@@ -66,6 +66,7 @@ export class LearnedPositions extends SequenceLayer {
     this.sequenceLength = args.sequenceLength;
     this.initializerRange = args.initializerRange ?? 0.02;
     requireInteger('LearnedPositions', 'sequenceLength', this.sequenceLength, 1);
+    requireDeviation('LearnedPositions', 'initializerRange', this.initializerRange);
   }
 
   protected override checkInputs(shapes: Shapes): void {

@@ -2,7 +2,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger, requireOneOf, requireRate } from '../../common/arguments';
+import {
+  requireDeviation,
+  requireInteger,
+  requireOneOf,
+  requireRate,
+} from '../../common/arguments';
 import { dropout } from '../../ops/dropout';
 import { addPositions, embed, sinusoidalPositions } from '../../ops/embedding';
 import { drawSeed } from '../../ops/engine/random';
@@ -89,6 +94,7 @@ export class TokenEmbedding extends SequenceLayer {
     requireInteger(OWNER, 'outputDim', outputDim, 1);
     requireOneOf(OWNER, 'positions', positions, ['none', 'learned', 'sinusoidal']);
     requireRate(OWNER, 'dropout', this.options.dropout);
+    requireDeviation(OWNER, 'initializerRange', this.options.initializerRange);
     if (positions === 'learned' || sequenceLength != null) {
       requireInteger(OWNER, 'sequenceLength', sequenceLength, 1);
     }
