@@ -7,14 +7,14 @@
 import type * as tf from '@tensorflow/tfjs';
 
 import { generate } from 'tfjs-revcol/models';
+import { loadTexts } from './language-model/data';
 import { revColModel, type Size, transformerModel } from './language-model/models';
-import { lossOf, train } from './language-model/train';
+import { type Perplexity, perplexityOf, train } from './language-model/train';
 import { startBackend } from './shared/backend';
 import { readArguments } from './shared/command';
-import { loadDiagnostics, splitDiagnostics } from './shared/diagnostics';
 import { seededRandom, seedEverything } from './shared/random';
 import { meanAndDeviation, table } from './shared/table';
-import { END, START, Vocabulary } from './translation/data';
+import { END, START } from './translation/data';
 
 const { values } = readArguments(import.meta.url, {
   options: {
@@ -39,15 +39,12 @@ if (!(values.model in KINDS)) {
 
 // At these sizes one thread of wasm is faster than tensorflow on two cores.
 const backend = await startBackend(values.backend ?? 'wasm');
-const split = splitDiagnostics(loadDiagnostics());
-const vocabulary = new Vocabulary();
-const texts = split.train.map(({ en }) => vocabulary.encode(en));
-const part = values.validate ? split.validation : split.test;
-const heldOut = part.map(({ en }) => vocabulary.encode(en));
-const heldOutBytes = part.reduce((sum, { en }) => sum + Buffer.byteLength(en), 0);
+const { vocabulary, ...parts } = loadTexts();
+const { texts } = parts.train;
+const heldOut = parts[values.validate ? 'validation' : 'test'];
 console.log(
-  `backend ${backend}; ${texts.length} messages to train on, ${heldOut.length} held out ` +
-    `(${values.validate ? 'validation' : 'test'}, ${heldOutBytes} bytes)`,
+  `backend ${backend}; ${texts.length} messages to train on, ${heldOut.texts.length} held out ` +
+    `(${values.validate ? 'validation' : 'test'}, ${heldOut.bytes} bytes)`,
 );
 
 const size: Size = {
@@ -57,9 +54,7 @@ const size: Size = {
   dropout: Number(values.dropout),
 };
 
-interface Result {
-  perToken: number;
-  perByte: number;
+interface Result extends Perplexity {
   minutes: number;
   parameters: number;
 }
@@ -99,8 +94,7 @@ async function run(kind: string, seed: number): Promise<Result> {
     label: `${kind}, seed ${seed}`,
   });
   const minutes = (Date.now() - started) / 60000;
-  const { nats, tokens } = lossOf(model, heldOut);
-  const [perToken, perByte] = [Math.exp(nats / tokens), Math.exp(nats / heldOutBytes)];
+  const { perToken, perByte } = perplexityOf(model, heldOut);
   console.log(
     `\n${kind}, seed ${seed}: held-out perplexity ${perToken.toFixed(1)} per token, ` +
       `${perByte.toFixed(3)} per byte, ${minutes.toFixed(1)} minutes of training`,

@@ -1,24 +1,19 @@
 /** What was found, as the tables and the picture of the documents. */
 import * as fs from 'node:fs';
 
+import { writeBetweenMarks } from '../shared/page';
 import { meanAndDeviation, table } from '../shared/table';
 import { similarityChart } from './chart';
 import { type NetworkResult, readResults } from './results';
 
-const [PAGE, PICTURE] = ['docs/experiments.md', 'docs/assets/columns.svg'];
-const MARKS = ['<!-- columns: generated -->', '<!-- columns: end -->'] as const;
+const [PAGE, PICTURE] = ['docs/experiments.md', 'docs/assets/columns.svg'] as const;
 
 /** Writes the picture, and the tables between their marks in the page. */
 export function writeDocument(): void {
   const { networks } = readResults();
   const title = 'Similarity (linear CKA) of each level of each column, by network';
   fs.writeFileSync(PICTURE, similarityChart(networks, title));
-  const page = fs.readFileSync(PAGE, 'utf8');
-  const [start, end] = MARKS.map((mark) => page.indexOf(mark)) as [number, number];
-  if (start < 0 || end < start) throw new Error(`${PAGE} lacks the marks ${MARKS.join(' and ')}`);
-  const text = tablesOf(networks);
-  const before = page.slice(0, start + MARKS[0].length);
-  fs.writeFileSync(PAGE, `${before}\n\n${text}\n\n${page.slice(end)}`);
+  writeBetweenMarks(PAGE, 'columns', tablesOf(networks));
 }
 
 /** The tables, as Markdown. */

@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 import { removeTraining } from 'tfjs-revcol/training';
+import { readRecordFile, writeRecordFile } from '../shared/records';
 import type { Part } from './data';
 import { type Contestant, CONTESTANTS, SEEDS, SWEEP, TRAINING } from './settings';
 import { accuracies, type Run, train } from './train';
@@ -30,11 +31,8 @@ export const place = (out: string, run: Run): string => {
 const recordOf = (out: string, run: Run) => place(out, run).replace(/safetensors$/, 'json');
 
 /** The record of a run; undefined while it is not done. */
-export function readRecord(out: string, run: Run): RunRecord | undefined {
-  const file = recordOf(out, run);
-  if (!fs.existsSync(file)) return undefined;
-  return JSON.parse(fs.readFileSync(file, 'utf8')) as RunRecord;
-}
+export const readRecord = (out: string, run: Run): RunRecord | undefined =>
+  readRecordFile(recordOf(out, run)) as RunRecord | undefined;
 
 /** The tries of the rates of a network. */
 export const sweepOf = (contestant: Contestant): Run[] =>
@@ -84,7 +82,6 @@ async function trainOne(out: string, run: Run, training: Part, heldOut: Part, ke
     seconds: Math.round((performance.now() - start) / 1000),
   };
   model.dispose();
-  fs.writeFileSync(recordOf(out, run), `${JSON.stringify(record)}\n`);
+  writeRecordFile(recordOf(out, run), record);
   if (!keeps) await removeTraining(place(out, run));
-  console.log(JSON.stringify(record));
 }

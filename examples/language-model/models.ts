@@ -12,37 +12,86 @@ export interface Size {
   dropout: number;
 }
 
-/** Columns of the RevCol, and blocks per level. */
-const [COLUMNS, DEPTHS] = [3, [1, 1]];
-/** Blocks of the ordinary transformer: as many as in all columns. */
-const BLOCKS = 6;
+/** How a RevCol is arranged. */
+export interface ColumnShape {
+  columns: number;
+  /** Blocks per level. */
+  depths: readonly number[];
+}
+
+/** What else can be said of a RevCol. */
+export interface RevColSettings extends ColumnShape {
+  /** The gradients are the same in both; `'stored'` takes more memory. */
+  backprop?: 'reversible' | 'stored';
+  /** Number of parameters that the hidden width is chosen for. Default: that of a hidden width of 4 times the width. */
+  parameters?: number;
+}
+
+/** What can be said of an ordinary transformer. */
+export interface TransformerSettings {
+  blocks: number;
+  norm?: 'pre' | 'post';
+  attention?: 'dot' | 'cosine';
+}
+
+/** Columns with six blocks in all. */
+export const COLUMNS: ColumnShape = { columns: 3, depths: [1, 1] };
+/** As many. */
+export const BLOCKS: TransformerSettings = { blocks: 6 };
 
 /** A causal language model of reversible columns. */
-export function revColModel({ vocabulary, width, heads, dropout }: Size): tf.LayersModel {
-  return createLanguageModel({
-    vocabularySize: vocabulary,
-    width,
-    numHeads: heads,
-    columns: COLUMNS,
-    depths: DEPTHS,
-    dropout,
-    tieEmbeddings: false,
-  });
+export function revColModel(
+  { vocabulary, width, heads, dropout }: Size,
+  { columns, depths, backprop, parameters }: RevColSettings = COLUMNS,
+): tf.LayersModel {
+  const blocks = columns * depths.reduce((a, b) => a + b, 0);
+  const build = (intermediateDim: number) =>
+    createLanguageModel({
+      vocabularySize: vocabulary,
+      width,
+      numHeads: heads,
+      intermediateDim,
+      columns,
+      depths: [...depths],
+      dropout,
+      tieEmbeddings: false,
+      backprop,
+    });
+  if (parameters === undefined) return build(4 * width);
+  return ofSize(parameters, blocks * (2 * width + 1), build);
 }
 
 /**
  * An ordinary causal transformer, whose hidden width is chosen to give as many parameters as
  * `parameters` allows.
  */
-export function transformerModel(size: Size, parameters: number): tf.LayersModel {
-  const perHidden = BLOCKS * (2 * size.width + 1);
-  const least = stackedModel(size, 1);
-  const missing = parameters - least.countParams();
-  least.dispose();
-  return stackedModel(size, 1 + Math.floor(missing / perHidden));
+export function transformerModel(
+  size: Size,
+  parameters: number,
+  settings = BLOCKS,
+): tf.LayersModel {
+  return ofSize(parameters, settings.blocks * (2 * size.width + 1), (hidden) =>
+    stackedModel(size, settings, hidden),
+  );
 }
 
-function stackedModel({ vocabulary, width, heads, dropout }: Size, hidden: number): tf.LayersModel {
+/** The model with as many parameters as are allowed, `perHidden` of them for each channel of the hidden width. */
+function ofSize(
+  parameters: number,
+  perHidden: number,
+  build: (hidden: number) => tf.LayersModel,
+): tf.LayersModel {
+  const least = build(1);
+  const missing = parameters - least.countParams();
+  least.dispose();
+  return build(1 + Math.floor(missing / perHidden));
+}
+
+function stackedModel(
+  { vocabulary, width, heads, dropout }: Size,
+  { blocks, norm, attention }: TransformerSettings,
+  hidden: number,
+): tf.LayersModel {
   const ids = tf.input({ shape: [null], dtype: 'int32' });
   // As createLanguageModel has it.
   const embedding = layers.tokenEmbedding({
@@ -55,12 +104,14 @@ function stackedModel({ vocabulary, width, heads, dropout }: Size, hidden: numbe
     initializerRange: width ** -0.5,
   });
   let features = embedding.apply(ids) as tf.SymbolicTensor;
-  for (let i = 0; i < BLOCKS; i++) {
+  for (let i = 0; i < blocks; i++) {
     const block = layers.transformerEncoderBlock({
       numHeads: heads,
       intermediateDim: hidden,
       useCausalMask: true,
       dropout,
+      norm,
+      attention,
     });
     features = block.apply(features) as tf.SymbolicTensor;
   }

@@ -1,20 +1,11 @@
 /** What was found, as the table of the documents. */
-import * as fs from 'node:fs';
-
+import { writeBetweenMarks } from '../shared/page';
 import { meanAndDeviation, table } from '../shared/table';
 import { type ContestantResult, readResults } from './results';
 
-const PAGE = 'docs/experiments.md';
-const MARKS = ['<!-- optimizers: generated -->', '<!-- optimizers: end -->'] as const;
-
 /** Writes the table between its marks in the page. */
 export function writeDocument(): void {
-  const { contestants } = readResults();
-  const page = fs.readFileSync(PAGE, 'utf8');
-  const [start, end] = MARKS.map((mark) => page.indexOf(mark)) as [number, number];
-  if (start < 0 || end < start) throw new Error(`${PAGE} lacks the marks ${MARKS.join(' and ')}`);
-  const before = page.slice(0, start + MARKS[0].length);
-  fs.writeFileSync(PAGE, `${before}\n\n${tableOf(contestants)}\n\n${page.slice(end)}`);
+  writeBetweenMarks('docs/experiments.md', 'optimizers', tableOf(readResults().contestants));
 }
 
 const STARTS = { random: 'random', 'other set': 'other set', adapters: 'other set' } as const;

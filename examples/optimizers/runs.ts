@@ -4,6 +4,7 @@ import * as path from 'node:path';
 
 import { DATA_SETS, type DataSetName } from '../fashion/data';
 import { accuracyOf } from '../fashion/train';
+import { readRecordFile, writeRecordFile } from '../shared/records';
 import { type Contestant, CONTESTANTS, SEEDS, STEPS, SWEEP } from './settings';
 import { type Run, train } from './train';
 
@@ -28,11 +29,8 @@ const recordFile = (out: string, { contestant, set, rate, steps, seed }: Run): s
   );
 
 /** The record of a run; undefined while it is not done. */
-export function readRecord(out: string, run: Run): RunRecord | undefined {
-  const file = recordFile(out, run);
-  if (!fs.existsSync(file)) return undefined;
-  return JSON.parse(fs.readFileSync(file, 'utf8')) as RunRecord;
-}
+export const readRecord = (out: string, run: Run): RunRecord | undefined =>
+  readRecordFile(recordFile(out, run)) as RunRecord | undefined;
 
 /** The tries of the rates. */
 export const sweepOf = (contestant: Contestant): Run[] =>
@@ -70,8 +68,7 @@ export async function trainAll(out: string, data: string): Promise<void> {
       };
       optimizer.dispose();
       model.dispose();
-      fs.writeFileSync(recordFile(out, run), `${JSON.stringify(record)}\n`);
-      console.log(JSON.stringify(record));
+      writeRecordFile(recordFile(out, run), record);
     };
     for (const contestant of set === SWEEP.set ? CONTESTANTS : []) {
       for (const run of sweepOf(contestant)) await trainOne(run, false);
