@@ -27,7 +27,8 @@ function digitBatch(): Batch {
 const CASES = {
   signal: {
     ...{ build: signalModel, batch: () => signalBatch(40, seededRandom(3)) },
-    ...{ steps: 80, peakRate: 0.01 },
+    // After 80, one in five seeds has learnt three of four signals only.
+    ...{ steps: 120, peakRate: 0.01 },
   },
   mlp: { build: mlpModel, batch: digitBatch, steps: 40, peakRate: 0.015 },
 };
