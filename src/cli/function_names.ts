@@ -18,7 +18,7 @@ export const FUNCTION_NAMES: ReadonlySet<string> = new Set(
   loadAdapters loadCheckpoint loadTraining maskArea maskBox maskIoU maskTargets memoryPeak memoryPlan
   mergeAdapters mergeMasks mixupOrCutmix nativeOperations oneCycleSchedule openCheckpoint paintDetections
   paintSegmentation parseCoco parseCocoResults pasteMask photometricDistortion pixelAccuracy pixelTransform
-  polygonMask polySchedule preprocessTexts pretrainedWeights randAugment randomErasing randomFlip randomResizedCrop
+  polygonMask polySchedule preprocessingOf preprocessTexts pretrainedWeights randAugment randomErasing randomFlip randomResizedCrop
   readPixels readSync recoverableTraining regionLevels registerLoss removeAdapters removePretrained
   removeTraining resizeBicubic resizeLinear roiAlign sampleBoxes sampleTokens saveAdapters saveCheckpoint
   savedTraining saveTraining scaleHeads scaleRate scheduleCallback seededRandom seedTraining

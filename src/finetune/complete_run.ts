@@ -1,6 +1,7 @@
 /** A run from its beginning, or from where it was stopped, to its end; after a failure everything is as before. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
+import { present } from '../common/model_metadata';
 import { distinctVariables } from '../training/model_variables';
 import type { Job, StepBatch } from './job';
 import type { Progress, StopReason } from './progress';
@@ -98,7 +99,8 @@ export async function completeRun<Batch extends StepBatch, Result>(
     );
     run.dispose();
     parts.finish();
-    model.setUserDefinedMetadata(metadata);
+    // tfjs takes nothing that is undefined, and would say so after all of the training.
+    model.setUserDefinedMetadata(present(metadata));
     return { progress, trainedParameters };
   } catch (error) {
     before?.put();

@@ -1,7 +1,6 @@
 /** From pictures with label maps to a trained segmenter. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { present } from '../common/model_metadata';
 import type { SegmentationSource } from '../data/segmentation_source';
 import {
   requireSegmentationSource,
@@ -86,10 +85,9 @@ export async function fineTuneSegmenter(
     const plan = planSegmenter(OWNER, prepared, examples, options);
     const job = segmenterJob(OWNER, prepared, examples, plan, options);
     const { cropSize, segmenting } = plan;
-    const { shortSide, slideStride } = segmenting;
-    const sizes = { inputSize: cropSize, shortSide: shortSide ?? undefined, slideStride };
-    const metadata = present({ ...prepared.metadata, ...sizes });
-    const trainee = { ...prepared, metadata };
+    const { inputSize = cropSize, shortSide, slideStride } = segmenting;
+    const sizes = { inputSize, shortSide: shortSide ?? undefined, slideStride };
+    const trainee = { ...prepared, metadata: { ...prepared.metadata, ...sizes } };
     const completed = await completeRun(OWNER, trainee, job, plan, options, opened);
     const { best, evaluation } = completed.progress;
     return {

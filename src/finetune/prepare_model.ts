@@ -72,8 +72,13 @@ export async function prepareModel(
     if (!named) requireOwnClasses(owner, model, head, data);
     // Of a name the head is a new one, and classes are numbered as the examples number them.
     const known = named ? undefined : metadataOf(model).classNames;
-    const classNames = known && isSameSet(known, data.classNames) ? known : data.classNames;
-    const fits = base.fits ?? (known ? classNames === known : head.classes === classNames.length);
+    // Labels that are numbers are the model's own; what they are called without names says nothing.
+    const isSame = data.areNamed
+      ? known && isSameSet(known, data.classNames)
+      : known?.length === data.classNames.length;
+    const classNames = known && isSame ? known : data.classNames;
+    const fits =
+      base.fits ?? (known && data.areNamed ? isSame : head.classes === classNames.length);
     const preprocessing = { ...base.statistics, ...options.preprocessing };
     const input = inputOf(owner, model, data, preprocessing);
     if (fits) requireExclusive(owner, model, head);

@@ -91,6 +91,15 @@ describeBackends(
 describeBackends(
   'fineTuneDetector on one backend',
   () => {
+    test('a side that is left open is not saved, and ends nothing', async () => {
+      const open = { ...FEW, epochs: 1, detecting: { shortSide: 24, longSide: undefined } };
+      const { model } = await fineTuneDetector(MODEL, squares(2), { ...open, validation: 0 });
+      const saved = model.getUserDefinedMetadata() as object;
+      expect(saved).toMatchObject({ shortSide: 24 });
+      expect(Object.keys(saved)).not.toContain('longSide');
+      model.dispose();
+    });
+
     test('learns, and what it gives detects and is evaluated by itself', async () => {
       const data = squares(4);
       await expectNoLeak(async () => {

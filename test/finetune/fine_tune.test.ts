@@ -63,6 +63,20 @@ describeBackends('fineTune', () => {
     given.dispose();
   });
 
+  test('labels without names are the numbers of the classes that the model names', async () => {
+    const given = tinyModel();
+    given.setUserDefinedMetadata({ classNames: ['up', 'down'] });
+    const x = tf.randomUniform([8, SIDE, SIDE, 3], -1, 1, 'float32', 1);
+    const y = tf.tensor1d([0, 1, 0, 1, 0, 1, 0, 1], 'int32');
+    const unnamed = { ...FEW, epochs: 1, augment: 'none', validation: 0 } as const;
+    const { model, classNames } = await fineTune(given, { x, y }, unnamed);
+    expect(model).toBe(given);
+    expect(classNames).toEqual(['up', 'down']);
+    expect(model.getUserDefinedMetadata()).toMatchObject({ classNames });
+    tf.dispose([x, y]);
+    given.dispose();
+  });
+
   test('a given model of other classes shares its layers with the result', async () => {
     await expectNoLeak(async () => {
       const given = stockModel(3);

@@ -58,6 +58,19 @@ async function outcome(options: FineTuneSegmenterOptions) {
 describeBackends(
   'fineTuneSegmenter',
   () => {
+    test('windows and the step between them are saved as they were given', async () => {
+      const windows = { mode: 'slide', inputSize: [32, 32], slideStride: 20 } as const;
+      const options = { ...FEW, epochs: 1, augment: CROP, segmenting: windows };
+      const { model } = await fineTuneSegmenter(MODEL, scenes(4), options);
+      expect(model.getUserDefinedMetadata()).toMatchObject({
+        inputSize: [32, 32],
+        slideStride: 20,
+      });
+      const { map } = await segment(model, example(0).image);
+      expect(map).toHaveLength(SIDE * SIDE);
+      model.dispose();
+    });
+
     test('learns, and what it gives segments and is evaluated by itself', async () => {
       const data = scenes(16);
       await expectNoLeak(async () => {
