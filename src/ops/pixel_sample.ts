@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { withFreshTape } from './engine/engine';
+import { letRead } from './engine/reads_in_flight';
 
 /** What was seen of a batch of images. */
 export interface PixelSample {
@@ -37,8 +38,9 @@ export function samplePixels(x: tf.Tensor, onSample: (sample: PixelSample) => vo
         if (mustWait) sample.dispose();
       }
     };
+    if (mustWait) return letRead(read());
     void read().catch(() => undefined);
-    if (!mustWait) sample.dispose();
+    sample.dispose();
   } catch {
     return;
   }

@@ -2,8 +2,8 @@
 import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs';
 
+import { readsSettled } from '../../src/ops/engine/reads_in_flight';
 import { setWasmThreads } from '../../src/ops/kernels/wasm_threads';
-import { readsSettled } from '../../src/ops/reversible/late_reads';
 import { AVAILABLE, HAS_OPERATIONS, HINT, LOADERS, readsAtOnce } from './available';
 
 export { HAS_OPERATIONS, readsAtOnce };

@@ -12,7 +12,7 @@ import {
   tokenCrossEntropy,
   trainingStep,
 } from 'tfjs-revcol';
-import { readsSettled } from '../../src/ops/reversible/late_reads';
+import { readsSettled } from '../../src/ops/engine/reads_in_flight';
 import { countKernels } from './failing_kernels';
 
 export interface Counts {

@@ -8,6 +8,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { isCompilingOnly } from '../engine/compile_only';
 import { withFreshTape } from '../engine/engine';
 import { readTensor } from '../engine/lost_backend';
+import { letRead } from '../engine/reads_in_flight';
 
 /** Values that came back. */
 export interface Reading {
@@ -112,28 +113,16 @@ function readWritten(group: Group): void {
   if (isCompilingOnly()) return;
   const identities = variables.map(identityOf);
   variables.forEach((variable, i) => asked.set(variable, identities[i] as object));
-  const read = valuesOf(variables)
-    .then((values) => {
-      let start = 0;
-      variables.forEach((variable, i) => {
-        const reading = readingOf(values.subarray(start, (start += variable.size)));
-        const identity = identities[i] as object;
-        if (identityOf(variable) === identity) known.set(variable, { ...reading, identity });
-        else if (reading.bad) group.onLateBad(variable, reading.bad);
-      });
-    })
-    .catch(() => undefined)
-    .finally(() => inFlight.delete(read));
-  inFlight.add(read);
-}
-
-const inFlight = new Set<Promise<void>>();
-
-/** Resolves when all that was asked for has come back; until then each read holds a tensor. */
-export async function readsSettled(): Promise<void> {
-  // A read may be due at the end of the present task.
-  await Promise.resolve();
-  while (inFlight.size > 0) await Promise.all(inFlight);
+  const read = valuesOf(variables).then((values) => {
+    let start = 0;
+    variables.forEach((variable, i) => {
+      const reading = readingOf(values.subarray(start, (start += variable.size)));
+      const identity = identities[i] as object;
+      if (identityOf(variable) === identity) known.set(variable, { ...reading, identity });
+      else if (reading.bad) group.onLateBad(variable, reading.bad);
+    });
+  });
+  letRead(read);
 }
 
 async function valuesOf(variables: readonly tf.Variable[]): Promise<tf.TypedArray> {

@@ -11,7 +11,7 @@ import {
   trainingStep,
 } from 'tfjs-revcol';
 import { restartBackend } from '../../../src/ops/engine/lost_backend';
-import { readsSettled } from '../../../src/ops/reversible/late_reads';
+import { readsSettled } from '../../../src/ops/engine/reads_in_flight';
 import { describeBackends, expectClose } from '../../support/backends';
 import { normals, normalTensor, randomizeWeights } from '../../support/training_step';
 

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { AdamW, createModel, trainingStep, warmUp } from 'tfjs-revcol';
-import { readsSettled } from '../../../src/ops/reversible/late_reads';
+import { readsSettled } from '../../../src/ops/engine/reads_in_flight';
 import { describeBackends, expectNoLeak, relativeError } from '../../support/backends';
 import { normalTensor, randomizeWeights } from '../../support/training_step';
 

@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { layers } from 'tfjs-revcol';
+import { readsSettled } from '../../../src/ops/engine/reads_in_flight';
 import { clampAlphas, MIN_ALPHA, type NamedAlpha } from '../../../src/ops/reversible/alpha';
-import { readsSettled } from '../../../src/ops/reversible/late_reads';
 import { describeBackends, expectNoLeak } from '../../support/backends';
 import { useLateBackend } from '../../support/late_backend';
 import { normals, projectedLoss, randomizeWeights, worstError } from '../../support/training_step';
