@@ -105,7 +105,9 @@ async function findAmong<Published extends Downloadable>(
 async function insteadOf(folder: string): Promise<string> {
   const other = 'a checkpoint file, an address or the name of published weights';
   const names = await listing(folder, () => readdir(folder));
-  if (names.includes('model.json')) return `; give ${other}`;
+  if (names.includes('model.json')) {
+    return `; give ${other} (a program makes a checkpoint of this model, see docs/checkpoints.md)`;
+  }
   if (isBegun(folder)) {
     return ' without a model.json: train has not come to its end there; let train --resume go on with it';
   }

@@ -179,7 +179,8 @@ function startWorker(): Worker {
   }
   const files = folder === undefined ? [] : BUILT.map((name) => join(folder, name));
   const file = files.find((path) => existsSync(path));
-  if (file !== undefined) return new Worker(file);
+  // Flags of the program, such as --input-type of one given on the command line, are not for its threads.
+  if (file !== undefined) return new Worker(file, { execArgv: [] });
   throw new Error(
     `imageFolder: ${folder ?? 'the bundle'} has no file ${BUILT[1]}, the code of the threads that decode pictures; ` +
       'where a bundler has moved this package, tell it to leave tfjs-revcol external',

@@ -314,6 +314,21 @@ describe('the packed package', () => {
     expect(JSON.parse(stdout)).toEqual(EXPECTED);
   });
 
+  test('threads of a program that is given on the command line start as those of a file', () => {
+    const picture =
+      'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC';
+    fs.mkdirSync(path.join(project, 'pictures/red'), { recursive: true });
+    fs.writeFileSync(path.join(project, 'pictures/red/1.png'), Buffer.from(picture, 'base64'));
+    const program = `
+      import { imageFolder } from 'tfjs-revcol/node';
+      const pictures = await imageFolder('pictures');
+      const { width, height } = await pictures.read(0);
+      await pictures.close();
+      process.stdout.write(JSON.stringify([width, height]));`;
+    const { stdout, stderr } = node(['--input-type=module', '--eval', program]);
+    expect({ stdout, stderr }).toEqual({ stdout: '[1,1]', stderr: '' });
+  });
+
   describe.each(['mjs', 'cjs'] as const)('in parts, as .%s', (extension) => {
     /** Runs a program and gives what it printed. */
     function output(body: string): unknown {

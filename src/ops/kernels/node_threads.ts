@@ -9,7 +9,8 @@ const NODE_CODE = `${THREAD_CODE}\nwork(require('node:worker_threads').workerDat
 /** Threads that do not keep the process alive. */
 export function threadsOfNode({ Worker }: WorkerThreads): StartThread {
   return (task, onGone) => {
-    const worker = new Worker(NODE_CODE, { eval: true, workerData: task });
+    // The program's own flags could make a module of the code.
+    const worker = new Worker(NODE_CODE, { eval: true, execArgv: [], workerData: task });
     worker.on('error', onGone).on('exit', onGone).unref();
     return { end: () => void worker.terminate() };
   };
