@@ -38,6 +38,8 @@ export interface AdapterSet {
   readonly open: ReadonlySet<tfl.layers.Layer>;
   /** What was trained before there were adapters. */
   readonly trainedBefore: TrainedState;
+  /** What was saved with the model of its pictures and classes before there were adapters. */
+  factsBefore: Readonly<Record<string, unknown>>;
   merged: Merged | null;
 }
 

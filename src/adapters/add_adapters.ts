@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireInteger, requireModel, requireRanges } from '../common/arguments';
+import { rawFacts } from '../common/model_metadata';
 import { type OptionNames, requireOptions } from '../common/options';
 import type { Projection } from '../layers/base/projections';
 import { freezeBut, setTrainedState, trainedState } from '../layers/base/trained_state';
@@ -104,7 +105,11 @@ export function putOn(
   const trainedBefore = trainedState(tree);
   const adapters: Adapter[] = [];
   const open = new Set<tfl.layers.Layer>();
-  const set: AdapterSet = { rank, alpha, adapters, open, trainedBefore, merged: null };
+  const factsBefore = rawFacts(model);
+  const set: AdapterSet = {
+    ...{ rank, alpha, adapters, open, trainedBefore, factsBefore },
+    merged: null,
+  };
   try {
     for (const projection of projections) adapters.push(newAdapter(projection, rank));
     const layers = new Set(projections.map(({ layer }) => layer));

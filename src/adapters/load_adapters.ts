@@ -3,17 +3,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireModel, show } from '../common/arguments';
+import { rawFacts } from '../common/model_metadata';
 import { type OptionNames, requireOptions } from '../common/options';
 import type { Projection } from '../layers/base/projections';
 import { changeProjection } from '../layers/base/projections';
 import type { CheckpointSource } from '../weights/bytes/source';
 import type { Checkpoint } from '../weights/checkpoint';
-import {
-  type CheckpointMetadata,
-  factsFor,
-  giveFacts,
-  readMetadata,
-} from '../weights/checkpoint_metadata';
+import { factsFor, giveFacts } from '../weights/checkpoint_metadata';
 import { CheckpointError } from '../weights/errors';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { baseWeights, checksumOf, DOWN, FORMAT, FORMAT_KEY, UP } from './adapter_file';
@@ -44,7 +40,9 @@ const OWNER = 'loadAdapters';
 /**
  * Loads adapters that `saveAdapters` has written. A model without adapters gets them, as by `addAdapters`;
  * in one that has some, the new ones take their place, so that one base serves many tasks. What was trained
- * beside the adapters is set as well, and what the file says of pictures and classes is saved with the model. Everything is read and checked before anything changes.
+ * beside the adapters is set as well. What the file says of pictures and classes is saved with the model, in place of what
+ * other adapters said, and beside what the model said before it had any. Everything is read and checked before anything
+ * changes.
  *
  * @param source a path (Node), a URL, an `ArrayBuffer`, `Uint8Array`, `Blob` or byte source
  * @throws {CheckpointError} 'mismatch' when the file holds no adapters, the model has not the projections
@@ -70,9 +68,12 @@ export async function loadAdapters(
     const checksum = await checksumOf(base);
     if (checksum !== file.checksum) throw wrongBase(model, file, checksum);
   }
-  const facts = factsFor(model, file.told, undefined, { dropped: [], missing: [] });
-  write(model, file, targets);
-  giveFacts(model, facts);
+  const { facts, gone } = factsFor(OWNER, model, file.checkpoint, undefined);
+  const base = adaptersOf(model)?.factsBefore ?? rawFacts(model);
+  const set = write(model, file, targets);
+  set.factsBefore = base;
+  // What other adapters said goes with them; what the base said holds where the file does not say otherwise.
+  giveFacts(model, { facts: { ...base, ...facts }, gone });
 }
 
 /** What a file holds, read. */
@@ -81,8 +82,8 @@ interface AdapterFile {
   readonly checksum: string;
   readonly rank: number;
   readonly alpha: number;
-  /** What it says of pictures and classes. */
-  readonly told: CheckpointMetadata;
+  /** Closed; its metadata say what there is of pictures and classes. */
+  readonly checkpoint: Checkpoint;
   readonly projections: readonly Projection[];
   /** Of `projections`, in their order. */
   readonly factors: readonly { down: Float32Array; up: Float32Array }[];
@@ -147,7 +148,7 @@ async function readAll(model: tfl.LayersModel, checkpoint: Checkpoint): Promise<
     checksum: text('base_checksum'),
     rank,
     alpha,
-    told: readMetadata(checkpoint) ?? {},
+    checkpoint,
     projections,
     factors,
     weights,
@@ -209,7 +210,7 @@ function write(
   model: tfl.LayersModel,
   file: AdapterFile,
   targets: ReadonlyMap<string, tfl.LayerVariable>,
-): void {
+): AdapterSet {
   const { rank, alpha, projections, factors } = file;
   // Tensors first: once they are there nothing can fail any more.
   const values: tf.Tensor[] = [];
@@ -245,6 +246,7 @@ function write(
   for (const adapter of (set as AdapterSet).adapters) {
     changeProjection(adapter.projection, factorsOf(set as AdapterSet, adapter));
   }
+  return set as AdapterSet;
 }
 
 function sameStructure(set: AdapterSet, projections: readonly Projection[], rank: number): boolean {

@@ -33,7 +33,7 @@ const OPTIONS: OptionNames<SaveAdaptersOptions> = { metadata: true, signal: true
  * prepared and what classes are called is there as in what `saveCheckpoint` writes.
  *
  * @param path file to write, in Node; it appears only when complete. Without it the answer is a `Blob`
- * @throws {Error} when the model has no adapters, or they are merged, or what is saved with it is not what it can be
+ * @throws {Error} when the model has no adapters, or they are merged
  * @throws {CheckpointError} 'io' when the file cannot be written; 'unsupported' when a path is given outside
  *   Node
  * @throws `signal.reason` when stopped
@@ -56,7 +56,7 @@ export async function saveAdapters(
   requireOptions('saveAdapters', options, OPTIONS);
   const { metadata = {}, signal } = options;
   const set = requireAdapters('saveAdapters', model);
-  const told = metadataStrings(metadataToWrite(model));
+  const told = metadataStrings(metadataToWrite('saveAdapters', model));
   const tree = treeOf(model);
   const state = stateIn(tree);
   const all = baseWeights(tree, set);

@@ -2,6 +2,8 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireArgument, requireInteger, requireOneOf, requireSides, shown } from './arguments';
+import { classCount, layerOf } from './class_output';
+import { messageOf } from './messages';
 import { requireMeanOfUnit, requireStatistic } from './pixel_statistics';
 
 /**
@@ -72,6 +74,13 @@ const CHECKS: Readonly<Record<keyof ModelMetadata, Check>> = {
 
 const KEYS = /* @__PURE__ */ Object.keys(CHECKS) as readonly (keyof ModelMetadata)[];
 
+/** Facts that belong to what looks at pictures: all but names of classes. */
+export const PICTURE_KEYS = /* @__PURE__ */ KEYS.filter((key) => key !== 'classNames');
+
+/** The names of facts that there are; null, as JSON has it, is none. */
+const keysIn = (facts: Readonly<Record<string, unknown>>) =>
+  KEYS.filter((key) => facts[key] !== undefined && facts[key] !== null);
+
 /**
  * The facts among metadata, checked and copied; what else there is is left out.
  *
@@ -87,7 +96,7 @@ export function checkedMetadata(owner: string, given: unknown): ModelMetadata {
     'an object, such as { mean, std, classNames }',
   );
   const facts = given as Readonly<Record<string, unknown>>;
-  const there = KEYS.filter((key) => facts[key] !== undefined);
+  const there = keysIn(facts);
   for (const key of there) CHECKS[key](owner, key, facts[key]);
   // Of an input size that has channels behind it, as records have, the sides.
   const most = (key: string) => (key === 'inputSize' ? 2 : undefined);
@@ -105,9 +114,7 @@ export function present<Facts extends object>(facts: Facts): Facts {
 
 /** Saves facts with a model, beside what is there, or in place of it. */
 export function addMetadata(model: tfl.LayersModel, facts: ModelMetadata): void {
-  const added = present(facts);
-  if (Object.keys(added).length === 0) return;
-  model.setUserDefinedMetadata({ ...model.getUserDefinedMetadata(), ...added });
+  replaceMetadata(model, [], facts);
 }
 
 /** What a model is for, so far as its layers and outputs tell. */
@@ -115,22 +122,11 @@ export type ModelTask = 'classification' | 'segmentation' | 'detection';
 
 type Outputs = Pick<tfl.LayersModel, 'layers' | 'outputs'>;
 
-const layerOf = ({ layers }: Outputs, className: string) =>
-  layers.find((layer) => layer.getClassName() === className);
-
 /** What a model is for; undefined where it is something else, or that cannot be told. */
 export function taskOf(model: Outputs): ModelTask | undefined {
   if (layerOf(model, 'RevColCascadeHead')) return 'detection';
   if (layerOf(model, 'RevColUPerHead')) return 'segmentation';
   return model.outputs?.[0]?.shape.length === 2 ? 'classification' : undefined;
-}
-
-/** How many classes a model tells apart; undefined where it is none that tells classes. */
-export function classCount(model: Outputs): number | undefined {
-  const heads = layerOf(model, 'RevColCascadeHead') as { units?: number } | undefined;
-  if (heads) return heads.units;
-  const { shape = [] } = model.outputs?.[0] ?? {};
-  return shape.length === 2 || shape.length === 4 ? (shape.at(-1) ?? undefined) : undefined;
 }
 
 /**
@@ -142,11 +138,62 @@ export function classCount(model: Outputs): number | undefined {
 export function metadataOf(model: tfl.LayersModel, name = model.name): ModelMetadata {
   const given = model.getUserDefinedMetadata() ?? {};
   const facts = checkedMetadata(`the user-defined metadata of ${name}`, given);
-  const { classNames } = facts;
+  requireNames(model, name, facts);
+  return facts;
+}
+
+/** Asserts that a model is told as many names as it has classes, where that number is certain. */
+function requireNames(model: tfl.LayersModel, name: string, { classNames }: ModelMetadata): void {
   const count = classNames && classCount(model);
-  if (!classNames || count === undefined || classNames.length === count) return facts;
+  if (!classNames || count === undefined || classNames.length === count) return;
   throw new Error(
     `${name} names ${classNames.length} classes, the model has ${count}; expected a name for each in ` +
       `classNames of its user-defined metadata, which begin with ${shown(classNames[0])}`,
   );
+}
+
+/**
+ * As `metadataOf`, for a file of the model's weights. Metadata are the user's own, and may mean something else by these
+ * names: what cannot be a fact is left out, with a warning, as the weights are to be saved in any case.
+ */
+export function fittingMetadata(owner: string, model: tfl.LayersModel): ModelMetadata {
+  const given = rawFacts(model);
+  const unfit: string[] = [];
+  const fits = ([key, value]: [string, unknown]) => {
+    try {
+      requireNames(model, model.name, checkedMetadata(model.name, { [key]: value }));
+      return true;
+    } catch (error) {
+      unfit.push(messageOf(error));
+      return false;
+    }
+  };
+  const fitting = Object.fromEntries(Object.entries(given).filter(fits));
+  if (unfit.length > 0) {
+    console.warn(
+      `${owner}: of the user-defined metadata of ${model.name} the file does not have what tells nothing of its ` +
+        `pictures or classes: ${unfit.join('; ')}`,
+    );
+  }
+  return checkedMetadata(model.name, fitting);
+}
+
+/** What a model's metadata have under the names of facts, whatever it is. */
+export function rawFacts(model: tfl.LayersModel): Readonly<Record<string, unknown>> {
+  const given = (model.getUserDefinedMetadata() ?? {}) as Readonly<Record<string, unknown>>;
+  return Object.fromEntries(keysIn(given).map((key) => [key, given[key]]));
+}
+
+/** Saves facts with a model in place of those under some names, beside what else is there. */
+export function replaceMetadata(
+  model: tfl.LayersModel,
+  gone: readonly (keyof ModelMetadata)[],
+  facts: object,
+): void {
+  const before = (model.getUserDefinedMetadata() ?? {}) as Readonly<Record<string, unknown>>;
+  const leaving = gone.filter((key) => before[key] !== undefined);
+  const added = present(facts);
+  if (leaving.length + Object.keys(added).length === 0) return;
+  const without = Object.fromEntries(leaving.map((key) => [key, undefined]));
+  model.setUserDefinedMetadata(present({ ...before, ...without, ...added }));
 }

@@ -1,7 +1,8 @@
 /** Models with published weights: built, filled, or nothing. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { addMetadata, classCount, metadataOf } from '../common/model_metadata';
+import { classCount } from '../common/class_output';
+import { addMetadata, metadataOf } from '../common/model_metadata';
 import { pickOptions } from '../common/options';
 import {
   type Downloadable,

@@ -2,23 +2,25 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { shown } from '../common/arguments';
+import { classCount, classWeights } from '../common/class_output';
 import { messageOf } from '../common/messages';
 import {
-  addMetadata,
   checkedMetadata,
-  classCount,
-  metadataOf,
+  fittingMetadata,
   type ModelMetadata,
   type ModelTask,
+  PICTURE_KEYS,
   present,
+  replaceMetadata,
   taskOf,
 } from '../common/model_metadata';
 import { ownPixels } from '../layers/columns/own_pixels';
 import type { Checkpoint } from './checkpoint';
 import { CheckpointError } from './errors';
-import type { NameComparison } from './names/compare_names';
-import type { ModelLike } from './names/model_weights';
-import { isClassifier, isDenseLogits } from './names/published_names';
+import { readLabels } from './label_metadata';
+import type { MappedWeight, ModelLike } from './names/model_weights';
+import { isBesideBackbone, isClassifier, isDecoder } from './names/published_names';
+import { OWN } from './names/weight_layout';
 import { PickleDict, type PickleValue } from './pickle/values';
 
 /** Key of the JSON in a safetensors header, and in the `meta` of OpenMMLab's files. */
@@ -65,7 +67,35 @@ function parsed(text: PickleValue | undefined): CheckpointMetadata | undefined {
 }
 
 /**
- * As `readMetadata`, of a model that the file holds whole.
+ * What a file calls its classes: `classes` of its labels, which are given to whoever writes the file and so come first,
+ * else as `tfjs_revcol` tells; of these the first that are as many as classes. Undefined where it tells none.
+ *
+ * @param count of the classes, where it is known
+ */
+export function classNamesIn(
+  { metadata }: Pick<Checkpoint, 'metadata'>,
+  { classNames }: CheckpointMetadata,
+  count: number | undefined,
+): readonly string[] | undefined {
+  const told = [readLabels(metadata).classes, classNames].filter((names) => names !== undefined);
+  return told.find(({ length }) => length === count) ?? told[0];
+}
+
+/** Facts with the names of a file for so many classes; labels of others are passed over. */
+function withNames(
+  checkpoint: Pick<Checkpoint, 'metadata'>,
+  told: CheckpointMetadata,
+  count: number | undefined,
+): CheckpointMetadata {
+  const names = classNamesIn(checkpoint, told, count);
+  const fits = count === undefined || names?.length === count;
+  if (fits) return present({ ...told, classNames: names });
+  if (told.classNames) throw otherCount(told.classNames, count);
+  return told;
+}
+
+/**
+ * As `readMetadata`, of a model that the file holds whole, with names from wherever the file has them.
  *
  * @param count of its classes
  * @throws {CheckpointError} 'mismatch', too, when the file names more or fewer classes
@@ -75,8 +105,8 @@ export function metadataOfClasses(
   count: number | undefined,
 ): CheckpointMetadata | undefined {
   const told = readMetadata(checkpoint);
-  if (!told?.classNames || count === undefined || told.classNames.length === count) return told;
-  throw otherCount(told.classNames, count);
+  const whole = withNames(checkpoint, told ?? {}, count);
+  return (told ?? whole.classNames) ? whole : undefined;
 }
 
 function otherCount({ length }: readonly string[], count: number): CheckpointError {
@@ -100,17 +130,28 @@ export function metadataStrings({ task, ...facts }: CheckpointMetadata): Record<
 
 /**
  * What a file is to say of a model: what is saved with the model, the size of its images, and by what it normalises
- * them itself, as the weights do not tell these.
+ * them itself, as the weights do not tell these. What is no fact is left out, with a warning.
  *
- * @throws {Error} when what is saved with it is not what it can be
+ * @param owner for the warning
  */
-export function metadataToWrite(model: ModelLike): CheckpointMetadata {
+export function metadataToWrite(owner: string, model: ModelLike): CheckpointMetadata {
   if (!isWhole(model)) return {};
   const task = taskOf(model);
   const [height, width] = model.inputs[0]?.shape.slice(1) ?? [];
   const isOfImages = task === 'classification' && model.inputs[0]?.shape.length === 4;
   const sides = isOfImages && height && width ? { inputSize: [height, width] as const } : {};
-  return { task, ...metadataOf(model), ...sides, ...rgbStatistics(model) };
+  const layers = { ...unlessUnfit(sides), ...unlessUnfit(rgbStatistics(model)) };
+  return { task, ...fittingMetadata(owner, model), ...layers };
+}
+
+/** What layers tell, or undefined in its place where it can be no fact, such as sides beyond all pictures. */
+function unlessUnfit(facts: ModelMetadata): ModelMetadata {
+  try {
+    checkedMetadata(KEY, facts);
+    return facts;
+  } catch {
+    return Object.fromEntries(Object.keys(facts).map((key) => [key, undefined]));
+  }
 }
 
 /** By what a model normalises pixels itself, as mean and deviation of pixels in 0..1, RGB. */
@@ -132,39 +173,93 @@ function isWhole(model: ModelLike): model is tfl.LayersModel {
   return typeof (model as Partial<tfl.LayersModel>).getUserDefinedMetadata === 'function';
 }
 
+/** What of a file goes into a model. */
+interface Loaded {
+  /** The model's weights by published name. */
+  readonly mapped: ReadonlyMap<string, MappedWeight>;
+  /** The names of those that are loaded. */
+  readonly fitting: readonly string[];
+}
+
+/** Facts that become a model's, and whose names go with its old weights. */
+export interface NewFacts {
+  readonly facts: ModelMetadata;
+  readonly gone: readonly (keyof ModelMetadata)[];
+}
+
 /**
  * What of a file's facts become a model's: of the same task all, else by what pixels are normalised, which is the
- * backbone's; names of classes where what tells the classes is loaded, too.
+ * backbone's; names of classes where what gives the classes is loaded, too. Facts belong to weights: those of weights
+ * that are replaced go.
  *
- * @param names of classes that the file says in another way, which count where there are as many as classes
+ * @param loaded undefined where all weights of the model become those of the file
  * @throws {CheckpointError} 'mismatch' when the file names more or fewer classes than there are
  */
 export function factsFor(
+  owner: string,
   model: ModelLike,
-  { task, classNames, inputSize, ...facts }: CheckpointMetadata,
-  names: readonly string[] | undefined,
-  { dropped, missing }: Pick<NameComparison, 'dropped' | 'missing'>,
-): ModelMetadata {
-  if (!isWhole(model)) return {};
-  const { mean, std } = facts;
-  if (task !== undefined && task !== taskOf(model)) return { mean, std };
+  checkpoint: Pick<Checkpoint, 'metadata'>,
+  loaded: Loaded | undefined,
+): NewFacts {
+  const told = readMetadata(checkpoint) ?? {};
+  if (!isWhole(model)) return { facts: {}, gone: [] };
+  const statistics = statisticsFor(owner, model, told);
+  const hasBackbone = loaded === undefined || isBackboneLoaded(loaded);
+  if (told.task !== undefined && told.task !== taskOf(model)) {
+    return { facts: statistics, gone: hasBackbone ? ['mean', 'std'] : [] };
+  }
   const [height, width] = model.inputs[0]?.shape.slice(1) ?? [];
   const isOpen = !height || !width;
-  const isLoaded =
-    dropped.length === 0 && !missing.some((name) => isClassifier(name) || isDenseLogits(name));
-  const count = classCount(model);
-  if (isLoaded && classNames && count !== undefined && classNames.length !== count) {
-    throw otherCount(classNames, count);
-  }
-  const known = classNames ?? (names?.length === count ? names : undefined);
+  const [tall, wide] = told.inputSize ?? [];
+  // As of published weights, the cut is for the size that it was chosen for.
+  const isOtherSize = !isOpen && tall !== undefined && (tall !== height || wide !== width);
+  const hasHead = loaded === undefined || isHeadLoaded(model, loaded);
+  const { classNames } = hasHead ? withNames(checkpoint, told, classCount(model)) : {};
   return {
-    ...facts,
-    ...(isOpen ? { inputSize } : {}),
-    ...(isLoaded ? { classNames: known } : {}),
+    facts: present({
+      ...told,
+      ...{ task: undefined, classNames, ...statistics },
+      ...(isOpen ? {} : { inputSize: undefined }),
+      ...(isOtherSize ? { crop: undefined } : {}),
+    }),
+    gone: [...(hasBackbone ? PICTURE_KEYS : []), ...(hasHead ? (['classNames'] as const) : [])],
   };
 }
 
+/** Mean and deviation of a file; undefined, with a warning if they are others, where the model goes by its own. */
+function statisticsFor(
+  owner: string,
+  model: tfl.LayersModel,
+  { mean, std }: ModelMetadata,
+): Pick<ModelMetadata, 'mean' | 'std'> {
+  if (!ownPixels(model)) return { mean, std };
+  const own = rgbStatistics(model);
+  const differs = (a: readonly number[] | undefined, b: readonly number[] | undefined) =>
+    a !== undefined && !a.every((value, i) => Math.abs(value - (b?.[i] ?? NaN)) <= 1e-3);
+  if (differs(mean, own.mean) || differs(std, own.std)) {
+    console.warn(
+      `${owner}: the weights are of pixels normalised by mean ${shown(mean)} and std ${shown(std)}, but ` +
+        `${model.name} normalises its own by pixelMean and pixelStd, which differ, and will answer wrongly; build it ` +
+        'with those of the file, which are of pixels in 0..1',
+    );
+  }
+  return { mean: undefined, std: undefined };
+}
+
+function isBackboneLoaded({ mapped, fitting }: Loaded): boolean {
+  const isHead = (name: string) => isClassifier(name) || isDecoder(name) || isBesideBackbone(name);
+  const there = new Set(fitting);
+  const own = [...mapped].filter(([name, { layout }]) => layout !== OWN && !isHead(name));
+  return own.length > 0 && own.every(([name]) => there.has(name));
+}
+
+function isHeadLoaded(model: tfl.LayersModel, { mapped, fitting }: Loaded): boolean {
+  const there = new Set(fitting.map((name) => mapped.get(name)?.variable));
+  const weights = classWeights(model);
+  return weights.length > 0 && weights.every((weight) => there.has(weight));
+}
+
 /** Saves facts with a model that was loaded. */
-export function giveFacts(model: ModelLike, facts: ModelMetadata): void {
-  if (isWhole(model)) addMetadata(model, facts);
+export function giveFacts(model: ModelLike, { facts, gone }: NewFacts): void {
+  if (isWhole(model)) replaceMetadata(model, gone, facts);
 }

@@ -1,9 +1,12 @@
 /** Loading a checkpoint into a model: everything is checked and read before the first weight changes. */
+import type * as tfl from '@tensorflow/tfjs-layers';
+
 import { requireModel } from '../common/arguments';
+import { classCount } from '../common/class_output';
 import { type OptionNames, requireOptions } from '../common/options';
 import type { CheckpointSource } from './bytes/source';
 import type { Checkpoint } from './checkpoint';
-import { factsFor, giveFacts, readMetadata } from './checkpoint_metadata';
+import { classNamesIn, factsFor, giveFacts, readMetadata } from './checkpoint_metadata';
 import { CheckpointError } from './errors';
 import { STEM_KERNEL, withInputChannels } from './input_channels';
 import { type LabelMetadata, readLabels } from './label_metadata';
@@ -90,8 +93,10 @@ export interface LoadReport extends LabelMetadata {
  * or into any model with a RevCol backbone.
  *
  * What the file says of how pictures are prepared and what classes are called is saved with the model, as its
- * user-defined metadata, in place of what is there: as `saveCheckpoint` has written it, or, of classes, OpenMMLab. Names
- * only where what tells the classes is loaded, and of a model for another task mean and deviation alone.
+ * user-defined metadata: as `saveCheckpoint` has written it, or, of classes, OpenMMLab. Names
+ * only where what tells the classes is loaded, and of a model for another task mean and deviation alone. What is there
+ * belongs to the weights that are there, and goes with them, also where the file does not say anything: what you know of its
+ * weights yourself, save with the model afterwards (`setUserDefinedMetadata`). Metadata of other names stay.
  *
  * Averages that mmcv's `EMAHook` keeps in the same dict (`ema_...`) are left out.
  *
@@ -147,13 +152,13 @@ async function load(
     const comparison = compareNames(mapped, inFile, checkpoint.entries, options.head === 'skip');
     const told = readMetadata(opened) ?? {};
     const labels = readLabels(opened.metadata);
-    const classes = labels.classes ?? told.classNames;
+    const classes = classNamesIn(opened, told, classCount(model as Partial<tfl.LayersModel>));
     const report: LoadReport = {
       loaded: comparison.fitting,
       missing: [...comparison.missing, ...unmapped],
       unexpected: comparison.unexpected,
       ...labels,
-      ...(classes ? { classes } : {}),
+      ...(classes ? { classes: [...classes] } : {}),
     };
     const { strict = true } = options;
     if (
@@ -162,7 +167,8 @@ async function load(
     ) {
       throw misfit(model, comparison, report);
     }
-    const facts = factsFor(model, told, labels.classes, { ...comparison, missing: report.missing });
+    const { fitting } = comparison;
+    const facts = factsFor('loadCheckpoint', model, opened, { mapped, fitting });
     if (comparison.dropped.length > 0) {
       console.warn(
         `loadCheckpoint: ${comparison.dropped.length} weights of the head do not fit those in the file (another ` +

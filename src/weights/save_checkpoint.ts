@@ -59,7 +59,8 @@ const OPTIONS: OptionNames<SaveOptions> = {
  *
  * @param path file to write, in Node; it appears only when complete. Without it the answer is a
  * `Blob`.
- * @throws {Error} when what is saved with the model is not what it can be
+ * Of metadata under these names that tell nothing of the kind, a warning says that the file does not have them.
+ *
  * @throws {CheckpointError} 'mismatch' when a weight has no published name; 'unsupported' when a value of
  * `metadata` is no string; 'io' when the file cannot
  * be written, and the one that was there is then as it was; 'unsupported' when a path is given outside
@@ -114,7 +115,7 @@ export async function saveCheckpoint(
       `saveCheckpoint: model ${model.name} has no RevCol weights`,
     );
   }
-  const { classNames, ...facts } = metadataToWrite(model);
+  const { classNames, ...facts } = metadataToWrite('saveCheckpoint', model);
   const metadata: Record<string, string> = {
     ...pixelMetadata(model as Partial<tfl.LayersModel>),
     // Names that are given take the place of the model's.

@@ -23,6 +23,7 @@ import { writeSafetensors } from '../../src/weights/safetensors/writer';
 import { filesOf, load } from '../convert/loaded';
 import { tinyDetector } from '../finetune/detector_support';
 import { TINY as SEGMENTER, tinySegmenter } from '../finetune/segmenter_support';
+import { randomizeWeights } from '../support/training_step';
 import { smallModel, tensorsOf, valuesOf } from './support/small_checkpoint';
 
 const KEY = 'tfjs_revcol';
@@ -311,11 +312,7 @@ describe('what is no fact', () => {
       model.setUserDefinedMetadata(facts);
       const data = { x: tf.zeros([1, 8, 8, 3]), y: tf.zeros([1], 'int32') };
       const called = /^(the user-defined metadata of )?revcol_tiny/;
-      for (const fails of [
-        () => saveCheckpoint(model),
-        async () => preprocessingOf(model),
-        () => evaluate(model, data),
-      ]) {
+      for (const fails of [async () => preprocessingOf(model), () => evaluate(model, data)]) {
         await expect(fails()).rejects.toThrow(message);
         await expect(fails()).rejects.toThrow(called);
       }
@@ -323,8 +320,200 @@ describe('what is no fact', () => {
       const segmenter = keep(tinySegmenter({ numClasses: 4 }));
       segmenter.setUserDefinedMetadata(facts);
       await expect(segment(segmenter, IMAGE)).rejects.toThrow(message);
+      // Its weights are saved in any case.
+      const { result, warnings } = await warned(() => saveCheckpoint(model));
+      expect(warnings).toEqual([expect.stringMatching(message)]);
+      expect(await toldBy(result)).toEqual({ task: 'classification', inputSize: [8, 8] });
     },
   );
+});
+
+/** What is warned of meanwhile. */
+async function warned<T>(run: () => Promise<T>): Promise<{ result: T; warnings: string[] }> {
+  const warn = jest.spyOn(console, 'warn').mockImplementation(() => undefined);
+  const result = await run();
+  const warnings = warn.mock.calls.map(([text]) => String(text));
+  warn.mockRestore();
+  return { result, warnings };
+}
+
+/** What a file says of pictures and classes. */
+async function toldBy(file: Blob): Promise<unknown> {
+  const { metadata } = await openCheckpoint(file);
+  return JSON.parse(metadata.get(KEY) as string);
+}
+
+/** Models on a small backbone with outputs of their own: its pooled features, or a layer on them. */
+function withOutputs(seed: number, units: readonly (number | 'features')[]): tf.LayersModel {
+  const whole = small();
+  const map = whole.getLayer('backbone').output as tf.SymbolicTensor;
+  const pooled = tf.layers.globalAveragePooling2d({}).apply(map) as tf.SymbolicTensor;
+  const outputs = units.map((unit, i) => {
+    if (unit === 'features') return pooled;
+    const logits = tf.layers.dense({ units: unit, name: `own_${i}` }).apply(pooled);
+    return tf.layers.activation({ activation: 'sigmoid' }).apply(logits) as tf.SymbolicTensor;
+  });
+  const model = tf.model({ inputs: whole.inputs, outputs });
+  randomizeWeights(model.weights, seed);
+  return model;
+}
+
+describe('models whose metadata no fact has to be of', () => {
+  test.each([
+    [[-600, 0, 0], 400],
+    [32768, 16384],
+    [300, 50],
+    [
+      [0, 0, -400],
+      [1, 1, 2],
+    ],
+  ])('are saved, of pixels by mean %j and deviation %j', async (pixelMean, pixelStd) => {
+    const model = small({ pixelMean, pixelStd });
+    model.setUserDefinedMetadata({ classNames: NAMES, mean: MEAN });
+    const file = await saveCheckpoint(model);
+    const expected = { task: 'classification', classNames: NAMES, inputSize: [8, 8] };
+    expect(await toldBy(file)).toEqual(expected);
+    addAdapters(model, { rank: 1 });
+    expect(await toldBy(await saveAdapters(model))).toEqual(expected);
+  });
+
+  test('are saved, and loaded, where another number of classes than of names may be right', async () => {
+    for (const [units, classNames] of [
+      [[1], ['no', 'yes']],
+      [['features', 4], NAMES],
+    ] as const) {
+      const model = withOutputs(1, units);
+      model.setUserDefinedMetadata({ classNames });
+      const file = await saveCheckpoint(model, undefined, { others: 'keep' });
+      const other = withOutputs(2, units);
+      await loadCheckpoint(other, file);
+      expect(told(other)).toEqual({ classNames });
+    }
+  });
+
+  test('are saved without what means something else, and null means nothing', async () => {
+    const model = small();
+    const note = { mean: 0.5, crop: 0.875, classNames: null, std: null };
+    model.setUserDefinedMetadata({ ...note, upright: true });
+    const expected = { task: 'classification', upright: true, inputSize: [8, 8] };
+    const { result, warnings } = await warned(() => saveCheckpoint(model));
+    expect(warnings).toEqual([
+      expect.stringMatching(/^saveCheckpoint: .* mean is 0.5; .* crop is/),
+    ]);
+    expect(await toldBy(result)).toEqual(expected);
+    addAdapters(model, { rank: 1 });
+    const adapters = await warned(() => saveAdapters(model));
+    expect(adapters.warnings).toEqual([expect.stringMatching(/^saveAdapters: /)]);
+    expect(await toldBy(adapters.result)).toEqual(expected);
+    expect(told(model)).toEqual({ ...note, upright: true });
+    const plain = small();
+    plain.setUserDefinedMetadata({ mean: null, classNames: null });
+    expect(preprocessingOf(plain)).toEqual({ inputSize: [8, 8, 3] });
+  });
+});
+
+describe('facts belong to weights', () => {
+  const OLD = { classNames: ['p', 'q', 'r', 's'], mean: [0, 0, 0], crop: 'center', shortSide: 3 };
+
+  test.each([4, 5])('a head of %i classes that is not loaded keeps its names', async (units) => {
+    const model = small();
+    model.setUserDefinedMetadata(FACTS);
+    const own = withOutputs(2, [units]);
+    const classNames = ['1', '2', '3', '4', '5'].slice(0, units);
+    own.setUserDefinedMetadata({ ...OLD, classNames, note: 'mine' });
+    await loadCheckpoint(own, await saveCheckpoint(model), { strict: false });
+    expect(told(own)).toEqual({ ...FACTS, classNames, note: 'mine' });
+    // A head of RevCol's, of a file without one that names other classes.
+    const bare = (await written()).filter(({ name }) => !name.startsWith('cls.'));
+    const metadata = { [KEY]: '{"classNames":["a"]}' };
+    const other = small();
+    other.setUserDefinedMetadata({ ...OLD, classNames: NAMES });
+    const blob = await writeSafetensors(bare, undefined, { metadata });
+    await loadCheckpoint(other, blob, { strict: false });
+    expect(told(other)).toEqual({ classNames: NAMES });
+  });
+
+  test('those of weights that are replaced go, where the file tells none', async () => {
+    const silent = await writeSafetensors(await written());
+    const model = small();
+    model.setUserDefinedMetadata({ ...OLD, note: 'mine' });
+    await loadCheckpoint(model, silent);
+    expect(told(model)).toEqual({ note: 'mine' });
+    // The head alone, and the backbone for another task.
+    const head = (await written()).filter(({ name }) => name.startsWith('cls.'));
+    model.setUserDefinedMetadata(OLD);
+    await loadCheckpoint(model, await writeSafetensors(head), { strict: false });
+    expect(told(model)).toEqual({ ...OLD, classNames: undefined });
+    const metadata = { [KEY]: '{"task":"segmentation","std":[1,1,1],"shortSide":9}' };
+    const dense = await writeSafetensors(await written(), undefined, { metadata });
+    model.setUserDefinedMetadata(OLD);
+    await loadCheckpoint(model, dense);
+    const { crop, shortSide, classNames } = OLD;
+    expect(told(model)).toEqual({ crop, shortSide, classNames, std: [1, 1, 1] });
+  });
+
+  test('adapters that say nothing bring back what the base said', async () => {
+    const trained = small();
+    trained.setUserDefinedMetadata(FACTS);
+    addAdapters(trained, { rank: 1 });
+    const telling = await saveAdapters(trained);
+    const plain = small();
+    addAdapters(plain, { rank: 2 });
+    const silent = await saveAdapters(plain, undefined, { metadata: { [KEY]: '{}' } });
+    const base = small();
+    base.setUserDefinedMetadata({ ...OLD, note: 'mine' });
+    await loadAdapters(base, telling);
+    expect(told(base)).toEqual({ ...FACTS, shortSide: 3, note: 'mine' });
+    await loadAdapters(base, silent);
+    expect(told(base)).toEqual({ ...OLD, note: 'mine' });
+  });
+
+  test('a model goes by its own statistics, whatever a file tells, and is told so', async () => {
+    const model = small();
+    model.setUserDefinedMetadata({ mean: MEAN, std: STD });
+    const file = await saveCheckpoint(model);
+    const [pixelMean, pixelStd] = [MEAN, STD].map((values) => values.map((v) => v * 255));
+    for (const [std, count] of [
+      [pixelStd, 0],
+      [[99, 99, 99], 1],
+    ] as const) {
+      const own = small({ pixelMean, pixelStd: std });
+      const { warnings } = await warned(() => loadCheckpoint(own, file));
+      expect(warnings).toHaveLength(count);
+      if (count > 0) expect(warnings[0]).toMatch(/revcol_tiny normalises its own/);
+      expect(told(own)).toEqual({});
+    }
+  });
+
+  test('a cut goes with the size that it is told for', async () => {
+    const model = small({ inputShape: [16, 16, 3] });
+    model.setUserDefinedMetadata(FACTS);
+    const other = small();
+    await loadCheckpoint(other, await saveCheckpoint(model));
+    expect(told(other)).toEqual({ ...FACTS, crop: undefined });
+  });
+});
+
+test('names are the same from wherever a file tells them, for all that reads it', async () => {
+  const names = ['1', '2', '3', '4'];
+  const read = async (model: tf.LayersModel, options: object) => {
+    const file = await saveCheckpoint(model, undefined, options);
+    const other = small();
+    const { classes } = await loadCheckpoint(other, file);
+    const { model: files } = await convertCheckpoint(await openCheckpoint(file), filesSink());
+    const made = keep(await load(await filesOf(files)));
+    return [classes, told(other), told(made)];
+  };
+  const model = small();
+  const all = (classNames: readonly string[]) => [classNames, { classNames }, { classNames }];
+  expect(await read(model, { classes: names })).toEqual(all(names));
+  expect(await read(model, { classes: names, format: 'openmmlab' })).toEqual(all(names));
+  model.setUserDefinedMetadata({ classNames: NAMES });
+  expect(await read(model, {})).toEqual(all(NAMES));
+  expect(await read(model, { classes: names })).toEqual(all(names));
+  expect(await read(model, { metadata: { classes: JSON.stringify(names) } })).toEqual(all(names));
+  // Labels of others are no names of these classes.
+  expect(await read(model, { metadata: { classes: '["x"]' } })).toEqual(all(NAMES));
 });
 
 describe('published weights', () => {

@@ -22,7 +22,7 @@ export function ownPixels(model: Pick<tfl.LayersModel, 'layers'>): OwnPixels | u
   const [mean, std] = [listOf(own.pixelMean ?? 0), listOf(own.pixelStd ?? 1)];
   const most = (values: readonly number[]) => Math.max(...values.map(Math.abs));
   const isUnit = most(mean) <= 1 && most(std) <= 1;
-  const isByte = most(std) > 1 && (most(mean) > 1 || most(mean) === 0);
+  const isByte = most(std) > 1 && ((most(mean) > 1 && most(mean) <= 255) || most(mean) === 0);
   return { mean, std, range: isUnit ? 1 : isByte ? 255 : null };
 }
 
