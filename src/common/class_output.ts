@@ -13,16 +13,24 @@ const CLASS_HEADS: readonly string[] = ['RevColHead', 'RevColUPerHead'];
 
 /** The layers with weights that a tensor comes from first, through those without. */
 function weighted(tensor: tfl.SymbolicTensor): tfl.layers.Layer[] {
-  const { sourceLayer: layer, nodeIndex, tensorIndex } = tensor;
-  const inner = (layer as Partial<tfl.LayersModel>).outputs?.[tensorIndex ?? 0];
-  if (inner) {
-    const found = weighted(inner);
-    if (found.length > 0) return found;
-  } else if (layer.weights.length > 0) {
-    return [layer];
+  const found = new Set<tfl.layers.Layer>();
+  // An input comes from itself, and paths may part and meet again any number of times.
+  const seen = new Set<tfl.SymbolicTensor>();
+  const waiting = [tensor];
+  for (let at = waiting.pop(); at; at = waiting.pop()) {
+    if (seen.has(at)) continue;
+    seen.add(at);
+    const { sourceLayer: layer, nodeIndex, tensorIndex } = at;
+    const inner = (layer as Partial<tfl.LayersModel>).outputs?.[tensorIndex ?? 0];
+    if (layer.weights.length > 0 && !inner) {
+      found.add(layer);
+      continue;
+    }
+    // A model within, from its own output; one without weights, such as of pooling, from what it takes as well.
+    if (inner && layer.weights.length > 0) waiting.push(inner);
+    else waiting.push(...(layer.inboundNodes[nodeIndex ?? 0]?.inputTensors ?? []));
   }
-  const inputs = layer.inboundNodes[nodeIndex ?? 0]?.inputTensors ?? [];
-  return inputs.flatMap(weighted);
+  return [...found];
 }
 
 /**

@@ -358,6 +358,12 @@ function withOutputs(seed: number, units: readonly (number | 'features')[]): tf.
   return model;
 }
 
+/** A model that is told three names. */
+function named(model: tf.LayersModel): tf.LayersModel {
+  model.setUserDefinedMetadata({ classNames: ['a', 'b', 'c'] });
+  return model;
+}
+
 describe('models whose metadata no fact has to be of', () => {
   test.each([
     [[-600, 0, 0], 400],
@@ -389,6 +395,20 @@ describe('models whose metadata no fact has to be of', () => {
       await loadCheckpoint(other, file);
       expect(told(other)).toEqual({ classNames });
     }
+  });
+
+  test('are walked through to their ends, whatever they are of', () => {
+    const image = tf.input({ shape: [2, 2, 1] });
+    let y = image;
+    for (let i = 0; i < 40; i++) y = tf.layers.add().apply([y, y]) as tf.SymbolicTensor;
+    expect(preprocessingOf(keep(named(tf.model({ inputs: image, outputs: y }))))).toBeDefined();
+    const head = tf.sequential({ layers: [small(), tf.layers.softmax()] });
+    expect(() => preprocessingOf(named(head))).toThrow(/names 3 classes, the model has 4/);
+    const pooled = tf.sequential({ layers: [tf.layers.softmax({ inputShape: [4] } as never)] });
+    const whole = small();
+    const logits = pooled.apply(whole.outputs[0] as tf.SymbolicTensor) as tf.SymbolicTensor;
+    const nested = named(tf.model({ inputs: whole.inputs, outputs: logits }));
+    expect(() => preprocessingOf(nested)).toThrow(/names 3 classes, the model has 4/);
   });
 
   test('are saved without what means something else, and null means nothing', async () => {
