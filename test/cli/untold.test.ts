@@ -51,6 +51,19 @@ describe('published weights that were saved', () => {
     expect(sized).toBe(expected);
   });
 
+  test('and names that were given when it was saved, through conversions to either format', async () => {
+    const model = await createModel(SET, { pretrained: true });
+    const classes = Array.from({ length: 10 }, (_, i) => `kind ${i}`);
+    await saveCheckpoint(model, at('given.safetensors'), { classes });
+    model.dispose();
+    const renamed = await classified(at('given.safetensors'));
+    expect(renamed).toMatch(/%\s+8\s+kind 8\n/);
+    for (const to of ['given', 'given again.safetensors']) {
+      await cliOut('convert', at('given.safetensors'), at(to));
+      expect(await classified(at(to))).toBe(renamed);
+    }
+  });
+
   test('also what is converted of them, to either format', async () => {
     for (const [from, to] of [
       [SET, 'named.safetensors'],
