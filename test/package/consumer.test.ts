@@ -317,11 +317,14 @@ describe('the packed package', () => {
   test('threads of a program that is given on the command line start as those of a file', () => {
     const picture =
       'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC';
-    fs.mkdirSync(path.join(project, 'pictures/red'), { recursive: true });
-    fs.writeFileSync(path.join(project, 'pictures/red/1.png'), Buffer.from(picture, 'base64'));
+    for (const name of ['a', 'b']) {
+      const folder = path.join(project, 'of-the-command-line', name);
+      fs.mkdirSync(folder, { recursive: true });
+      fs.writeFileSync(path.join(folder, '1.png'), Buffer.from(picture, 'base64'));
+    }
     const program = `
       import { imageFolder } from 'tfjs-revcol/node';
-      const pictures = await imageFolder('pictures');
+      const pictures = await imageFolder('of-the-command-line');
       const { width, height } = await pictures.read(0);
       await pictures.close();
       process.stdout.write(JSON.stringify([width, height]));`;
