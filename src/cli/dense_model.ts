@@ -2,6 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
+import { type ModelMetadata, present } from '../common/model_metadata';
+import { savedStatistics } from '../data/model_input';
 import { fileSystem } from '../model_files/file_system';
 import { readTensor } from '../ops/engine/lost_backend';
 import { registerOptimizers } from '../registry/register_optimizers';
@@ -9,6 +11,7 @@ import type { Checkpoint } from '../weights/checkpoint';
 import { loadCheckpoint, type LoadOptions, type LoadReport } from '../weights/load_checkpoint';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { prefixIn, underPrefix } from '../weights/select_tensors';
+import type { Untold } from './assumed_preparation';
 import { modelFile } from './classifier';
 import { withNotice } from './download_notice';
 import { type Terminal, withProgress } from './terminal';
@@ -22,6 +25,28 @@ export interface DenseOptions extends DownloadOptions {
   key?: string;
   prefix?: string;
   signal: AbortSignal;
+}
+
+/** Records of weights, which may tell how pictures are prepared. */
+export interface Records<Weights> {
+  /** That of `--model`. */
+  readonly wanted: Weights | undefined;
+  /** That of the file. */
+  readonly record?: Weights | undefined;
+}
+
+/**
+ * By which mean and deviation pixels are normalised: as the model says, which has learned from such, else as its record does;
+ * `untold` where nothing says it.
+ */
+export function normalizationOf(
+  name: string,
+  model: tfl.LayersModel,
+  { wanted, record }: Records<Pick<ModelMetadata, 'mean' | 'std'>>,
+): { statistics: Pick<ModelMetadata, 'mean' | 'std'>; untold?: Untold } {
+  const { mean, std } = { ...(wanted ?? record), ...present(savedStatistics(name, model)) };
+  const isUntold = mean === undefined && std === undefined;
+  return { statistics: { mean, std }, ...(isUntold ? { untold: { name, channels: 3 } } : {}) };
 }
 
 /** Told the number of classes before weights are read. */

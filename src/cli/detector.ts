@@ -4,7 +4,6 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { metadataOf, present } from '../common/model_metadata';
 import { shownSource } from '../common/url';
 import { detectorIn } from '../convert/detector_plan';
-import { savedStatistics } from '../data/model_input';
 import { createModel } from '../models/create_model';
 import type { DetectOptions } from '../models/detect_options';
 import { detectorParts } from '../models/detector_parts';
@@ -22,8 +21,10 @@ import {
   findNetwork,
   labelsIn,
   loadDense,
+  normalizationOf,
   openFolder,
   orDispose,
+  type Records,
 } from './dense_model';
 import { requireKind } from './model_kind';
 import type { Terminal } from './terminal';
@@ -69,14 +70,6 @@ export async function loadDetector(
   );
 }
 
-/** Records of a detector. */
-interface Records {
-  /** That of `--model`. */
-  readonly wanted: DetectionWeights | undefined;
-  /** That of the file. */
-  readonly record?: DetectionWeights | undefined;
-}
-
 /**
  * How to detect: sizes as `--model` says, else the model, else the file's record; pixels as the model says, which has
  * learned from such; and the data set of its classes where it has as many.
@@ -84,15 +77,15 @@ interface Records {
 function settingsOf(
   name: string,
   model: tfl.LayersModel,
-  { wanted, record }: Records,
+  { wanted, record }: Records<DetectionWeights>,
   numClasses: number,
 ): Pick<LoadedDetector, 'settings' | 'untold'> {
   const { shortSide, longSide } = wanted ?? { ...record, ...metadataOf(model, name) };
-  const { mean, std } = { ...(wanted ?? record), ...present(savedStatistics(name, model)) };
+  const { statistics, ...untold } = normalizationOf(name, model, { wanted, record });
   const own = numClasses === COCO_CLASSES.length ? { dataset: 'COCO' } : {};
   return {
-    settings: present({ shortSide, longSide, mean, std, ...own }) as DetectOptions,
-    ...(mean === undefined && std === undefined ? { untold: { name, channels: 3 } } : {}),
+    settings: present({ shortSide, longSide, ...statistics, ...own }) as DetectOptions,
+    ...untold,
   };
 }
 

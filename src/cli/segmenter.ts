@@ -5,7 +5,6 @@ import { show } from '../common/arguments';
 import { metadataOf, present } from '../common/model_metadata';
 import { shownSource } from '../common/url';
 import { segmenterIn } from '../convert/segmenter_plan';
-import { savedStatistics } from '../data/model_input';
 import { createModel } from '../models/create_model';
 import type { SegmentOptions } from '../models/segment_options';
 import { withSeededRandom } from '../ops/engine/random';
@@ -24,8 +23,10 @@ import {
   findNetwork,
   labelsIn,
   loadDense,
+  normalizationOf,
   openFolder,
   orDispose,
+  type Records,
 } from './dense_model';
 import { requireKind } from './model_kind';
 import type { Terminal } from './terminal';
@@ -86,14 +87,6 @@ export async function loadSegmenter(
   );
 }
 
-/** Records of a segmenter. */
-interface Records {
-  /** That of `--model`. */
-  readonly wanted: SegmentationWeights | undefined;
-  /** That of the file. */
-  readonly record?: SegmentationWeights | undefined;
-}
-
 /**
  * How to segment: sizes and windows as `--model` says, else the model, else the file's record; pixels as the model says,
  * which has learned from such; and the data set of its classes where it has as many.
@@ -101,18 +94,24 @@ interface Records {
 function settingsOf(
   name: string,
   model: tfl.LayersModel,
-  { wanted, record }: Records,
+  { wanted, record }: Records<SegmentationWeights>,
   numClasses: number,
 ): Pick<LoadedSegmenter, 'settings' | 'untold'> {
   const saved = metadataOf(model, name);
   const windows = saved.inputSize ? saved : (record ?? saved);
   const { inputSize, slideStride } = wanted ?? windows;
   const { shortSide = record?.shortSide } = wanted ?? saved;
-  const { mean, std } = { ...(wanted ?? record), ...present(savedStatistics(name, model)) };
+  const { statistics, ...untold } = normalizationOf(name, model, { wanted, record });
   const own = numClasses === ADE20K_CLASSES.length ? { dataset: 'ADE20K' } : {};
   return {
-    settings: present({ inputSize, slideStride, shortSide, mean, std, ...own }) as SegmentOptions,
-    ...(mean === undefined && std === undefined ? { untold: { name, channels: 3 } } : {}),
+    settings: present({
+      inputSize,
+      slideStride,
+      shortSide,
+      ...statistics,
+      ...own,
+    }) as SegmentOptions,
+    ...untold,
   };
 }
 
