@@ -39,6 +39,7 @@ export default {
   globalSetup: '<rootDir>/test/support/announce.ts',
   // Node; a test that prints fails.
   testEnvironment: '<rootDir>/test/support/environment.ts',
+  setupFilesAfterEnv: ['<rootDir>/test/support/setup.ts'],
   // tfjs looks at its global engine once more when a file's tests are over.
   testEnvironmentOptions: { globalsCleanup: 'off' },
   sandboxInjectedGlobals: LANGUAGE,

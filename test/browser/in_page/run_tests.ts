@@ -9,6 +9,7 @@ import * as circus from 'jest-circus';
 import { ModuleMocker } from 'jest-mock';
 
 import { registerWebglFlag, WEBGL_FLAG } from '../../../src/ops/kernels/webgl/backend';
+import { repeatRandomness } from '../../support/repeatable';
 import { ENVIRONMENT } from './environment';
 import { forbidSynchronousReads } from './synchronous_reads';
 
@@ -81,6 +82,8 @@ async function runFile(name: string): Promise<FileResult> {
   if (!file) throw new Error(`no file of tests named ${name}`);
   circus.resetState();
   const { result, printed } = await printedBy(async () => {
+    repeatRandomness();
+    beforeEach(repeatRandomness);
     file();
     return circus.run();
   });
