@@ -13,7 +13,7 @@ import * as path from 'node:path';
 
 import { fileSystem } from 'tfjs-revcol/node';
 import { saveCheckpoint } from 'tfjs-revcol/weights';
-import { DATA_SETS, type DataSetName } from './fashion/data';
+import { DATA_SETS, type DataSetName, type Pictures } from './fashion/data';
 import { network, type SizeName, SIZES } from './fashion/network';
 import { accuracyOf, type Recipe, train } from './fashion/train';
 import { startBackend } from './shared/backend';
@@ -92,6 +92,20 @@ const progress = await train(model, split.train, set, recipe, {
         `(${processorMinutes.toFixed(1)} of a processor)`,
     ),
 });
+/** Of the parts that were not trained on; also with mirror images, where they were trained on. */
+function accuracies(): Record<string, number> {
+  const of = (pictures: Pictures, mirrored = false) =>
+    Number(accuracyOf(model, pictures, set, mirrored).toFixed(2));
+  return {
+    heldOutAccuracy: of(split.validation),
+    testAccuracy: of(split.test),
+    ...(set.mirrored && {
+      heldOutAccuracyWithMirrored: of(split.validation, true),
+      testAccuracyWithMirrored: of(split.test, true),
+    }),
+  };
+}
+
 if (progress === null) {
   console.log('stopped; the same command goes on');
 } else {
@@ -106,8 +120,7 @@ if (progress === null) {
     processorMinutes: Number(progress.processorMinutes.toFixed(1)),
     peakMegabytes: Number((progress.peakBytes / 1e6).toFixed(1)),
     residentMegabytes: Number((process.resourceUsage().maxRSS / 1e3).toFixed(0)),
-    heldOutAccuracy: Number(accuracyOf(model, split.validation, set).toFixed(2)),
-    testAccuracy: Number(accuracyOf(model, split.test, set).toFixed(2)),
+    ...accuracies(),
   };
   fs.writeFileSync(path.join(args.out, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
   console.log(result);

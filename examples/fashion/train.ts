@@ -148,14 +148,26 @@ export async function train(
   return progress;
 }
 
-/** Percentage of the pictures whose largest logit is that of their class. */
-export function accuracyOf(model: tf.LayersModel, pictures: Pictures, set: DataSet): number {
+/**
+ * Percentage of the pictures whose largest logit is that of their class.
+ *
+ * @param mirrored whether the logits of a picture and of its mirror image are added
+ */
+export function accuracyOf(
+  model: tf.LayersModel,
+  pictures: Pictures,
+  set: DataSet,
+  mirrored = false,
+): number {
+  const logitsOf = (images: tf.Tensor4D) => model.predict(images) as tf.Tensor;
   let right = 0;
   const every = Uint32Array.from({ length: pictures.count }, (_, i) => i);
   for (let at = 0; at < pictures.count; at += 500) {
     right += tf.tidy(() => {
       const { images, labels } = plainBatch(pictures, every.subarray(at, at + 500), set);
-      const guesses = tf.argMax(model.predict(images) as tf.Tensor, -1);
+      const own = logitsOf(images);
+      const logits = mirrored ? tf.add(own, logitsOf(tf.reverse(images, 2))) : own;
+      const guesses = tf.argMax(logits, -1);
       return tf.sum(tf.cast(tf.equal(guesses, labels), 'int32')).dataSync()[0] as number;
     });
   }
