@@ -36,6 +36,7 @@ const inside = {
   ops: ['engine', 'kernels', '.', 'attention', 'reversible', 'blocks', 'dense', 'detection'],
   layers: ['base', 'columns', 'transformer', 'dense', 'detection', '.'],
   weights: ['bytes', 'zip', 'pickle', 'safetensors', 'pytorch', 'names'],
+  cli: ['base', 'models', 'predict', 'evaluate', 'train', 'doctor', '.'],
 };
 
 /** Each entry with those that come after it, which it must not know. */

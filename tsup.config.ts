@@ -43,7 +43,7 @@ export default defineConfig([
     ...shared,
     entry: {
       main: 'src/cli/main.ts',
-      doctor_child: 'src/cli/doctor_child.ts',
+      doctor_child: 'src/cli/doctor/child.ts',
       image_worker: 'src/pictures/image_worker.ts',
     },
     outDir: 'dist/cli',

@@ -12,12 +12,12 @@ import {
   VIT_ARCHITECTURES,
 } from '../registry/architectures';
 import { type ModelName, parseName } from '../registry/names';
-import { activateBackend, type BackendName } from './backend';
-import { loadGradients } from './gradients';
-import { TAKEN_BY } from './model_kind';
-import { backendOption, integer } from './options';
-import { type Terminal, withProgress } from './terminal';
-import { bytesText, table } from './text';
+import { activateBackend, type BackendName } from './base/backend';
+import { loadGradients } from './base/gradients';
+import { backendOption, integer } from './base/options';
+import { type Terminal, withProgress } from './base/terminal';
+import { bytesText, table } from './base/text';
+import { TAKEN_BY } from './models/model_kind';
 
 interface BenchOptions {
   batch: number[];

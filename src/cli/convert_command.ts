@@ -26,14 +26,14 @@ import { findPrefix, withoutPrefix } from '../weights/names/published_names';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { writeSafetensors } from '../weights/safetensors/writer';
 import { underPrefix } from '../weights/select_tensors';
-import { assumedPreparation } from './assumed_preparation';
-import { activateBackend } from './backend';
-import { withNotice } from './download_notice';
-import { interruptible } from './interrupt';
-import { addDownloadOptions, addPartOptions, inputSizeOption, integer } from './options';
-import { type Terminal, withProgress } from './terminal';
-import { bytesText, few, percent } from './text';
-import { type DownloadOptions, findWeights, type WeightsSource } from './weights_source';
+import { activateBackend } from './base/backend';
+import { withNotice } from './base/download_notice';
+import { interruptible } from './base/interrupt';
+import { addDownloadOptions, addPartOptions, inputSizeOption, integer } from './base/options';
+import { type Terminal, withProgress } from './base/terminal';
+import { bytesText, few, percent } from './base/text';
+import { assumedPreparation } from './models/assumed_preparation';
+import { type DownloadOptions, findWeights, type WeightsSource } from './models/weights_source';
 
 interface ConvertCommandOptions extends DownloadOptions {
   to?: 'tfjs' | 'safetensors';

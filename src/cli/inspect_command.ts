@@ -10,10 +10,10 @@ import {
 import type { Checkpoint } from '../weights/checkpoint';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { underPrefix } from '../weights/select_tensors';
-import { withNotice } from './download_notice';
-import { addPartOptions } from './options';
-import type { Terminal } from './terminal';
-import { bytesText, millionsText, table } from './text';
+import { withNotice } from './base/download_notice';
+import { addPartOptions } from './base/options';
+import type { Terminal } from './base/terminal';
+import { bytesText, millionsText, table } from './base/text';
 
 interface InspectOptions {
   key?: string;

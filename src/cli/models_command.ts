@@ -2,8 +2,8 @@
 import type { Command } from 'commander';
 
 import { listModels, type ModelRecord } from '../registry/models';
-import type { Terminal } from './terminal';
-import { bytesText, millionsText, table } from './text';
+import type { Terminal } from './base/terminal';
+import { bytesText, millionsText, table } from './base/text';
 
 interface ModelsOptions {
   pretrained?: boolean;

@@ -2,10 +2,10 @@
 import type { Command } from 'commander';
 
 import { nativeOperations } from '../registry/native_operations';
-import { activateBackend } from './backend';
+import { activateBackend } from './base/backend';
+import type { Terminal } from './base/terminal';
+import { bytesText } from './base/text';
 import { buildNative, type NativeBuild } from './native_build';
-import type { Terminal } from './terminal';
-import { bytesText } from './text';
 
 interface NativeOptions extends Pick<NativeBuild, 'out' | 'compiler'> {
   check?: boolean;

@@ -5,9 +5,9 @@ import { type Command, Option } from 'commander';
 import { type MemoryPlan, memoryPlan, type MemoryPlanOptions } from '../plan/memory_plan';
 import { FUSED_OPTIMIZERS, OPTIMIZERS, type PlannedOptimizer } from '../plan/optimizers';
 import type { ModelName } from '../registry/names';
-import { integer } from './options';
-import type { Terminal } from './terminal';
-import { bytesText, millionsText, table } from './text';
+import { integer } from './base/options';
+import type { Terminal } from './base/terminal';
+import { bytesText, millionsText, table } from './base/text';
 
 /** How weights are trained. */
 interface Way {

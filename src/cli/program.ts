@@ -5,20 +5,20 @@ import { version } from '../../package.json';
 import { harmless } from '../common/harmless';
 import { withoutSecrets } from '../common/url';
 import { registerLayers } from '../registry/register_layers';
+import { inCommandWords } from './base/command_words';
+import { PROCESS_TERMINAL, type Terminal } from './base/terminal';
 import { addBenchCommand } from './bench_command';
-import { addClassifyCommand } from './classify_command';
-import { inCommandWords } from './command_words';
 import { addConvertCommand } from './convert_command';
-import { addDetectCommand } from './detect_command';
-import { addDoctorCommand } from './doctor_command';
-import { addEvaluateCommand } from './evaluate_command';
+import { addDoctorCommand } from './doctor/command';
+import { addEvaluateCommand } from './evaluate/command';
 import { addInspectCommand } from './inspect_command';
 import { addModelsCommand } from './models_command';
 import { addNativeCommand } from './native_command';
 import { addPlanCommand } from './plan_command';
-import { addSegmentCommand } from './segment_command';
-import { PROCESS_TERMINAL, type Terminal } from './terminal';
-import { addTrainCommand } from './train_command';
+import { addClassifyCommand } from './predict/classify_command';
+import { addDetectCommand } from './predict/detect_command';
+import { addSegmentCommand } from './predict/segment_command';
+import { addTrainCommand } from './train/command';
 
 /**
  * A command that tells of an option that there is not before it asks for one that is missing: whoever mistypes an option

@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 
-import { inCommandWords } from '../../src/cli/command_words';
+import { inCommandWords } from '../../src/cli/base/command_words';
 import * as main from '../../src/index';
 import { cliError } from './run';
 

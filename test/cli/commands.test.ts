@@ -4,8 +4,8 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 
 import { version } from '../../package.json';
-import { activateBackend } from '../../src/cli/backend';
-import { DownloadNotice } from '../../src/cli/download_notice';
+import { activateBackend } from '../../src/cli/base/backend';
+import { DownloadNotice } from '../../src/cli/base/download_notice';
 import { SIZE_NAMES } from '../../src/registry/architectures';
 import { listModels } from '../../src/registry/models';
 import { PRETRAINED_WEIGHTS } from '../../src/registry/pretrained';

@@ -3,8 +3,8 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 
-import { cacheFindings, packageFindings } from '../../src/cli/doctor_packages';
-import { examineInProcess, type ProcessOptions } from '../../src/cli/doctor_process';
+import { cacheFindings, packageFindings } from '../../src/cli/doctor/packages';
+import { examineInProcess, type ProcessOptions } from '../../src/cli/doctor/process';
 import type { DoctorReport } from '../../src/doctor/report';
 import { cli } from './run';
 

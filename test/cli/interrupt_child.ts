@@ -1,5 +1,5 @@
 /** Writes a file of many tensors, slowly, until it is interrupted. Prints a line once it has begun. */
-import { interruptible } from '../../src/cli/interrupt';
+import { interruptible } from '../../src/cli/base/interrupt';
 import { writeSafetensors } from '../../src/weights/safetensors/writer';
 
 const [file = ''] = process.argv.slice(2);

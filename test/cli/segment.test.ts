@@ -16,7 +16,7 @@ import {
   type SegmentOptions,
 } from 'tfjs-revcol';
 import { fileSystem } from 'tfjs-revcol/node';
-import { requireFitting } from '../../src/cli/segment_sizes';
+import { requireFitting } from '../../src/cli/predict/segment_sizes';
 import { SEGMENTATION_WEIGHTS } from '../../src/registry/segmentation';
 import { folderOf, plainPng } from '../pictures/folders';
 import { rgbPng } from '../pictures/image_files';

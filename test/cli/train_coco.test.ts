@@ -3,7 +3,7 @@ import '@tensorflow/tfjs-backend-wasm';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
-import { commandAgain, type TrainOptions } from '../../src/cli/train_options';
+import { commandAgain, type TrainOptions } from '../../src/cli/train/options';
 import { encodePng } from '../../src/pictures/encode_png';
 import { annotations, CLASSES, pixelsOf } from '../finetune/detector_support';
 import { folderOf } from '../pictures/folders';

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { createModel, saveCheckpoint } from 'tfjs-revcol';
 import { fileSystem } from 'tfjs-revcol/node';
-import { commandAgain, type TrainOptions } from '../../src/cli/train_options';
+import { commandAgain, type TrainOptions } from '../../src/cli/train/options';
 import { encodePng } from '../../src/pictures/encode_png';
 import { folderOf } from '../pictures/folders';
 import { rgbPng } from '../pictures/image_files';

@@ -2,8 +2,8 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
-import { DETECTORS } from '../../src/cli/train_detector';
-import { openMapsFolder, openTrainingFolder } from '../../src/cli/training_folder';
+import { DETECTORS } from '../../src/cli/train/detector';
+import { openMapsFolder, openTrainingFolder } from '../../src/cli/train/folder';
 import { cocoFolder } from '../../src/pictures/coco_folder';
 import { imageFolder } from '../../src/pictures/image_folder';
 import { segmentationFolder } from '../../src/pictures/segmentation_folder';
