@@ -4,9 +4,9 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { present } from '../common/model_metadata';
 import { distinctVariables } from '../training/model_variables';
 import type { Job, StepBatch } from './job';
+import type { RunPlan } from './plan';
 import type { Progress, StopReason } from './progress';
 import { Run, type RunOptions } from './run';
-import type { RunPlan } from './run_plan';
 import { PartsSwitch } from './trained_parts';
 import {
   placesIn,

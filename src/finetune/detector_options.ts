@@ -10,8 +10,8 @@ import { settingsOf } from '../models/detect_options';
 import type { DetectionTraining } from '../models/detection_targets';
 import { DETECTING_OPTIONS, type DetectingOptions } from '../models/evaluate_detector';
 import type { PreprocessOptions } from '../preprocessing/fit_image';
-import { requireRunOptions, RUN_OPTIONS, type RunSettings } from './options';
-import { requireStatisticsOptions } from './pictures';
+import { requireStatisticsOptions } from './given';
+import { requireRunOptions, RUN_OPTIONS, type RunSettings } from './run_options';
 
 /** Options of `fineTuneDetector`. Those that it shares with `fineTune` mean the same, with other defaults. */
 export interface FineTuneDetectorOptions extends RunSettings {

@@ -12,8 +12,8 @@ import { emaDecayOf, type TrainedParts, usualEpochs, usualPatience, warmupOf } f
 import type { FineTuneDetectorOptions } from './detector_options';
 import type { DetectorExamples } from './marked_pictures';
 import { checksumOf, phasesOf } from './phases';
+import type { RunPlan } from './plan';
 import type { PreparedDetector } from './prepare_detector';
-import type { RunPlan } from './run_plan';
 import { Sampler, stepsPerEpoch } from './sampler';
 
 /** What the run of a detector will do. */

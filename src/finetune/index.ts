@@ -23,7 +23,8 @@ export {
 export type { FineTuneDetectorOptions } from './detector_options';
 export type { FineTuneDetectorModel } from './prepare_detector';
 export type { RunFacts } from './run_facts';
-export type { FineTuneOptions, RunSettings } from './options';
+export type { FineTuneOptions } from './options';
+export type { RunSettings } from './run_options';
 export type { FineTuneModel } from './prepare_model';
 export type { FineTuneSegmenterModel } from './prepare_segmenter';
 export type { StopReason } from './progress';

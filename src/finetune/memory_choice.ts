@@ -7,19 +7,9 @@ import { bytesText } from '../common/bytes';
 import { memoryPlan, type MemoryPlanOptions } from '../plan/memory_plan';
 import { AdamW } from '../training/adamw';
 import type { TrainedParts } from './defaults';
+import type { StepForm } from './plan';
 import type { PreparedModel } from './prepare_model';
 import { PartsSwitch } from './trained_parts';
-
-/** How a step is computed. */
-export interface StepForm {
-  readonly train: TrainedParts;
-  /** Examples that are computed at once. */
-  readonly part: number;
-  /** Parts of a step; the optimizer is fused where there is one. */
-  readonly parts: number;
-  /** Bytes that a step is expected to take at its peak; undefined where nobody asked. */
-  readonly plannedBytes?: number;
-}
 
 /** What is asked for. */
 interface Wanted {

@@ -1,28 +1,12 @@
-/** What fine-tuning of models of pictures shares: a model by its name, its statistics, pictures for validation. */
+/** What fine-tuning of segmenters and detectors shares: their classes and statistics, pictures for validation. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireArgument, requireList } from '../common/arguments';
 import type { ModelMetadata } from '../common/model_metadata';
-import { requireOptions } from '../common/options';
-import { requireMeanOfUnit, requireStatistic } from '../common/pixel_statistics';
 import { matchClasses } from '../data/class_names';
 import { savedStatistics } from '../data/model_input';
 import type { PreprocessOptions } from '../preprocessing/fit_image';
 import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
 import { stratifiedSplit, usualShare } from './split';
-
-/** Asserts a name, or a name and options; `example` is one, for the message. */
-export function namedModel<Named extends { name: string }>(
-  owner: string,
-  given: Named | Named['name'],
-  example: string,
-): Named {
-  const named = (typeof given === 'string' ? { name: given } : given) as Named;
-  const fits = typeof (named as Named | null)?.name === 'string';
-  const expected = `a tf.LayersModel, a name such as '${example}', or { name, ...options of createModel }`;
-  requireArgument(owner, 'model', given, fits, expected);
-  return named;
-}
 
 /**
  * Asserts that a network by its name is asked for with the classes of the pictures, or without a word of them.
@@ -38,28 +22,6 @@ export function requireSameCount(
   throw new Error(
     `${owner}: numClasses is ${asked.numClasses}, but the pictures have ${numClasses} classes; leave it out`,
   );
-}
-
-/**
- * Asserts statistics of pixels, where they are given: with no other options beside them.
- *
- * @throws {Error} when one is not that of three channels, or not finite, or a deviation is not above 0
- */
-export function requireStatisticsOptions(owner: string, given: unknown): void {
-  if (given === undefined) return;
-  requireOptions(`${owner}: preprocessing`, given, { mean: true, std: true });
-  requireGivenStatistics(owner, given as object);
-}
-
-/** The same of options that are more than those. */
-export function requireGivenStatistics(owner: string, given: { mean?: unknown; std?: unknown }) {
-  for (const name of ['mean', 'std'] as const) {
-    const value = given[name];
-    if (value === undefined) continue;
-    requireList(owner, name, value, 'three numbers');
-    requireStatistic(owner, name, value, name === 'std', '[R, G, B], of pixels in 0..1', 3);
-    if (name === 'mean') requireMeanOfUnit(owner, value as number[]);
-  }
 }
 
 /** What is saved with a model that is trained on pictures. */

@@ -9,7 +9,8 @@ import { type DetectorParts, detectorParts } from '../models/detector_parts';
 import { withSeededRandom } from '../ops/engine/random';
 import type { DetectionName } from '../registry/detection';
 import type { FineTuneDetectorOptions } from './detector_options';
-import { namedModel, type PixelStatistics, requireSameCount, statisticsOf } from './pictures';
+import { namedModel } from './given';
+import { type PixelStatistics, requireSameCount, statisticsOf } from './pictures';
 
 /**
  * What is trained: a model, a name such as `'cascade_mask_rcnn_revcol_tiny.coco'`, or a name and options of

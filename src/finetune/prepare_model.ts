@@ -14,9 +14,9 @@ import { type PreprocessOptions, usualCrop } from '../preprocessing/fit_image';
 import { IMAGENET_MEAN, IMAGENET_STD } from '../registry/imagenet_statistics';
 import { type ModelName, parseName } from '../registry/names';
 import type { PretrainedName } from '../registry/pretrained';
+import { namedModel } from './given';
 import { type Head, headOf, requireExclusive, withNewHead } from './head';
 import type { FineTuneOptions } from './options';
-import { namedModel } from './pictures';
 import type { TrainingData } from './training_data';
 
 /** What is trained: a model, a name such as `'revcol_tiny.in1k'`, or a name and options of `createModel`. */

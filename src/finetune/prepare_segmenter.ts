@@ -8,7 +8,8 @@ import type { CreatePretrainedSegmenterOptions, CreateSegmenterOptions } from '.
 import { withSeededRandom } from '../ops/engine/random';
 import { segmentationWeights } from '../registry/names';
 import type { SegmentationName, SegmentationWeights } from '../registry/segmentation';
-import { namedModel, type PixelStatistics, requireSameCount, statisticsOf } from './pictures';
+import { namedModel } from './given';
+import { type PixelStatistics, requireSameCount, statisticsOf } from './pictures';
 import type { FineTuneSegmenterOptions } from './segmenter_options';
 
 /**

@@ -6,11 +6,10 @@ import { watchBytes } from '../ops/engine/watch_bytes';
 import { AdamW } from '../training/adamw';
 import { Ema } from '../training/ema';
 import { isBetter, isExhausted } from './early_stopping';
-import type { FineTuneEvents } from './events';
 import type { Job, StepBatch, Validated } from './job';
 import { areFinite } from './non_finite';
-import type { FineTuneOptions } from './options';
 import type { Phase } from './phases';
+import type { RunPlan } from './plan';
 import {
   addPoint,
   addSkipped,
@@ -21,7 +20,7 @@ import {
   type StopReason,
 } from './progress';
 import { rateGroups } from './rate_groups';
-import type { RunPlan } from './run_plan';
+import type { RunSettings } from './run_options';
 import { Saver, type SaverOptions } from './saver';
 import type { PartsSwitch } from './trained_parts';
 import { loadRun, type SavedRun, Together, type TrainingPlaces } from './training_files';
@@ -32,9 +31,11 @@ import { WeightCopies } from './weight_copies';
 const POINTS = 500;
 
 /** What of the options a run itself goes by. */
-export type RunOptions = Pick<FineTuneOptions, 'signal' | 'onError' | 'adapters'> &
-  SaverOptions &
-  Pick<FineTuneEvents, 'onStep' | 'onEpoch'>;
+export type RunOptions = Pick<
+  RunSettings,
+  'signal' | 'onError' | 'adapters' | 'onStep' | 'onEpoch'
+> &
+  SaverOptions;
 
 /** A run, which can be gone on with where it was saved. */
 export class Run<Batch extends StepBatch, Result> {

@@ -2,8 +2,8 @@
 import type { SkippedExample } from '../data/example_source';
 import type { TrainingHistory } from '../evaluation/training_history';
 import type { Completed, OpenedPlaces } from './complete_run';
+import type { RunPlan } from './plan';
 import type { StopReason } from './progress';
-import type { RunPlan } from './run_plan';
 import type { TrainingPlaces } from './training_files';
 
 /** How a training went. */

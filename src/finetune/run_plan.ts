@@ -1,4 +1,4 @@
-/** All that a run will do, from what was asked and what is usual. */
+/** All that the run of a classifier will do, from what was asked and what is usual. */
 import { parseBytes } from '../common/bytes';
 import { cosineSchedule } from '../training/cosine_schedule';
 import type { Schedule } from '../training/schedule_options';
@@ -16,33 +16,14 @@ import {
   usualRate,
   warmupOf,
 } from './defaults';
-import { fitMemory, type StepForm } from './memory_choice';
+import { fitMemory } from './memory_choice';
 import type { FineTuneOptions } from './options';
-import { checksumOf, type Phase, phasesOf } from './phases';
+import { checksumOf, phasesOf } from './phases';
+import type { RunPlan, StepForm } from './plan';
 import type { PreparedModel } from './prepare_model';
-import type { TrainedTask } from './rate_groups';
 import { Sampler, stepsPerEpoch } from './sampler';
 import { stratifiedSplit, usualShare } from './split';
 import { numberedAs, openTrainingData, requireClasses, type TrainingData } from './training_data';
-
-/** What a run will do. */
-export interface RunPlan {
-  readonly task: TrainedTask;
-  readonly form: StepForm;
-  readonly batch: number;
-  readonly epochs: number;
-  readonly phases: readonly Phase[];
-  readonly sampler: Sampler;
-  readonly layerDecay: number;
-  readonly weightDecay: number;
-  readonly emaDecay: number | null;
-  readonly patience: number | null;
-  readonly seed: number;
-  /** Whether the model is evaluated after each epoch. */
-  readonly isValidated: boolean;
-  /** By what the run can be told from another one, plain JSON. */
-  readonly settings: Readonly<Record<string, unknown>>;
-}
 
 /** What the run of a classifier will do. */
 export interface ClassifierPlan extends RunPlan {

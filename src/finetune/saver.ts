@@ -4,11 +4,11 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { messageOf } from '../common/messages';
 import type { TrainingParts } from '../training/saved_training';
-import type { FineTuneOptions } from './options';
+import type { RunSettings } from './run_options';
 import { type SavedRun, saveRun, type TrainingPlaces } from './training_files';
 
 /** What of the options saving goes by. */
-export type SaverOptions = Pick<FineTuneOptions, 'saveEvery' | 'onSaveFailed'>;
+export type SaverOptions = Pick<RunSettings, 'saveEvery' | 'onSaveFailed'>;
 
 /** Saves to the places of a run. */
 export class Saver {

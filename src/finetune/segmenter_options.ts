@@ -6,8 +6,8 @@ import type { SegmentationSource } from '../data/segmentation_source';
 import { SEGMENTING_OPTIONS, type SegmentingOptions } from '../models/evaluate_segmenter';
 import { settingsOf } from '../models/segment_options';
 import type { PreprocessOptions } from '../preprocessing/fit_image';
-import { requireRunOptions, RUN_OPTIONS, type RunSettings } from './options';
-import { requireStatisticsOptions } from './pictures';
+import { requireStatisticsOptions } from './given';
+import { requireRunOptions, RUN_OPTIONS, type RunSettings } from './run_options';
 
 /** How pictures and their labels are changed before each step. */
 export type SegmentationAugmentation = Omit<SegmentationTransformOptions, 'ignoreLabel'>;
