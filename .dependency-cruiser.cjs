@@ -36,6 +36,7 @@ const inside = {
   ops: ['engine', 'kernels', '.', 'attention', 'reversible', 'blocks', 'dense', 'detection'],
   layers: ['base', 'columns', 'transformer', 'dense', 'detection', '.'],
   weights: ['bytes', 'zip', 'pickle', 'safetensors', 'pytorch', 'names'],
+  finetune: ['base', 'run', 'dense', 'classifier', 'segmenter', 'detector', '.'],
   cli: ['base', 'models', 'predict', 'evaluate', 'train', 'doctor', '.'],
 };
 

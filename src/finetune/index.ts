@@ -4,29 +4,29 @@ export type {
   AugmentationFunction,
   AugmentationOptions,
   AugmentationStrength,
-} from './augmentation';
-export type { TrainedParts } from './defaults';
-export type { Best } from './early_stopping';
-export { DivergedError } from './errors';
-export type { FineTuneEpoch, FineTuneEvents, FineTuneStep } from './events';
-export { fineTune, type FineTuneResult } from './fine_tune';
+} from './classifier/augmentation';
+export type { TrainedParts } from './base/defaults';
+export type { Best } from './run/early_stopping';
+export { DivergedError } from './base/errors';
+export type { FineTuneEpoch, FineTuneEvents, FineTuneStep } from './base/events';
+export { fineTune, type FineTuneResult } from './classifier/fine_tune';
 export {
   type BestSegmenter,
   fineTuneSegmenter,
   type FineTuneSegmenterResult,
-} from './fine_tune_segmenter';
+} from './segmenter/fine_tune';
 export {
   type BestDetector,
   fineTuneDetector,
   type FineTuneDetectorResult,
-} from './fine_tune_detector';
-export type { FineTuneDetectorOptions } from './detector_options';
-export type { FineTuneDetectorModel } from './prepare_detector';
-export type { RunFacts } from './run_facts';
-export type { FineTuneOptions } from './options';
-export type { RunSettings } from './run_options';
-export type { FineTuneModel } from './prepare_model';
-export type { FineTuneSegmenterModel } from './prepare_segmenter';
-export type { StopReason } from './progress';
-export type { FineTuneSegmenterOptions, SegmentationAugmentation } from './segmenter_options';
-export type { TrainingPlaces } from './training_files';
+} from './detector/fine_tune';
+export type { FineTuneDetectorOptions } from './detector/options';
+export type { FineTuneDetectorModel } from './detector/prepare';
+export type { RunFacts } from './run/facts';
+export type { FineTuneOptions } from './classifier/options';
+export type { RunSettings } from './base/options';
+export type { FineTuneModel } from './classifier/prepare';
+export type { FineTuneSegmenterModel } from './segmenter/prepare';
+export type { StopReason } from './run/progress';
+export type { FineTuneSegmenterOptions, SegmentationAugmentation } from './segmenter/options';
+export type { TrainingPlaces } from './run/training_files';

@@ -15,7 +15,7 @@ import {
   type FineTuneDetectorOptions,
   type ObjectSource,
 } from 'tfjs-revcol';
-import { divideMarked } from '../../src/finetune/marked_pictures';
+import { divideMarked } from '../../src/finetune/detector/marked_pictures';
 import { describeBackends, expectNoLeak } from '../support/backends';
 import {
   annotations,

@@ -2,10 +2,10 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { parseBytes } from '../../src/common/bytes';
-import { isBetter, isExhausted } from '../../src/finetune/early_stopping';
-import { headOf, requireExclusive, withNewHead } from '../../src/finetune/head';
-import { Sampler } from '../../src/finetune/sampler';
-import { stratifiedSplit, usualShare } from '../../src/finetune/split';
+import { Sampler } from '../../src/finetune/base/sampler';
+import { stratifiedSplit, usualShare } from '../../src/finetune/base/split';
+import { headOf, requireExclusive, withNewHead } from '../../src/finetune/classifier/head';
+import { isBetter, isExhausted } from '../../src/finetune/run/early_stopping';
 import { expectNoLeak } from '../support/backends';
 import { stockModel, tinyModel } from './support';
 

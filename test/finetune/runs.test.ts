@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 
 import { DivergedError, fineTune, type FineTuneOptions, tensorSource } from 'tfjs-revcol';
-import { Sampler } from '../../src/finetune/sampler';
+import { Sampler } from '../../src/finetune/base/sampler';
 import { describeBackends, expectNoLeak } from '../support/backends';
 import { breaking, pictures, SIDE, stockModel, TINY, tinyModel, weightsOf } from './support';
 

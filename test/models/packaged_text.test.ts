@@ -7,7 +7,7 @@ import * as tf from '@tensorflow/tfjs';
 import { pretrainedWeights, segmentationWeights, textWeights } from 'tfjs-revcol/weights';
 import { tensorSource } from '../../src/data/tensor_source';
 import { fetchPretrained } from '../../src/download/fetch_pretrained';
-import { fineTune } from '../../src/finetune/fine_tune';
+import { fineTune } from '../../src/finetune/classifier/fine_tune';
 import { createModel } from '../../src/models/create_model';
 import { preprocessTexts } from '../../src/text/preprocess_texts';
 import { loadCheckpoint } from '../../src/weights/load_checkpoint';

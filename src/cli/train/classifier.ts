@@ -1,7 +1,7 @@
 /** `train` of a classifier, on folders of pictures by class. */
 import { evaluate } from '../../evaluation/evaluate';
-import { fineTune } from '../../finetune/fine_tune';
-import type { FineTuneModel } from '../../finetune/prepare_model';
+import { fineTune } from '../../finetune/classifier/fine_tune';
+import type { FineTuneModel } from '../../finetune/classifier/prepare';
 import type { PreprocessOptions } from '../../preprocessing/fit_image';
 import { MODEL_NAMES, type ModelName, parseName } from '../../registry/names';
 import { DownloadNotice } from '../base/download_notice';

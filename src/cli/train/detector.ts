@@ -2,9 +2,9 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import type { CocoSource } from '../../data/coco_source';
-import type { FineTuneDetectorOptions } from '../../finetune/detector_options';
-import { fineTuneDetector } from '../../finetune/fine_tune_detector';
-import type { FineTuneDetectorModel } from '../../finetune/prepare_detector';
+import { fineTuneDetector } from '../../finetune/detector/fine_tune';
+import type { FineTuneDetectorOptions } from '../../finetune/detector/options';
+import type { FineTuneDetectorModel } from '../../finetune/detector/prepare';
 import type { DetectorEvaluation } from '../../models/evaluate_detector';
 import { cocoFolder } from '../../pictures/coco_folder';
 import { detectionWeights } from '../../registry/names';

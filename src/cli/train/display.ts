@@ -2,7 +2,7 @@
 import { SingleBar } from 'cli-progress';
 
 import { bytesText } from '../../common/bytes';
-import type { FineTuneEpoch, FineTuneStep } from '../../finetune/events';
+import type { FineTuneEpoch, FineTuneStep } from '../../finetune/base/events';
 import type { Terminal } from '../base/terminal';
 
 /** Share of what was shown before that is kept: single steps jump. */

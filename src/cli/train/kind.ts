@@ -3,8 +3,8 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import type { Command } from 'commander';
 
 import type { SkippedExample } from '../../data/example_source';
-import type { FineTuneResult } from '../../finetune/fine_tune';
-import type { RunSettings } from '../../finetune/run_options';
+import type { RunSettings } from '../../finetune/base/options';
+import type { FineTuneResult } from '../../finetune/classifier/fine_tune';
 import type { ReportContent } from '../../report/report_html';
 import type { DownloadNotice } from '../base/download_notice';
 import { givenOf } from '../base/options';

@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 
 import { parseBytes } from '../../common/bytes';
-import type { RunSettings } from '../../finetune/run_options';
+import type { RunSettings } from '../../finetune/base/options';
 import type { BackendName } from '../base/backend';
 import { addDownloadOptions, backendOption, integer } from '../base/options';
 import type { DownloadOptions } from '../models/weights_source';

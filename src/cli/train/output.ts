@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { bytesText } from '../../common/bytes';
 import { ifThere } from '../../common/if_there';
-import { savedRun } from '../../finetune/training_files';
+import { savedRun } from '../../finetune/run/training_files';
 import { fileSystem } from '../../model_files/file_system';
 import { writeWhole } from '../../model_files/write_whole';
 import { lastState } from '../models/checkpoint_folder';

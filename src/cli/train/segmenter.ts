@@ -2,10 +2,10 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import type { SegmentationSource } from '../../data/segmentation_source';
-import { fineTuneSegmenter } from '../../finetune/fine_tune_segmenter';
-import type { FineTuneSegmenterModel } from '../../finetune/prepare_segmenter';
-import type { FineTuneSegmenterOptions } from '../../finetune/segmenter_options';
-import { CROPS_ONLY } from '../../finetune/segmenter_plan';
+import { fineTuneSegmenter } from '../../finetune/segmenter/fine_tune';
+import type { FineTuneSegmenterOptions } from '../../finetune/segmenter/options';
+import { CROPS_ONLY } from '../../finetune/segmenter/plan';
+import type { FineTuneSegmenterModel } from '../../finetune/segmenter/prepare';
 import {
   evaluateSegmenter,
   type SegmentationEvaluation,
