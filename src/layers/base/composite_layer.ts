@@ -15,6 +15,7 @@ import {
 } from './frozen_parts';
 import { withNameScope } from './name_scope';
 import { kindOf } from './own_classes';
+import { runOnce } from './run_once';
 import { onModelTrainable, onTrainable } from './trainable_switch';
 import { truncatedNormal } from './truncated_normal';
 import type { WeightSpec } from './weight_specs';
@@ -74,7 +75,7 @@ export abstract class CompositeLayer extends CheckedLayer implements LayerWithPa
   override apply(...[inputs, kwargs]: Parameters<Layer['apply']>): ReturnType<Layer['apply']>;
   override apply(...[inputs, kwargs]: Parameters<Layer['apply']>): ReturnType<Layer['apply']> {
     requireOwnSymbols(kindOf(this), inputs);
-    return super.apply(inputs, kwargs);
+    return runOnce(this, inputs, () => super.apply(inputs, kwargs));
   }
 
   /** The layers in it, with the paths that their weights' names have. Once built. */
