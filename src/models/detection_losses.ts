@@ -142,11 +142,18 @@ export function headLosses(
   const objects = targets.map(({ boxes, positive: own }) => boxes.subarray(0, 4 * own.length));
   const maskFeatures = regionFeatures(parts, maps, toRegions(objects), maskBins);
   const places = (2 * maskBins) ** 2;
-  const taken = positive.flatMap((i, k) =>
-    Array.from({ length: places }, (_, at) => (k * places + at) * units + (labels[i] as number)),
-  );
+  const taken = new Int32Array(positive.length * places);
+  positive.forEach((i, k) => {
+    const label = labels[i] as number;
+    for (let at = k * places; at < (k + 1) * places; at++) taken[at] = at * units + label;
+  });
   const maskLogits = takeRows(heads.masks(head, maskFeatures, { training: true }), 1, taken);
-  const wanted = Float32Array.from(targets.flatMap(({ masks }) => Array.from(masks)));
+  const wanted = new Float32Array(taken.length);
+  let at = 0;
+  for (const { masks } of targets) {
+    wanted.set(masks, at);
+    at += masks.length;
+  }
   return {
     ...none,
     boxes: scaledSum(overlaps, -scale, scale * positive.length),

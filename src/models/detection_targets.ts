@@ -5,7 +5,7 @@ import {
   type BoxSamples,
   type SamplingRules,
 } from '../ops/detection/assignment';
-import { boxAt, joinedBoxes, takeBoxes } from '../ops/detection/box_list';
+import { joinedBoxes, takeBoxes } from '../ops/detection/box_list';
 import { maskTargets } from '../ops/detection/masks';
 import type { ImageObjects } from './detection_objects';
 import { PROPOSALS, type ProposalSettings } from './proposals';
@@ -65,9 +65,11 @@ export function anchorTargets(
   place: readonly number[],
 ): AnchorTargets {
   const inside: number[] = [];
-  for (let i = 0; i < all.length / 4; i++) {
-    const [x1, y1, x2, y2] = boxAt(all, i);
-    if (x1 >= 0 && y1 >= 0 && x2 < width && y2 < height) inside.push(i);
+  for (let i = 0; i < all.length; i += 4) {
+    const reachesOut = (all[i] as number) < 0 || (all[i + 1] as number) < 0;
+    if (reachesOut || !((all[i + 2] as number) < width && (all[i + 3] as number) < height))
+      continue;
+    inside.push(i / 4);
   }
   const assigned = new Int32Array(all.length / 4).fill(-1);
   assignBoxes(takeBoxes(all, inside), boxes, rules).assigned.forEach((value, i) => {

@@ -135,32 +135,41 @@ export async function proposalsOf(
   { perLevel, most, threshold, leastSide }: ProposalSettings,
 ): Promise<Proposals[]> {
   const read = await readOutputs(outputs);
-  const results: Proposals[] = [];
-  for (const [image, size] of sizes.entries()) {
-    const levels = candidates(read, anchors, image, perLevel);
-    const moved = tf.tidy(() => {
-      const before = boxTensor(levels.map(({ boxes }) => boxes));
-      return clipBoxes(decodeBoxes(before, boxTensor(levels.map(({ deltas }) => deltas))), size);
-    });
-    const boxes = await readTensor(moved).finally(() => moved.dispose());
+  const looked = sizes.map((_, image) => candidates(read, anchors, image, perLevel));
+  // The boxes of all images at once: a read for each would wait for the device each time.
+  const moved = tf.tidy(() => {
+    const all = looked.flat();
+    const after = decodeBoxes(
+      boxTensor(all.map(({ boxes }) => boxes)),
+      boxTensor(all.map(({ deltas }) => deltas)),
+    );
+    const counts = looked.map((levels) =>
+      levels.reduce((sum, { scores }) => sum + scores.length, 0),
+    );
+    return tf.concat(
+      tf.split(after, counts).map((own, image) => clipBoxes(own, sizes[image] as ImageSize)),
+    );
+  });
+  const values = await readTensor(moved).finally(() => moved.dispose());
+  let start = 0;
+  return looked.map((levels) => {
     const scores = levels.flatMap((level) => Array.from(level.scores));
     const groups = levels.flatMap(({ level, scores: own }) => Array.from(own, () => level));
-    const fits = scores
-      .map((_, i) => i)
-      .filter((i) => {
-        const [x1, y1, x2, y2] = boxAt(boxes, i);
-        return Math.min(x2 - x1, y2 - y1) > leastSide;
-      });
+    const boxes = values.subarray(start, (start += 4 * scores.length));
+    const fits: number[] = [];
+    for (let i = 0; i < scores.length; i++) {
+      const [x1, y1, x2, y2] = boxAt(boxes, i);
+      if (Math.min(x2 - x1, y2 - y1) > leastSide) fits.push(i);
+    }
     const kept = suppressed(
       takeBoxes(boxes, fits),
       fits.map((i) => scores[i] as number),
       { threshold, most, groups: fits.map((i) => groups[i] as number) },
     ).map((k) => fits[k] as number);
-    results.push({
+    return {
       boxes: takeBoxes(boxes, kept),
       scores: Float64Array.from(kept, (i) => scores[i] as number),
       levels: kept.map((i) => groups[i] as number),
-    });
-  }
-  return results;
+    };
+  });
 }

@@ -67,8 +67,8 @@ export function gridAnchors(size: ImageSize, stride: number, shapes: AnchorShape
   for (let row = 0; row < height; row++) {
     for (let column = 0; column < width; column++) {
       for (const anchor of around) {
-        for (const [k, edge] of anchor.entries()) {
-          boxes[at++] = edge + stride * (k % 2 === 0 ? column : row);
+        for (let k = 0; k < 4; k++) {
+          boxes[at++] = (anchor[k] as number) + stride * (k % 2 === 0 ? column : row);
         }
       }
     }

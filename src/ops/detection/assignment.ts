@@ -69,13 +69,17 @@ export function assignBoxes(
 
 /** Gives each object the boxes that overlap most with it. */
 function takeBest(boxes: BoxList, truths: BoxList, least: number, assigned: Int32Array): void {
+  const count = assigned.length;
+  const overlaps = new Float64Array(count);
   for (let g = 0; g < truths.length / 4; g++) {
-    const of = Float64Array.from(assigned, (_, i) => overlapOf(truths, g, boxes, i));
-    const most = of.reduce((a, b) => Math.max(a, b), 0);
-    if (of.length === 0 || most < least) continue;
-    of.forEach((overlap, i) => {
-      if (overlap === most) assigned[i] = g + 1;
-    });
+    let most = 0;
+    for (let i = 0; i < count; i++) {
+      const overlap = overlapOf(truths, g, boxes, i);
+      overlaps[i] = overlap;
+      if (overlap > most) most = overlap;
+    }
+    if (count === 0 || most < least) continue;
+    for (let i = 0; i < count; i++) if (overlaps[i] === most) assigned[i] = g + 1;
   }
 }
 
@@ -110,10 +114,14 @@ export function sampleBoxes(
   requireInteger(owner, 'count', count, 0);
   const fits = positiveShare >= 0 && positiveShare <= 1;
   requireRanges(owner, [['positiveShare', positiveShare, fits, 'from 0 to 1']]);
-  const places = Array.from({ length: assigned.length }, (_, i) => i);
-  const positives = places.filter((i) => (assigned[i] as number) > 0);
+  const positives: number[] = [];
+  const negatives: number[] = [];
+  for (let i = 0; i < assigned.length; i++) {
+    const object = assigned[i] as number;
+    if (object > 0) positives.push(i);
+    else if (object === 0) negatives.push(i);
+  }
   const positive = chosen(positives, Math.floor(count * positiveShare), random);
-  const negatives = places.filter((i) => assigned[i] === 0);
   return { positive, negative: chosen(negatives, count - positive.length, random) };
 }
 

@@ -26,7 +26,7 @@ const takeRowsOp = defineOp({
  */
 export function takeRows(x: tf.Tensor, width: number, places: ArrayLike<number>): tf.Tensor2D {
   return tf.tidy(() => {
-    const numbers = tf.tensor1d(Int32Array.from(places), 'int32');
+    const numbers = tf.tensor1d(new Int32Array(places), 'int32');
     return takeRowsOp({ x, places: numbers }, { width }) as tf.Tensor2D;
   });
 }

@@ -16,10 +16,9 @@ export interface SuppressionOptions {
 
 /** Places of scores, the best first; of equal ones the first. */
 export function byScore(scores: ArrayLike<number>): Int32Array {
-  const value = (i: number) => scores[i] as number;
-  return Int32Array.from({ length: scores.length }, (_, i) => i).sort(
-    (a, b) => value(b) - value(a) || a - b,
-  );
+  const places = new Int32Array(scores.length);
+  for (let i = 0; i < places.length; i++) places[i] = i;
+  return places.sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b);
 }
 
 /**
@@ -45,8 +44,8 @@ export function suppressed(
   requireCount(OWNER, 'scores', scores, count);
   if (groups !== undefined) requireCount(OWNER, 'groups', groups, count);
   for (let i = 0; i < count; i++) {
-    const fits = Number.isFinite(scores[i]);
-    requireArgument(OWNER, `score ${i}`, scores[i], fits, 'a finite number');
+    if (Number.isFinite(scores[i])) continue;
+    requireArgument(OWNER, `score ${i}`, scores[i], false, 'a finite number');
   }
   requireRanges(OWNER, [['threshold', threshold, threshold >= 0 && threshold <= 1, 'from 0 to 1']]);
   if (most !== Infinity) requireInteger(OWNER, 'most', most, 0);

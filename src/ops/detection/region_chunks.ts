@@ -64,19 +64,19 @@ export function chunkTensors(
   const pixels = new Int32Array(regions.length * height * width);
   const rows = new Float32Array(regions.length * bins * height);
   const columns = new Float32Array(regions.length * bins * bins * width);
-  const inside = (first: number, i: number, size: number) => Math.min(first + i, size - 1);
+  let at = 0;
   regions.forEach((region, r) => {
     const start = region.image * tall * wide;
     for (let y = 0; y < height; y++) {
-      const row = start + inside(region.rows.first, y, tall) * wide;
+      const row = start + Math.min(region.rows.first + y, tall - 1) * wide;
       for (let x = 0; x < width; x++) {
-        pixels[(r * height + y) * width + x] = row + inside(region.columns.first, x, wide);
+        pixels[at++] = row + Math.min(region.columns.first + x, wide - 1);
       }
     }
     copyShares(region.rows, bins, height, rows, r * bins * height);
-    for (let copy = 0; copy < bins; copy++) {
-      copyShares(region.columns, bins, width, columns, (r * bins + copy) * bins * width);
-    }
+    const [own, size] = [r * bins * bins * width, bins * width];
+    copyShares(region.columns, bins, width, columns, own);
+    for (let copy = 1; copy < bins; copy++) columns.copyWithin(own + copy * size, own, own + size);
   });
   return {
     pixels: tf.tensor1d(pixels, 'int32'),
@@ -94,6 +94,7 @@ function copyShares(
   start: number,
 ): void {
   for (let bin = 0; bin < bins; bin++) {
-    to.set(shares.subarray(bin * count, (bin + 1) * count), start + bin * length);
+    const [from, at] = [bin * count, start + bin * length];
+    for (let i = 0; i < count; i++) to[at + i] = shares[from + i] as number;
   }
 }

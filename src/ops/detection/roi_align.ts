@@ -35,6 +35,8 @@ export interface RoiAlignOptions {
 
 interface Attrs extends RoiAlignOptions {
   count: number;
+  /** Of each map, once it is known: the way back goes over the same windows as the way there. */
+  chunks: Chunk[][];
 }
 
 type Shape4 = [number, number, number, number];
@@ -46,14 +48,20 @@ function regionsOf(
   shape: Shape4,
 ): Region[] {
   const [, height, width] = shape;
-  return Array.from({ length: count }, (_, place) => place)
-    .filter((place) => (levels ? levels[place] : 0) === map)
-    .map((place): Region => {
-      const at = (k: number) => regions[5 * place + k] as number;
-      const box: Box = [at(1), at(2), at(3), at(4)];
-      const scale = 1 / (strides[map] as number);
-      return { place, image: at(0), ...regionWindows(box, scale, size, [height, width]) };
-    });
+  const scale = 1 / (strides[map] as number);
+  const own: Region[] = [];
+  for (let place = 0; place < count; place++) {
+    if ((levels ? levels[place] : 0) !== map) continue;
+    const [image, ...edges] = Array.from({ length: 5 }, (_, k) => regions[5 * place + k] as number);
+    const windows = regionWindows(edges as unknown as Box, scale, size, [height, width]);
+    own.push({ place, image: image as number, ...windows });
+  }
+  return own;
+}
+
+/** The regions of a map in chunks. */
+function chunksOfMap(attrs: Attrs, map: number, shape: Shape4): readonly Chunk[] {
+  return (attrs.chunks[map] ??= chunksOf(regionsOf(attrs, map, shape), shape[3]));
 }
 
 /** Features of a chunk, `[regions, size, size, channels]`. */
@@ -94,7 +102,7 @@ function alignForward(maps: readonly tf.Tensor[], attrs: Attrs): tf.Tensor {
   const { size, count } = attrs;
   const channels = maps[0]?.shape[3] as number;
   const chunks = maps.flatMap((x, i) =>
-    chunksOf(regionsOf(attrs, i, x.shape as Shape4), channels).map((chunk) => ({ x, chunk })),
+    chunksOfMap(attrs, i, x.shape as Shape4).map((chunk) => ({ x, chunk })),
   );
   if (chunks.length === 0) return tf.zeros([0, size, size, channels]);
   const parts = chunks.map(({ x, chunk }) => chunkForward(x, chunk, size));
@@ -109,7 +117,7 @@ function alignForward(maps: readonly tf.Tensor[], attrs: Attrs): tf.Tensor {
 
 function alignBackward(dy: tf.Tensor, map: number, shape: Shape4, attrs: Attrs): tf.Tensor {
   let sum: tf.Tensor | null = null;
-  for (const chunk of chunksOf(regionsOf(attrs, map, shape), shape[3])) {
+  for (const chunk of chunksOfMap(attrs, map, shape)) {
     const before: tf.Tensor | null = sum;
     sum = tf.tidy(() => {
       const part = chunkBackward(dy, chunk, shape);
@@ -160,7 +168,7 @@ function opOf(count: number): Op<string, Attrs> {
 export function roiAlign(maps: readonly tf.Tensor[], options: RoiAlignOptions): tf.Tensor4D {
   const count = disposingTapeOnError(() => checkRegions(maps, options));
   const inputs = Object.fromEntries(maps.map((map, i) => [`x${i}`, map]));
-  return opOf(maps.length)(inputs, { ...options, count }) as tf.Tensor4D;
+  return opOf(maps.length)(inputs, { ...options, count, chunks: [] }) as tf.Tensor4D;
 }
 
 /** Beyond it a sample's place cannot be told by differences of doubles. */
@@ -203,20 +211,13 @@ function checkRegions(
       `${OWNER}: ${levels.length} levels for ${count} regions; expected one for each`,
     );
   }
-  const isBelow = (value: number | undefined, limit: number) =>
-    Number.isInteger(value) && Number(value) >= 0 && Number(value) < limit;
+  const requireBelow = (what: string, i: number, value: number | undefined, limit: number) => {
+    if (Number.isInteger(value) && Number(value) >= 0 && Number(value) < limit) return;
+    requireArgument(OWNER, `the ${what} of region ${i}`, value, false, `one of ${limit}`);
+  };
   for (let i = 0; i < count; i++) {
-    const [image, level] = [regions[5 * i], levels ? levels[i] : 0];
-    const images = first?.shape[0] ?? 0;
-    requireArgument(
-      OWNER,
-      `the image of region ${i}`,
-      image,
-      isBelow(image, images),
-      `one of ${images}`,
-    );
-    const isMap = isBelow(level, maps.length);
-    requireArgument(OWNER, `the level of region ${i}`, level, isMap, `one of ${maps.length}`);
+    requireBelow('image', i, regions[5 * i], first?.shape[0] ?? 0);
+    requireBelow('level', i, levels ? levels[i] : 0, maps.length);
   }
   return count;
 }

@@ -26,32 +26,34 @@ export function axisWindow(start: number, extent: number, bins: number, size: nu
   const grid = Math.ceil(extent / bins);
   if (!(grid > 0) || size === 0) return { first: 0, count: 0, shares: new Float64Array(0) };
   const step = extent / bins;
-  const sampleOf = (bin: number, k: number) => start + bin * step + ((k + 0.5) * step) / grid;
-  const taps: [bin: number, pixel: number, share: number][] = [];
-  for (let bin = 0; bin < bins; bin++) {
-    // Only those that may be inside: a region can be far larger than the map.
-    const place = (at: number) => ((at - start - bin * step) * grid) / step - 0.5;
-    const from = Math.max(0, Math.floor(place(-1)));
-    const to = Math.min(grid - 1, Math.ceil(place(size)));
-    for (let k = from; k <= to; k++) {
-      const sample = sampleOf(bin, k);
-      if (sample < -1 || sample > size) continue;
-      const at = Math.max(0, sample);
-      const low = Math.min(Math.floor(at), size - 1);
-      const fraction = low === size - 1 ? 0 : at - low;
-      taps.push([bin, low, (1 - fraction) / grid]);
-      if (fraction > 0) taps.push([bin, low + 1, fraction / grid]);
+  const eachTap = (take: (bin: number, pixel: number, share: number) => void) => {
+    for (let bin = 0; bin < bins; bin++) {
+      // Only those that may be inside: a region can be far larger than the map.
+      const from = Math.max(0, Math.floor(((-1 - start - bin * step) * grid) / step - 0.5));
+      const to = Math.min(grid - 1, Math.ceil(((size - start - bin * step) * grid) / step - 0.5));
+      for (let k = from; k <= to; k++) {
+        const sample = start + bin * step + ((k + 0.5) * step) / grid;
+        if (sample < -1 || sample > size) continue;
+        const at = Math.max(0, sample);
+        const low = Math.min(Math.floor(at), size - 1);
+        const fraction = low === size - 1 ? 0 : at - low;
+        take(bin, low, (1 - fraction) / grid);
+        if (fraction > 0) take(bin, low + 1, fraction / grid);
+      }
     }
-  }
-  if (taps.length === 0) return { first: 0, count: 0, shares: new Float64Array(0) };
-  const first = taps.reduce((least, [, pixel]) => Math.min(least, pixel), Infinity);
-  const last = taps.reduce((most, [, pixel]) => Math.max(most, pixel), 0);
+  };
+  let [first, last] = [Infinity, -1];
+  eachTap((_, pixel) => {
+    if (pixel < first) first = pixel;
+    if (pixel > last) last = pixel;
+  });
+  if (last < 0) return { first: 0, count: 0, shares: new Float64Array(0) };
   const count = last - first + 1;
   const shares = new Float64Array(bins * count);
-  for (const [bin, pixel, share] of taps) {
+  eachTap((bin, pixel, share) => {
     const i = bin * count + pixel - first;
     shares[i] = (shares[i] as number) + share;
-  }
+  });
   return { first, count, shares };
 }
 
