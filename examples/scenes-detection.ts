@@ -2,7 +2,8 @@
  * A small Cascade Mask R-CNN on RevCol learns to find the items of scenes, beside the same network in PyTorch: the
  * same scenes, weights to begin with, steps, losses, schedule and optimizer. The scenes are those of scenes.ts.
  *
- *   npx tsx examples/scenes-detection.ts export --data fashion-mnist     scenes and all that the other contestant needs
+ *   npx tsx examples/scenes-detection.ts export --data fashion-mnist     scenes and all that the other contestant needs;
+ *                                                   --steps, --peak: length and learning rate; --held-out: to try them
  *   npx tsx examples/scenes-detection.ts train      trains and detects; goes on where it was stopped
  *   .peers/python/bin/python examples/scenes/detection/torch_contestant.py --peer dense_torch.py
  *   npx tsx examples/scenes-detection.ts compare    stored and reversible; examples/scenes/detection/results.json
@@ -21,6 +22,11 @@ const { values, positionals } = readArguments(import.meta.url, {
     out: { type: 'string', default: 'out/scenes-detection' },
     backend: { type: 'string', default: 'wasm' },
     backprop: { type: 'string', default: 'reversible' },
+    /** Of `export`: steps of training, and their highest learning rate. */
+    steps: { type: 'string', default: '4000' },
+    peak: { type: 'string', default: '2e-3' },
+    /** Of `export`: scenes for testing are made of training items that the others are not made of. */
+    'held-out': { type: 'boolean', default: false },
   },
 });
 
@@ -36,7 +42,15 @@ async function main(): Promise<void> {
     throw new Error('give --data, the folder of Fashion-MNIST');
   }
   await startBackend(values.backend);
-  if (task === 'export') return exportAll(data as string, out);
+  if (task === 'export') {
+    const [steps, peak] = [Number(values.steps), Number(values.peak)];
+    if (!Number.isInteger(steps) || steps < 1 || !(peak > 0)) {
+      throw new Error(
+        `--steps is ${values.steps}, --peak ${values.peak}; expected an integer from 1, and a number above 0`,
+      );
+    }
+    return exportAll(data as string, out, { steps, peak, heldOut: values['held-out'] });
+  }
   if (task === 'train') return trainAndDetect(out, backprop);
   if (task === 'compare') return compare(out);
   if (task === 'pictures') return paint(out);

@@ -3,52 +3,41 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 
-import {
-  evaluateCoco,
-  IMAGENET_MEAN,
-  IMAGENET_STD,
-  loadCheckpoint,
-  parseCocoResults,
-  saveCheckpoint,
-} from 'tfjs-revcol';
+import { evaluateCoco, loadCheckpoint, parseCocoResults, saveCheckpoint } from 'tfjs-revcol';
 import { seedEverything } from '../../shared/random';
-import { type Backprop, lossesIn } from '../contestant';
-import { ITEM_CLASSES } from '../items';
-import { SCENE_SIDE } from '../scene';
+import type { Backprop } from '../contestant';
 import { foundOfAnyClass, ofAnyClass } from './any_class';
 import { network, resultsOf, train } from './contestant';
 import { testAnnotations, writeDataset } from './dataset';
 import { differences } from './differences';
-import { NETWORK, TESTED, TRAINING } from './settings';
+import { trainingFacts } from './journal';
+import { type ContestOptions, contestSettings, readSettings, writeSettings } from './settings';
 
 /** Where the results are kept. */
 const RESULTS = new URL('results.json', import.meta.url);
 
 /** Writes scenes, order and weights for whoever trains alike. */
-export async function exportAll(folder: string, out: string): Promise<void> {
+export async function exportAll(
+  folder: string,
+  out: string,
+  options: ContestOptions,
+): Promise<void> {
   fs.mkdirSync(out, { recursive: true });
-  writeDataset(folder, out);
-  seedEverything(TRAINING.seed);
-  const model = network('reversible');
+  const settings = contestSettings(options);
+  writeDataset(folder, out, settings);
+  seedEverything(settings.training.seed);
+  const model = network(settings, 'reversible');
   await saveCheckpoint(model, path.join(out, 'init.pth'), { format: 'openmmlab' });
   model.dispose();
-  const settings = {
-    network: NETWORK,
-    training: TRAINING,
-    side: SCENE_SIDE,
-    classes: ITEM_CLASSES,
-    tested: TESTED,
-    mean: IMAGENET_MEAN,
-    std: IMAGENET_STD,
-  };
-  fs.writeFileSync(path.join(out, 'settings.json'), JSON.stringify(settings, null, 1));
+  writeSettings(out, settings);
 }
 
 /** Trains from the exported weights, and writes what is found in the scenes for testing. */
 export async function trainAndDetect(out: string, backprop: Backprop): Promise<void> {
-  const model = network(backprop);
+  const settings = readSettings(out);
+  const model = network(settings, backprop);
   await loadCheckpoint(model, path.join(out, 'init.pth'));
-  const learned = await train(model, out, backprop);
+  await train(model, out, backprop);
   await saveCheckpoint(model, path.join(out, `${backprop}.trained.safetensors`));
   const results = await resultsOf(model, out);
   fs.writeFileSync(path.join(out, `${backprop}.detections.json`), JSON.stringify(results));
@@ -56,8 +45,7 @@ export async function trainAndDetect(out: string, backprop: Backprop): Promise<v
     versions: { tfjs: tf.version_core },
     backend: tf.getBackend(),
     parameters: model.countParams(),
-    steps: TRAINING.steps,
-    ...learned,
+    steps: settings.training.steps,
   };
   fs.writeFileSync(path.join(out, `${backprop}.json`), JSON.stringify(facts, null, 1));
   console.log(`${backprop}: ${results.length} objects found`);
@@ -84,7 +72,7 @@ function measured(out: string, name: string) {
     box: of('box'),
     mask: of('mask'),
     anyClass: { box: anyOf('box'), mask: anyOf('mask') },
-    losses: lossesIn(path.join(out, `${name}.jsonl`), TRAINING.steps),
+    ...trainingFacts(out, name, readSettings(out).training.steps),
   };
 }
 
@@ -96,15 +84,18 @@ export async function compare(out: string): Promise<void> {
   if (!reversible || !torch) {
     throw new Error(`${out} has no results of both contestants; train both first`);
   }
+  const settings = readSettings(out);
+  const { training, side, classes, tested, heldOut } = settings;
   const apart = (kind: 'box' | 'mask') => 100 * (reversible[kind].AP - torch[kind].AP);
   const results = {
-    task: `${TESTED} scenes of ${SCENE_SIDE} x ${SCENE_SIDE} pixels, ${ITEM_CLASSES.length} classes`,
+    task:
+      `${tested} scenes of ${side} x ${side} pixels, ${classes.length} classes` +
+      (heldOut ? ', of training items that were held out' : ''),
     note:
-      `Training was short, ${TRAINING.steps} steps of ${TRAINING.batch} scenes from random weights: the figures compare ` +
-      'two trainings, and are far from what the network can learn. Seconds are those of a shared machine, measured ' +
-      'one after the other: they do not compare.',
-    network: NETWORK,
-    training: TRAINING,
+      `${training.steps} steps of ${training.batch} scenes from random weights, one training of each: the figures tell ` +
+      'nothing of the spread between seeds. Seconds are processor time of one thread.',
+    network: settings.network,
+    training,
     revcol: reversible,
     torch,
     ...(stored ? { revcolStored: stored } : {}),

@@ -1,5 +1,4 @@
 /** The contestant of this package: its training, which goes on where it was stopped, and what it then finds. */
-import * as fs from 'node:fs';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 
@@ -11,6 +10,7 @@ import {
   detect,
   detectionBatch,
   type DetectionExample,
+  type DetectionLosses,
   type Detections,
   detectionStep,
   layerDecayGroups,
@@ -22,14 +22,16 @@ import type { Backprop } from '../contestant';
 import { ITEM_CLASSES } from '../items';
 import { SCENE_SIDE } from '../scene';
 import { type KeptScene, readScene } from './dataset';
-import { NETWORK, RULES, TESTED, TRAINING } from './settings';
+import { noteStep } from './journal';
+import { readSettings, rulesOf, type Settings } from './settings';
 
 /** The network with the weights that both contestants begin with. */
-export function network(backprop: Backprop): tf.LayersModel {
+export function network(
+  { network: sizes, training }: Settings,
+  backprop: Backprop,
+): tf.LayersModel {
   const model = createModel('cascade_mask_rcnn_revcol_tiny.coco', {
-    ...NETWORK,
-    channels: [...NETWORK.channels],
-    depths: [...NETWORK.depths],
+    ...sizes,
     inputShape: [null, null, 3],
     numClasses: ITEM_CLASSES.length,
     backprop,
@@ -37,7 +39,7 @@ export function network(backprop: Backprop): tf.LayersModel {
   for (const weight of model.weights) {
     if (!/\/layer_scale$/.test(weight.originalName)) continue;
     const variable = weight.read() as tf.Variable;
-    tf.tidy(() => variable.assign(tf.fill(variable.shape, TRAINING.layerScale)));
+    tf.tidy(() => variable.assign(tf.fill(variable.shape, training.layerScale)));
   }
   return model;
 }
@@ -72,65 +74,63 @@ function exampleOf({ pixels, instances, classes }: KeptScene): DetectionExample 
 
 /** Images and objects of a step; the caller disposes the images. */
 export function batchOf(out: string, step: number) {
-  const { batch } = TRAINING;
+  const { batch } = readSettings(out).training;
   return detectionBatch(
     Array.from({ length: batch }, (_, i) => exampleOf(readScene(out, 'steps', step * batch + i))),
   );
 }
 
-/** What came of the training. */
-export interface Learned {
-  /** Seconds of the steps of this process. */
-  readonly secondsPerStep: number;
-  /** Bytes in tensors at the peak of a step, weights and optimizer included. */
-  readonly peakBytes: number;
+/** Processor time of this process so far, in seconds. */
+function processorSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
 /** Trains, from what is saved in the folder on. */
-export async function train(
-  model: tf.LayersModel,
-  out: string,
-  backprop: Backprop,
-): Promise<Learned> {
-  const { steps, peak, warmupSteps, milestones, weightDecay, seed } = TRAINING;
+export async function train(model: tf.LayersModel, out: string, backprop: Backprop): Promise<void> {
+  const settings = readSettings(out);
+  const { steps, peak, warmupSteps, milestones, weightDecay, seed } = settings.training;
+  const training = rulesOf(settings);
   const groups = layerDecayGroups(model, { layerDecay: 1, weightDecay, task: 'detection' });
   const optimizer = new AdamW({ weightDecay, groups });
   const schedule = stepSchedule({ peak, warmupSteps, milestones });
-  const journal = path.join(out, `${backprop}.jsonl`);
-  let [seconds, taken, peakBytes] = [0, 0, 0];
+  let [seconds, taken] = [0, 0];
   const take = async (step: number) => {
-    const start = performance.now();
+    const start = processorSeconds();
     const { images, objects } = batchOf(out, step);
     optimizer.learningRate = schedule(step + 1);
     const one = () =>
-      detectionStep(model, optimizer, images, objects, { seed: [seed, step], training: RULES });
-    const measured =
-      step % 200 === 1 ? await memoryPeak(one) : { result: await one(), peakBytes: 0 };
+      detectionStep(model, optimizer, images, objects, { seed: [seed, step], training });
+    const measured: { result: DetectionLosses; peakBytes?: number } =
+      step % 200 === 1 ? await memoryPeak(one) : { result: await one() };
     images.dispose();
-    peakBytes = Math.max(peakBytes, measured.peakBytes);
-    seconds += (performance.now() - start) / 1000;
-    taken++;
-    const { loss } = measured.result;
-    fs.appendFileSync(journal, `${JSON.stringify([step, loss])}\n`);
+    const own = processorSeconds() - start;
+    [seconds, taken] = [seconds + own, taken + 1];
+    const { peakBytes, result } = measured;
+    const { loss } = result;
+    noteStep(out, backprop, { step, loss, processorSeconds: own, peakBytes });
     if (step % 50 === 0) {
       console.log(
-        `${backprop}: step ${step} of ${steps}, loss ${loss.toFixed(4)}, ${(seconds / taken).toFixed(2)} s each`,
+        `${backprop}: step ${step} of ${steps}, loss ${loss.toFixed(4)}, ${(seconds / taken).toFixed(2)} processor seconds each`,
       );
     }
   };
   const saveTo = path.join(out, `${backprop}.safetensors`);
   await recoverableTraining(model, optimizer, take, { steps, saveTo, saveEvery: 50 });
   optimizer.dispose();
-  return { secondsPerStep: seconds / Math.max(1, taken), peakBytes };
 }
 
 /** What the network finds in a scene for testing. */
-export async function foundIn(model: tf.LayersModel, scene: KeptScene): Promise<Detections> {
+export async function foundIn(
+  model: tf.LayersModel,
+  scene: KeptScene,
+  { training }: Settings,
+): Promise<Detections> {
   const image = { width: SCENE_SIDE, height: SCENE_SIDE, data: scene.pixels };
   return detect(model, image, {
     shortSide: SCENE_SIDE,
     longSide: SCENE_SIDE,
-    proposals: TRAINING.proposals,
+    proposals: training.proposals,
     classes: ITEM_CLASSES,
   });
 }
@@ -138,9 +138,11 @@ export async function foundIn(model: tf.LayersModel, scene: KeptScene): Promise<
 /** What the network finds in all of them, as COCO's results. */
 export async function resultsOf(model: tf.LayersModel, out: string): Promise<CocoResult[]> {
   const ids = ITEM_CLASSES.map((_, c) => c + 1);
+  const settings = readSettings(out);
   const results: CocoResult[] = [];
-  for (let i = 0; i < TESTED; i++) {
-    results.push(...cocoResults(i + 1, await foundIn(model, readScene(out, 'test', i)), ids));
+  for (let i = 0; i < settings.tested; i++) {
+    const found = await foundIn(model, readScene(out, 'test', i), settings);
+    results.push(...cocoResults(i + 1, found, ids));
   }
   return results;
 }

@@ -10,9 +10,9 @@ import {
   seededRandom,
 } from 'tfjs-revcol';
 import { annotationsOf, CATEGORIES } from '../annotations';
-import { readItems } from '../items';
+import { type Items, readItems } from '../items';
 import { makeScene, type Scene, SCENE_SIDE, TEST_SEED } from '../scene';
-import { TESTED, TRAINING } from './settings';
+import type { Settings } from './settings';
 
 /** Pictures behind each other, as files. */
 export type Part = 'steps' | 'test';
@@ -39,14 +39,32 @@ export interface KeptScene {
   readonly classes: Uint8Array;
 }
 
+/** Of the training items this share is held out where settings are tried. */
+const HELD_OUT = 0.1;
+
+/** The items of the scenes for testing, and of those that are learnt from. */
+function itemsOf(folder: string, heldOut: boolean): { test: Items; train: Items } {
+  const train = readItems(folder, 'train');
+  if (!heldOut) return { test: readItems(folder, 'test'), train };
+  const first = Math.floor(train.count * (1 - HELD_OUT));
+  return {
+    test: { count: train.count - first, item: (index) => train.item(first + index) },
+    train: { count: first, item: (index) => train.item(index) },
+  };
+}
+
 /**
  * Writes `PART.pixels`, `PART.instances`, `PART.classes`, the scenes for testing and those of all steps one after
  * another, half of them mirrored, and `test.json`, COCO's annotations of the former.
  */
-export function writeDataset(folder: string, out: string): void {
-  const tested = readItems(folder, 'test');
-  const scenes = Array.from({ length: TESTED }, (_, i) => makeScene(tested, TEST_SEED, i));
-  write(out, 'test', TESTED, (i) => kept(scenes[i] as Scene));
+export function writeDataset(
+  folder: string,
+  out: string,
+  { training, tested, heldOut }: Settings,
+): void {
+  const items = itemsOf(folder, heldOut);
+  const scenes = Array.from({ length: tested }, (_, i) => makeScene(items.test, TEST_SEED, i));
+  write(out, 'test', tested, (i) => kept(scenes[i] as Scene));
   const annotations: CocoDataset['annotations'][number][] = [];
   scenes.forEach((scene, i) => {
     annotations.push(...annotationsOf(scene, i + 1, annotations.length + 1));
@@ -54,8 +72,7 @@ export function writeDataset(folder: string, out: string): void {
   const images = scenes.map((_, i) => ({ id: i + 1, width: SCENE_SIDE, height: SCENE_SIDE }));
   const dataset: CocoDataset = { images, annotations, categories: CATEGORIES };
   fs.writeFileSync(path.join(out, 'test.json'), JSON.stringify(dataset));
-  const { seed, scenes: count, steps, batch } = TRAINING;
-  const items = readItems(folder, 'train');
+  const { seed, scenes: count, steps, batch } = training;
   const transform = detectionTransform({
     shortSides: [SCENE_SIDE],
     longSide: SCENE_SIDE,
@@ -64,7 +81,7 @@ export function writeDataset(folder: string, out: string): void {
   write(out, 'steps', steps * batch, (i) => {
     const epoch = Math.floor(i / count);
     const index = epochOrder(seed, epoch, count)[i % count] as number;
-    const { pixels, instances, objects } = makeScene(items, seed, index);
+    const { pixels, instances, objects } = makeScene(items.train, seed, index);
     const size = { width: SCENE_SIDE, height: SCENE_SIDE };
     const masks = objects.map((_, k) =>
       encodeMask({ ...size, data: instances.map((id) => Number(id === k + 1)) }),

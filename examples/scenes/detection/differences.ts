@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { detectionStep, loadCheckpoint } from 'tfjs-revcol';
 import { batchOf, network } from './contestant';
-import { RULES, TRAINING } from './settings';
+import { readSettings, rulesOf } from './settings';
 
 /** Batches by whose gradients stored and reversible are compared. */
 const COMPARED = 3;
@@ -19,7 +19,7 @@ interface Step {
 export async function differences(out: string): Promise<object> {
   const found: Step[][] = [];
   for (const backprop of ['reversible', 'stored'] as const) {
-    const model = network(backprop);
+    const model = network(readSettings(out), backprop);
     await loadCheckpoint(model, path.join(out, 'reversible.trained.safetensors'));
     const own: Step[] = [];
     for (let step = 0; step < COMPARED; step++) own.push(await gradientsOf(model, out, step));
@@ -68,7 +68,9 @@ class Onlooker extends tf.SGDOptimizer {
 async function gradientsOf(model: tf.LayersModel, out: string, step: number): Promise<Step> {
   const { images, objects } = batchOf(out, step);
   const onlooker = new Onlooker();
-  const options = { seed: [TRAINING.seed, step] as const, training: RULES };
+  const settings = readSettings(out);
+  const { seed } = settings.training;
+  const options = { seed: [seed, step] as const, training: rulesOf(settings) };
   const { loss } = await detectionStep(model, onlooker, images, objects, options);
   images.dispose();
   onlooker.dispose();

@@ -15,6 +15,7 @@ import { SCENE_SIDE } from '../scene';
 import { surestApart } from './any_class';
 import { foundIn, network } from './contestant';
 import { readScene, testAnnotations } from './dataset';
+import { readSettings } from './settings';
 
 /** Scenes for testing that are shown, side by side. */
 const SHOWN = [0, 2, 4, 5];
@@ -48,7 +49,8 @@ function thereIn(out: string, index: number, instances: Uint8Array): Detections 
 
 /** Writes docs/assets/scene-objects.png: scenes, boxes and masks that are there, and as many that are found. */
 export async function paint(out: string): Promise<void> {
-  const model = network('reversible');
+  const settings = readSettings(out);
+  const model = network(settings, 'reversible');
   await loadCheckpoint(model, path.join(out, 'reversible.trained.safetensors'));
   const step = SCENE_SIDE + GAP;
   const sheet = new PNG({ width: SHOWN.length * step - GAP, height: 3 * step - GAP });
@@ -56,9 +58,9 @@ export async function paint(out: string): Promise<void> {
   for (const [column, index] of SHOWN.entries()) {
     const scene = readScene(out, 'test', index);
     const image = { width: SCENE_SIDE, height: SCENE_SIDE, data: scene.pixels };
-    const found = await foundIn(model, scene);
+    const found = await foundIn(model, scene, settings);
     const known = thereIn(out, index, scene.instances);
-    // After a short training no score is high: as many as there are, the surest.
+    // As many as there are, the surest: how high scores are goes with how long the training was.
     const apart = surestApart(found.objects, ({ box: [x1, y1, x2, y2] }) => [
       x1,
       y1,

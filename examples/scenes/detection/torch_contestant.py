@@ -114,7 +114,7 @@ if state.exists():
 model.train()
 seconds, taken = 0.0, 0
 while step < steps:
-    start = time.perf_counter()
+    start = time.process_time()
     own = range(step * batch, (step + 1) * batch)
     truths, classes_of, masks = zip(*[objects(instances[i], labels[i]) for i in own])
     for group in optimizer.param_groups:
@@ -124,11 +124,12 @@ while step < steps:
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    seconds, taken = seconds + time.perf_counter() - start, taken + 1
+    own_seconds = time.process_time() - start
+    seconds, taken = seconds + own_seconds, taken + 1
     with journal.open("a") as file:
-        file.write(json.dumps([step, loss.item()]) + "\n")
+        file.write(json.dumps([step, loss.item(), own_seconds]) + "\n")
     if step % 50 == 0:
-        print(f"torch: step {step} of {steps}, loss {loss.item():.4f}, {seconds / taken:.2f} s each", flush=True)
+        print(f"torch: step {step} of {steps}, loss {loss.item():.4f}, {seconds / taken:.2f} processor seconds each", flush=True)
     step += 1
     if step % 50 == 0 or step == steps:
         part = state.with_suffix(".part")
@@ -158,5 +159,5 @@ with torch.inference_mode():
 (out / "torch.detections.json").write_text(json.dumps(found))
 (out / "torch.json").write_text(json.dumps({
     "versions": {"torch": torch.__version__}, "parameters": sum(p.numel() for p in model.parameters()),
-    "steps": steps, "secondsPerStep": seconds / max(1, taken)}, indent=1))
+    "steps": steps}, indent=1))
 print("torch:", len(found), "objects found")
