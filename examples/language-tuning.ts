@@ -18,7 +18,7 @@ const { values, positionals } = readArguments(import.meta.url, {
     /** Where runs are kept. */
     out: { type: 'string', default: 'out/language-tuning' },
     /** How long each training is; those of other lengths are kept beside it. */
-    epochs: { type: 'string', default: '1' },
+    epochs: { type: 'string', default: '8' },
     /** wasm, cpu or tensorflow. */
     backend: { type: 'string' },
   },
