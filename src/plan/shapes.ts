@@ -281,6 +281,11 @@ export const SHAPE_RULES: Readonly<Record<string, ShapeRule>> = {
   [contract.DESCENT.name]: shapedLike('weight'),
   [contract.ADAMW_8BIT.name]: shapedLike('weight'),
   [contract.RESIDUAL_MLP.name]: shapedLike('u'),
+  [contract.RESIDUAL_MLP_KEPT.name]: (inputs) => {
+    const { shape } = of(inputs, 'u');
+    const rows = tf.util.sizeFromShape(shape.slice(0, -1));
+    return [float(shape), float([rows, of(inputs, 'expandKernel').shape[1] as number])];
+  },
   [contract.RESIDUAL_MLP_GRAD.name]: (inputs) =>
     contract.RESIDUAL_MLP_GRAD.inputs
       .filter((name) => name !== 'dy')

@@ -281,10 +281,9 @@ describe('planning', () => {
       memoryPlan({ name: 'revcol_tiny', columns: 2 }, { backend: 'wasm', optimizer, fused });
     for (const name of ['sgd', 'momentum', 'lion', 'adafactor', 'adamw', 'adamw8bit'] as const) {
       const [plain, fused] = [plan(name, false), plan(name, true)];
-      // The most is where the update of a weight begins, or just before the last gradients are there; with
-      // AdamW's kernel, which needs nothing but its results, it is earlier on the way back.
-      const least = name === 'adamw' ? 3.2 : 3.99;
-      expect(plain.gradients / plain.trainedParameters).toBeGreaterThan(least);
+      // The most is where the update of a weight begins, or in the last level on the way back, whose gradients, one in
+      // two hundred, are still to come.
+      expect(plain.gradients / plain.trainedParameters).toBeGreaterThan(3.98);
       expect(plain.gradients).toBeLessThanOrEqual(4 * plain.trainedParameters);
       expect(fused.gradients).toBeLessThan(plain.gradients / 2);
       expect(fused.peakBytes).toBeLessThan(plain.peakBytes);

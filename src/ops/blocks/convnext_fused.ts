@@ -1,14 +1,19 @@
 /**
  * The ConvNeXt block by kernels that do its half after the depthwise convolution as a whole, where the
  * backend has them: LayerNorm, product, GELU, product, layer scale, residual, and the gradient of all
- * that. Weights are not folded, and no hidden values are kept for the gradient.
+ * that. Weights are not folded. Hidden values are kept for the gradient where that saves time.
  */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { depthwiseBackwardInput, depthwiseForward } from '../depthwise_conv';
 import { free, tidyAll } from '../engine/tensors';
-import { DEPTHWISE_KERNEL_GRAD, RESIDUAL_MLP, RESIDUAL_MLP_GRAD } from '../kernels/contract';
-import { hasKernel, runOwn } from '../kernels/fused';
+import {
+  DEPTHWISE_KERNEL_GRAD,
+  RESIDUAL_MLP,
+  RESIDUAL_MLP_GRAD,
+  RESIDUAL_MLP_KEPT,
+} from '../kernels/contract';
+import { hasKernel, type InputsOf, runOwn } from '../kernels/fused';
 import { LAYER_NORM_EPSILON } from '../layer_norm';
 import { lowRankOf } from '../low_rank';
 import type { LinearizedFunction } from '../reversible/level_function';
@@ -55,6 +60,15 @@ export function fusedForward(x: tf.Tensor, w: ConvNextWeights, mask: tf.Tensor |
   });
 }
 
+/** The half, with what its gradient takes where the backend keeps something. */
+function runKept(inputs: InputsOf<typeof RESIDUAL_MLP, tf.Tensor>): {
+  y: tf.Tensor;
+  kept?: tf.Tensor;
+} {
+  if (hasKernel(RESIDUAL_MLP_KEPT)) return runOwn(RESIDUAL_MLP_KEPT, inputs, ATTRIBUTES);
+  return { y: runOwn(RESIDUAL_MLP, inputs, ATTRIBUTES) };
+}
+
 /** The block with the gradients of all its weights; takes the mask over. */
 export function fusedLinearize(
   input: tf.Tensor,
@@ -65,14 +79,15 @@ export function fusedLinearize(
   const survival = perSample(mask);
   free(mask);
   const half = halfInputs(w, survival);
-  const output = runOwn(RESIDUAL_MLP, { u, residual: input, ...half }, ATTRIBUTES);
+  const { y: output, kept } = runKept({ u, residual: input, ...half });
   const x = tf.clone(input);
   return {
     output,
     pullback: (dOutput) => {
       const gradients = tidyAll(() => {
-        const { du, ...rest } = runOwn(RESIDUAL_MLP_GRAD, { u, dy: dOutput, ...half }, ATTRIBUTES);
-        free(u);
+        const inputs = { u, dy: dOutput, ...half, kept };
+        const { du, ...rest } = runOwn(RESIDUAL_MLP_GRAD, inputs, ATTRIBUTES);
+        free(u, kept);
         const kernel = w.depthwiseKernel;
         const { dKernel, dBias } = runOwn(DEPTHWISE_KERNEL_GRAD, { x, dy: du, kernel }, {});
         const dWeights = [

@@ -215,6 +215,13 @@ export const RESIDUAL_MLP = {
   outputs: ['y'],
 } as const satisfies KernelContract;
 
+/** The same, with what spares the gradient a product: kept `[rows, M]`, of values that only the gradient reads. */
+export const RESIDUAL_MLP_KEPT = {
+  ...RESIDUAL_MLP,
+  name: 'RevColResidualMlpKept',
+  outputs: ['y', 'kept'],
+} as const satisfies KernelContract;
+
 /**
  * Gradients of that with respect to u and the weights, given dy, that of y, `[..., C]`. The one with respect
  * to residual is dy.
@@ -222,7 +229,7 @@ export const RESIDUAL_MLP = {
 export const RESIDUAL_MLP_GRAD = {
   name: 'RevColResidualMlpGrad',
   inputs: ['u', 'dy', ...BLOCK_WEIGHTS],
-  optionalInputs: ['survival'],
+  optionalInputs: ['survival', 'kept'],
   attributes: { epsilon: 'number' },
   outputs: [
     'du',

@@ -5,14 +5,11 @@
  */
 import { SCORES_AT_A_TIME, type SimdKernels } from './simd_module';
 import type { ThreadPool } from './thread_pool';
+import { FLOAT, isLarge, LINE, type Range, ranges, rowRanges } from './thread_ranges';
+import { threadedPasses } from './threaded_passes';
 
 /** Work of a product, in multiplications, below which handing it over costs more than it gains. */
 const MIN_PRODUCTS = 1 << 19;
-/** The same of kernels that go over values once, in values. */
-const MIN_VALUES = 1 << 14;
-/** Values of a cache line, which two threads should not both write. */
-const LINE = 16;
-const FLOAT = 4;
 /** Rows that `gemm` computes at a time, and columns that it packs; see `wasm/assembly/gemm.ts`. */
 const TILE_ROWS = 4;
 const BLOCK_COLUMNS = 512;
@@ -21,30 +18,16 @@ const GEMM_SCRATCH = 9;
 /** Numbers that share a scale; see `adamw_8bit.ts`. */
 const MOMENTS = 256;
 
-type Range = readonly [start: number, count: number];
-
-/** `[0, length)` in `count` parts or fewer of about one size, all but the last multiples of `grain`. */
-export function ranges(length: number, count: number, grain: number): Range[] {
-  const size = Math.ceil(length / count / grain) * grain;
-  const parts: Range[] = [];
-  for (let at = 0; at < length; at += size) parts.push([at, Math.min(size, length - at)]);
-  return parts;
-}
-
 /** The kernels of `own` with `pool`; small work is left to the caller's thread. */
 export function threadedKernels(own: SimdKernels, pool: ThreadPool): SimdKernels {
   const { threads } = pool;
-  const split = (length: number, grain: number) => ranges(length, threads, grain);
-  /** Parts of `rows` of `columns` values; a row for itself may be short, so they are of whole lines. */
-  const splitRows = (rows: number, columns: number) =>
-    split(rows, columns % LINE === 0 ? 1 : Math.min(LINE, Math.ceil(rows / threads)));
-  /** Whether a kernel that goes over so many values is shared. */
-  const isLarge = (values: number) => values >= MIN_VALUES;
+  const split = (length: number, grain: number): Range[] => ranges(length, threads, grain);
+  const splitRows = (rows: number, columns: number) => rowRanges(rows, columns, threads);
 
   const gemm: SimdKernels['gemm'] = (a, b, bias, c, m, n, k, tA, tB, scratch, ...strides) => {
-    const rest = [tA, tB, scratch, ...strides] as const;
+    const [aStride, bStride, cStride, adds = 0] = strides;
+    const rest = [tA, tB, scratch, aStride, bStride, cStride, adds] as const;
     if (m * n * k < MIN_PRODUCTS) return own.gemm(a, b, bias, c, m, n, k, ...rest);
-    const [aStride, bStride, cStride] = strides;
     // Rows of c: every thread packs all of b. Columns: every thread packs all of a, once for each
     // block of columns. Whichever repeats less.
     const byRows = (threads - 1) * k * n;
@@ -69,6 +52,7 @@ export function threadedKernels(own: SimdKernels, pool: ThreadPool): SimdKernels
 
   return {
     ...own,
+    ...threadedPasses(own, pool),
     gemm,
 
     gelu(x, y, count) {
@@ -102,14 +86,6 @@ export function threadedKernels(own: SimdKernels, pool: ThreadPool): SimdKernels
         return [dy + offset, xhat + offset, rstd + FLOAT * row, dx + offset, n, columns];
       });
       pool.run('layerNormGrad', parts);
-    },
-
-    columnSum(x, y, totals, rows, columns, pitch) {
-      if (!isLarge(rows * columns)) return own.columnSum(x, y, totals, rows, columns, pitch);
-      const parts = split(columns, LINE).map(([at, n]) => {
-        return [x + FLOAT * at, y + FLOAT * at, totals + 2 * FLOAT * at, rows, n, pitch];
-      });
-      pool.run('columnSum', parts);
     },
 
     gemmBatch(a, b, c, batch, m, n, k, tA, tB, scratch) {

@@ -40,8 +40,9 @@ export function threadSetting(): ThreadSetting | null {
 
 /**
  * Splits this package's kernels on backend 'wasm' over threads: products of matrices, normalisation, GELU,
- * attention, sums of gradients and the gradients of depthwise convolutions, not what tfjs computes itself. It works in
- * Node, and in pages that are cross-origin isolated and whose policy allows workers from `blob:`. Results
+ * attention, depthwise convolutions, sums over rows, and whole blocks and levels made of these, not what tfjs
+ * computes itself. It works in Node, and in pages that are cross-origin isolated and whose policy allows workers from
+ * `blob:`. Results
  * are the same to the bit for any number of threads. Off unless called: threads take cores that the program
  * may want for something else, and in Node tfjs's memory must be declared shared for them.
  *

@@ -9,8 +9,9 @@ import {
   type SimdKernels,
 } from '../../../src/ops/kernels/simd_module';
 import { type PoolPatience, ThreadPool } from '../../../src/ops/kernels/thread_pool';
+import { ranges } from '../../../src/ops/kernels/thread_ranges';
 import type { StartThread } from '../../../src/ops/kernels/thread_worker';
-import { ranges, threadedKernels } from '../../../src/ops/kernels/threaded_kernels';
+import { threadedKernels } from '../../../src/ops/kernels/threaded_kernels';
 import { normals } from '../../support/training_step';
 
 const MEMORY = new WebAssembly.Memory({ initial: 512, maximum: 65536, shared: true });
@@ -121,6 +122,55 @@ const CASES: Record<string, fc.Arbitrary<() => Case>> = {
       ],
     };
   }),
+  passes: fc.tuple(size(2, 700), size(1, 70), fc.boolean()).map(([rows, more, isVector]) => () => {
+    const columns = more + Math.ceil(16384 / rows);
+    const n = rows * columns;
+    const [x, other, y, undone] = [n, isVector ? columns : n, n, n].map(operand) as Four;
+    const [scale, sums, totals] = [columns, columns, 2 * columns].map(operand) as Three;
+    const run = (kernels: SimdKernels) => {
+      const step = isVector ? 0 : columns;
+      kernels.scaledSum(x, scale, other, y, rows, columns, step, 0.3);
+      kernels.undoLevel(x, y, scale, undone, rows, columns);
+      kernels.productSum(x, y, sums, totals, rows, columns, columns);
+    };
+    return {
+      run,
+      results: [
+        [y, n],
+        [undone, n],
+        [sums, columns],
+      ],
+    };
+  }),
+  resizes: fc.tuple(size(2, 40), size(2, 40), size(1, 20)).map(([rows, width, more]) => () => {
+    const channels = more + Math.ceil(4096 / (rows * width));
+    const n = rows * width * channels;
+    const [x, dx, large, y] = [n, n, 4 * n, 4 * n].map(operand) as Four;
+    const run = (kernels: SimdKernels) => {
+      kernels.doubledSum(x, large, y, rows, width, channels);
+      kernels.doubledGrad(large, dx, rows, width, channels);
+    };
+    return {
+      run,
+      results: [
+        [y, 4 * n],
+        [dx, n],
+      ],
+    };
+  }),
+  depthwise: fc
+    .tuple(size(32, 70), size(1, 5), fc.boolean())
+    .map(([channels, side, biased]) => () => {
+      const pixels = 2 * 24 * 24;
+      const [x, other, y] = [pixels, pixels, pixels].map((n) => operand(n * channels)) as Three;
+      const w = operand(side * side * channels);
+      const [before, step] = [Math.floor(side / 2), biased ? 0 : channels];
+      return {
+        run: (kernels) =>
+          kernels.depthwise(x, w, other, y, 2, 24, 24, channels, side, before, step, channels),
+        results: [[y, pixels * channels]],
+      };
+    }),
   'column sum': fc.tuple(size(240, 700), size(70, 100)).map(([rows, columns]) => () => {
     const [x, y, totals] = [operand(rows * columns), operand(columns), operand(2 * columns)];
     return {
@@ -138,7 +188,10 @@ const CASES: Record<string, fc.Arbitrary<() => Case>> = {
       const strides = [tA ? rows : k, tB ? k : columns, columns] as const;
       const flags = [Number(tA), Number(tB), scratch] as const;
       return {
-        run: (kernels) => kernels.gemm(a, b, bias, c, rows, columns, k, ...flags, ...strides),
+        run: (kernels) => {
+          kernels.gemm(a, b, bias, c, rows, columns, k, ...flags, ...strides);
+          kernels.gemm(a, b, 0, c, rows, columns, k, ...flags, ...strides, 1);
+        },
         results: [[c, rows * columns]],
       };
     }),

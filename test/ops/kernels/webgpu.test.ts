@@ -20,11 +20,15 @@ import { runs } from '../../support/runs';
 import { normals, normalTensor } from '../../support/training_step';
 import { blockWeights, everything, type Size, SIZES } from './support/block';
 
-/** Those that webgpu has no program for: attention goes other ways, and bytes have four bytes each there. */
+/**
+ * Those that webgpu has no program for: attention goes other ways, bytes have four bytes each there, and
+ * hidden values are not kept.
+ */
 const ABSENT: readonly contracts.KernelContract[] = [
   contracts.ATTENTION,
   contracts.ATTENTION_GRAD,
   contracts.ADAMW_8BIT,
+  contracts.RESIDUAL_MLP_KEPT,
 ];
 const CONTRACTS = (Object.values(contracts) as contracts.KernelContract[]).filter(
   (contract) => !ABSENT.includes(contract),

@@ -20,6 +20,7 @@ export interface WasmBackend {
   makeOutput(shape: number[], dtype: tf.DataType): tf.TensorInfo;
   typedArrayFromHeap(info: tf.TensorInfo): tf.backend_util.TypedArray;
   disposeData(dataId: object): boolean;
+  incRef(dataId: object): void;
 }
 
 /** This package's fused kernel of that contract, for backend 'wasm'. */
@@ -100,7 +101,7 @@ export function runKernel(
   backend: WasmBackend,
   name: string,
   inputs: Readonly<Record<string, tf.TensorInfo>>,
-  attrs: Readonly<Record<string, number | boolean | number[]>>,
+  attrs: Readonly<Record<string, number | string | boolean | number[]>>,
 ): tf.TensorInfo {
   const call = { inputs: { ...inputs }, backend, attrs: { ...attrs } };
   return tf.getKernel(name, 'wasm').kernelFunc(call) as tf.TensorInfo;

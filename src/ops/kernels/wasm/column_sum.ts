@@ -1,10 +1,20 @@
 /** The sum over the rows of a matrix, on wasm. */
+import type * as tf from '@tensorflow/tfjs-core';
+
 import { show } from '../../../common/arguments';
 import { COLUMN_SUM } from '../contract';
-import { floats, isAnyEmpty, pointer, wasmKernel, withScratch, zeros } from './backend';
+import {
+  floats,
+  isAnyEmpty,
+  pointer,
+  sizeOf,
+  type WasmBackend,
+  wasmKernel,
+  withScratch,
+  zeros,
+} from './backend';
 import { simdKernels } from './simd_module';
 
-/** Blocks of rows are summed in float32, the blocks in float64, so many rows cost no accuracy. */
 export const columnSum = wasmKernel(COLUMN_SUM, (backend, { x }) => {
   const [rows, columns] = x.shape;
   if (rows === undefined || columns === undefined || x.shape.length !== 2) {
@@ -12,7 +22,17 @@ export const columnSum = wasmKernel(COLUMN_SUM, (backend, { x }) => {
       `${COLUMN_SUM.name} (wasm): x has shape ${show(x.shape)}, a matrix is expected`,
     );
   }
+  return columnSumOf(backend, x);
+});
+
+/**
+ * The sum over all axes but the last. Blocks of rows are summed in float32, the blocks in float64, so many rows
+ * cost no accuracy.
+ */
+export function columnSumOf(backend: WasmBackend, x: tf.TensorInfo): tf.TensorInfo {
+  const columns = x.shape.at(-1) as number;
   if (isAnyEmpty(x)) return zeros(backend, [columns]);
+  const rows = sizeOf(x) / columns;
   const y = backend.makeOutput([columns], 'float32');
   const simd = simdKernels(backend);
   if (simd != null) {
@@ -28,4 +48,4 @@ export const columnSum = wasmKernel(COLUMN_SUM, (backend, { x }) => {
   }
   floats(backend, y).set(sums);
   return y;
-});
+}

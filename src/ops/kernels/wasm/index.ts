@@ -12,18 +12,22 @@ import { convBackpropFilter } from './conv_backprop_filter';
 import { convBackpropInput } from './conv_backprop_input';
 import { conv3dBackpropFilter, conv3dBackpropInput } from './conv3d_backprop';
 import { castToBool, gather, oneHot } from './conversions';
+import { depthwise, depthwiseInputGrad, depthwiseKernelGrad } from './depthwise';
 import { depthwiseBackpropFilter } from './depthwise_backprop_filter';
 import { depthwiseBackpropInput } from './depthwise_backprop_input';
 import { dilation2d, dilation2dBackpropFilter, dilation2dBackpropInput } from './dilation2d';
 import { emptyInputs } from './empty';
 import { emptyProducts } from './empty_products';
 import { gelu, geluGrad } from './gelu';
-import { layerNorm, layerNormGrad } from './layer_norm';
+import { affineNormGrad, layerNorm, layerNormGrad } from './layer_norm';
+import { doubledGrad, doubledSum, productSum, scaledSum, undoLevel } from './level';
 import { matMul } from './mat_mul';
 import { maxPool3d, maxPool3dGrad, maxPoolGrad } from './max_pool';
 import { guardMemory } from './memory_guard';
 import { registerMissing, replaceRegistered } from './register';
 import type { KernelRepair } from './repair';
+import { residualMlp, residualMlpKept } from './residual_mlp';
+import { residualMlpGrad } from './residual_mlp_grad';
 import { resizeBilinearGrad, resizeNearestNeighborGrad } from './resize_grad';
 import { slice } from './slice';
 import { unsortedSegmentSum } from './unsorted_segment_sum';
@@ -35,7 +39,19 @@ const FUSED: readonly tf.KernelConfig[] = [
   geluGrad,
   layerNorm,
   layerNormGrad,
+  affineNormGrad,
   columnSum,
+  productSum,
+  scaledSum,
+  undoLevel,
+  doubledSum,
+  doubledGrad,
+  depthwise,
+  depthwiseInputGrad,
+  depthwiseKernelGrad,
+  residualMlp,
+  residualMlpKept,
+  residualMlpGrad,
   matMul,
   batchMatMul,
   attention,

@@ -2,8 +2,9 @@
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { show } from '../../../common/arguments';
-import { LAYER_NORM, LAYER_NORM_GRAD } from '../contract';
+import { AFFINE_NORM_GRAD, LAYER_NORM, LAYER_NORM_GRAD } from '../contract';
 import { floats, isAnyEmpty, pointer, sizeOf, wasmKernel, zeros } from './backend';
+import { onlyWithSimd, requireSimd } from './only_with_simd';
 import { simdKernels } from './simd_module';
 
 export const layerNorm = wasmKernel(LAYER_NORM, (backend, { x }, { epsilon }) => {
@@ -70,6 +71,28 @@ export const layerNormGrad = wasmKernel(LAYER_NORM_GRAD, (backend, { dy, xhat, r
   }
   return dx;
 });
+
+export const affineNormGrad = onlyWithSimd(
+  wasmKernel(AFFINE_NORM_GRAD, (backend, { dy, gamma, xhat, rstd }) => {
+    const columns = lastAxis(AFFINE_NORM_GRAD.name, dy);
+    const rows = columns === 0 ? 0 : sizeOf(dy) / columns;
+    const fits = sizeOf(xhat) === sizeOf(dy) && sizeOf(rstd) === rows && sizeOf(gamma) === columns;
+    if (columns > 0 && !fits) {
+      const shapes = [dy, gamma, xhat, rstd].map(({ shape }) => show(shape)).join(', ');
+      throw new Error(
+        `${AFFINE_NORM_GRAD.name} (wasm): dy, gamma, xhat and rstd have shapes ${shapes}; xhat must be like dy, ` +
+          `gamma have its last axis, and rstd be like dy with 1 as the last axis`,
+      );
+    }
+    const dx = backend.makeOutput(dy.shape, 'float32');
+    if (isAnyEmpty(dy)) return dx;
+    const simd = requireSimd(backend, AFFINE_NORM_GRAD.name);
+    const at = (info: tf.TensorInfo) => pointer(backend, info);
+    simd.scaledSum(at(dy), at(gamma), 0, at(dx), rows, columns, 0, 1);
+    simd.layerNormGrad(at(dx), at(xhat), at(rstd), at(dx), rows, columns);
+    return dx;
+  }),
+);
 
 function lastAxis(kernelName: string, x: tf.TensorInfo): number {
   const columns = x.shape[x.shape.length - 1];

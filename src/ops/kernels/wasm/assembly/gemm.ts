@@ -93,7 +93,7 @@ export function multiply(
   }
 }
 
-/** C = op(A) op(B) + bias; see `multiply`. Strides in values. */
+/** C = op(A) op(B) + bias, or added to C; see `multiply`. Strides in values. */
 export function gemm(
   a: usize,
   b: usize,
@@ -108,8 +108,9 @@ export function gemm(
   aStride: i32,
   bStride: i32,
   cStride: i32,
+  adds: bool,
 ): void {
-  if (m == 1 && !transposeA && !transposeB) {
+  if (m == 1 && !transposeA && !transposeB && !adds) {
     rowProduct(a, b, bias, c, n, k, (<usize>bStride) << 2);
     return;
   }
@@ -127,7 +128,7 @@ export function gemm(
     (<usize>aStride) << 2,
     (<usize>bStride) << 2,
     (<usize>cStride) << 2,
-    false,
+    adds,
   );
 }
 
@@ -147,7 +148,7 @@ export function gemmBatch(
   const aStride = transposeA ? m : k;
   const bStride = transposeB ? k : n;
   for (let i = 0; i < batch; i++) {
-    gemm(a, b, 0, c, m, n, k, transposeA, transposeB, scratch, aStride, bStride, n);
+    gemm(a, b, 0, c, m, n, k, transposeA, transposeB, scratch, aStride, bStride, n, false);
     a += (<usize>m * <usize>k) << 2;
     b += (<usize>k * <usize>n) << 2;
     c += (<usize>m * <usize>n) << 2;

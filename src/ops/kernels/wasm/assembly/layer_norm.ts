@@ -65,7 +65,7 @@ export function layerNorm(
   }
 }
 
-/** dx = rstd (dy - mean(dy) - xhat mean(dy xhat)) per row. */
+/** dx = rstd (dy - mean(dy) - xhat mean(dy xhat)) per row; dx may be dy. */
 export function layerNormGrad(
   dy: usize,
   xhat: usize,
