@@ -39,7 +39,7 @@ export function writingForGood<T>(fn: () => T): T {
 
 /**
  * What a variable holds, as a tensor that no tidy frees. Costs no memory: assigning to a variable
- * gives it other data, so the copy shares the present ones. (A clone would copy them on wasm.)
+ * gives it other data, so the copy shares the present ones.
  */
 export function keptValue(variable: tf.Variable): tf.Tensor {
   return withFreshTape(() => tf.keep(tf.reshape(variable, variable.shape)));

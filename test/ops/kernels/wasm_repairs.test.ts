@@ -22,6 +22,27 @@ onWasm('repaired kernels of wasm', () => {
     );
   });
 
+  test('a clone shares the data, until either is given other ones', async () => {
+    await expectNoLeak(() => {
+      const initial = tf.range(0, 5);
+      const x = tf.variable(initial);
+      initial.dispose();
+      const before = tf.memory().numDataBuffers;
+      const copy = tf.clone(x);
+      expect(tf.memory().numDataBuffers).toBe(before);
+      tf.tidy(() => x.assign(tf.zeros([5])));
+      expect([...copy.dataSync()]).toEqual([0, 1, 2, 3, 4]);
+      x.dispose();
+      expect([...tf.tidy(() => tf.clone(tf.mul(copy, 2)).dataSync())]).toEqual([0, 2, 4, 6, 8]);
+      copy.dispose();
+      const words = tf.tensor1d(['a', 'b']);
+      const same = tf.clone(words);
+      words.dispose();
+      expect(same.dataSync()).toEqual(['a', 'b']);
+      same.dispose();
+    });
+  });
+
   test('gather with batchDims takes the indices of each batch entry', async () => {
     await expectNoLeak(() =>
       tf.tidy(() => {

@@ -19,6 +19,7 @@ import { dilation2d, dilation2dBackpropFilter, dilation2dBackpropInput } from '.
 import { emptyInputs } from './empty';
 import { emptyProducts } from './empty_products';
 import { gelu, geluGrad } from './gelu';
+import { identity } from './identity';
 import { affineNormGrad, layerNorm, layerNormGrad } from './layer_norm';
 import { doubledGrad, doubledSum, productSum, scaledSum, undoLevel } from './level';
 import { matMul } from './mat_mul';
@@ -91,6 +92,7 @@ const REPAIRED: readonly (tf.KernelConfig | KernelRepair)[] = [
   oneHot,
   gather,
   slice,
+  identity,
   ...windows,
   ...emptyInputs,
   ...emptyProducts,
