@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { columnSum } from '../column_sum';
 import { defineOp } from '../engine/define_op';
-import { free } from '../engine/tensors';
+import { tidyAll } from '../engine/tensors';
 
 interface Attrs {
   relu: boolean;
@@ -22,15 +22,14 @@ const addBiasOp = defineOp({
     const y = tf.add(x, bias);
     return relu ? tf.relu(y) : y;
   },
-  backward: (dy, { x, bias }, attrs) => ({
-    x: () => passed(dy, x, bias, attrs),
-    bias: () => {
+  backward: (dy, { x, bias }, attrs) => {
+    // One of both serves the other; what is handed over lives no longer than if it were made for that.
+    const [dx, dBias] = tidyAll(() => {
       const d = passed(dy, x, bias, attrs);
-      const sum = columnSum(d);
-      free(d);
-      return sum;
-    },
-  }),
+      return [d, columnSum(d)];
+    });
+    return { x: () => dx, bias: () => dBias };
+  },
 });
 
 /**

@@ -115,28 +115,24 @@ const batchNormOp = defineOp({
     return relu ? tf.relu(y) : y;
   },
   backward: (dy, { x, gamma, beta, mean, variance }, { epsilon, ofBatch, relu }) => {
-    // Large tensors are made again for each gradient: what a thunk shares would live to the end.
-    const parts = () => {
-      const xhat = normalize(x, { mean, variance }, epsilon);
-      return { xhat, d: relu ? throughRelu(dy, xhat, gamma, beta) : tf.clone(dy) };
-    };
-    const [dGamma, dBeta] = tidyAll(() => {
-      const { xhat, d } = parts();
-      return affineGradients(d, { xhat });
+    // All at once: each would make the normalised input again.
+    const [dx, dGamma, dBeta] = tidyAll((): [tf.Tensor, tf.Tensor, tf.Tensor] => {
+      const normalized = normalize(x, { mean, variance }, epsilon);
+      const d = relu ? throughRelu(dy, normalized, gamma, beta) : tf.clone(dy);
+      const [dScale, dShift] = affineGradients(d, { xhat: normalized });
+      const scale = tf.mul(gamma, tf.rsqrt(tf.add(variance, epsilon)));
+      if (!ofBatch) return [tf.mul(d, scale), dScale, dShift];
+      const count = valuesPerChannel(x.shape);
+      const along = tf.mul(normalized, tf.div(dScale, count));
+      free(normalized);
+      const rest = tf.tidy(() => tf.sub(tf.sub(d, tf.div(dShift, count)), along));
+      free(d, along);
+      return [tf.mul(rest, scale), dScale, dShift];
     });
     return {
-      x: () => {
-        const { xhat: normalized, d } = parts();
-        const scale = tf.mul(gamma, tf.rsqrt(tf.add(variance, epsilon)));
-        if (!ofBatch) return tf.mul(d, scale);
-        const count = valuesPerChannel(x.shape);
-        const along = tf.tidy(() => tf.mul(normalized, tf.div(dGamma, count)));
-        const rest = tf.tidy(() => tf.sub(tf.sub(d, tf.div(dBeta, count)), along));
-        free(normalized, d, along);
-        return tf.mul(rest, scale);
-      },
-      gamma: () => tf.clone(dGamma),
-      beta: () => tf.clone(dBeta),
+      x: () => dx,
+      gamma: () => dGamma,
+      beta: () => dBeta,
       mean: null,
       variance: null,
     };
