@@ -1,6 +1,5 @@
 /** Training of a detector, as a run wants it: batches, steps and validation. */
 import * as tf from '@tensorflow/tfjs-core';
-import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { type ObjectBatch, readObjectBatches } from '../../data/read_objects';
 import type { TrainingWatch } from '../../models/detection_gradients';
@@ -9,10 +8,9 @@ import { type DetectorEvaluation, detectorScores } from '../../models/evaluate_d
 import { NotFiniteError } from '../../models/proposals';
 import { readTensor } from '../../ops/engine/lost_backend';
 import { deriveSeed } from '../../ops/engine/random';
-import { againSlower, DivergedError } from '../base/errors';
 import type { Job } from '../run/job';
 import { areFinite, findNonFinite, findNonFiniteWeights } from '../run/non_finite';
-import { divergedError } from '../run/stepper';
+import { divergedError, requireFiniteWeights } from '../run/stepper';
 import { type DetectorExamples, nothingToFind } from './marked_pictures';
 import type { FineTuneDetectorOptions } from './options';
 import type { DetectorPlan } from './plan';
@@ -59,7 +57,7 @@ export function detectorJob(
       }
     },
     validate: async (step, phase) => {
-      await requireFiniteWeights(owner, model, step, againSlower(phase));
+      await requireFiniteWeights(owner, model, step, phase);
       const shown = validation as NonNullable<typeof validation>;
       const evaluation = await detectorScores(
         `${owner}: validation`,
@@ -106,19 +104,4 @@ class RightRegions implements TrainingWatch {
   dispose(): void {
     tf.dispose(this.counts);
   }
-}
-
-/** @throws {DivergedError} when a weight is not finite */
-async function requireFiniteWeights(
-  owner: string,
-  model: tfl.LayersModel,
-  step: number,
-  advice: string,
-): Promise<void> {
-  if (await areFinite(model.weights)) return;
-  throw new DivergedError(
-    step,
-    null,
-    `${owner}: after step ${step} some weights are no finite numbers. ${advice}`,
-  );
 }

@@ -8,16 +8,9 @@ import type { DetectionTraining } from '../../models/detection_targets';
 import { detectionTraining } from '../../models/detection_training';
 import type { DetectingOptions } from '../../models/evaluate_detector';
 import { stepSchedule } from '../../training/step_schedule';
-import {
-  emaDecayOf,
-  type TrainedParts,
-  usualEpochs,
-  usualPatience,
-  warmupOf,
-} from '../base/defaults';
-import { checksumOf, phasesOf } from '../base/phases';
+import { warmupOf } from '../base/defaults';
 import type { RunPlan } from '../base/plan';
-import { Sampler, stepsPerEpoch } from '../base/sampler';
+import { planDense } from '../dense/plan';
 import type { DetectorExamples } from './marked_pictures';
 import type { FineTuneDetectorOptions } from './options';
 import type { PreparedDetector } from './prepare';
@@ -49,75 +42,31 @@ const MILESTONES = [3 / 4, 11 / 12];
 export function planDetector(
   owner: string,
   prepared: PreparedDetector,
-  { data, training: pictures, validation, lines }: DetectorExamples,
+  examples: DetectorExamples,
   options: FineTuneDetectorOptions,
 ): DetectorPlan {
-  const { seed = 0, weightDecay = 0.05, adapters, ema = false, headEpochs = 0 } = options;
-  const { milestones = MILESTONES } = options;
-  const train: TrainedParts = options.train ?? (adapters ? 'adapters' : 'all');
-  const { isFresh, mean, std, parts } = prepared;
-  const count = pictures.length;
-  const batch = options.batch ?? BATCH;
-  const epochs = options.epochs ?? usualEpochs({ count, isFresh, train, hasNewHead: false });
-  const perEpoch = stepsPerEpoch(count, batch);
-  const scale = Math.sqrt(batch / 16);
-  const rate = RATES[isFresh && train === 'all' ? 'fresh' : train];
-  const learningRate = options.learningRate ?? rate * scale;
-  const headRate = options.headLearningRate ?? RATES.head * scale;
-  const layerDecay = options.layerDecay ?? (isFresh ? 1 : 0.85);
-  const emaDecay = emaDecayOf(ema, epochs * perEpoch);
-  const patience = options.patience === undefined ? usualPatience(epochs) : options.patience;
+  const { milestones = MILESTONES, batch = BATCH } = options;
+  const { isFresh, parts } = prepared;
   const training = detectionTraining(owner, options.training ?? {}, parts.heads.deltaScales.length);
   const transform = transformOptions(options);
   const detecting = { ...searchedSizes(transform), ...options.detecting };
-  const settings = {
-    examples: count,
-    validation: validation?.order.length ?? 0,
-    examplesChecksum: checksumOf(lines),
-    classNames: data.classNames,
-    train,
-    adapters: adapters ?? null,
-    epochs,
-    headEpochs,
-    batch,
-    learningRate,
-    headLearningRate: headRate,
-    layerDecay,
-    weightDecay,
-    milestones,
-    ema: emaDecay,
-    augment: transform,
-    training,
-    detecting,
-    patience,
-    seed,
-    mean,
-    std,
-  };
-  const schedule = (peak: number, steps: number) =>
-    stepSchedule({
-      peak,
-      milestones: milestones.map((share) => Math.round(share * steps)),
-      warmupSteps: warmupOf(steps),
-    });
-  return {
+  const plan = planDense(prepared, examples, options, {
     task: 'detection',
-    form: { train, part: batch, parts: 1 },
+    rates: RATES,
+    layerDecay: isFresh ? 1 : 0.85,
+    weightDecay: 0.05,
     batch,
-    epochs,
-    phases: phasesOf({ train, epochs, headEpochs, perEpoch }, { learningRate, headRate, schedule }),
-    sampler: new Sampler(pictures, batch, seed),
-    layerDecay,
-    weightDecay,
-    emaDecay,
-    patience: validation ? patience : null,
-    seed,
-    isValidated: validation !== null,
-    transform: detectionTransform(transform),
-    training,
-    detecting,
-    settings: JSON.parse(JSON.stringify(settings)) as RunPlan['settings'],
-  };
+    schedule: (peak, steps) =>
+      stepSchedule({
+        peak,
+        milestones: milestones.map((share) => Math.round(share * steps)),
+        warmupSteps: warmupOf(steps),
+      }),
+    lines: examples.lines,
+    ofSteps: { milestones },
+    ofPictures: { augment: transform, training, detecting },
+  });
+  return { ...plan, transform: detectionTransform(transform), training, detecting };
 }
 
 function transformOptions({ augment = {} }: FineTuneDetectorOptions): DetectionTransformOptions {

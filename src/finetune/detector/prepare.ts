@@ -1,15 +1,15 @@
 /** The detector that is trained: made of a name, or given, for the classes of the pictures. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireModel, show } from '../../common/arguments';
+import { show } from '../../common/arguments';
 import type { ObjectSource } from '../../data/object_source';
 import { createModel } from '../../models/create_model';
 import type { CreateDetectorOptions, CreatePretrainedDetectorOptions } from '../../models/detector';
 import { type DetectorParts, detectorParts } from '../../models/detector_parts';
 import { withSeededRandom } from '../../ops/engine/random';
 import type { DetectionName } from '../../registry/detection';
-import { namedModel } from '../base/given';
-import { type PixelStatistics, requireSameCount, statisticsOf } from '../dense/pictures';
+import { requireSameCount } from '../dense/pictures';
+import { type PreparedDense, prepareDense } from '../dense/prepare';
 import type { FineTuneDetectorOptions } from './options';
 
 /**
@@ -27,18 +27,9 @@ const EXAMPLE = 'cascade_mask_rcnn_revcol_tiny.coco';
 
 type Named = Exclude<FineTuneDetectorModel, tfl.LayersModel | string>;
 
-/** A detector with what is known of it. */
-export interface PreparedDetector extends PixelStatistics {
-  readonly model: tfl.LayersModel;
+/** A detector with what is known of it; its head gives proposals and regions. */
+export interface PreparedDetector extends PreparedDense {
   readonly parts: DetectorParts;
-  /** The layers that give the outputs: heads of proposals and of regions. */
-  readonly head: readonly tfl.layers.Layer[];
-  /** Whether it knows nothing yet. */
-  readonly isFresh: boolean;
-  /** Whether it was made here, so that nobody else has it. */
-  readonly isOwned: boolean;
-  /** Frees what was made here. */
-  dispose(): void;
 }
 
 /**
@@ -53,30 +44,16 @@ export async function prepareDetector(
   { classNames }: ObjectSource,
   { seed = 0, preprocessing, signal }: FineTuneDetectorOptions,
 ): Promise<PreparedDetector> {
-  const isModel = typeof given === 'object' && given !== null && 'layers' in given;
-  const named = isModel ? null : namedModel<Named>(owner, given as Named, EXAMPLE);
-  if (isModel) requireModel(owner, given);
-  const made = named && (await makeModel(owner, named, classNames.length, seed, signal));
-  const model = made?.model ?? (given as tfl.LayersModel);
-  try {
-    const parts = detectorParts(owner, model);
-    requireImages(owner, model);
-    requireClasses(owner, model, parts, classNames.length);
-    return {
-      model,
-      parts,
-      head: [parts.proposals, parts.heads],
-      isFresh: made?.isFresh ?? false,
-      isOwned: made !== null,
-      ...statisticsOf(model, classNames, preprocessing),
-      dispose: () => {
-        if (made) model.dispose();
-      },
-    };
-  } catch (error) {
-    made?.model.dispose();
-    throw error;
-  }
+  return prepareDense(owner, given, classNames, preprocessing, {
+    example: EXAMPLE,
+    make: (named: Named) => makeModel(owner, named, classNames.length, seed, signal),
+    partsOf: (model) => {
+      const parts = detectorParts(owner, model);
+      requireImages(owner, model);
+      requireClasses(owner, model, parts, classNames.length);
+      return { parts, head: [parts.proposals, parts.heads] };
+    },
+  });
 }
 
 /** Builds the named model, with its published weights unless it is told not to have them. */

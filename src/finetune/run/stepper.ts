@@ -130,3 +130,24 @@ export async function divergedError(
   }
   return said('The outputs of all layers are finite, but their loss is not', again);
 }
+
+/**
+ * Asserts that a model can be evaluated.
+ *
+ * @param step the last one that was taken
+ * @param phase what it was taken by, for the message
+ * @throws {DivergedError} when a weight is not finite
+ */
+export async function requireFiniteWeights(
+  owner: string,
+  model: tfl.LayersModel,
+  step: number,
+  phase: PeakRate,
+): Promise<void> {
+  if (await areFinite(model.weights)) return;
+  throw new DivergedError(
+    step,
+    null,
+    `${owner}: after step ${step} some weights are no finite numbers. ${againSlower(phase)}`,
+  );
+}

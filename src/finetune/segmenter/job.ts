@@ -5,10 +5,8 @@ import { present } from '../../common/model_metadata';
 import { readSegmentationBatches, type SegmentationBatch } from '../../data/read_label_maps';
 import { type SegmentationEvaluation, segmentationScores } from '../../models/evaluate_segmenter';
 import { pixelAccuracy, segmentationLoss } from '../../training/segmentation_loss';
-import { againSlower, DivergedError } from '../base/errors';
 import type { Job } from '../run/job';
-import { areFinite } from '../run/non_finite';
-import { takeStep } from '../run/stepper';
+import { requireFiniteWeights, takeStep } from '../run/stepper';
 import type { FineTuneSegmenterOptions } from './options';
 import type { SegmenterExamples, SegmenterPlan } from './plan';
 import type { PreparedSegmenter } from './prepare';
@@ -59,13 +57,7 @@ export function segmenterJob(
         phase,
       }),
     validate: async (step, phase) => {
-      if (!(await areFinite(model.weights))) {
-        throw new DivergedError(
-          step,
-          null,
-          `${owner}: after step ${step} some weights are no finite numbers. ${againSlower(phase)}`,
-        );
-      }
+      await requireFiniteWeights(owner, model, step, phase);
       const shown = validation as NonNullable<typeof validation>;
       const evaluation = await segmentationScores(
         `${owner}: validation`,

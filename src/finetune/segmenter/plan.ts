@@ -7,11 +7,9 @@ import { metadataOf } from '../../common/model_metadata';
 import type { LabelledRecipe, SegmentationSource } from '../../data/segmentation_source';
 import type { SegmentingOptions } from '../../models/evaluate_segmenter';
 import { polySchedule } from '../../training/poly_schedule';
-import { emaDecayOf, type TrainedParts, usualEpochs, usualPatience } from '../base/defaults';
-import { checksumOf, phasesOf } from '../base/phases';
 import type { RunPlan } from '../base/plan';
-import { Sampler, stepsPerEpoch } from '../base/sampler';
 import type { DividedPictures } from '../dense/pictures';
+import { planDense, trainedOf } from '../dense/plan';
 import { leastPictures } from '../run/trained_parts';
 import type { FineTuneSegmenterOptions, SegmentationAugmentation } from './options';
 import type { PreparedSegmenter } from './prepare';
@@ -51,72 +49,37 @@ const CROP = [512, 512] as const;
 export function planSegmenter(
   owner: string,
   prepared: PreparedSegmenter,
-  { data, training, validation }: SegmenterExamples,
+  examples: SegmenterExamples,
   options: FineTuneSegmenterOptions,
 ): SegmenterPlan {
-  const { seed = 0, weightDecay = 0.01, layerDecay = 1, adapters, ema = false } = options;
-  const { auxiliaryWeight = 0.4, power = 1, headEpochs = 0 } = options;
-  const train: TrainedParts = options.train ?? (adapters ? 'adapters' : 'all');
-  const { isFresh, mean, std } = prepared;
+  const { seed = 0, auxiliaryWeight = 0.4, power = 1 } = options;
+  const { data, training } = examples;
   const count = training.length;
   const batch = options.batch ?? usualBatch(count);
-  const least = leastPictures(prepared.model, prepared.head, train);
+  const least = leastPictures(prepared.model, prepared.head, trainedOf(options));
   requirePictures(owner, { count, batch, least, of: data.length });
-  const epochs = options.epochs ?? usualEpochs({ count, isFresh, train, hasNewHead: false });
-  const perEpoch = stepsPerEpoch(count, batch, least);
-  const scale = Math.sqrt(batch / 16);
-  const rate = RATES[isFresh && train === 'all' ? 'fresh' : train];
-  const learningRate = options.learningRate ?? rate * scale;
-  const headRate = options.headLearningRate ?? RATES.head * scale;
-  const emaDecay = emaDecayOf(ema, epochs * perEpoch);
-  const patience = options.patience === undefined ? usualPatience(epochs) : options.patience;
   const transform = transformOptions(owner, prepared, data, options);
   const segmenting = segmentingOptions(prepared, transform, options);
-  const settings = {
-    examples: count,
-    validation: validation?.order.length ?? 0,
-    examplesChecksum: checksumOf(Array.from({ length: data.length }, (_, i) => data.name(i))),
-    classNames: data.classNames,
-    train,
-    adapters: adapters ?? null,
-    epochs,
-    headEpochs,
-    batch,
-    learningRate,
-    headLearningRate: headRate,
-    layerDecay,
-    weightDecay,
-    power,
-    auxiliaryWeight,
-    ema: emaDecay,
-    augment: transform,
-    segmenting,
-    patience,
-    seed,
-    mean,
-    std,
-  };
-  const schedule = (peak: number, steps: number) =>
-    polySchedule({ peak, steps, power, warmupSteps: Math.min(WARMUP, Math.floor(steps / 20)) });
-  return {
+  const plan = planDense(prepared, examples, options, {
     task: 'segmentation',
-    form: { train, part: batch, parts: 1 },
+    rates: RATES,
+    layerDecay: 1,
+    weightDecay: 0.01,
     batch,
-    epochs,
-    phases: phasesOf({ train, epochs, headEpochs, perEpoch }, { learningRate, headRate, schedule }),
-    sampler: new Sampler(training, batch, seed, least),
     least,
-    layerDecay,
-    weightDecay,
-    emaDecay,
-    patience: validation ? patience : null,
-    seed,
-    isValidated: validation !== null,
+    schedule: (peak, steps) =>
+      polySchedule({ peak, steps, power, warmupSteps: Math.min(WARMUP, Math.floor(steps / 20)) }),
+    lines: Array.from({ length: data.length }, (_, i) => data.name(i)),
+    ofSteps: { power, auxiliaryWeight },
+    ofPictures: { augment: transform, segmenting },
+  });
+  return {
+    ...plan,
+    least,
     auxiliaryWeight,
     recipe: (epoch) => ({ options: transform, seed: [seed, epoch] }),
     cropSize: transform.cropSize,
     segmenting,
-    settings: JSON.parse(JSON.stringify(settings)) as RunPlan['settings'],
   };
 }
 

@@ -1,7 +1,7 @@
 /** The segmenter that is trained: made of a name, or given, for the classes of the pictures. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireModel, show } from '../../common/arguments';
+import { show } from '../../common/arguments';
 import { type SegmentationSource } from '../../data/segmentation_source';
 import { createModel } from '../../models/create_model';
 import type {
@@ -11,8 +11,8 @@ import type {
 import { withSeededRandom } from '../../ops/engine/random';
 import { segmentationWeights } from '../../registry/names';
 import type { SegmentationName, SegmentationWeights } from '../../registry/segmentation';
-import { namedModel } from '../base/given';
-import { type PixelStatistics, requireSameCount, statisticsOf } from '../dense/pictures';
+import { requireSameCount } from '../dense/pictures';
+import { type PreparedDense, prepareDense } from '../dense/prepare';
 import type { FineTuneSegmenterOptions } from './options';
 
 /**
@@ -31,20 +31,11 @@ const EXAMPLE = 'upernet_revcol_tiny.ade20k_512';
 type Named = Exclude<FineTuneSegmenterModel, tfl.LayersModel | string>;
 
 /** A segmenter with what is known of it. */
-export interface PreparedSegmenter extends PixelStatistics {
-  readonly model: tfl.LayersModel;
-  /** The layers that give the outputs. */
-  readonly head: readonly tfl.layers.Layer[];
+export interface PreparedSegmenter extends PreparedDense {
   /** `[height, width]`, where it takes images of one size alone. */
   readonly fixedSize: readonly [number, number] | null;
   /** What it was made by; null for a model that was given. */
   readonly record: SegmentationWeights | null;
-  /** Whether it knows nothing yet. */
-  readonly isFresh: boolean;
-  /** Whether it was made here, so that nobody else has it. */
-  readonly isOwned: boolean;
-  /** Frees what was made here. */
-  dispose(): void;
 }
 
 /**
@@ -58,30 +49,14 @@ export async function prepareSegmenter(
   { classNames }: SegmentationSource,
   { seed = 0, preprocessing, signal }: FineTuneSegmenterOptions,
 ): Promise<PreparedSegmenter> {
-  const isModel = typeof given === 'object' && given !== null && 'layers' in given;
-  const named = isModel ? null : namedModel<Named>(owner, given as Named, EXAMPLE);
-  if (isModel) requireModel(owner, given);
-  const made = named && (await makeModel(owner, named, classNames.length, seed, signal));
-  const model = made?.model ?? (given as tfl.LayersModel);
-  try {
-    const { head, fixedSize } = partsOf(owner, model, classNames);
-    const statistics = statisticsOf(model, classNames, preprocessing);
-    return {
-      model,
-      head,
-      fixedSize,
+  return prepareDense(owner, given, classNames, preprocessing, {
+    example: EXAMPLE,
+    make: (named: Named) => makeModel(owner, named, classNames.length, seed, signal),
+    partsOf: (model, made) => ({
+      ...partsOf(owner, model, classNames),
       record: made?.record ?? null,
-      isFresh: made?.isFresh ?? false,
-      isOwned: made !== null,
-      ...statistics,
-      dispose: () => {
-        if (made) model.dispose();
-      },
-    };
-  } catch (error) {
-    made?.model.dispose();
-    throw error;
-  }
+    }),
+  });
 }
 
 /** Builds the named model, with its published weights unless it is told not to have them. */
