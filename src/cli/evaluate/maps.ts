@@ -13,7 +13,8 @@ import { givenOf } from '../base/options';
 import { type Terminal, withProgress } from '../base/terminal';
 import { few, leftOutBlock, table } from '../base/text';
 import { givenNames } from '../models/class_names';
-import { type LoadedSegmenter, loadSegmenter, type SegmenterOptions } from '../models/segmenter';
+import type { DenseOptions } from '../models/dense_model';
+import { type LoadedSegmenter, loadSegmenter } from '../models/segmenter';
 import {
   addSegmentingOptions,
   requireWindowsFor,
@@ -30,7 +31,7 @@ export interface MapsOptions extends SegmentingChoice {
 }
 
 /** What those of `evaluate` say besides. */
-interface EvaluateOptions extends Omit<SegmenterOptions, 'signal'> {
+interface EvaluateOptions extends Omit<DenseOptions, 'signal'> {
   split?: string;
   labels?: string;
   skipBroken?: boolean;

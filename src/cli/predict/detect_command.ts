@@ -17,12 +17,13 @@ import { interruptible } from '../base/interrupt';
 import { addDownloadOptions, addPartOptions, backendOption, integer, share } from '../base/options';
 import type { Terminal } from '../base/terminal';
 import { givenNames } from '../models/class_names';
-import { type DetectorOptions, loadDetector, type LoadedDetector } from '../models/detector';
+import type { DenseOptions } from '../models/dense_model';
+import { loadDetector, type LoadedDetector } from '../models/detector';
 import { categoryIds, cocoJson, type CocoPicture, pictureIds } from './detect_json';
 import { pictureJobs, type PictureOutputs, writeOutputs } from './picture_files';
 import { PictureLoop } from './picture_loop';
 
-interface DetectCommandOptions extends Omit<DetectorOptions, 'signal'> {
+interface DetectCommandOptions extends Omit<DenseOptions, 'signal'> {
   out: string;
   score: number;
   top: number;

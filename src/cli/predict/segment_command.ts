@@ -13,7 +13,8 @@ import { interruptible } from '../base/interrupt';
 import { addDownloadOptions, addPartOptions, backendOption, integer, share } from '../base/options';
 import type { Terminal } from '../base/terminal';
 import { givenNames } from '../models/class_names';
-import { type LoadedSegmenter, loadSegmenter, type SegmenterOptions } from '../models/segmenter';
+import type { DenseOptions } from '../models/dense_model';
+import { type LoadedSegmenter, loadSegmenter } from '../models/segmenter';
 import { type PictureJob, pictureJobs, SEGMENT_OUTPUTS, writeOutputs } from './picture_files';
 import { PictureLoop } from './picture_loop';
 import {
@@ -24,7 +25,7 @@ import {
 } from './segment_settings';
 import { requireFitting } from './segment_sizes';
 
-interface SegmentCommandOptions extends Omit<SegmenterOptions, 'signal'>, SegmentingChoice {
+interface SegmentCommandOptions extends Omit<DenseOptions, 'signal'>, SegmentingChoice {
   out: string;
   classes?: string;
   opacity: number;

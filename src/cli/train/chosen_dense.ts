@@ -1,9 +1,16 @@
 /** The segmenter or detector that `train` begins with: published, at random, or of a file. */
 import type { Downloadable } from '../../download/fetch_pretrained';
+import type { PreprocessOptions } from '../../preprocessing/fit_image';
 import { MODEL_NAMES } from '../../registry/names';
 import { DownloadNotice } from '../base/download_notice';
 import type { Terminal } from '../base/terminal';
+import { assumedForTraining } from '../models/assumed_preparation';
+import type { LoadedDense } from '../models/dense_kind';
+import type { DenseOptions } from '../models/dense_model';
+import type { TrainingRequest } from './kind';
 import type { TrainOptions } from './options';
+
+type Statistics = Pick<PreprocessOptions, 'mean' | 'std'>;
 
 /** Options that only networks with random weights take: those of a network's form. */
 const FORM = ['columns', 'channels', 'depths', 'patchSize', 'headChannels'] as const;
@@ -62,4 +69,22 @@ export function chosenByName<Name extends string, Form>(
   const notice = new DownloadNotice(terminal, record, false);
   const { fetch, onProgress } = notice;
   return { model: { name, cacheDir, baseUrl, fetch, onProgress }, notice };
+}
+
+/** A network of a file, and by what its pixels are normalised; what had to be assumed of that is said. */
+export async function chosenOfFile<Settings extends Statistics>(
+  load: (
+    options: DenseOptions,
+    terminal: Terminal,
+    checkClasses: () => void,
+  ) => Promise<LoadedDense<Settings>>,
+  classNames: readonly string[],
+  { options: { model: weights, cacheDir, baseUrl, seed }, terminal, signal }: TrainingRequest,
+): Promise<Pick<LoadedDense<Settings>, 'model' | 'settings'> & { preprocessing: Statistics }> {
+  const training = { numClasses: classNames.length, seed };
+  const given = { weights, cacheDir, baseUrl, signal, training };
+  const { model, settings, untold } = await load(given, terminal, () => undefined);
+  if (untold) terminal.error(assumedForTraining(untold));
+  const { mean, std } = settings;
+  return { model, settings, preprocessing: { mean, std } };
 }

@@ -1,6 +1,4 @@
 /** `train --coco`: a detector, on pictures with marked objects. */
-import type * as tfl from '@tensorflow/tfjs-layers';
-
 import type { CocoSource } from '../../data/coco_source';
 import { fineTuneDetector } from '../../finetune/detector/fine_tune';
 import type { FineTuneDetectorOptions } from '../../finetune/detector/options';
@@ -8,9 +6,8 @@ import type { FineTuneDetectorModel } from '../../finetune/detector/prepare';
 import type { DetectorEvaluation } from '../../models/evaluate_detector';
 import { cocoFolder } from '../../pictures/coco_folder';
 import { detectionWeights } from '../../registry/names';
-import { assumedForTraining } from '../models/assumed_preparation';
 import { loadDetector } from '../models/detector';
-import { chosenByName } from './chosen_dense';
+import { chosenByName, chosenOfFile } from './chosen_dense';
 import { percentText, shareText } from './display';
 import { openBeside, type TrainingFolder } from './folder';
 import {
@@ -127,8 +124,9 @@ type Changing = Pick<FineTuneDetectorOptions, 'augment' | 'preprocessing'>;
 /** The model, and how pictures become its input where that is told. */
 async function chosenModel(
   classNames: readonly string[],
-  { options, terminal, signal }: TrainingRequest,
+  request: TrainingRequest,
 ): Promise<ChosenModel<FineTuneDetectorModel> & { options: Changing }> {
+  const { options, terminal } = request;
   const own = changing(options);
   const named = chosenByName(options, terminal, {
     called: 'detectors',
@@ -140,22 +138,8 @@ async function chosenModel(
     }),
   });
   if (named) return { ...named, options: own };
-  const { model, cacheDir, baseUrl, seed } = options;
-  const loaded = await loadDetector(
-    {
-      weights: model,
-      ...{ cacheDir, baseUrl, signal },
-      training: { numClasses: classNames.length, seed },
-    },
-    terminal,
-    () => undefined,
-  );
-  if (loaded.untold) terminal.error(assumedForTraining(loaded.untold));
-  const { mean, std } = loaded.settings;
-  return {
-    model: loaded.model as tfl.LayersModel,
-    options: { ...own, preprocessing: { mean, std } },
-  };
+  const { model, preprocessing } = await chosenOfFile(loadDetector, classNames, request);
+  return { model, options: { ...own, preprocessing } };
 }
 
 /** Sizes of the shorter side, by the largest: as published 480 to 800 pixels. */

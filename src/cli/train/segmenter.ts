@@ -1,6 +1,4 @@
 /** `train --maps`: a segmenter, on pictures with label maps. */
-import type * as tfl from '@tensorflow/tfjs-layers';
-
 import type { SegmentationSource } from '../../data/segmentation_source';
 import { fineTuneSegmenter } from '../../finetune/segmenter/fine_tune';
 import type { FineTuneSegmenterOptions } from '../../finetune/segmenter/options';
@@ -12,10 +10,9 @@ import {
   type SegmentingOptions,
 } from '../../models/evaluate_segmenter';
 import { segmentationWeights } from '../../registry/names';
-import { assumedForTraining } from '../models/assumed_preparation';
 import { namesIn, readClassNames } from '../models/class_names';
 import { loadSegmenter } from '../models/segmenter';
-import { chosenByName } from './chosen_dense';
+import { chosenByName, chosenOfFile } from './chosen_dense';
 import { percentText, shareText } from './display';
 import { openMapsFolder, type TrainingFolder } from './folder';
 import {
@@ -136,8 +133,9 @@ type Changing = Pick<FineTuneSegmenterOptions, 'augment' | 'preprocessing'>;
 /** The model, and how pictures become its input where that is told. */
 async function chosenModel(
   classNames: readonly string[],
-  { options, terminal, signal }: TrainingRequest,
+  request: TrainingRequest,
 ): Promise<ChosenModel<FineTuneSegmenterModel> & { options: Changing }> {
+  const { options, terminal } = request;
   const named = chosenByName(options, terminal, {
     called: 'segmenters',
     recordOf: segmentationWeights,
@@ -148,23 +146,10 @@ async function chosenModel(
     }),
   });
   if (named) return { ...named, options: changing(options, undefined) };
-  const { model, cacheDir, baseUrl, seed } = options;
-  const loaded = await loadSegmenter(
-    {
-      weights: model,
-      ...{ cacheDir, baseUrl, signal },
-      training: { numClasses: classNames.length, seed },
-    },
-    terminal,
-    () => undefined,
-  );
-  if (loaded.untold) terminal.error(assumedForTraining(loaded.untold));
-  const { shortSide, mean, std } = loaded.settings;
-  const { augment } = changing(options, shortSide);
-  return {
-    model: loaded.model as tfl.LayersModel,
-    options: { augment, preprocessing: { mean, std } },
-  };
+  const chosen = await chosenOfFile(loadSegmenter, classNames, request);
+  const { model, settings, preprocessing } = chosen;
+  const { augment } = changing(options, settings.shortSide);
+  return { model, options: { augment, preprocessing } };
 }
 
 /** How pictures are changed. */
