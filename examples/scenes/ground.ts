@@ -34,11 +34,18 @@ export function paintGround(side: number, random: SeededRandom): Uint8Array {
 
 /** A smooth value between those at the corners of a cell. */
 function patchAt(patches: Float64Array, cells: number, x: number, y: number): number {
-  const [left, top] = [Math.floor(x), Math.floor(y)];
-  const ease = (t: number) => t * t * (3 - 2 * t);
-  const [u, v] = [ease(x - left), ease(y - top)];
-  const at = (i: number, j: number) => patches[(cells + 1) * j + i] as number;
-  const upper = at(left, top) * (1 - u) + at(left + 1, top) * u;
-  const lower = at(left, top + 1) * (1 - u) + at(left + 1, top + 1) * u;
+  const left = Math.floor(x);
+  const top = Math.floor(y);
+  const u = eased(x - left);
+  const v = eased(y - top);
+  const above = (cells + 1) * top + left;
+  const below = above + cells + 1;
+  const upper = (patches[above] as number) * (1 - u) + (patches[above + 1] as number) * u;
+  const lower = (patches[below] as number) * (1 - u) + (patches[below + 1] as number) * u;
   return upper * (1 - v) + lower * v;
+}
+
+/** From 0 to 1 without a bend at either end. */
+function eased(t: number): number {
+  return t * t * (3 - 2 * t);
 }

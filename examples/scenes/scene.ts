@@ -127,8 +127,10 @@ function shapeOf(
   const shape: Shaded[] = [];
   for (let row = Math.floor(y - reach); row <= y + reach; row++) {
     for (let column = Math.floor(x - reach); column <= x + reach; column++) {
-      const [dx, dy] = [column + 0.5 - x, row + 0.5 - y];
-      const [u, v] = [half + dx * cos + dy * sin - 0.5, half + dy * cos - dx * sin - 0.5];
+      const dx = column + 0.5 - x;
+      const dy = row + 0.5 - y;
+      const u = half + dx * cos + dy * sin - 0.5;
+      const v = half + dy * cos - dx * sin - 0.5;
       if (sampled(item.outline, u, v) < 0.5) continue;
       if (row < 0 || column < 0 || row >= SCENE_SIDE || column >= SCENE_SIDE) return undefined;
       shape.push({ at: SCENE_SIDE * row + column, grey: sampled(item.grey, u, v) });
@@ -137,14 +139,21 @@ function shapeOf(
   return shape;
 }
 
+/** The value of a pixel; 0 outside. */
+function valueAt(values: Uint8Array, x: number, y: number): number {
+  const isInside = x >= 0 && y >= 0 && x < ITEM_SIDE && y < ITEM_SIDE;
+  return isInside ? (values[ITEM_SIDE * y + x] as number) : 0;
+}
+
 /** A value between pixels, bilinear; 0 outside. */
 function sampled(values: Uint8Array, x: number, y: number): number {
-  const [left, top] = [Math.floor(x), Math.floor(y)];
-  const [u, v] = [x - left, y - top];
-  const at = (i: number, j: number) =>
-    i >= 0 && j >= 0 && i < ITEM_SIDE && j < ITEM_SIDE ? (values[ITEM_SIDE * j + i] as number) : 0;
-  const upper = at(left, top) * (1 - u) + at(left + 1, top) * u;
-  const lower = at(left, top + 1) * (1 - u) + at(left + 1, top + 1) * u;
+  const left = Math.floor(x);
+  const top = Math.floor(y);
+  if (left < -1 || top < -1 || left >= ITEM_SIDE || top >= ITEM_SIDE) return 0;
+  const u = x - left;
+  const v = y - top;
+  const upper = valueAt(values, left, top) * (1 - u) + valueAt(values, left + 1, top) * u;
+  const lower = valueAt(values, left, top + 1) * (1 - u) + valueAt(values, left + 1, top + 1) * u;
   return upper * (1 - v) + lower * v;
 }
 
