@@ -26,6 +26,18 @@ function requireMasks(owner: string, masks: readonly ObjectMask[]): void {
   }
 }
 
+/** For each bin the first pixel that it takes a share of, and the one behind the last. */
+function ranges({ count, shares }: AxisWindow, bins: number): Int32Array {
+  const found = new Int32Array(2 * bins);
+  for (let bin = 0; bin < bins; bin++) {
+    let [first, end] = [0, count];
+    while (first < end && shares[bin * count + first] === 0) first++;
+    while (end > first && shares[bin * count + end - 1] === 0) end--;
+    found.set([first, end], 2 * bin);
+  }
+  return found;
+}
+
 /** Adds bins of a region of a mask, `[bins, bins]`. */
 function alignMask(
   { data, width }: ObjectMask,
@@ -35,6 +47,7 @@ function alignMask(
 ): Float64Array {
   const values = new Float64Array(bins * bins);
   const strip = new Float64Array(columns.count);
+  const reached = ranges(columns, bins);
   for (let i = 0; i < bins && rows.count > 0; i++) {
     strip.fill(0);
     for (let y = 0; y < rows.count; y++) {
@@ -47,7 +60,8 @@ function alignMask(
     }
     for (let j = 0; j < bins; j++) {
       let sum = 0;
-      for (let x = 0; x < columns.count; x++) {
+      const end = reached[2 * j + 1] as number;
+      for (let x = reached[2 * j] as number; x < end; x++) {
         sum += (columns.shares[j * columns.count + x] as number) * (strip[x] as number);
       }
       values[i * bins + j] = sum;
@@ -92,9 +106,10 @@ export function maskTargets(
     const [x1, y1, x2, y2] = boxAt(boxes, i);
     const box = [clip(x1, width), clip(y1, height), clip(x2, width), clip(y2, height)] as const;
     const { rows, columns } = regionWindows(box, 1, size, [height, width]);
-    alignMask(mask, rows, columns, size).forEach((value, k) => {
-      targets[i * size * size + k] = value >= 0.5 ? 1 : 0;
-    });
+    const values = alignMask(mask, rows, columns, size);
+    const start = i * size * size;
+    for (let k = 0; k < values.length; k++)
+      targets[start + k] = (values[k] as number) >= 0.5 ? 1 : 0;
   }
   return targets;
 }
