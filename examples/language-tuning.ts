@@ -6,6 +6,7 @@
  *   npx tsx examples/language-tuning.ts results     gathers them in examples/language-tuning/results.json
  *   npx tsx examples/language-tuning.ts document    the tables in docs/experiments.md
  */
+import { bisect } from './language-tuning/bisect';
 import { writeDocument } from './language-tuning/document';
 import { writeResults } from './language-tuning/results';
 import { trainAll } from './language-tuning/runs';
@@ -29,9 +30,10 @@ await main();
 async function main(): Promise<void> {
   const [task = ''] = positionals;
   if (task === 'document') return writeDocument();
-  if (task !== 'train' && task !== 'results')
-    throw new Error(`${task || 'no task'} is none of train, results, document`);
+  if (task !== 'train' && task !== 'bisect' && task !== 'results')
+    throw new Error(`${task || 'no task'} is none of train, bisect, results, document`);
   await startBackend(values.backend);
   const study = { out: values.out, epochs: Number(values.epochs) };
+  if (task === 'bisect') return bisect(study);
   return task === 'train' ? trainAll(study) : writeResults(study);
 }

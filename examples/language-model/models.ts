@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { layers } from 'tfjs-revcol/layers';
 import { createLanguageModel } from 'tfjs-revcol/models';
+import { modelOfPieces, type Pieces } from './pieces';
 
 /** What both have in common. */
 export interface Size {
@@ -72,6 +73,14 @@ export function transformerModel(
 ): tf.LayersModel {
   return ofSize(parameters, settings.blocks * (2 * size.width + 1), (hidden) =>
     stackedModel(size, settings, hidden),
+  );
+}
+
+/** Pieces of a RevCol, whose hidden width is chosen in the same way. */
+export function modelOf(size: Size, parameters: number, pieces: Pieces): tf.LayersModel {
+  const blocks = pieces.columns * pieces.depths.reduce((a, b) => a + b, 0);
+  return ofSize(parameters, blocks * (2 * size.width + 1), (hidden) =>
+    modelOfPieces(size, pieces, hidden),
   );
 }
 

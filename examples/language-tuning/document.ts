@@ -1,12 +1,33 @@
 /** What was found, as the tables of the documents. */
 import { writeBetweenMarks } from '../shared/page';
 import { meanAndDeviation, table } from '../shared/table';
-import { type ContestantResult, readResults } from './results';
+import { type ContestantResult, readResults, type StepResult } from './results';
 import type { Try } from './search';
+
+const PAGE = 'docs/experiments.md';
 
 /** Writes the tables between their marks in the page. */
 export function writeDocument(): void {
-  writeBetweenMarks('docs/experiments.md', 'language model', tablesOf(readResults().contestants));
+  const { contestants, bisect } = readResults();
+  writeBetweenMarks(PAGE, 'language model', tablesOf(contestants));
+  writeBetweenMarks(PAGE, 'language model, bisected', bisectTable(bisect));
+}
+
+/** Models between a transformer and a RevCol. */
+export function bisectTable(steps: readonly StepResult[]): string {
+  const mean = (runs: StepResult['runs'], part: 'train' | 'validation') =>
+    meanAndDeviation(
+      runs.map((run) => run[part].perToken),
+      1,
+    );
+  const rows = steps.map(({ name, from = '', runs }) => [
+    name,
+    from,
+    mean(runs, 'validation'),
+    mean(runs, 'train'),
+    runs.map(({ validation }) => validation.perToken.toFixed(1)).join(', '),
+  ]);
+  return table(['model', 'differs from', 'validation', 'training texts', 'by seed'], rows);
 }
 
 /** The tables, as Markdown. */

@@ -3,10 +3,12 @@ import * as fs from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 
 import type { Perplexity } from '../language-model/train';
+import { runOf } from './bisect';
 import {
   finalRecord,
   type Length,
   lengthsOf,
+  recordOf,
   type RunRecord,
   searchOf,
   type State,
@@ -21,6 +23,7 @@ import {
   type Settings,
   type Study,
 } from './settings';
+import { STEP_SEEDS, STEPS } from './steps';
 
 /** Where it is. */
 export const RESULTS = 'examples/language-tuning/results.json';
@@ -51,6 +54,22 @@ export interface ContestantResult {
   states: StateResult[];
 }
 
+/** A model between a transformer and a RevCol, and what became of it. */
+export interface StepResult {
+  name: string;
+  /** What it differs from in one thing. */
+  from?: string;
+  settings: Settings;
+  parameters: number;
+  runs: { seed: number; validation: Perplexity; train: Perplexity }[];
+}
+
+/** What the file holds. */
+export interface Results {
+  contestants: ContestantResult[];
+  bisect: StepResult[];
+}
+
 /** Gathers what is in a folder of runs, and writes the file. */
 export function writeResults(study: Study): void {
   const searches = CONTESTANTS.map((contestant) => searchOf(study, contestant));
@@ -66,6 +85,7 @@ export function writeResults(study: Study): void {
     })),
     states: stateResults(study, contestant, lengths),
   }));
+  const bisect = stepResults(study);
   const about = {
     backend: tf.getBackend(),
     tfjs: tf.version_core,
@@ -73,7 +93,7 @@ export function writeResults(study: Study): void {
     epochs: study.epochs,
     searchSeed: SEARCH_SEED,
   };
-  fs.writeFileSync(RESULTS, `${JSON.stringify({ about, contestants }, null, 1)}\n`);
+  fs.writeFileSync(RESULTS, `${JSON.stringify({ about, contestants, bisect }, null, 1)}\n`);
 }
 
 /** Lengths and seeds that all contestants have been trained by, before and after they were tuned. */
@@ -110,6 +130,22 @@ function stateResults(
   );
 }
 
+/** Steps and seeds that are done. */
+function stepResults(study: Study): StepResult[] {
+  return STEPS.flatMap((step) => {
+    const { name, from, settings } = step;
+    const records = STEP_SEEDS.flatMap((seed) => recordOf(study, runOf(step, seed)) ?? []);
+    const [first] = records;
+    if (!first) return [];
+    const runs = records.map(({ seed, validation, train }) => ({
+      seed,
+      validation: perplexity(validation),
+      train: perplexity(train as Perplexity),
+    }));
+    return [{ name, from, settings, parameters: first.parameters, runs }];
+  });
+}
+
 const rounded = (value: number) => Number(value.toFixed(3));
 
 function perplexity({ perToken, perByte }: Perplexity): Perplexity {
@@ -117,6 +153,6 @@ function perplexity({ perToken, perByte }: Perplexity): Perplexity {
 }
 
 /** The committed file. */
-export function readResults(): { contestants: ContestantResult[] } {
-  return JSON.parse(fs.readFileSync(RESULTS, 'utf8')) as { contestants: ContestantResult[] };
+export function readResults(): Results {
+  return JSON.parse(fs.readFileSync(RESULTS, 'utf8')) as Results;
 }

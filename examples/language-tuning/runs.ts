@@ -5,7 +5,13 @@ import * as path from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 
 import { loadTexts, type Texts } from '../language-model/data';
-import { COLUMNS, revColModel, type Size, transformerModel } from '../language-model/models';
+import {
+  COLUMNS,
+  modelOf,
+  revColModel,
+  type Size,
+  transformerModel,
+} from '../language-model/models';
 import { type Perplexity, perplexityOf, stepsOf, train } from '../language-model/train';
 import { seededRandom, seedEverything } from '../shared/random';
 import { readRecordFile, writeRecordFile } from '../shared/records';
@@ -29,6 +35,8 @@ export interface RunRecord {
   seed: number;
   parameters: number;
   validation: Perplexity;
+  /** Of the texts it was trained on; only where the question is whether a model learns less, or learns by heart. */
+  train?: Perplexity;
   /** Of trainings that count; null of tries, so that nothing can be chosen by it. */
   test: Perplexity | null;
   /** Of the processor, all threads together. */
@@ -38,20 +46,26 @@ export interface RunRecord {
 /** What trainings that count are about: a contestant before it was tuned, and after. */
 export type State = 'before' | 'tuned';
 
-interface Run {
-  contestant: Contestant;
+/** A training to be made. */
+export interface Run {
+  contestant: Pick<Contestant, 'name'>;
   settings: Settings;
   seed: number;
+  /** What is scored beside the validation part. */
+  scored: 'test' | 'train' | 'nothing';
 }
 
-function recordFile(study: Study, { contestant, settings, seed }: Run): string {
+type RunKey = Omit<Run, 'scored'>;
+
+function recordFile(study: Study, { contestant, settings, seed }: RunKey): string {
   const { out, epochs } = study;
   const text = JSON.stringify({ COMMON, epochs, settings });
   const hash = createHash('sha256').update(text).digest('hex').slice(0, 12);
   return path.join(out, `${contestant.name}.${hash}.${seed}.json`);
 }
 
-const recordOf = (study: Study, run: Run) =>
+/** The record of a training; undefined while it is not done. */
+export const recordOf = (study: Study, run: RunKey) =>
   readRecordFile(recordFile(study, run)) as RunRecord | undefined;
 
 /** How far the search of a contestant has come. */
@@ -107,22 +121,26 @@ export async function trainAll(study: Study): Promise<void> {
       if (next === null) continue;
       isDone = false;
       console.log(`${contestant.name}: ${next.name}`);
-      await trainOne(study, { contestant, settings: next.settings, seed: SEARCH_SEED }, texts);
+      const { settings } = next;
+      const run: Run = { contestant, settings, seed: SEARCH_SEED, scored: 'nothing' };
+      await trainOne(study, run, texts);
     }
   }
   for (const { epochs, seed } of lengthsOf(study)) {
     for (const state of statesOf(study, epochs)) {
       for (const contestant of CONTESTANTS) {
         const settings = settingsOf(study, contestant, state);
-        await trainOne({ ...study, epochs }, { contestant, settings, seed }, texts);
+        const run: Run = { contestant, settings, seed, scored: 'test' };
+        await trainOne({ ...study, epochs }, run, texts);
       }
     }
   }
 }
 
-async function trainOne(study: Study, run: Run, texts: Texts): Promise<void> {
+/** Trains, scores and records, unless that has been done. */
+export async function trainOne(study: Study, run: Run, texts: Texts): Promise<void> {
   if (recordOf(study, run)) return;
-  const { contestant, settings, seed } = run;
+  const { contestant, settings, seed, scored } = run;
   const start = process.cpuUsage();
   const { size: vocabulary } = texts.vocabulary;
   const parameters = sizeOf(vocabulary);
@@ -146,7 +164,8 @@ async function trainOne(study: Study, run: Run, texts: Texts): Promise<void> {
     seed,
     parameters: model.countParams(),
     validation: perplexityOf(model, texts.validation),
-    test: seed === SEARCH_SEED ? null : perplexityOf(model, texts.test),
+    ...(scored === 'train' ? { train: perplexityOf(model, texts.train) } : {}),
+    test: scored === 'test' ? perplexityOf(model, texts.test) : null,
     seconds: Math.round((user + system) / 1e6),
   };
   model.dispose();
@@ -157,7 +176,8 @@ async function trainOne(study: Study, run: Run, texts: Texts): Promise<void> {
 export function build(settings: Settings, vocabulary: number, parameters: number): tf.LayersModel {
   const { width, heads } = COMMON;
   const size: Size = { vocabulary, width, heads, dropout: settings.dropout };
-  const { columns = COLUMNS, transformer } = settings;
+  const { columns = COLUMNS, transformer, pieces } = settings;
+  if (pieces) return modelOf(size, parameters, pieces);
   if (transformer) return transformerModel(size, parameters, transformer);
   return revColModel(size, { ...columns, parameters, backprop: 'stored' });
 }

@@ -1,5 +1,6 @@
 /** Who takes part, what is tried of each, and what all have in common. */
 import type { ColumnShape, TransformerSettings } from '../language-model/models';
+import type { Pieces } from '../language-model/pieces';
 import type { Initial } from './initial';
 
 /** Where the trainings are kept, and how long they are. */
@@ -17,6 +18,8 @@ export interface Settings {
   columns?: ColumnShape;
   /** How an ordinary transformer is. */
   transformer?: TransformerSettings;
+  /** What is between them. */
+  pieces?: Pieces;
 }
 
 /** One thing that is changed in the settings. */

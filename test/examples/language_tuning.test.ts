@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 
 import { revColModel } from '../../examples/language-model/models';
-import { tablesOf } from '../../examples/language-tuning/document';
+import { bisectTable, tablesOf } from '../../examples/language-tuning/document';
 import { setInitial } from '../../examples/language-tuning/initial';
 import { readResults } from '../../examples/language-tuning/results';
 import { build } from '../../examples/language-tuning/runs';
@@ -14,6 +14,7 @@ import {
   CONTESTANTS,
   type Settings,
 } from '../../examples/language-tuning/settings';
+import { STEP_SEEDS, STEPS } from '../../examples/language-tuning/steps';
 import { useBackend } from '../support/backends';
 
 const contestant = (name: string) => CONTESTANTS.find((one) => one.name === name) as Contestant;
@@ -48,10 +49,10 @@ test('all that is compared has as many parameters, within a percent', async () =
     start,
     ...groups.flat().map(({ set }) => set(start)),
   ]);
-  const arranged = new Map(
-    settings.map((one) => [JSON.stringify([one.columns, one.transformer]), one]),
-  );
-  expect(arranged.size).toBe(6);
+  const pieces = STEPS.map((step) => step.settings);
+  const arrangement = (one: Settings) => JSON.stringify([one.columns, one.transformer, one.pieces]);
+  const arranged = new Map([...settings, ...pieces].map((one) => [arrangement(one), one]));
+  expect(new Set(settings.map(arrangement)).size).toBe(6);
   for (const one of arranged.values()) {
     const built = build(one, 20, allowed);
     expect(built.countParams() / allowed).toBeGreaterThan(0.99);
@@ -125,7 +126,25 @@ test('kernels, fusions and alphas start as the settings say', async () => {
   model.dispose();
 });
 
+test('what was bisected is what the steps say, and steps lead from the transformer to it', () => {
+  const { bisect } = readResults();
+  const known = STEPS.filter(({ name }) => bisect.some((step) => step.name === name));
+  expect(bisect.map(({ name, from, settings }) => ({ name, from, settings }))).toEqual(
+    known.map(({ name, from, settings }) => ({ name, from, settings })),
+  );
+  for (const { runs } of bisect) {
+    expect(runs.map(({ seed }) => seed)).toEqual(STEP_SEEDS.slice(0, runs.length));
+  }
+  expect(new Set(STEPS.map(({ settings }) => JSON.stringify(settings))).size).toBe(STEPS.length);
+  STEPS.forEach(({ from }, i) => {
+    const before = STEPS.slice(0, i).map(({ name }) => name);
+    expect(i === 0 ? from === undefined : before.includes(from as string)).toBe(true);
+  });
+});
+
 test('the page has the tables of the committed results', () => {
   const page = fs.readFileSync(path.join(__dirname, '../../docs/experiments.md'), 'utf8');
-  expect(page).toContain(tablesOf(readResults().contestants));
+  const { contestants, bisect } = readResults();
+  expect(page).toContain(tablesOf(contestants));
+  expect(page).toContain(bisectTable(bisect));
 });
