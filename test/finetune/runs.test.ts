@@ -4,9 +4,16 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 
-import { DivergedError, fineTune, type FineTuneOptions, tensorSource } from 'tfjs-revcol';
+import {
+  DivergedError,
+  fineTune,
+  type FineTuneOptions,
+  type RunSettings,
+  tensorSource,
+} from 'tfjs-revcol';
 import { Sampler } from '../../src/finetune/base/sampler';
 import { describeBackends, expectNoLeak } from '../support/backends';
+import { expectExactResume } from './stopped';
 import { breaking, pictures, SIDE, stockModel, TINY, tinyModel, weightsOf } from './support';
 
 let folder: string;
@@ -18,43 +25,12 @@ afterEach(() => fs.rmSync(folder, { recursive: true, force: true }));
 const MODEL = { name: 'revcol_tiny', ...TINY } as const;
 const FEW: FineTuneOptions = { epochs: 4, batch: 8, seed: 3, learningRate: 0.01, saveEvery: 0 };
 
-/** Weights and history without what depends on the clock. */
-async function outcome(options: FineTuneOptions) {
-  const { model, history, evaluation } = await fineTune(MODEL, pictures(24), options);
-  const weights = weightsOf(model);
-  model.dispose();
-  return {
-    weights,
-    evaluation,
-    history: history.map(({ step, loss, accuracy, validationLoss }) => [
-      step,
-      loss,
-      accuracy,
-      validationLoss,
-    ]),
-  };
-}
-
 describeBackends(
   'runs of fineTune',
   () => {
     test('stopped anywhere and gone on with, a run ends as one that was not', async () => {
-      const whole = await outcome(FEW);
-      for (const stopAt of [1, 4, 7]) {
-        const saveTo = path.join(folder, String(stopAt));
-        const controller = new AbortController();
-        const reason = new Error('enough');
-        const stopped = fineTune(MODEL, pictures(24), {
-          ...FEW,
-          saveTo,
-          signal: controller.signal,
-          onStep: ({ step }) => {
-            if (step === stopAt) controller.abort(reason);
-          },
-        });
-        await expectNoLeak(() => expect(stopped).rejects.toBe(reason));
-        expect(await outcome({ ...FEW, saveTo, resume: true })).toEqual(whole);
-      }
+      const train = (more: RunSettings) => fineTune(MODEL, pictures(24), { ...FEW, ...more });
+      await expectExactResume(train, ['validationLoss'], folder, [1, 4, 7]);
     });
 
     test('with a head of its own first', async () => {

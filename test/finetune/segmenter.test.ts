@@ -10,6 +10,7 @@ import {
   fineTuneSegmenter,
   type FineTuneSegmenterOptions,
   removeAdapters,
+  type RunSettings,
   segment,
   type SegmentationSource,
   segmentationSource,
@@ -19,6 +20,7 @@ import { encodePng } from '../../src/pictures/encode_png';
 import { cliError } from '../cli/run';
 import { describeBackends, expectNoLeak } from '../support/backends';
 import { CLASSES, example, NAME, scenes, SIDE, TINY, tinySegmenter } from './segmenter_support';
+import { expectExactResume } from './stopped';
 import { weightsOf } from './support';
 
 let folder: string;
@@ -37,23 +39,6 @@ const FEW: FineTuneSegmenterOptions = {
   saveEvery: 0,
   augment: CROP,
 };
-
-/** Weights and history without what depends on the clock. */
-async function outcome(options: FineTuneSegmenterOptions) {
-  const { model, history, evaluation } = await fineTuneSegmenter(MODEL, scenes(10), options);
-  const weights = weightsOf(model);
-  model.dispose();
-  return {
-    weights,
-    evaluation,
-    history: history.map(({ step, loss, accuracy, validationMeanIoU }) => [
-      step,
-      loss,
-      accuracy,
-      validationMeanIoU,
-    ]),
-  };
-}
 
 describeBackends(
   'fineTuneSegmenter',
@@ -97,25 +82,13 @@ describeBackends(
     });
 
     test('stopped anywhere and gone on with, a run ends as one that was not', async () => {
-      const whole = await outcome(FEW);
-      for (const stopAt of [1, 3]) {
-        const saveTo = path.join(folder, String(stopAt));
-        const controller = new AbortController();
-        const reason = new Error('enough');
-        const stopped = fineTuneSegmenter(MODEL, scenes(10), {
-          ...FEW,
-          saveTo,
-          signal: controller.signal,
-          onStep: ({ step }) => {
-            if (step === stopAt) controller.abort(reason);
-          },
-        });
-        await expectNoLeak(() => expect(stopped).rejects.toBe(reason));
-        expect(await outcome({ ...FEW, saveTo, resume: true })).toEqual(whole);
-        await expect(
+      const train = (more: RunSettings) =>
+        fineTuneSegmenter(MODEL, scenes(10), { ...FEW, ...more });
+      await expectExactResume(train, ['validationMeanIoU'], folder, [1, 3], (saveTo) =>
+        expect(
           fineTuneSegmenter(MODEL, scenes(10), { ...FEW, saveTo, resume: true, power: 2 }),
-        ).rejects.toThrow(/has power 1, this one 2; an exact resume needs the same/);
-      }
+        ).rejects.toThrow(/has power 1, this one 2; an exact resume needs the same/),
+      );
     });
   },
   { only: ['wasm', 'tensorflow'] },
