@@ -6,11 +6,12 @@
  */
 import type * as tf from '@tensorflow/tfjs';
 
-import { CLASSES, toSamples } from './language-id/data';
+import { CLASSES, toBatch, toSamples } from './language-id/data';
 import { revColModel, transformerModel } from './language-id/models';
-import { accuracyOf, confusionOf, train } from './language-id/train';
+import { train } from './language-id/train';
 import { startBackend } from './shared/backend';
 import { readArguments } from './shared/command';
+import { accuracyOf, confusionOf } from './shared/confusion';
 import { loadDiagnostics, splitDiagnostics } from './shared/diagnostics';
 import { seededRandom, seedEverything } from './shared/random';
 import { meanAndDeviation, table } from './shared/table';
@@ -80,7 +81,7 @@ for (const kind of KINDS[values.model as keyof typeof KINDS]) {
       label: `${kind}, seed ${seed}`,
     });
     minutes.push((Date.now() - started) / 60000);
-    const confusion = confusionOf(model, heldOut);
+    const confusion = confusionOf(model, heldOut, CLASSES.length, 64, toBatch);
     accuracies.push(accuracyOf(confusion));
     model.dispose();
     console.log(

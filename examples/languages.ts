@@ -17,10 +17,12 @@ import type * as tf from '@tensorflow/tfjs';
 
 import { createModel } from 'tfjs-revcol/models';
 import { saveCheckpoint, textWeights } from 'tfjs-revcol/weights';
+import { type Sample, toBatch } from './languages/batches';
 import { CODES, type Corpus, loadTest, loadTraining } from './languages/data';
-import { accuracyOf, confusionOf, type Recipe, samplesOf, train } from './languages/train';
+import { type Recipe, samplesOf, train } from './languages/train';
 import { startBackend } from './shared/backend';
 import { readArguments } from './shared/command';
+import { accuracyOf, confusionOf } from './shared/confusion';
 import { seedEverything } from './shared/random';
 
 const { values: args } = readArguments(import.meta.url, {
@@ -54,10 +56,14 @@ if (String(CODES) !== String(record.classNames)) {
 if (args.data === undefined) throw new Error('give --data, the folder of the unpacked packages');
 const { data } = args;
 
+/** How often each language is taken for each. */
+const confusionIn = (model: tf.LayersModel, samples: readonly Sample[]) =>
+  confusionOf(model, samples, CODES.length, 128, (some) => toBatch(some, reading));
+
 /** Accuracy in percent on sentences cut after each of `LENGTHS`, and how many sentences there are. */
 function accuraciesOf(model: tf.LayersModel, corpus: Corpus) {
   const byLength = LENGTHS.map((most) => {
-    const confusion = confusionOf(model, samplesOf(corpus, most), reading);
+    const confusion = confusionIn(model, samplesOf(corpus, most));
     const key = most === Infinity ? 'whole' : `first ${most} characters`;
     return [key, Number(accuracyOf(confusion).toFixed(2))] as const;
   });
@@ -67,7 +73,7 @@ function accuraciesOf(model: tf.LayersModel, corpus: Corpus) {
 /** What the test part says of a network. */
 function tested(model: tf.LayersModel) {
   const test = loadTest(data);
-  const confusion = confusionOf(model, samplesOf(test), reading);
+  const confusion = confusionIn(model, samplesOf(test));
   const ofLanguages = CODES.map((code, i) => [code, Number(accuracyOf(confusion, i).toFixed(1))]);
   const mistakes = confusion
     .flatMap((row, actual) => row.map((count, guess) => ({ count, actual, guess })))

@@ -1,12 +1,12 @@
-/** Training and evaluation, the same for both models. */
+/** Training, the same for both models. */
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 
 import { AdamW, tokenCrossEntropy, trainingStep } from 'tfjs-revcol/training';
 import { learningRate } from '../digits/model';
-import { batchesByLength, chunks } from '../shared/batches';
+import { batchesByLength } from '../shared/batches';
 import { startProgress } from '../shared/progress';
-import { CLASSES, type Sample, toBatch } from './data';
+import { type Sample, toBatch } from './data';
 
 export interface TrainingOptions {
   steps: number;
@@ -47,26 +47,4 @@ export async function train(
   }
   progress.stop();
   optimizer.dispose();
-}
-
-/** How often each language was taken for each: `confusion[actual][predicted]`. */
-export function confusionOf(model: tf.LayersModel, samples: readonly Sample[]): number[][] {
-  const confusion = CLASSES.map(() => CLASSES.map(() => 0));
-  for (const some of chunks(samples, 64)) {
-    const { ids, labels } = toBatch(some);
-    const guesses = tf.tidy(() => tf.argMax(model.predict(ids) as tf.Tensor, -1).dataSync());
-    tf.dispose([ids, labels]);
-    some.forEach(({ label }, i) => {
-      const row = confusion[label] as number[];
-      const guess = guesses[i] as number;
-      row[guess] = (row[guess] as number) + 1;
-    });
-  }
-  return confusion;
-}
-
-/** Percentage on the diagonal. */
-export function accuracyOf(confusion: readonly (readonly number[])[]): number {
-  const right = confusion.reduce((sum, row, i) => sum + (row[i] as number), 0);
-  return (100 * right) / confusion.flat().reduce((a, b) => a + b, 0);
 }

@@ -1,4 +1,4 @@
-/** Training that goes on where it was stopped, and how good the network is. */
+/** Training that goes on where it was stopped, and the sentences that it is judged by. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -13,8 +13,7 @@ import {
   softmaxCrossEntropy,
   trainingStep,
 } from 'tfjs-revcol/training';
-import { chunks } from '../shared/batches';
-import { type Sample, toBatch, trainingBatch } from './batches';
+import { type Sample, trainingBatch } from './batches';
 import { CODES, type Corpus } from './data';
 
 /** How to train: all that the weights depend on beside the network and the sentences. */
@@ -123,32 +122,4 @@ export function samplesOf(corpus: Corpus, most = Infinity): Sample[] {
       label,
     })),
   );
-}
-
-/** How often each language was taken for each: `confusion[actual][predicted]`. */
-export function confusionOf(
-  model: tf.LayersModel,
-  samples: readonly Sample[],
-  options: TrigramOptions,
-): number[][] {
-  const confusion = CODES.map(() => CODES.map(() => 0));
-  for (const some of chunks(samples, 128)) {
-    const { ids, labels } = toBatch(some, options);
-    const guesses = tf.tidy(() => tf.argMax(model.predict(ids) as tf.Tensor, -1).dataSync());
-    tf.dispose([ids, labels]);
-    some.forEach(({ label }, i) => {
-      const row = confusion[label] as number[];
-      const guess = guesses[i] as number;
-      row[guess] = (row[guess] as number) + 1;
-    });
-  }
-  return confusion;
-}
-
-/** Percentage on the diagonal: of all samples, or of those of one language. */
-export function accuracyOf(confusion: readonly (readonly number[])[], only?: number): number {
-  const rows = confusion.map((row, i) => [row[i] as number, row.reduce((a, b) => a + b, 0)]);
-  const counted = only === undefined ? rows : rows.slice(only, only + 1);
-  const [right, all] = [0, 1].map((k) => counted.reduce((sum, row) => sum + (row[k] as number), 0));
-  return (100 * (right as number)) / (all as number);
 }
