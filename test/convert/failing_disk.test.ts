@@ -1,24 +1,19 @@
 /** Converting into a folder when the n-th call of the file system fails, and when it is stopped. */
 import '@tensorflow/tfjs-backend-wasm';
 import 'tfjs-revcol/layers';
+import * as os from 'node:os';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 
 import { convertCheckpoint, type ConvertOptions } from '../../src/convert/convert_checkpoint';
 import { folderSink } from '../../src/convert/model_sinks';
 import { openCheckpoint } from '../../src/weights/open_checkpoint';
-import { contentOf, disk, failAtEach } from '../support/failing_disk';
+import { contentOf, disk, failAtEach, wholeDisk as fs } from '../support/failing_disk';
 import { safetensorsOf, smallModel, tensorsOf } from '../weights/support/small_checkpoint';
 
-type FileSystem = typeof import('node:fs/promises');
-
 jest.mock('node:fs/promises', () =>
-  jest
-    .requireActual<typeof import('../support/failing_disk')>('../support/failing_disk')
-    .brittle(jest.requireActual<FileSystem>('node:fs/promises')),
+  jest.requireActual<typeof import('../support/failing_disk')>('../support/failing_disk').brittle(),
 );
-const fs = jest.requireActual<FileSystem>('node:fs/promises');
-const { tmpdir } = jest.requireActual<typeof import('node:os')>('node:os');
 
 let root: string;
 let weights: Uint8Array;
@@ -26,13 +21,13 @@ let whole: Record<string, string>;
 
 beforeAll(async () => {
   await tf.setBackend('wasm');
-  root = await fs.mkdtemp(path.join(tmpdir(), 'revcol-convert-'));
+  root = await fs.mkdtemp(path.join(os.tmpdir(), 'revcol-convert-'));
   const model = smallModel(3);
   const blob = await safetensorsOf(await tensorsOf(model));
   weights = new Uint8Array(await blob.arrayBuffer());
   model.dispose();
   await convert(path.join(root, 'whole'));
-  whole = await contentOf(fs, path.join(root, 'whole'));
+  whole = await contentOf(path.join(root, 'whole'));
   expect(Object.keys(whole)).toEqual([
     'group1-shard1of2.bin',
     'group1-shard2of2.bin',
@@ -75,13 +70,13 @@ describe.each([
           () => false,
         );
         if (complete) {
-          expect(await contentOf(fs, folder)).toEqual(whole);
+          expect(await contentOf(folder)).toEqual(whole);
           expect(await fs.readdir(path.dirname(folder))).toEqual(['model']);
         } else {
           expect(error).toBeDefined();
-          expect(await contentOf(fs, outer).catch(() => ({}))).toEqual(untouched);
+          expect(await contentOf(outer).catch(() => ({}))).toEqual(untouched);
           expect(await convert(folder)).toBe(`${folder}/model.json`);
-          expect(await contentOf(fs, folder)).toEqual(whole);
+          expect(await contentOf(folder)).toEqual(whole);
         }
       },
     );
@@ -117,7 +112,7 @@ test('a sink that is never used leaves nothing, and a link to an empty folder st
   await fs.symlink('real', link);
   expect(await convert(link)).toBe(`${link}/model.json`);
   expect((await fs.lstat(link)).isSymbolicLink()).toBe(true);
-  expect(await contentOf(fs, path.join(root, 'real'))).toEqual(whole);
+  expect(await contentOf(path.join(root, 'real'))).toEqual(whole);
 });
 
 test('what killed conversions left goes with the next one, when it is old', async () => {

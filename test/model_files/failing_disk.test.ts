@@ -1,23 +1,18 @@
 /** Saving and loading a model when the n-th call of the file system fails. */
+import * as os from 'node:os';
 import * as path from 'node:path';
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { fileSystem } from 'tfjs-revcol/node';
-import { age, contentOf, disk, failAtEach } from '../support/failing_disk';
-
-type FileSystem = typeof import('node:fs/promises');
+import { age, contentOf, disk, failAtEach, wholeDisk as fs } from '../support/failing_disk';
 
 jest.mock('node:fs/promises', () =>
-  jest
-    .requireActual<typeof import('../support/failing_disk')>('../support/failing_disk')
-    .brittle(jest.requireActual<FileSystem>('node:fs/promises')),
+  jest.requireActual<typeof import('../support/failing_disk')>('../support/failing_disk').brittle(),
 );
-const fs = jest.requireActual<FileSystem>('node:fs/promises');
-const { tmpdir } = jest.requireActual<typeof import('node:os')>('node:os');
 
 let root: string;
 beforeAll(async () => {
-  root = await fs.mkdtemp(path.join(tmpdir(), 'revcol-failing-'));
+  root = await fs.mkdtemp(path.join(os.tmpdir(), 'revcol-failing-'));
 });
 afterAll(() => fs.rm(root, { recursive: true }));
 
@@ -42,7 +37,7 @@ async function load(folder: string): Promise<number> {
 /** That what is in the folder is model `value` and nothing else. */
 async function expectOnly(folder: string, value: number): Promise<void> {
   expect(await load(folder)).toBe(value);
-  const names = Object.keys(await contentOf(fs, folder));
+  const names = Object.keys(await contentOf(folder));
   expect(names.filter((name) => !/^weights-\w+\.[123]of3\.bin$/.test(name))).toEqual([
     'model.json',
   ]);
@@ -57,7 +52,7 @@ test('saving over a model: the one before or the one after, and the next save is
     async () => {
       await fs.rm(folder, { recursive: true, force: true });
       await save(folder, 1);
-      before = await contentOf(fs, folder);
+      before = await contentOf(folder);
     },
     () => save(folder, 2),
     async ({ call, error }) => {
@@ -70,19 +65,19 @@ test('saving over a model: the one before or the one after, and the next save is
         expect(error).toMatchObject({ name: 'CheckpointError', code: 'io' });
         expect((error as Error).message).toContain(folder);
         if (value === 1) {
-          expect(await contentOf(fs, folder)).toEqual(before);
+          expect(await contentOf(folder)).toEqual(before);
           outcomes.before += 1;
         } else {
           // The disk does not confirm the last step: the old weights stay, in case it was not made.
           expect(call).toMatch(/^(handle\.(sync|close)|open .*over)$/);
           expect((error as Error).message).toContain('may not survive a loss of power');
-          expect(await contentOf(fs, folder)).toMatchObject(
+          expect(await contentOf(folder)).toMatchObject(
             Object.fromEntries(Object.entries(before).filter(([name]) => name !== 'model.json')),
           );
           outcomes.unconfirmed += 1;
         }
       }
-      await age(fs, folder);
+      await age(folder);
       await save(folder, 3);
       await expectOnly(folder, 3);
     },
@@ -134,7 +129,7 @@ test('saving into folders that do not exist: they are there with the model, or n
 test('loading: an error that names the file, and the next load is right', async () => {
   const folder = path.join(root, 'loading');
   await save(folder, 1);
-  const before = await contentOf(fs, folder);
+  const before = await contentOf(folder);
   const calls = await failAtEach(
     async () => undefined,
     () => load(folder),
@@ -145,6 +140,6 @@ test('loading: an error that names the file, and the next load is right', async 
     },
   );
   expect(calls.length).toBeGreaterThan(12);
-  expect(await contentOf(fs, folder)).toEqual(before);
+  expect(await contentOf(folder)).toEqual(before);
   expect(disk.open.size).toBe(0);
 });

@@ -1,22 +1,17 @@
 /** Files that are whole or as they were when the n-th call of the file system fails. */
+import * as os from 'node:os';
 import * as path from 'node:path';
 
 import { writeWhole } from '../../src/model_files/write_whole';
-import { contentOf, failAtEach } from '../support/failing_disk';
-
-type FileSystem = typeof import('node:fs/promises');
+import { contentOf, failAtEach, wholeDisk as fs } from '../support/failing_disk';
 
 jest.mock('node:fs/promises', () =>
-  jest
-    .requireActual<typeof import('../support/failing_disk')>('../support/failing_disk')
-    .brittle(jest.requireActual<FileSystem>('node:fs/promises')),
+  jest.requireActual<typeof import('../support/failing_disk')>('../support/failing_disk').brittle(),
 );
-const fs = jest.requireActual<FileSystem>('node:fs/promises');
-const { tmpdir } = jest.requireActual<typeof import('node:os')>('node:os');
 
 let root: string;
 beforeEach(async () => {
-  root = await fs.mkdtemp(path.join(tmpdir(), 'revcol-whole-'));
+  root = await fs.mkdtemp(path.join(os.tmpdir(), 'revcol-whole-'));
 });
 afterEach(() => fs.rm(root, { recursive: true }));
 
@@ -45,7 +40,7 @@ test('all are new, or as they were, and nothing else is there', async () => {
     async ({ call, error }) => {
       const file = [first, second, third].find((one) => (error as Error).message.startsWith(one));
       expect((error as Error).message).toBe(`${file} cannot be written: ${causeOf(error)}`);
-      const content = await contentOf(fs, root);
+      const content = await contentOf(root);
       if (!call.startsWith('rename')) return expect(content).toEqual(before);
       // Those whose names came before are new, each of them whole.
       const names = Object.keys(after).slice(0, renamed++) as (keyof typeof after)[];
@@ -54,7 +49,7 @@ test('all are new, or as they were, and nothing else is there', async () => {
     },
   );
   expect(renamed).toBe(3);
-  expect(await contentOf(fs, root)).toEqual(after);
+  expect(await contentOf(root)).toEqual(after);
 });
 
 const causeOf = (error: unknown) => ((error as Error).cause as Error).message;

@@ -6,11 +6,9 @@ import { imageFolder } from 'tfjs-revcol/node';
 import { disk } from '../support/failing_disk';
 import { folderOf, plainPng } from './folders';
 
-jest.mock('node:fs/promises', () => {
-  const { brittle } =
-    jest.requireActual<typeof import('../support/failing_disk')>('../support/failing_disk');
-  return brittle(jest.requireActual('node:fs/promises'));
-});
+jest.mock('node:fs/promises', () =>
+  jest.requireActual<typeof import('../support/failing_disk')>('../support/failing_disk').brittle(),
+);
 
 test('whatever cannot be listed is named', async () => {
   const png = plainPng([1, 2, 3]);

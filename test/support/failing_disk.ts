@@ -1,11 +1,14 @@
 /**
  * A file system of which the n-th call fails. A test file mocks `node:fs/promises` with
- * `brittle(actual)`, and then runs what writes or reads once for every n.
+ * `brittle()`, and then runs what writes or reads once for every n.
  */
 import type * as promises from 'node:fs/promises';
 
 type FileSystem = typeof promises;
 type Call = (...args: unknown[]) => Promise<unknown>;
+
+/** The file system as it is, for what a test itself does. */
+export const wholeDisk = jest.requireActual<FileSystem>('node:fs/promises');
 
 const FUNCTIONS = [
   'open',
@@ -37,7 +40,7 @@ export const disk = {
 };
 
 /** The real file system, counted, and failing where `disk` says so. */
-export function brittle(actual: FileSystem): FileSystem {
+export function brittle(): FileSystem {
   const wrap =
     (name: string, call: Call, spoil: Call = async () => undefined): Call =>
     async (...args) => {
@@ -66,14 +69,14 @@ export function brittle(actual: FileSystem): FileSystem {
     return Object.fromEntries(methods) as promises.FileHandle;
   };
   const functions = FUNCTIONS.map((name) => {
-    const call = actual[name] as unknown as Call;
+    const call = wholeDisk[name] as unknown as Call;
     if (name !== 'open') return [name, wrap(name, call)];
     return [
       name,
       wrap(name, async (...args) => wrapHandle((await call(...args)) as promises.FileHandle)),
     ];
   });
-  return { ...actual, ...(Object.fromEntries(functions) as Partial<FileSystem>) };
+  return { ...wholeDisk, ...(Object.fromEntries(functions) as Partial<FileSystem>) };
 }
 
 /** A run in which call number `failed` failed. */
@@ -126,20 +129,20 @@ export async function failAtEach(
 }
 
 /** Sets the times of everything in a folder back, as if it had been written hours ago. */
-export async function age(fs: FileSystem, folder: string, hours = 2): Promise<void> {
+export async function age(folder: string, hours = 2): Promise<void> {
   const then = new Date(Date.now() - hours * 3600e3);
-  for (const name of await fs.readdir(folder, { recursive: true })) {
-    await fs.utimes(`${folder}/${name}`, then, then);
+  for (const name of await wholeDisk.readdir(folder, { recursive: true })) {
+    await wholeDisk.utimes(`${folder}/${name}`, then, then);
   }
 }
 
 /** All files of a folder with their bytes, base64; of folders only the name. */
-export async function contentOf(fs: FileSystem, folder: string): Promise<Record<string, string>> {
+export async function contentOf(folder: string): Promise<Record<string, string>> {
   const content: Record<string, string> = {};
-  for (const name of (await fs.readdir(folder, { recursive: true })).sort()) {
+  for (const name of (await wholeDisk.readdir(folder, { recursive: true })).sort()) {
     const file = `${folder}/${name}`;
-    const isFile = (await fs.stat(file)).isFile();
-    content[name] = isFile ? (await fs.readFile(file)).toString('base64') : 'folder';
+    const isFile = (await wholeDisk.stat(file)).isFile();
+    content[name] = isFile ? (await wholeDisk.readFile(file)).toString('base64') : 'folder';
   }
   return content;
 }

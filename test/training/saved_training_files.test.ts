@@ -1,4 +1,5 @@
 /** Where training is saved: files, also on failing disks, IndexedDB, bytes; and what is damaged. */
+import * as os from 'node:os';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { IDBFactory } from 'fake-indexeddb';
@@ -14,18 +15,12 @@ import {
 } from 'tfjs-revcol';
 import { blobSource } from '../../src/weights/bytes/source';
 import { expectNoLeak, useBackend } from '../support/backends';
-import { contentOf, disk, failAtEach } from '../support/failing_disk';
+import { contentOf, disk, failAtEach, wholeDisk as fs } from '../support/failing_disk';
 import { normalTensor, randomizeWeights } from '../support/training_step';
 
-type FileSystem = typeof import('node:fs/promises');
-
 jest.mock('node:fs/promises', () =>
-  jest
-    .requireActual<typeof import('../support/failing_disk')>('../support/failing_disk')
-    .brittle(jest.requireActual<FileSystem>('node:fs/promises')),
+  jest.requireActual<typeof import('../support/failing_disk')>('../support/failing_disk').brittle(),
 );
-const fs = jest.requireActual<FileSystem>('node:fs/promises');
-const { tmpdir } = jest.requireActual<typeof import('node:os')>('node:os');
 
 let root: string;
 let files = 0;
@@ -33,7 +28,7 @@ const newFile = () => path.join(root, `run-${files++}.safetensors`);
 
 beforeAll(async () => {
   await useBackend('wasm');
-  root = await fs.mkdtemp(path.join(tmpdir(), 'revcol-training-'));
+  root = await fs.mkdtemp(path.join(os.tmpdir(), 'revcol-training-'));
 });
 afterAll(() => fs.rm(root, { recursive: true }));
 
@@ -376,6 +371,6 @@ test('a file that is being written over is read whole', async () => {
   await Promise.all([saves(), reads()]);
   expect(seen.size).toBeGreaterThan(2);
   expect(disk.open.size).toBe(0);
-  expect(Object.keys(await contentOf(fs, root)).filter((name) => /partial/.test(name))).toEqual([]);
+  expect(Object.keys(await contentOf(root)).filter((name) => /partial/.test(name))).toEqual([]);
   free(parts);
 });

@@ -1,24 +1,19 @@
 /** Writing and reading checkpoint files when the n-th call of the file system fails. */
+import * as os from 'node:os';
 import * as path from 'node:path';
 
 import { openCheckpoint } from '../../src/weights/open_checkpoint';
 import { writeSafetensors } from '../../src/weights/safetensors/writer';
-import { contentOf, disk, failAtEach } from '../support/failing_disk';
+import { contentOf, disk, failAtEach, wholeDisk as fs } from '../support/failing_disk';
 import { pthOf } from './support/small_checkpoint';
 
-type FileSystem = typeof import('node:fs/promises');
-
 jest.mock('node:fs/promises', () =>
-  jest
-    .requireActual<typeof import('../support/failing_disk')>('../support/failing_disk')
-    .brittle(jest.requireActual<FileSystem>('node:fs/promises')),
+  jest.requireActual<typeof import('../support/failing_disk')>('../support/failing_disk').brittle(),
 );
-const fs = jest.requireActual<FileSystem>('node:fs/promises');
-const { tmpdir } = jest.requireActual<typeof import('node:os')>('node:os');
 
 let root: string;
 beforeAll(async () => {
-  root = await fs.mkdtemp(path.join(tmpdir(), 'revcol-failing-'));
+  root = await fs.mkdtemp(path.join(os.tmpdir(), 'revcol-failing-'));
 });
 afterAll(() => fs.rm(root, { recursive: true }));
 
@@ -61,7 +56,7 @@ test.each([
     },
     () => write(file, 2),
     async ({ call, error }) => {
-      const names = Object.keys(await contentOf(fs, folder));
+      const names = Object.keys(await contentOf(folder));
       const value = names.length === 0 ? undefined : await read(file);
       expect(names).toEqual(value === undefined ? [] : ['weights.safetensors']);
       if (error === undefined) expect(value).toBe(2);
