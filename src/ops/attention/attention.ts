@@ -3,45 +3,21 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { scoreDropoutFactors } from '../dropout';
 import { accumulate, free, only, tidyAll } from '../engine/tensors';
-import { ATTENTION, ATTENTION_GRAD, type KernelContract } from '../kernels/contract';
-import { hasKernel, runFused } from '../kernels/fused';
 import { batchMatMul } from '../mat_mul';
 import { mergeHeads, padTime, sliceTime, splitHeads } from './heads';
-import { type AttentionMasks, type ChunkMask, chunkMask, maskBias } from './mask';
+import { type ChunkMask, chunkMask } from './mask';
+import type { AttentionGradients, AttentionOperands, MaskedSettings } from './operands';
+import { hasOwnKernel, ownBackward, ownForward, type Range } from './own_kernel';
 
 /** Scores held at a time when `chunkSize` is left to the op: 16 MB in float32. */
 const SCORES_AT_A_TIME = 2 ** 22;
 
-/** How to attend, besides which keys are seen. */
-export interface AttentionSettings {
-  /** Divides the widths of queries, keys and values. */
-  numHeads: number;
-  /** Factor of the scores; `1 / sqrt(depth)` for scaled dot products. */
-  scale: number;
-  /**
-   * Queries whose scores are in memory at a time. The result does not depend on it. Null: as many
-   * as keep the scores below 16 MB.
-   */
-  chunkSize: number | null;
-  /** Rate at which attention weights are dropped, in [0, 1). */
-  dropRate: number;
-  /** Seed of the dropout. */
-  seed: number;
-}
-
-/** Queries `[batch, t, heads * d]`, keys `[batch, s, heads * d]`, values `[batch, s, heads * e]`. */
-export interface AttentionOperands {
-  query: tf.Tensor;
-  key: tf.Tensor;
-  value: tf.Tensor;
-}
-
-/** Gradients of the operands. */
-export type AttentionGradients = AttentionOperands;
-
-/** How to attend, and what to. */
-export type MaskedSettings = AttentionSettings & AttentionMasks;
-type Range = readonly [start: number, end: number];
+export type {
+  AttentionGradients,
+  AttentionOperands,
+  AttentionSettings,
+  MaskedSettings,
+} from './operands';
 
 function chunks(entries: number, queries: number, keys: number, size: number | null): Range[] {
   const fitting = Math.floor(SCORES_AT_A_TIME / Math.max(1, entries * keys));
@@ -50,6 +26,12 @@ function chunks(entries: number, queries: number, keys: number, size: number | n
     i * rows,
     Math.min(queries, (i + 1) * rows),
   ]);
+}
+
+/** The queries whose scores are in memory at a time. */
+function chunksOf({ query, key }: AttentionOperands, s: MaskedSettings): Range[] {
+  const [batch, queries] = query.shape as [number, number];
+  return chunks(batch * s.numHeads, queries, key.shape[1] as number, s.chunkSize);
 }
 
 /** Multiplies the `[batch * heads, rows, depth]` result or gradient of blind queries by 0. */
@@ -78,19 +60,6 @@ function weights(
   });
 }
 
-/** Whether a backend's own kernel can do it, which knows neither dropout nor masks of pairs. */
-function fits(contract: KernelContract, operands: AttentionOperands, s: MaskedSettings): boolean {
-  const isPlain = s.dropRate === 0 && s.attentionMask == null && s.scale > 0;
-  const sizes = [operands.query, operands.key, operands.value].map(({ size }) => size);
-  return isPlain && Math.min(...sizes) > 0 && hasKernel(contract);
-}
-
-const attributesOf = ({ numHeads, scale, causalOffset = Infinity }: MaskedSettings) => ({
-  numHeads,
-  scale,
-  causalOffset,
-});
-
 /** Whether there is no query, or no key that one could see. */
 function isNothing({ query, key }: AttentionOperands): boolean {
   const [batch, queries] = query.shape as [number, number];
@@ -103,12 +72,8 @@ export function attentionForward(operands: AttentionOperands, settings: MaskedSe
     const [batch, queries] = operands.query.shape as [number, number];
     return tf.zeros([batch, queries, operands.value.shape[2] as number]);
   }
-  const compose = () => forwardInChunks(operands, settings);
-  if (!fits(ATTENTION, operands, settings)) return compose();
-  return tf.tidy(() => {
-    const bias = settings.keyMask && maskBias(settings.keyMask);
-    return runFused(ATTENTION, { ...operands, bias }, attributesOf(settings), compose);
-  });
+  if (!hasOwnKernel(operands, settings)) return forwardInChunks(operands, settings);
+  return ownForward(operands, settings, () => chunksOf(operands, settings));
 }
 
 function forwardInChunks(
@@ -154,22 +119,10 @@ export function attentionBackward(
     const { query, key, value } = operands;
     return { query: tf.zerosLike(query), key: tf.zerosLike(key), value: tf.zerosLike(value) };
   }
-  const compose = () => backwardInChunks(dOutput, output, operands, settings);
-  if (!fits(ATTENTION_GRAD, operands, settings)) return compose();
-  return tidyAll(() => {
-    const bias = settings.keyMask && maskBias(settings.keyMask);
-    const { query, key, value } = operands;
-    const { dQuery, dKey, dValue } = runFused(
-      ATTENTION_GRAD,
-      { query, key, value, output, dOutput, bias },
-      attributesOf(settings),
-      () => {
-        const { query: dQuery, key: dKey, value: dValue } = compose();
-        return { dQuery, dKey, dValue };
-      },
-    );
-    return { query: dQuery, key: dKey, value: dValue };
-  });
+  if (!hasOwnKernel(operands, settings)) {
+    return backwardInChunks(dOutput, output, operands, settings);
+  }
+  return ownBackward(dOutput, output, operands, settings, () => chunksOf(operands, settings));
 }
 
 function backwardInChunks(

@@ -17,6 +17,13 @@ export interface AttentionShape {
   causalOffset: number;
 }
 
+/** Whether the kernel of the backend in use holds the scores of all queries that it is given. */
+export const holdsScores = (): boolean => tf.getBackend() === 'webgl';
+
+/** Whether it can attend with heads of these widths: on webgl a texel must not belong to two heads. */
+export const canAttend = (widths: readonly number[]): boolean =>
+  tf.getBackend() !== 'webgl' || widths.every((width) => width % 2 === 0);
+
 /** @throws {Error} when operands do not fit each other or the heads, or the scale is not above 0 */
 export function attentionShape(
   { name }: KernelContract,

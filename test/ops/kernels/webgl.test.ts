@@ -20,10 +20,8 @@ import { runs } from '../../support/runs';
 import { normalTensor } from '../../support/training_step';
 import { blockWeights, everything, type Size, SIZES } from './support/block';
 
-/** Those that webgl has no program for: attention goes other ways, bytes are no textures, hidden values are not kept. */
+/** Those that webgl has no program for: bytes are no textures, hidden values are not kept. */
 const ABSENT: readonly contracts.KernelContract[] = [
-  contracts.ATTENTION,
-  contracts.ATTENTION_GRAD,
   contracts.BATCH_MAT_MUL,
   contracts.ADAMW_8BIT,
   contracts.RESIDUAL_MLP_KEPT,

@@ -2,6 +2,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 
 import { registerAbsent } from '../fused';
+import { attention, attentionGrad } from './attention';
 import { registerWebglFlag } from './backend';
 import { columnSum } from './column_sum';
 import { depthwise, depthwiseInputGrad, depthwiseKernelGrad } from './depthwise';
@@ -24,6 +25,8 @@ const KERNELS: readonly tf.KernelConfig[] = [
   depthwise,
   depthwiseInputGrad,
   depthwiseKernelGrad,
+  attention,
+  attentionGrad,
   residualMlp,
   residualMlpGrad,
   productSum,
