@@ -6,6 +6,7 @@ import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
+import { ofLines } from '../common/harmless';
 import { writeWhole } from '../model_files/write_whole';
 import { libraryName } from '../registry/native_operations';
 
@@ -149,6 +150,7 @@ async function compile(compiler: string, args: readonly string[]): Promise<void>
     await run(compiler, args);
   } catch (error) {
     const { stderr = '', message } = error as Error & { stderr?: string };
-    throw new Error(`${compiler} failed:\n${stderr.trim() || message}`, { cause: error });
+    const said = `${compiler} failed:\n${stderr.trim() || message}`;
+    throw ofLines(new Error(said, { cause: error }));
   }
 }

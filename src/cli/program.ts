@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 
 import { version } from '../../package.json';
-import { harmless } from '../common/harmless';
+import { harmless, inLines } from '../common/harmless';
 import { withoutSecrets } from '../common/url';
 import { registerLayers } from '../registry/register_layers';
 import { inCommandWords } from './base/command_words';
@@ -98,7 +98,7 @@ export async function run(
   } catch (error) {
     // commander has said what was wrong, or printed the help or version that was asked for.
     if (error instanceof CommanderError) return error.exitCode;
-    safe.error(`tfjs-revcol: ${inCommandWords(error, args)}\n`);
+    safe.error(`tfjs-revcol: ${inLines(error, inCommandWords(error, args))}\n`);
     return 1;
   }
 }

@@ -3,6 +3,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireArgument, requireInteger, requireOneOf, requireSides, shown } from './arguments';
 import { classCount, layerOf } from './class_output';
+import { warn } from './harmless';
 import { messageOf } from './messages';
 import { requireMeanOfUnit, requireStatistic } from './pixel_statistics';
 
@@ -170,7 +171,7 @@ export function fittingMetadata(owner: string, model: tfl.LayersModel): ModelMet
   };
   const fitting = Object.fromEntries(Object.entries(given).filter(fits));
   if (unfit.length > 0) {
-    console.warn(
+    warn(
       `${owner}: of the user-defined metadata of ${model.name} the file does not have what tells nothing of its ` +
         `pictures or classes: ${unfit.join('; ')}`,
     );
@@ -179,7 +180,9 @@ export function fittingMetadata(owner: string, model: tfl.LayersModel): ModelMet
 }
 
 /** What a model's metadata have under the names of facts, whatever it is. */
-export function rawFacts(model: tfl.LayersModel): Readonly<Record<string, unknown>> {
+export function rawFacts(
+  model: tfl.LayersModel,
+): Readonly<Partial<Record<keyof ModelMetadata, unknown>>> {
   const given = (model.getUserDefinedMetadata() ?? {}) as Readonly<Record<string, unknown>>;
   return Object.fromEntries(keysIn(given).map((key) => [key, given[key]]));
 }

@@ -1,4 +1,5 @@
 /** One verified file in a store, from the first of its sources that works. */
+import { ofLines, oneLine } from '../common/harmless';
 import { shownUrl } from '../common/url';
 import { DownloadError, LockLostError } from './errors';
 import type { Wanted } from './facts';
@@ -139,12 +140,9 @@ async function fillFromAny(
   const last = failures.at(-1);
   if (!last) throw new DownloadError('not-found', 'no address to download from was given');
   if (failures.length === 1) throw last;
-  throw new DownloadError(
-    last.code,
-    `none of ${failures.length} addresses gave the file:\n` +
-      failures.map((failure) => `- ${failure.message}`).join('\n'),
-    { ...last.details, cause: last },
-  );
+  const each = failures.map((failure) => `- ${oneLine(failure.message)}`);
+  const lines = [`none of ${failures.length} addresses gave the file:`, ...each];
+  throw ofLines(new DownloadError(last.code, lines.join('\n'), { ...last.details, cause: last }));
 }
 
 /** Transfers and verifies; bytes that were continued and prove wrong get one fresh start. */

@@ -4,6 +4,7 @@ import { GridComponent, LegendComponent, MarkLineComponent } from 'echarts/compo
 import * as echarts from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
 
+import { harmless } from '../common/harmless';
 import { Html, html } from './html';
 
 const [WIDTH, HEIGHT] = [720, 300];
@@ -157,7 +158,7 @@ function draw({ title, x, y }: ChartOptions, lines: readonly Line[], option: Opt
     const svg = chart.renderToSVGString().replace(/^<svg /, `<svg ${label.text} `);
     return html`<figure>
       <figcaption>${title}</figcaption>
-      ${new Html(svg)}
+      ${new Html(harmless(svg))}
     </figure> `;
   } finally {
     chart.dispose();

@@ -1,6 +1,6 @@
 /** HTML in which whatever is put in is text, unless it is HTML itself. */
 
-import { harmless } from '../common/harmless';
+import { harmless, oneLine } from '../common/harmless';
 
 /** A piece of HTML. */
 export class Html {
@@ -22,7 +22,7 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character] as string);
 }
 
-/** Tag of templates: what is put in is escaped, unless it is HTML or a list of it. */
+/** Tag of templates: what is put in is escaped, and does nothing, unless it is HTML or a list of it. */
 export function html(parts: TemplateStringsArray, ...values: Value[]): Html {
   return new Html(
     parts.map((part, i) => part + (i < values.length ? textOf(values[i]) : '')).join(''),
@@ -31,13 +31,14 @@ export function html(parts: TemplateStringsArray, ...values: Value[]): Html {
 
 function textOf(value: Value): string {
   if (value instanceof Html) return value.text;
-  if (typeof value === 'string' || typeof value === 'number') return escapeHtml(String(value));
+  if (typeof value === 'string' || typeof value === 'number')
+    return escapeHtml(harmless(String(value)));
   return (value ?? []).map(({ text }) => text).join('');
 }
 
 /** A name that someone else gave: neither it nor what stands beside it is turned in its direction of writing. */
 export function name(text: string): Html {
-  return html`<bdi>${harmless(text)}</bdi>`;
+  return html`<bdi>${oneLine(text)}</bdi>`;
 }
 
 /** `12.3 %`; a dash where there is nothing to tell. */

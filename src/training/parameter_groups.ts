@@ -3,6 +3,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 
 import { shown } from '../common/arguments';
 import { requireRanges } from '../common/arguments';
+import { warn } from '../common/harmless';
 import { byNearness, type OptionNames, requireOptions } from '../common/options';
 import { unnumbered } from './weight_names';
 
@@ -84,7 +85,7 @@ export function warnOfIdleGroups(
   groups.forEach(({ fits, names: expression }, i) => {
     if (names.some((name) => fits.test(name))) return;
     const near = byNearness(expression, [...new Set(weights.map(unnumbered))]).slice(0, 3);
-    console.warn(
+    warn(
       `${owner}: the names of groups[${i}], '${expression}', fit no weight, so the group has no effect; ` +
         `weights are called such as ${near.map((name) => `'${name}'`).join(', ')}`,
     );

@@ -3,6 +3,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { shown } from '../common/arguments';
 import { classCount, classWeights } from '../common/class_output';
+import { warn } from '../common/harmless';
 import { messageOf } from '../common/messages';
 import {
   checkedMetadata,
@@ -237,7 +238,7 @@ function statisticsFor(
   const differs = (a: readonly number[] | undefined, b: readonly number[] | undefined) =>
     a !== undefined && !a.every((value, i) => Math.abs(value - (b?.[i] ?? NaN)) <= 1e-3);
   if (differs(mean, own.mean) || differs(std, own.std)) {
-    console.warn(
+    warn(
       `${owner}: the weights are of pixels normalised by mean ${shown(mean)} and std ${shown(std)}, but ` +
         `${model.name} normalises its own by pixelMean and pixelStd, which differ, and will answer wrongly; build it ` +
         'with those of the file, which are of pixels in 0..1',

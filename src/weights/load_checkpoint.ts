@@ -3,6 +3,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireModel } from '../common/arguments';
 import { classCount } from '../common/class_output';
+import { ofLines, oneLine, warn } from '../common/harmless';
 import { type OptionNames, requireOptions } from '../common/options';
 import type { CheckpointSource } from './bytes/source';
 import type { Checkpoint } from './checkpoint';
@@ -170,7 +171,7 @@ async function load(
     const { fitting } = comparison;
     const facts = factsFor('loadCheckpoint', model, opened, { mapped, fitting });
     if (comparison.dropped.length > 0) {
-      console.warn(
+      warn(
         `loadCheckpoint: ${comparison.dropped.length} weights of the head do not fit those in the file (another ` +
           `number of classes, or no such head), such as ${comparison.dropped[0]}: they stay as they were, in a new ` +
           'model random, and are to be trained. All others are loaded',
@@ -260,8 +261,6 @@ function misfit(model: ModelLike, comparison: NameComparison, report: LoadReport
         "many; head: 'skip' to begin a segmenter or detector from a classifier's backbone).",
     );
   }
-  return new CheckpointError(
-    'mismatch',
-    `loadCheckpoint: the file does not fit model ${model.name}; nothing was loaded.\n${lines.join('\n')}`,
-  );
+  const what = `loadCheckpoint: the file does not fit model ${model.name}; nothing was loaded.`;
+  return ofLines(new CheckpointError('mismatch', [what, ...lines].map(oneLine).join('\n')));
 }

@@ -8,6 +8,7 @@ import {
   type DownloadProgress,
 } from '../../download/fetch_pretrained';
 import type { Terminal } from './terminal';
+import { linesOf } from './text';
 
 /** How long nobody wonders, in ms. */
 const WAIT_MS = 2000;
@@ -77,7 +78,7 @@ export class DownloadNotice {
   private tell(message: string): void {
     if (this.told.has(message)) return;
     this.told.add(message);
-    this.terminal.error(`${message}\n`);
+    this.terminal.error(linesOf(message));
   }
 }
 

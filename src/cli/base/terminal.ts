@@ -1,6 +1,8 @@
 /** Where commands write to, so that tests can read it. */
 import { SingleBar } from 'cli-progress';
 
+import { oneLine } from '../../common/harmless';
+
 export interface Terminal {
   /** Results. */
   out(text: string): void;
@@ -33,7 +35,7 @@ export async function withProgress<T>(
   if (!terminal.progress) return work(() => undefined);
   const bar = new SingleBar({
     stream: terminal.progress,
-    format: `${label} {bar} {percentage}% {done} of {all}`,
+    format: `${oneLine(label)} {bar} {percentage}% {done} of {all}`,
     hideCursor: true,
     clearOnComplete: true,
   });

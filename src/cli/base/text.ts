@@ -1,9 +1,11 @@
 /** Text for people: tables, counts, sizes. */
+import { oneLine } from '../../common/harmless';
+
 export { bytesText } from '../../common/bytes';
 
-/** Columns aligned with two spaces between; numbers (given as numbers) to the right. */
+/** Columns aligned with two spaces between; numbers (given as numbers) to the right. A cell stays in its line. */
 export function table(header: string[], rows: (string | number | undefined)[][]): string {
-  const cells = [header, ...rows.map((row) => row.map((cell) => String(cell ?? '-')))];
+  const cells = [header, ...rows.map((row) => row.map((cell) => oneLine(String(cell ?? '-'))))];
   const widths = header.map((_, column) =>
     Math.max(...cells.map((row) => (row[column] ?? '').length)),
   );
@@ -26,6 +28,11 @@ export function leftOutBlock(skipped: readonly { name: string; message: string }
   if (skipped.length === 0) return [];
   const rows = skipped.map(({ name, message }) => [name, message]);
   return [table(['left out', 'why'], rows)];
+}
+
+/** Lines of text, of which each stays one whatever names are in it. */
+export function linesOf(...texts: readonly string[]): string {
+  return texts.map((text) => `${oneLine(text)}\n`).join('');
 }
 
 /** `30.5 M`: millions with one decimal. */

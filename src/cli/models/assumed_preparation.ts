@@ -1,5 +1,6 @@
 /** What is assumed of pictures where neither a model nor a record tells how they were prepared. */
 import { IMAGENET_MEAN, IMAGENET_STD } from '../../registry/imagenet_statistics';
+import { linesOf } from '../base/text';
 
 /** A model that does not tell how its pictures are prepared. */
 export interface Untold {
@@ -29,7 +30,7 @@ export function assumedPreparation(untold: Untold): string {
     ...(numbered ? ['--labels gives the names'] : []),
   ];
   const advice = options.length > 0 ? `; ${options.join(', ')}` : '';
-  return `${name} ${UNTOLD}${assumed.join('; ')}. ${wrong}. ${TELLING}${advice}\n`;
+  return linesOf(`${name} ${UNTOLD}${assumed.join('; ')}. ${wrong}. ${TELLING}${advice}`);
 }
 
 /** The same where training begins with the model: it learns from pictures that are prepared so. */
@@ -43,7 +44,7 @@ export function assumedForTraining(untold: Untold): string {
     'Training goes on with that, and saves it with what is trained; where the model has learned otherwise, it begins ' +
     'the worse for it';
   const advice = assumedSize ? '; --input-size gives the size' : '';
-  return `${name} ${UNTOLD}${assumed.join('; ')}. ${wrong}. ${TELLING}${advice}\n`;
+  return linesOf(`${name} ${UNTOLD}${assumed.join('; ')}. ${wrong}. ${TELLING}${advice}`);
 }
 
 const UNTOLD = 'does not tell how its pictures are prepared; assumed: ';

@@ -22,7 +22,7 @@ import { openCheckpoint } from '../../weights/open_checkpoint';
 import { prefixIn, underPrefix } from '../../weights/select_tensors';
 import { withNotice } from '../base/download_notice';
 import { type Terminal, withProgress } from '../base/terminal';
-import { few, percent } from '../base/text';
+import { few, linesOf, percent } from '../base/text';
 import type { Untold } from './assumed_preparation';
 import { savedNames } from './class_names';
 import { requireKind, TAKEN_BY } from './model_kind';
@@ -213,7 +213,7 @@ async function fromCheckpoint(
     const unused = unexpected.filter((name) => prefix === undefined || !others.has(name));
     if (unused.length > 0) {
       terminal.error(
-        `left out ${unused.length} tensors that inference does not use: ${few(unused)}\n`,
+        linesOf(`left out ${unused.length} tensors that inference does not use: ${few(unused)}`),
       );
     }
   } catch (error) {

@@ -7,7 +7,7 @@ import { openCheckpoint } from '../../weights/open_checkpoint';
 import { prefixIn, underPrefix } from '../../weights/select_tensors';
 import { withNotice } from '../base/download_notice';
 import { type Terminal, withProgress } from '../base/terminal';
-import { few, percent } from '../base/text';
+import { few, linesOf, percent } from '../base/text';
 import type { DownloadOptions } from './weights_source';
 
 /** Options of the commands that say where a model is. */
@@ -84,7 +84,7 @@ export async function fillFrom(
   const unused = report.unexpected.filter((tensor) => !others.has(tensor));
   if (unused.length > 0) {
     terminal.error(
-      `left out ${unused.length} tensors that inference does not use: ${few(unused)}\n`,
+      linesOf(`left out ${unused.length} tensors that inference does not use: ${few(unused)}`),
     );
   }
   return report;
@@ -100,7 +100,9 @@ export function labelsIn(
   const other = [classes, palette].find((list) => list && list.length !== numClasses);
   if (other) {
     terminal.error(
-      `${name} names ${other.length} classes, its head has ${numClasses}; the names are left out\n`,
+      linesOf(
+        `${name} names ${other.length} classes, its head has ${numClasses}; the names are left out`,
+      ),
     );
     return {};
   }

@@ -14,6 +14,7 @@ import {
   integer,
 } from '../base/options';
 import type { Terminal } from '../base/terminal';
+import { linesOf } from '../base/text';
 import { assumedPreparation } from '../models/assumed_preparation';
 import { givenNames, imagenetNames } from '../models/class_names';
 import { type Classifier, type ClassifierOptions, loadClassifier } from '../models/classifier';
@@ -70,7 +71,7 @@ Examples:
         const names = given ?? classNames ?? (await imagenetNames(numClasses));
         const results: Record<string, Prediction[]> = {};
         for (const image of images) {
-          const warn = (message: string) => terminal.error(`${message}\n`);
+          const warn = (message: string) => terminal.error(linesOf(message));
           const bytes = await bytesOfFile(image);
           const pixels = upright
             ? await decodeShown(bytes, image)
@@ -126,7 +127,7 @@ function asText(results: Record<string, Prediction[]>): string {
         `${(100 * prediction.probability).toFixed(1).padStart(6)}%  ` +
         `${String(prediction.class).padStart(5)}  ${prediction.name ?? ''}`.trimEnd(),
     );
-    return `${image}\n${lines.join('\n')}\n`;
+    return linesOf(image, ...lines);
   });
   return blocks.join('\n');
 }

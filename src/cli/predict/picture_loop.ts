@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { messageOf } from '../../common/messages';
 import { checkImage } from '../../pictures/decode_image';
 import { type Terminal, withProgress } from '../base/terminal';
+import { linesOf } from '../base/text';
 
 /** What is known of each picture. */
 interface Picture {
@@ -77,7 +78,7 @@ export class PictureLoop {
 
   /** Says which pictures were left out, and why. */
   tell(terminal: Terminal): void {
-    for (const message of this.skipped.values()) terminal.error(`left out: ${message}\n`);
+    for (const message of this.skipped.values()) terminal.error(linesOf(`left out: ${message}`));
   }
 
   private firstReason(): string | undefined {

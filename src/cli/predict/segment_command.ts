@@ -12,6 +12,7 @@ import { activateBackend, type BackendName } from '../base/backend';
 import { interruptible } from '../base/interrupt';
 import { addDownloadOptions, addPartOptions, backendOption, integer, share } from '../base/options';
 import type { Terminal } from '../base/terminal';
+import { linesOf } from '../base/text';
 import { givenNames } from '../models/class_names';
 import type { DenseOptions } from '../models/dense_model';
 import { type LoadedSegmenter, loadSegmenter } from '../models/segmenter';
@@ -170,7 +171,7 @@ function asText(results: Record<string, PictureResult>, top: number): string {
         (area) =>
           `${(100 * area.share).toFixed(1).padStart(6)}%  ${String(area.class).padStart(5)}  ${area.name}`,
       );
-    return `${file} -> ${overlay}\n${lines.join('\n')}\n`;
+    return linesOf(`${file} -> ${overlay}`, ...lines);
   });
   return blocks.join('\n');
 }

@@ -8,7 +8,7 @@ import { activateBackend } from '../base/backend';
 import { loadGradients } from '../base/gradients';
 import { interruptible } from '../base/interrupt';
 import type { Terminal } from '../base/terminal';
-import { leftOutBlock } from '../base/text';
+import { leftOutBlock, linesOf } from '../base/text';
 import { CHECKPOINT, isBegun } from '../models/checkpoint_folder';
 import { CLASSIFIERS } from './classifier';
 import { DETECTORS } from './detector';
@@ -86,7 +86,7 @@ async function train(
 ): Promise<void> {
   const display = new TrainingDisplay(terminal);
   if (options.resume && !isBegun(options.out)) {
-    terminal.error(`${options.out} holds nothing to go on with: training begins\n`);
+    terminal.error(linesOf(`${options.out} holds nothing to go on with: training begins`));
   }
   const settings = {
     ...runSettings(options),
@@ -95,7 +95,7 @@ async function train(
     onStep: display.onStep,
     onEpoch: display.onEpoch,
     onSaveFailed: (error: unknown) => {
-      terminal.error(`saving failed, training goes on: ${messageOf(error)}\n`);
+      terminal.error(linesOf(`saving failed, training goes on: ${messageOf(error)}`));
     },
   };
   const trained = await opened
@@ -113,10 +113,10 @@ async function train(
       ...(opened.facts ?? []),
       ['model', options.model],
     ]);
-    if (scores.line !== null) terminal.out(`${scores.line}\n`);
+    if (scores.line !== null) terminal.out(linesOf(scores.line));
     const lines = leftOutBlock(trained.result.skipped);
     if (lines.length > 0) terminal.out(`${lines.join('\n')}\n`);
-    terminal.out(`model: ${options.out}\nreport: ${report}\n`);
+    terminal.out(linesOf(`model: ${options.out}`, `report: ${report}`));
   } finally {
     trained.dispose();
   }

@@ -4,6 +4,7 @@ import { SingleBar } from 'cli-progress';
 import { bytesText } from '../../common/bytes';
 import type { FineTuneEpoch, FineTuneStep } from '../../finetune/base/events';
 import type { Terminal } from '../base/terminal';
+import { linesOf } from '../base/text';
 
 /** Share of what was shown before that is kept: single steps jump. */
 const KEPT = 0.9;
@@ -83,7 +84,7 @@ export class TrainingDisplay {
         : [`${speedText(epoch.imagesPerSecond)} images/s`]),
       ...(epoch.peakBytes === undefined ? [] : [bytesText(epoch.peakBytes)]),
     ];
-    this.terminal.error(`${parts.join(', ')}\n`);
+    this.terminal.error(linesOf(parts.join(', ')));
   };
 
   /** Takes the bar away. */

@@ -2,6 +2,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
+import { warn } from '../../common/harmless';
 import { messageOf } from '../../common/messages';
 import type { TrainingParts } from '../../training/saved_training';
 import type { RunSettings } from '../base/options';
@@ -44,7 +45,7 @@ export class Saver {
     } catch (error) {
       const { onSaveFailed } = this.options;
       if (onSaveFailed) onSaveFailed(error);
-      else console.warn(`${this.owner}: saving failed, training goes on: ${messageOf(error)}`);
+      else warn(`${this.owner}: saving failed, training goes on: ${messageOf(error)}`);
     }
   }
 }

@@ -1,6 +1,7 @@
 /** The alphas of columns: clamped before every use, and how small they are. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { warn } from '../../common/harmless';
 import { withFreshTape } from '../engine/engine';
 import type { Column } from './column';
 import {
@@ -82,7 +83,7 @@ function clampUnread(alphas: readonly NamedAlpha[]): number[] {
   const named = new Map(alphas.map((alpha) => [alpha.variable, alpha]));
   // Asked for before they are clamped: what comes back tells of numbers that are none.
   readFromNowOn([...named.keys()], (variable, bad) => {
-    console.warn(`One step late: ${notFinite(named.get(variable) as NamedAlpha, bad)}`);
+    warn(`One step late: ${notFinite(named.get(variable) as NamedAlpha, bad)}`);
   });
   return alphas.map(({ variable }, i) => {
     const smallest = readings[i]?.smallest ?? 0;

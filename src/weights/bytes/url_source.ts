@@ -1,5 +1,6 @@
 /** Opening a checkpoint by its URL: by ranges where the server has them, else all of it. */
 
+import { warn } from '../../common/harmless';
 import { contentLengthOf, contentRangeOf, versionOf } from '../../common/http';
 import { shownUrl } from '../../common/url';
 import { CheckpointError } from '../errors';
@@ -49,7 +50,7 @@ export async function openUrl(url: string, options: UrlOptions = {}): Promise<By
   if (probe.status !== 206) {
     const length = contentLengthOf(probe.headers);
     if (length === undefined || length >= LARGE_BYTES) {
-      console.warn(
+      warn(
         `${shownUrl(url)}: the server ignores ranges, so all of the file (${length ?? 'an unknown number of'} ` +
           'bytes) is downloaded before anything is read',
       );
