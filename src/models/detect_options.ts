@@ -35,7 +35,10 @@ export interface DetectOptions {
   maskThreshold?: number;
   /** What the shorter side of a picture is resized to, in pixels, unless `longSide` says less. Default: as saved with the model, else 800. */
   shortSide?: number;
-  /** What the longer side may have at most. Default: as saved with the model, else 1333. */
+  /**
+   * What the longer side may have at most. Default: as saved with the model, else 1333; with a `shortSide` that is given
+   * 1333/800 of that at least, which it could not be otherwise.
+   */
   longSide?: number;
   /** Names of the classes. Default: COCO's where `dataset` says so, else as saved with the model, else their numbers. */
   classes?: readonly string[];
@@ -95,6 +98,23 @@ const OPTIONS: OptionNames<DetectOptions & Omit<DetectionWeights, keyof DetectOp
 
 export const OWNER = 'detect';
 
+/** Sizes that pictures are resized to, as published. */
+const [SHORT_SIDE, LONG_SIDE] = [800, 1333];
+
+/**
+ * `longSide` of a `shortSide` that is given without one.
+ *
+ * @param own what is there for other reasons: saved with a model, published, of training
+ */
+export function longSideFor(shortSide: number, own = LONG_SIDE): number {
+  return Math.max(own, longerSide(shortSide));
+}
+
+/** The longer side of a shorter one, as published. */
+export function longerSide(shortSide: number): number {
+  return Math.round((LONG_SIDE / SHORT_SIDE) * shortSide);
+}
+
 /** Sizes that may be saved with a model. */
 export const DETECTING_SIZES = ['shortSide', 'longSide'] as const;
 
@@ -114,7 +134,8 @@ export interface DetectSettings {
 export function settingsOf(options: DetectOptions, owner = OWNER): DetectSettings {
   requireOptions(owner, options, OPTIONS);
   const { scoreThreshold = 0.05, maxDetections = 100, overlap = 0.5, proposals = 1000 } = options;
-  const { masks = true, maskThreshold = 0.5, shortSide = 800, longSide = 1333 } = options;
+  const { masks = true, maskThreshold = 0.5, shortSide = SHORT_SIDE } = options;
+  const { longSide = LONG_SIDE } = options;
   const { mean = IMAGENET_MEAN, std = IMAGENET_STD } = options;
   const isShare = (value: number) => value >= 0 && value <= 1;
   requireRanges(owner, [

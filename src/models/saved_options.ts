@@ -4,6 +4,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { metadataOf, type ModelMetadata, present } from '../common/model_metadata';
 import { savedStatistics } from '../data/model_input';
+import { longSideFor } from './detect_options';
 
 /** What of the options may be saved with a model. */
 interface Savable extends Omit<ModelMetadata, 'classNames' | 'inputSize' | 'shortSide'> {
@@ -18,7 +19,7 @@ type Size = 'shortSide' | 'longSide' | 'inputSize' | 'slideStride';
 
 /**
  * Options with what is saved with a model in place of what is not given: names, unless a data set is given, whose they
- * are; sizes; and mean and deviation, unless the image is a tensor, which is the model's input already.
+ * are; sizes, the longer side not below what a shorter one needs that is given; and mean and deviation, unless the image is a tensor, which is the model's input already.
  *
  * @param sizes those that are options
  * @throws {Error} when what is saved is not what it can be
@@ -44,5 +45,11 @@ export function withSaved<Options extends Savable>(
     ...(needsStatistics ? savedStatistics(model.name, model) : {}),
     ...(options.dataset === undefined ? { classes: saved.classNames } : {}),
   };
-  return { ...(present(facts) as object), ...options };
+  const { shortSide } = options;
+  // What is saved, or published, belongs to another shorter side.
+  const longSide =
+    sizes.includes('longSide') && shortSide != null
+      ? { longSide: longSideFor(shortSide, isInput ? undefined : saved.longSide) }
+      : {};
+  return { ...(present(facts) as object), ...longSide, ...options };
 }

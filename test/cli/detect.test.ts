@@ -186,10 +186,17 @@ test("folders, with the numbers of COCO's annotations, for evaluate", async () =
 test('a saved model, and what cannot be used', async () => {
   const folder = at('saved');
   const other = small({ deltaScales: [[0.1, 0.1, 0.2, 0.2]], anchorRatios: [1] });
+  other.setUserDefinedMetadata({ shortSide: 20, longSide: 26 });
   await other.save(fileSystem(folder));
   other.dispose();
-  const own = ['detect', at('one.png'), '--backend', 'wasm', '--weights', folder, ...SIZES];
-  await cliOut(...own, '--out', newOut());
+  const own = ['detect', at('one.png'), '--backend', 'wasm', '--weights', folder];
+  await cliOut(...own, ...SIZES, '--out', newOut());
+  // What is saved does not hold back what is given.
+  const few = ['--proposals', '20', '--json', '--no-masks', '--score', '0'];
+  const sized = (...sizes: string[]) => cliOut(...own, ...few, ...sizes, '--out', newOut());
+  const given = await sized('--short-side', '48');
+  expect(given).toBe(await sized('--short-side', '48', '--long-side', '80'));
+  expect(given).not.toBe(await sized());
   const refused = async (...args: string[]) =>
     cliError('detect', at('one.png'), '--backend', 'wasm', '--out', newOut(), ...args);
   const segmenter = createModel('upernet_revcol_tiny.ade20k_512', {

@@ -8,7 +8,7 @@ import { ifThere } from '../../common/if_there';
 import { messageOf } from '../../common/messages';
 import { writeWhole } from '../../model_files/write_whole';
 import { detect, type Detections } from '../../models/detect';
-import { classNames, type DetectOptions } from '../../models/detect_options';
+import { classNames, type DetectOptions, longSideFor } from '../../models/detect_options';
 import { paintDetections } from '../../models/paint_detections';
 import { decodeShown } from '../../pictures/decode_image';
 import { activateBackend, type BackendName } from '../base/backend';
@@ -16,6 +16,7 @@ import { givenText } from '../base/given_file';
 import { interruptible } from '../base/interrupt';
 import { addDownloadOptions, addPartOptions, backendOption, integer, share } from '../base/options';
 import type { Terminal } from '../base/terminal';
+import { linesOf } from '../base/text';
 import { givenNames } from '../models/class_names';
 import type { DenseOptions } from '../models/dense_model';
 import { loadDetector, type LoadedDetector } from '../models/detector';
@@ -61,7 +62,11 @@ export function addDetectCommand(program: Command, terminal: Terminal): void {
     .option('-t, --top <count>', 'objects of an image at most', integer(1), 100)
     .option('--no-masks', 'boxes alone')
     .option('--short-side <pixels>', 'what the shorter side is resized to', integer(1))
-    .option('--long-side <pixels>', 'what the longer side may then have', integer(1))
+    .option(
+      '--long-side <pixels>',
+      'what the longer side may then have; default: as saved or published, and 1.67 times --short-side at least',
+      integer(1),
+    )
     .option('--proposals <count>', 'regions to look at; fewer are faster', integer(1))
     .option('-c, --classes <file>', 'names of the classes, one in each line, or JSON')
     .option(
@@ -148,7 +153,9 @@ function settingsOf(
     scoreThreshold: score,
     maxDetections: top,
     masks,
-    ...(shortSide === undefined ? {} : { shortSide }),
+    ...(shortSide === undefined
+      ? {}
+      : { shortSide, longSide: longSideFor(shortSide, settings.longSide) }),
     ...(longSide === undefined ? {} : { longSide }),
     ...(proposals === undefined ? {} : { proposals }),
     ...(classes ? { classes } : {}),
@@ -191,5 +198,5 @@ function asText(made: readonly CocoPicture[], results: string): string {
     const parts = [...counts].map(([name, count]) => `${count} ${name}`);
     return `${basename(file)}: ${parts.length > 0 ? parts.join(', ') : 'nothing'}`;
   });
-  return `${lines.join('\n')}\nwritten to ${results}\n`;
+  return linesOf(...lines, `written to ${results}`);
 }

@@ -3,6 +3,7 @@ import type { CocoSource } from '../../data/coco_source';
 import { fineTuneDetector } from '../../finetune/detector/fine_tune';
 import type { FineTuneDetectorOptions } from '../../finetune/detector/options';
 import type { FineTuneDetectorModel } from '../../finetune/detector/prepare';
+import { longerSide } from '../../models/detect_options';
 import type { DetectorEvaluation } from '../../models/evaluate_detector';
 import { cocoFolder } from '../../pictures/coco_folder';
 import { detectionWeights } from '../../registry/names';
@@ -144,8 +145,6 @@ async function chosenModel(
 
 /** Sizes of the shorter side, by the largest: as published 480 to 800 pixels. */
 const SHARES = [0.6, 0.64, 0.68, 0.72, 0.76, 0.8, 0.84, 0.88, 0.92, 0.96, 1];
-/** The longer side has at most this times the shorter one. */
-const LONGER = 1333 / 800;
 
 /** How pictures are changed. */
 function changing({ augment, shortSide, longSide }: TrainOptions): Changing {
@@ -161,7 +160,7 @@ function changing({ augment, shortSide, longSide }: TrainOptions): Changing {
   const side = shortSide ?? 800;
   const sizes = {
     shortSides: isPlain ? [side] : SHARES.map((share) => Math.max(1, Math.round(share * side))),
-    longSide: longSide ?? Math.round(LONGER * side),
+    longSide: longSide ?? longerSide(side),
     crop: null,
   };
   return { augment: isPlain ? { ...sizes, flip: 0 } : sizes };

@@ -4,6 +4,7 @@ import {
   detectionTransform,
   type DetectionTransformOptions,
 } from '../../augmentation/detection_transform';
+import { longSideFor } from '../../models/detect_options';
 import type { DetectionTraining } from '../../models/detection_targets';
 import { detectionTraining } from '../../models/detection_training';
 import type { DetectingOptions } from '../../models/evaluate_detector';
@@ -49,7 +50,7 @@ export function planDetector(
   const { isFresh, parts } = prepared;
   const training = detectionTraining(owner, options.training ?? {}, parts.heads.deltaScales.length);
   const transform = transformOptions(options);
-  const detecting = { ...searchedSizes(transform), ...options.detecting };
+  const detecting = { ...searchedSizes(transform, options.detecting), ...options.detecting };
   const plan = planDense(prepared, examples, options, {
     task: 'detection',
     rates: RATES,
@@ -74,10 +75,13 @@ function transformOptions({ augment = {} }: FineTuneDetectorOptions): DetectionT
   return { shortSides: [SHORT_SIDE], longSide: LONG_SIDE, flip: 0, crop: null };
 }
 
-/** The sizes of training, of which the largest. */
-function searchedSizes({
-  shortSides = [SHORT_SIDE],
-  longSide = LONG_SIDE,
-}: DetectionTransformOptions): DetectingOptions {
-  return { shortSide: Math.max(...shortSides), longSide };
+/** The sizes of training, of which the largest; the longer side fits the shorter one that is wanted. */
+function searchedSizes(
+  { shortSides = [SHORT_SIDE], longSide = LONG_SIDE }: DetectionTransformOptions,
+  { shortSide }: DetectingOptions = {},
+): DetectingOptions {
+  return {
+    shortSide: Math.max(...shortSides),
+    longSide: shortSide === undefined ? longSide : longSideFor(shortSide, longSide),
+  };
 }
