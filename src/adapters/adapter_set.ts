@@ -3,6 +3,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireModel } from '../common/arguments';
+import type { ModelMetadata } from '../common/model_metadata';
 import { type PartTree, partTree } from '../layers/base/frozen_parts';
 import { kindOf } from '../layers/base/own_classes';
 import { changeProjection, type Projection, projectionsIn } from '../layers/base/projections';
@@ -29,6 +30,16 @@ export interface Merged {
   readonly trained: TrainedState;
 }
 
+/** Facts of `ModelMetadata`, unchecked. */
+type Facts = Readonly<Partial<Record<keyof ModelMetadata, unknown>>>;
+
+/** What is saved with a model of its pictures and classes since adapters were loaded. */
+export interface LoadedFacts {
+  readonly facts: Facts;
+  /** Whether a file brought the weights that give the classes, which stay, and so do their names. */
+  readonly hasHead: boolean;
+}
+
 /** All adapters of a model. */
 export interface AdapterSet {
   readonly rank: number;
@@ -39,7 +50,9 @@ export interface AdapterSet {
   /** What was trained before there were adapters. */
   readonly trainedBefore: TrainedState;
   /** What was saved with the model of its pictures and classes before there were adapters. */
-  factsBefore: Readonly<Record<string, unknown>>;
+  factsBefore: Facts;
+  /** What was saved with it since they were loaded from a file; null where they were not. */
+  factsLoaded: LoadedFacts | null;
   merged: Merged | null;
 }
 

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireInteger, requireModel, requireRanges } from '../common/arguments';
-import { rawFacts } from '../common/model_metadata';
+import { type ModelMetadata, rawFacts, replaceMetadata } from '../common/model_metadata';
 import { type OptionNames, requireOptions } from '../common/options';
 import type { Projection } from '../layers/base/projections';
 import { freezeBut, setTrainedState, trainedState } from '../layers/base/trained_state';
@@ -108,6 +108,7 @@ export function putOn(
   const factsBefore = rawFacts(model);
   const set: AdapterSet = {
     ...{ rank, alpha, adapters, open, trainedBefore, factsBefore },
+    factsLoaded: null,
     merged: null,
   };
   try {
@@ -160,12 +161,26 @@ function requireListed(owner: string, model: tfl.LayersModel, adapters: readonly
 
 /**
  * Takes a model's adapters off and frees them. The model is what it was before `addAdapters`, with the
- * same parts trained; what was trained beside the adapters keeps its values.
+ * same parts trained; what was trained beside the adapters keeps its values. What `loadAdapters` has saved with it of
+ * pictures and classes goes with them, and what the model said before is back, but for names of classes where the weights
+ * that give these came along, and what was saved with it since.
  *
  * @throws {Error} when it has none, or they are merged
  */
 export function removeAdapters(model: tfl.LayersModel): void {
-  takeOff(model, requireAdapters('removeAdapters', model));
+  const set = requireAdapters('removeAdapters', model);
+  takeOff(model, set);
+  restoreFacts(model, set);
+}
+
+/** Saves with a model what was saved with it before adapters were loaded, where that is still as they said it. */
+function restoreFacts(model: tfl.LayersModel, { factsBefore, factsLoaded }: AdapterSet): void {
+  if (!factsLoaded) return;
+  const { facts, hasHead } = factsLoaded;
+  const now = rawFacts(model);
+  const keys = Object.keys({ ...factsBefore, ...facts }) as (keyof ModelMetadata)[];
+  const gone = keys.filter((key) => now[key] === facts[key] && !(hasHead && key === 'classNames'));
+  replaceMetadata(model, gone, Object.fromEntries(gone.map((key) => [key, factsBefore[key]])));
 }
 
 /** Takes adapters off that are not merged. */

@@ -3,7 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { requireModel, show } from '../common/arguments';
-import { rawFacts } from '../common/model_metadata';
+import { classWeights } from '../common/class_output';
+import { type ModelMetadata, rawFacts } from '../common/model_metadata';
 import { type OptionNames, requireOptions } from '../common/options';
 import type { Projection } from '../layers/base/projections';
 import { changeProjection } from '../layers/base/projections';
@@ -69,11 +70,18 @@ export async function loadAdapters(
     if (checksum !== file.checksum) throw wrongBase(model, file, checksum);
   }
   const { facts, gone } = factsFor(OWNER, model, file.checkpoint, undefined);
-  const base = adaptersOf(model)?.factsBefore ?? rawFacts(model);
+  const former = adaptersOf(model);
+  const base = former?.factsBefore ?? rawFacts(model);
   const set = write(model, file, targets);
   set.factsBefore = base;
   // What other adapters said goes with them; what the base said holds where the file does not say otherwise.
-  giveFacts(model, { facts: { ...base, ...facts }, gone });
+  giveFacts(model, { facts: { ...(base as ModelMetadata), ...facts }, gone });
+  const loaded = new Set(targets.values());
+  const ofClasses = classWeights(model);
+  const isLoaded = ofClasses.length > 0 && ofClasses.every((weight) => loaded.has(weight));
+  // One that others have brought stays, too.
+  const hasHead = isLoaded || former?.factsLoaded?.hasHead === true;
+  set.factsLoaded = { facts: rawFacts(model), hasHead };
 }
 
 /** What a file holds, read. */

@@ -10,13 +10,16 @@ import {
   evaluate,
   loadAdapters,
   loadCheckpoint,
+  mergeAdapters,
   openCheckpoint,
   preprocess,
   preprocessingOf,
+  removeAdapters,
   saveAdapters,
   saveCheckpoint,
   segment,
   tensorSource,
+  unmergeAdapters,
 } from 'tfjs-revcol';
 import { convertCheckpoint, type ConvertOptions, filesSink } from 'tfjs-revcol/convert';
 import { writeSafetensors } from '../../src/weights/safetensors/writer';
@@ -486,6 +489,39 @@ describe('facts belong to weights', () => {
     expect(told(base)).toEqual({ ...FACTS, shortSide: 3, note: 'mine' });
     await loadAdapters(base, silent);
     expect(told(base)).toEqual({ ...OLD, note: 'mine' });
+    await loadAdapters(base, telling);
+    removeAdapters(base);
+    expect(told(base)).toEqual({ ...OLD, note: 'mine' });
+  });
+
+  test('what is saved with a model stays through all that is done with adapters', async () => {
+    const model = small();
+    const walk = () => {
+      mergeAdapters(model);
+      unmergeAdapters(model);
+      removeAdapters(model);
+    };
+    model.setUserDefinedMetadata(OLD);
+    addAdapters(model, { rank: 1 });
+    walk();
+    expect(told(model)).toEqual(OLD);
+    addAdapters(model, { rank: 1 });
+    model.setUserDefinedMetadata({ ...FACTS, note: 'mine' });
+    model.getLayer('head').trainable = true;
+    const file = await saveAdapters(model);
+    walk();
+    expect(told(model)).toEqual({ ...FACTS, note: 'mine' });
+    // The head stays, and its names with it; what was changed since stays, too.
+    const base = small();
+    base.setUserDefinedMetadata(OLD);
+    await loadAdapters(base, file);
+    base.setUserDefinedMetadata({ ...told(base), upright: false });
+    removeAdapters(base);
+    expect(told(base)).toEqual({ ...OLD, classNames: FACTS.classNames, upright: false });
+    // Merged for good it is what the adapters made of it.
+    await loadAdapters(base, file);
+    mergeAdapters(base, { keep: false });
+    expect(told(base)).toMatchObject(FACTS);
   });
 
   test('a model goes by its own statistics, whatever a file tells, and is told so', async () => {
@@ -579,6 +615,12 @@ describe('what is saved with the model', () => {
     expect(await detect(model, IMAGE, { ...few, ...sizes })).not.toEqual(expected);
     model.setUserDefinedMetadata({ ...sizes, ...statistics, classNames: ['x', 'y'] });
     expect(await detect(model, IMAGE, few)).toEqual(expected);
+    // A longer side that is saved with another shorter one does not hold back the one that is given.
+    model.setUserDefinedMetadata({ ...sizes, longSide: 26, ...statistics, classNames: ['x', 'y'] });
+    const larger = { ...few, shortSide: 30 };
+    const free = await detect(model, IMAGE, { ...larger, longSide: 50 });
+    expect(await detect(model, IMAGE, larger)).toEqual(free);
+    expect(await detect(model, IMAGE, { ...larger, longSide: 26 })).not.toEqual(free);
   });
 
   test('is what segment goes by, unless it is told otherwise', async () => {
