@@ -1,4 +1,4 @@
-/** `tfjs-revcol convert`: a checkpoint to a tfjs model or to safetensors. */
+/** `tfjs-revcol convert`: a checkpoint or a saved model to a tfjs model or to safetensors. */
 import { readdir, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type Command, Option } from 'commander';
@@ -31,8 +31,10 @@ import { withNotice } from './base/download_notice';
 import { interruptible } from './base/interrupt';
 import { addDownloadOptions, addPartOptions, inputSizeOption, integer } from './base/options';
 import { type Terminal, withProgress } from './base/terminal';
-import { bytesText, few, percent } from './base/text';
+import { bytesText, few, linesOf, percent } from './base/text';
+import { checkpointOfFolder } from './convert_folder';
 import { assumedPreparation } from './models/assumed_preparation';
+import { modelFile } from './models/classifier';
 import { type DownloadOptions, findWeights, type WeightsSource } from './models/weights_source';
 
 interface ConvertCommandOptions extends DownloadOptions {
@@ -48,8 +50,13 @@ interface ConvertCommandOptions extends DownloadOptions {
 export function addConvertCommand(program: Command, terminal: Terminal): void {
   const command = program
     .command('convert')
-    .description('convert a checkpoint to a tfjs layers-model or to safetensors')
-    .argument('<in>', '.pth or .safetensors (path or URL), or the name of published weights')
+    .description(
+      'convert a checkpoint, or a model that train saved, to a tfjs layers-model or to safetensors',
+    )
+    .argument(
+      '<in>',
+      '.pth or .safetensors (path or URL), folder that train or convert made, or published weights',
+    )
     .argument('<out>', 'folder for tfjs, file for safetensors')
     .addOption(
       new Option('--to <format>', 'what to write; default: told by the ending of <out>').choices([
@@ -78,6 +85,8 @@ Examples:
   $ tfjs-revcol convert revcol_base.in22k_ft_in1k_384 web/revcol_base
   $ tfjs-revcol convert ckpt_epoch_299.pth ema.safetensors --key state_dict_ema
   $ tfjs-revcol convert distilled.pth web/teacher --prefix teacher.
+  $ tfjs-revcol convert out/pets pets.safetensors
+  $ tfjs-revcol convert out/pets web/pets --dtype float16
   $ tfjs-revcol convert revcol_tiny.in1k web/xray --input-channels 1`,
     )
     .action(async (from: string, to: string, options: ConvertCommandOptions) => {
@@ -86,11 +95,15 @@ Examples:
         throw new Error(`--dtype ${options.dtype} is for tfjs; safetensors are written as float32`);
       }
       await requireFree(to, format, options);
-      const weights = await findWeights(from, options, terminal);
+      const folder = await modelFile(from);
+      const weights =
+        folder === undefined ? await findWeights(from, options, terminal) : { source: folder };
       await interruptible(async (signal) => {
-        const opened = await withNotice(weights.source, terminal, (telling) =>
-          openCheckpoint(weights.source, { key: options.key, signal, ...telling }),
-        );
+        const opened = await (folder === undefined
+          ? withNotice(weights.source, terminal, (telling) =>
+              openCheckpoint(weights.source, { key: options.key, signal, ...telling }),
+            )
+          : openCheckpoint(await checkpointOfFolder(folder, { ...options, signal })));
         try {
           const checkpoint = chosenPart(opened, options);
           await (format === 'tfjs'
@@ -166,7 +179,7 @@ async function toTfjs(
   );
   if (unused.length > 0) {
     terminal.error(
-      `left out ${unused.length} tensors that inference does not use: ${few(unused)}\n`,
+      linesOf(`left out ${unused.length} tensors that inference does not use: ${few(unused)}`),
     );
   }
   const isOfPictures = inputChannels === 1 || inputChannels === 3;
@@ -177,7 +190,7 @@ async function toTfjs(
     const untold = { name: shownSource(source), channels: inputChannels, ...assumedSize };
     terminal.error(assumedPreparation(untold));
   }
-  terminal.out(`${model}: ${bytesText(bytes)} of ${dtype} weights\n`);
+  terminal.out(linesOf(`${model}: ${bytesText(bytes)} of ${dtype} weights`));
 }
 
 /** A file of that name may hold weights that were fine-tuned for other classes. */
@@ -224,5 +237,5 @@ async function toSafetensors(
       signal,
     }),
   );
-  terminal.out(`${file}: ${tensors.length} tensors, float32\n`);
+  terminal.out(linesOf(`${file}: ${tensors.length} tensors, float32`));
 }

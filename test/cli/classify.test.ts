@@ -109,8 +109,19 @@ test('the folder that convert makes classifies as its checkpoint does', async ()
     'takes images of 32 x 32 pixels, so --input-size 64 does not fit',
   );
   expect(await cliError('classify', image, '-w', made, '--key', 'ema')).toContain('--key is for');
-  // Elsewhere such a folder is no checkpoint, and that is said.
-  expect(await cliError('convert', made, at('again'))).toContain(`${made} is a folder; give a`);
+  // It makes a checkpoint, or a folder of another precision.
+  expect(await cliOut('convert', made, at('again.safetensors'))).toContain('tensors, float32');
+  expectClose((await assuming('-w', at('again.safetensors'), ...size)).values, expected, 1e-5);
+  await cliAssuming('convert', `${made}/model.json`, at('half'), '--dtype', 'float16');
+  expectClose((await assuming('-w', at('half'))).values, expected, 1e-2);
+  expect(await cliError('convert', made, at('none'), '--prefix', 'x')).toContain('--prefix is for');
+  const foreign = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] });
+  await foreign.save(fileSystem(at('foreign')));
+  foreign.dispose();
+  expect(await cliError('convert', at('foreign'), at('none'))).toMatch(
+    /foreign.model\.json has weights that no published checkpoint has a name for/,
+  );
+  expect(fs.existsSync(at('none'))).toBe(false);
 });
 
 test('the normalisation and cut that convert notes are those of the published weights', async () => {

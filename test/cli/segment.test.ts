@@ -209,6 +209,10 @@ describe('weights', () => {
     const got = await told(at('one.png'), '-w', at('saved'), '-o', out);
     expect(mapOf(path.join(out, 'one.classes.png'))).toEqual((await expected()).map);
     expect(Object.values(got)[0]?.areas[0]?.name).toMatch(/^[xyz]$/);
+    // What convert makes of it is the same.
+    await cliOut('convert', at('saved'), at('of folder.safetensors'));
+    const same = await told(at('one.png'), '-w', at('of folder.safetensors'), '-o', newOut());
+    expect(Object.values(same)[0]?.areas).toEqual(Object.values(got)[0]?.areas);
     const fixed = small({ inputShape: [40, 48, 3], pixelMean: 127, pixelStd: 60 });
     await fixed.save(fileSystem(at('fixed')));
     const slide: SegmentOptions = { mode: 'slide', inputSize: [40, 48], shortSide: 48 };

@@ -244,7 +244,7 @@ describeBackends(
         'wasm',
       ];
       expect(await cliError(...args)).toMatch(
-        /best\.safetensors is what training goes on from, and no model; give .* or one that the model was saved in/,
+        /best\.safetensors is what training goes on from, and no model; in a program loadTraining gives what is in it/,
       );
       given.dispose();
     });

@@ -213,7 +213,7 @@ async function orDispose<T>(model: tfl.LayersModel, fn: () => Promise<T>): Promi
 }
 
 /** @throws {Error} when options are given that are for checkpoints */
-async function openFolder(
+export async function openFolder(
   file: string,
   { key, prefix }: Pick<DenseOptions, 'key' | 'prefix'>,
 ): Promise<tfl.LayersModel> {

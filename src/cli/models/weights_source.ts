@@ -103,11 +103,7 @@ async function findAmong<Published extends Downloadable>(
 
 /** What a folder lacks or holds, and what to give instead of it. */
 async function insteadOf(folder: string): Promise<string> {
-  const other = 'a checkpoint file, an address or the name of published weights';
   const names = await listing(folder, () => readdir(folder));
-  if (names.includes('model.json')) {
-    return `; give ${other} (a program makes a checkpoint of this model, see docs/checkpoints.md)`;
-  }
   if (isBegun(folder)) {
     return ' without a model.json: train has not come to its end there; let train --resume go on with it';
   }
@@ -116,7 +112,7 @@ async function insteadOf(folder: string): Promise<string> {
     return ` without a model.json; give a checkpoint in it by its path: ${few(checkpoints)}`;
   }
   const holds = names.length === 0 ? 'it is empty' : `it holds ${few(names.sort())}`;
-  return ` without a model.json: ${holds}; give a folder that train or convert made, ${other}`;
+  return ` without a model.json: ${holds}; give a folder that train or convert made, a checkpoint file, an address or the name of published weights`;
 }
 
 /**
@@ -129,8 +125,11 @@ async function refuseTraining(file: string): Promise<void> {
   const saved = await savedTraining(file).catch(() => null);
   if (!saved) return;
   const folder = dirname(dirname(resolve(file)));
-  const model = existsSync(join(folder, 'model.json'))
-    ? `the folder of the model, ${folder}`
-    : 'the folder that train makes when it has come to its end, or one that the model was saved in';
-  throw new Error(`${file} is what training goes on from, and no model; give ${model}`);
+  const instead = existsSync(join(folder, 'model.json'))
+    ? `give the folder of the model, ${folder}`
+    : isBegun(folder)
+      ? `let train --resume go on to the end, which makes a model of it in its folder, and give that, ${folder}`
+      : 'in a program loadTraining gives what is in it to a model and an optimizer that the same code has made, and ' +
+        'saveCheckpoint or model.save saves the model';
+  throw new Error(`${file} is what training goes on from, and no model; ${instead}`);
 }
