@@ -1,19 +1,22 @@
-/** `tfjs-revcol inspect`: what is in a checkpoint. */
+/** `tfjs-revcol inspect`: what is in a checkpoint, or in a training that was saved. */
 import type { Command } from 'commander';
 
+import { shownSource } from '../common/url';
 import {
   type Architecture,
   architectureOf,
   type DetectorTensors,
   type SegmentationHeads,
 } from '../convert/architecture';
+import { manifestIn } from '../training/training_file';
 import type { Checkpoint } from '../weights/checkpoint';
 import { openCheckpoint } from '../weights/open_checkpoint';
 import { underPrefix } from '../weights/select_tensors';
 import { withNotice } from './base/download_notice';
 import { addPartOptions } from './base/options';
 import type { Terminal } from './base/terminal';
-import { bytesText, millionsText, table } from './base/text';
+import { bytesText, linesOf, millionsText, table } from './base/text';
+import { type TrainingFacts, trainingFacts, trainingLines } from './inspect_training';
 
 interface InspectOptions {
   key?: string;
@@ -25,7 +28,9 @@ interface InspectOptions {
 export function addInspectCommand(program: Command, terminal: Terminal): void {
   const command = program
     .command('inspect')
-    .description('show the tensors of a checkpoint and which model it is; runs nothing in the file')
+    .description(
+      'show the tensors of a checkpoint or a saved training, and what it is; runs nothing in the file',
+    )
     .argument('<file>', '.pth, .safetensors or index.json, a path or a URL');
   addPartOptions(command)
     .option('--no-tensors', 'only the summary')
@@ -45,7 +50,9 @@ Examples:
       );
       try {
         const checkpoint = prefix === undefined ? opened : underPrefix(opened, prefix);
-        terminal.out(json ? asJson(checkpoint) : asText(checkpoint, tensors));
+        const manifest = await manifestIn(shownSource(file), opened);
+        const training = manifest && trainingFacts(manifest, opened);
+        terminal.out(json ? asJson(checkpoint, training) : asText(checkpoint, training, tensors));
       } finally {
         await opened.close();
       }
@@ -64,10 +71,10 @@ function architectureOrReason(checkpoint: Checkpoint): Architecture | { error: s
   }
 }
 
-function asJson(checkpoint: Checkpoint): string {
+function asJson(checkpoint: Checkpoint, training: TrainingFacts | null): string {
   const summary = {
     format: checkpoint.format,
-    architecture: architectureOrReason(checkpoint),
+    ...(training ? { training } : { architecture: architectureOrReason(checkpoint) }),
     metadata: [...checkpoint.metadata.keys()],
     tensors: [...checkpoint.entries].map(([name, { shape, dtype, bytes }]) => ({
       name,
@@ -79,7 +86,7 @@ function asJson(checkpoint: Checkpoint): string {
   return `${JSON.stringify(summary, null, 2)}\n`;
 }
 
-function asText(checkpoint: Checkpoint, tensors: boolean): string {
+function asText(checkpoint: Checkpoint, training: TrainingFacts | null, tensors: boolean): string {
   const entries = [...checkpoint.entries];
   const rows = entries.map(([name, { shape, dtype }]) => [name, `[${shape.join(', ')}]`, dtype]);
   const count = entries.reduce((sum, [, { shape }]) => sum + elements(shape), 0);
@@ -88,13 +95,13 @@ function asText(checkpoint: Checkpoint, tensors: boolean): string {
   const lines = [
     `format:   ${checkpoint.format}`,
     `tensors:  ${entries.length}, ${millionsText(count)} values, ${bytesText(bytes)}, ${dtypes}`,
-    ...modelLines(architectureOrReason(checkpoint)),
+    ...(training ? trainingLines(training) : modelLines(architectureOrReason(checkpoint))),
   ];
-  if (checkpoint.metadata.size > 0) {
+  if (checkpoint.metadata.size > 0 && !training) {
     lines.push(`also has: ${[...checkpoint.metadata.keys()].join(', ')}`);
   }
   const listing = tensors ? `${table(['tensor', 'shape', 'dtype'], rows)}\n\n` : '';
-  return `${listing}${lines.join('\n')}\n`;
+  return `${listing}${linesOf(...lines)}`;
 }
 
 function modelLines(architecture: Architecture | { error: string }): string[] {

@@ -5,6 +5,7 @@
 import { messageOf } from '../common/messages';
 import type { ByteSource } from '../weights/bytes/byte_source';
 import type { ByteSink } from '../weights/bytes/sink';
+import type { Checkpoint } from '../weights/checkpoint';
 import { CheckpointError } from '../weights/errors';
 import {
   type HeaderEntry,
@@ -122,14 +123,7 @@ async function open(source: ByteSource): Promise<TrainingFile> {
   const dataStart = LENGTH_BYTES + length;
   const header = await source.read(LENGTH_BYTES, length);
   const { entries, metadata } = parseHeader(header, source.size - dataStart);
-  const format = metadata.get(FORMAT_KEY);
-  if (format === undefined) throw noTraining(label);
-  if (format !== FORMAT) {
-    throw new CheckpointError(
-      'unsupported',
-      `${label} is a training saved in form ${format}; this version of tfjs-revcol reads form ${FORMAT}`,
-    );
-  }
+  if (!isTraining(label, metadata)) throw noTraining(label);
   const read = async (name: string): Promise<TensorValues> => {
     const entry = entries.get(name);
     if (!entry) throw damaged(label, `it has no tensor ${name}`);
@@ -138,7 +132,8 @@ async function open(source: ByteSource): Promise<TrainingFile> {
       await readPieces(source, dataStart + entry.start, dataStart + entry.end),
     );
   };
-  const manifest = parseManifest(label, await read(MANIFEST));
+  const { values } = await read(MANIFEST);
+  const manifest = parseManifest(label, values as Uint8Array);
   return {
     label,
     manifest,
@@ -161,6 +156,29 @@ async function open(source: ByteSource): Promise<TrainingFile> {
   };
 }
 
+/**
+ * What a checkpoint says of the training that it is; null where it is none. Its checksum is not compared.
+ *
+ * @param label what to call it in messages
+ * @throws {CheckpointError} 'unsupported' when another version has written it, 'corrupt' when it is damaged
+ */
+export async function manifestIn(label: string, checkpoint: Checkpoint): Promise<Manifest | null> {
+  const { metadata, entries } = checkpoint;
+  if (!isTraining(label, metadata)) return null;
+  if (!entries.has(MANIFEST)) throw damaged(label, `it has no tensor ${MANIFEST}`);
+  return parseManifest(label, Uint8Array.from(await checkpoint.read(MANIFEST)));
+}
+
+/** @throws {CheckpointError} 'unsupported' when another version has written it */
+function isTraining(label: string, metadata: ReadonlyMap<string, unknown>): boolean {
+  const format = metadata.get(FORMAT_KEY);
+  if (format === undefined || format === FORMAT) return format === FORMAT;
+  throw new CheckpointError(
+    'unsupported',
+    `${label} is a training saved in form ${JSON.stringify(format)}; this version of tfjs-revcol reads form ${FORMAT}`,
+  );
+}
+
 /** Bytes of their own, however the source keeps them. */
 async function readPieces(source: ByteSource, start: number, end: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(end - start);
@@ -170,9 +188,9 @@ async function readPieces(source: ByteSource, start: number, end: number): Promi
   return bytes;
 }
 
-function parseManifest(label: string, { values }: TensorValues): Manifest {
+function parseManifest(label: string, bytes: Uint8Array): Manifest {
   try {
-    const json: unknown = JSON.parse(new TextDecoder().decode(values as Uint8Array));
+    const json: unknown = JSON.parse(new TextDecoder().decode(bytes));
     if (isRecord(json) && Number.isInteger(json['step']) && isRecord(json['optimizer'])) {
       return json as unknown as Manifest;
     }

@@ -85,6 +85,17 @@ test('a folder becomes a model that classify takes, with its history and a repor
     await cliOut('classify', path.join(pets, 'day', '0.png'), '--weights', out, '--json'),
   ) as Record<string, { name: string; probability: number }[]>;
   expect(Object.values(classified)[0]?.[0]?.name).toBe('day');
+  // As a checkpoint it says the same, and knows its classes and pictures.
+  await cliOut('convert', out, at('pets.safetensors'));
+  const again = await cliOut(
+    ...['classify', path.join(pets, 'day', '0.png'), '--weights', at('pets.safetensors'), '--json'],
+  );
+  const [before, after] = [
+    Object.values(classified)[0] ?? [],
+    JSON.parse(again) as typeof classified,
+  ];
+  expect(Object.values(after)[0]?.map(({ name }) => name)).toEqual(before.map(({ name }) => name));
+  expect(Object.values(after)[0]?.[0]?.probability).toBeCloseTo(before[0]?.probability ?? NaN, 5);
   // What training goes on from is no model.
   const state = path.join(out, 'checkpoint/best.safetensors');
   for (const args of [
@@ -95,6 +106,21 @@ test('a folder becomes a model that classify takes, with its history and a repor
       /best\.safetensors is what training goes on from, and no model; give the folder of the model, .*whole$/,
     );
   }
+  const inspected = await cliOut('inspect', state, '--no-tensors');
+  expect(inspected).toMatch(/^training: saved after \d+ steps; /m);
+  expect(inspected).toMatch(/^model: .*: \d+ tensors, \d+ values, [\d.]+ kB, \d+ of them frozen$/m);
+  expect(inspected).toMatch(
+    /^optimizer: AdamW, \d+ updates, learning rate \S+: \d+ tensors, .* kB$/m,
+  );
+  expect(inspected).toMatch(/^run: +\d+ of 16 epochs, .* 2 classes: day, night sky$/m);
+  expect(inspected).not.toContain('not those of a RevCol');
+  const { training } = JSON.parse(await cliOut('inspect', state, '--json')) as {
+    training: Record<'model' | 'optimizer', { bytes: number; values: number; className?: string }>;
+  };
+  // Two moments for each weight that is trained.
+  expect(training.optimizer).toMatchObject({ className: 'RevColAdamW', config: { beta1: 0.9 } });
+  expect(training.model.bytes).toBe(4 * training.model.values);
+  expect(training.optimizer.values).toBeGreaterThan(1.9 * training.model.values);
   // It does not write over what it has written.
   expect(await cliError('train', pets, ...TINY.split(' '), '--out', out)).toMatch(/is not empty/);
 });
@@ -121,6 +147,10 @@ test('Ctrl-C saves and says how to go on, which ends as if nothing had been', as
     / tfjs-revcol train .*pets (?=.*--model revcol_tiny )(?=.*--seed 3 ).*--resume\n$/,
   );
   expect(fs.existsSync(path.join(stopped, 'model.json'))).toBe(false);
+  const state = path.join(stopped, 'checkpoint', 'last.safetensors');
+  expect(await cliError('convert', state, at('none'))).toMatch(
+    /and no model; let train --resume go on to the end, .* and give that, .*two parts$/,
+  );
   expect(await cliError(...words, '--out', stopped)).toMatch(
     /not finished, \d+ steps of it; --resume/,
   );
