@@ -74,7 +74,10 @@ export interface Evaluation {
   readonly loss: number;
   /** Part whose class is the most likely one, in 0..1. */
   readonly top1: number;
-  /** Part whose class is among the five most likely ones, in 0..1; 1 with five classes or fewer. */
+  /**
+   * Part whose class is among the five most likely ones, in 0..1. With five classes or fewer it is 1 and tells nothing, so
+   * that reports and the command leave it out.
+   */
   readonly top5: number;
   /** Mean recall of the classes that occur: accuracy as if all were equally frequent. */
   readonly meanRecall: number;
@@ -88,4 +91,9 @@ export interface Evaluation {
   readonly worst: readonly Mistake[];
   /** Examples that could not be read and were left out, as asked. */
   readonly skipped: readonly SkippedExample[];
+}
+
+/** Whether there are classes enough for the five most likely ones to tell anything. */
+export function tellsTop5({ classNames }: Pick<Evaluation, 'classNames'>): boolean {
+  return classNames.length > 5;
 }

@@ -1,6 +1,6 @@
 /** A report of a training and of an evaluation: one page that needs nothing else. */
-import { harmless } from '../common/harmless';
-import type { CalibrationBin, Evaluation } from '../evaluation/evaluation';
+import { oneLine } from '../common/harmless';
+import { type CalibrationBin, type Evaluation, tellsTop5 } from '../evaluation/evaluation';
 import type { TrainingHistory } from '../evaluation/training_history';
 import { barChart } from './chart';
 import { classSection, confusionSection } from './classes';
@@ -80,7 +80,9 @@ function summary(facts: NonNullable<ReportContent['facts']>, evaluation?: Evalua
     ? [
         ['pictures evaluated', String(evaluation.examples)],
         ['accuracy (top 1)', percentText(evaluation.top1)],
-        ['accuracy (top 5)', percentText(evaluation.top5)],
+        ...(tellsTop5(evaluation)
+          ? [['accuracy (top 5)', percentText(evaluation.top5)] as const]
+          : []),
         ['mean recall of the classes', percentText(evaluation.meanRecall)],
         ['loss (cross entropy)', evaluation.loss.toFixed(4)],
         ['calibration error', percentText(evaluation.calibration.expectedError)],
@@ -146,7 +148,7 @@ function mistakesSection({ pictures }: ReportContent, { worst, classNames }: Eva
     ({ index, name: file, label, predicted, probability, labelProbability }) => {
       const [own, taken] = [classNames[label] as string, classNames[predicted] as string];
       const url = pictures?.get(index);
-      const alt = harmless(`${file}: of class ${own}, taken for ${taken}`);
+      const alt = oneLine(`${file}: of class ${own}, taken for ${taken}`);
       return html`<li>
         ${url === undefined ? [] : html`<img src="${url}" alt="${alt}" />`}
         <p>${name(own)}, taken for ${name(taken)}</p>

@@ -70,7 +70,7 @@ test('as JSON: classes are found by name, broken files are told', async () => {
 
 test('as text', async () => {
   const out = await cliOut('evaluate', at('data'), '-w', model, ...TEST, '--worst', '1');
-  expect(out).toMatch(/^pictures +top 1 +top 5 .*\n +4 +75\.0 % +100\.0 %/);
+  expect(out).toMatch(/^pictures +top 1 +mean recall .*\n +4 +75\.0 % +83\.3 %/);
   expect(out).toMatch(/\nred +2 +100\.0 % +50\.0 % +66\.7 %\n/);
   expect(out).toMatch(/\nred +blue +1\n/);
   expect(out).toMatch(/\nworst mistakes +class +taken for +sure\ntest\/red\/2\.png +red +blue +/);

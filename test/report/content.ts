@@ -9,6 +9,7 @@ export const HOSTILE = [
   '"><img src=x onerror=alert(2)>',
   "cat's & dog's",
   '\u202egnp.exe',
+  'a line\u2028\nand another',
 ];
 
 /** A seeded evaluation of so many classes. */

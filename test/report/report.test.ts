@@ -16,7 +16,7 @@ describe('a report of everything', () => {
   const evaluation = evaluationOf(HOSTILE, 120);
   const pictures = new Map([[evaluation.worst[0]?.index ?? 0, 'data:image/png;base64,AAAA']]);
   const page = reportHtml({
-    title: `Training of ${HOSTILE[0]}`,
+    title: `Training of ${HOSTILE[0]}\u2028`,
     facts: [['model', '<img src=y>']],
     history: historyOf(200),
     evaluation,
@@ -36,15 +36,24 @@ describe('a report of everything', () => {
     expect(page).toContain("default-src 'none'");
   });
 
+  test('of five classes the five most likely tell nothing', () => {
+    expect(page).not.toContain('top 5');
+    const more = evaluationOf([...HOSTILE, 'sixth'], 60);
+    expect(reportHtml({ title: '', evaluation: more })).toContain('accuracy (top 5)');
+  });
+
   test('names are text', () => {
     for (const name of HOSTILE.slice(0, 3))
       expect(page).toContain(`<bdi>${escapeHtml(name)}</bdi>`);
     // What would turn the direction of writing is shown.
     expect(page).toContain('<bdi>\\u202egnp.exe</bdi>');
-    expect(page).not.toContain('\u202e');
+    expect(page).toContain('<bdi>a line\\u2028\\nand another</bdi>');
+    expect(page).not.toMatch(/[\u2028\u202e]/);
     expect(page).toContain('<bdi>&lt;b&gt;broken&lt;/b&gt;.jpg</bdi>');
     expect(page).toContain('<bdi>&lt;img src=y&gt;</bdi>');
-    expect(page).toContain('<title>Training of &lt;script&gt;alert(1)&lt;/script&gt;</title>');
+    expect(page).toContain(
+      '<title>Training of &lt;script&gt;alert(1)&lt;/script&gt;\\u2028</title>',
+    );
     expect(page).not.toMatch(/<(img|b|i)\b(?! src="data:)/);
   });
 

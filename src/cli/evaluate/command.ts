@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { ifThere } from '../../common/if_there';
 import type { ExampleSource } from '../../data/example_source';
 import { evaluate } from '../../evaluation/evaluate';
-import type { Evaluation } from '../../evaluation/evaluation';
+import { type Evaluation, tellsTop5 } from '../../evaluation/evaluation';
 import { imageFolder } from '../../pictures/image_folder';
 import { activateBackend, type BackendName } from '../base/backend';
 import {
@@ -17,7 +17,7 @@ import {
   integer,
 } from '../base/options';
 import { type Terminal, withProgress } from '../base/terminal';
-import { leftOutBlock, table } from '../base/text';
+import { leftOutBlock, linesOf, table } from '../base/text';
 import { assumedPreparation } from '../models/assumed_preparation';
 import { givenNames, imagenetNames } from '../models/class_names';
 import { type Classifier, type ClassifierOptions, loadClassifier } from '../models/classifier';
@@ -123,7 +123,7 @@ Examples:
         terminal.out(
           options.json ? `${JSON.stringify(evaluation, null, 2)}\n` : asText(evaluation),
         );
-        if (report !== undefined) terminal.error(`report: ${report}\n`);
+        if (report !== undefined) terminal.error(linesOf(`report: ${report}`));
       } finally {
         classifier.model.dispose();
         await found.close();
@@ -177,14 +177,22 @@ async function evaluateFolder(
 export function asText(evaluation: Evaluation): string {
   const { classNames, perClass, confusions, calibration, worst, skipped } = evaluation;
   const name = (c: number) => classNames[c] ?? String(c);
+  const top5 = tellsTop5(evaluation) ? [['top 5', evaluation.top5] as const] : [];
   const blocks = [
     table(
-      ['pictures', 'top 1', 'top 5', 'mean recall', 'loss', 'calibration error'],
+      [
+        'pictures',
+        'top 1',
+        ...top5.map(([title]) => title),
+        'mean recall',
+        'loss',
+        'calibration error',
+      ],
       [
         [
           evaluation.examples,
           percentage(evaluation.top1),
-          percentage(evaluation.top5),
+          ...top5.map(([, share]) => percentage(share)),
           percentage(evaluation.meanRecall),
           evaluation.loss.toFixed(4),
           percentage(calibration.expectedError),
