@@ -1,7 +1,13 @@
 /** `fineTune` from beginning to end: models, what is trained, results, leaks. */
 import * as tf from '@tensorflow/tfjs';
 
-import { createModel, fineTune, loadCheckpoint, saveCheckpoint } from 'tfjs-revcol';
+import {
+  createModel,
+  fineTune,
+  type FineTuneEpoch,
+  loadCheckpoint,
+  saveCheckpoint,
+} from 'tfjs-revcol';
 import { describeBackends, expectNoLeak } from '../support/backends';
 import { pictures, SIDE, stockModel, TINY, tinyModel, weightsOf } from './support';
 
@@ -10,11 +16,14 @@ const FEW = { epochs: 6, batch: 8, learningRate: 0.01, seed: 1 };
 describeBackends('fineTune', () => {
   test('a name: trains from random weights, and leaves nothing behind', async () => {
     await expectNoLeak(async () => {
-      const { model, classNames, evaluation, history, best, stopped, steps, places } =
-        await fineTune({ name: 'revcol_tiny', ...TINY }, pictures(32), {
-          ...FEW,
-          learningRate: 0.02,
-        });
+      const told: FineTuneEpoch[] = [];
+      const result = await fineTune({ name: 'revcol_tiny', ...TINY }, pictures(32), {
+        ...FEW,
+        learningRate: 0.02,
+        onEpoch: (epoch) => void told.push(epoch),
+      });
+      const { model, classNames, evaluation, history, epochHistory } = result;
+      const { best, stopped, steps, places } = result;
       expect(classNames).toEqual(['top', 'bottom']);
       expect(evaluation?.top1).toBeGreaterThan(0.9);
       expect(evaluation?.examples).toBe(6);
@@ -22,6 +31,8 @@ describeBackends('fineTune', () => {
       expect(places).toBeNull();
       expect(steps).toBe(18);
       expect(history.at(-1)).toMatchObject({ step: 18, epoch: 6, phase: 'all' });
+      expect(epochHistory.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4, 5, 6]);
+      expect(epochHistory).toEqual(told);
       expect(best?.accuracy).toBe(evaluation?.top1);
       expect(model.getUserDefinedMetadata()).toMatchObject({ classNames, crop: 'squash' });
       model.dispose();

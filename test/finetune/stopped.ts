@@ -2,7 +2,7 @@
 import * as path from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 
-import type { HistoryPoint, RunSettings } from 'tfjs-revcol';
+import type { FineTuneEpoch, HistoryPoint, RunSettings } from 'tfjs-revcol';
 import { expectNoLeak } from '../support/backends';
 import { weightsOf } from './support';
 
@@ -10,6 +10,7 @@ import { weightsOf } from './support';
 interface Result {
   readonly model: tf.LayersModel;
   readonly history: readonly HistoryPoint[];
+  readonly epochHistory: readonly FineTuneEpoch[];
   readonly evaluation: object | null;
 }
 
@@ -17,7 +18,10 @@ interface Result {
 type Measured = Extract<keyof HistoryPoint, `validation${string}`>;
 
 /** Weights and history without what depends on the clock; the model is disposed of. */
-function outcomeOf({ model, history, evaluation }: Result, measured: readonly Measured[]) {
+function outcomeOf(
+  { model, history, epochHistory, evaluation }: Result,
+  measured: readonly Measured[],
+) {
   const weights = weightsOf(model);
   model.dispose();
   const points = history.map((point) => [
@@ -26,7 +30,8 @@ function outcomeOf({ model, history, evaluation }: Result, measured: readonly Me
     point.accuracy,
     ...measured.map((name) => point[name]),
   ]);
-  return { weights, evaluation, points };
+  const epochs = epochHistory.map(({ epoch, loss, isBest }) => [epoch, loss, isBest]);
+  return { weights, evaluation, points, epochs };
 }
 
 /**

@@ -14,7 +14,15 @@ import type { TrainOptions } from './options';
 /** What of a result is written, whatever was trained. */
 export type TrainingResult = Pick<
   FineTuneResult,
-  'model' | 'classNames' | 'history' | 'steps' | 'seconds' | 'stopped' | 'settings' | 'skipped'
+  | 'model'
+  | 'classNames'
+  | 'history'
+  | 'epochHistory'
+  | 'steps'
+  | 'seconds'
+  | 'stopped'
+  | 'settings'
+  | 'skipped'
 > & { readonly best: { readonly epoch: number } | null };
 
 /** A run that the command wants. */

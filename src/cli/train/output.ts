@@ -7,6 +7,7 @@ import { ifThere } from '../../common/if_there';
 import { savedRun } from '../../finetune/run/training_files';
 import { fileSystem } from '../../model_files/file_system';
 import { writeWhole } from '../../model_files/write_whole';
+import { linesOf } from '../base/text';
 import { lastState } from '../models/checkpoint_folder';
 import { leftOutTable, type Trained, type TrainingScores } from './kind';
 
@@ -47,13 +48,16 @@ export async function writeTrained(
   { evaluation, part, content }: TrainingScores,
   facts: readonly (readonly [name: string, value: string])[],
 ): Promise<string> {
-  const { model, classNames, history, settings, best, steps, seconds, stopped, skipped } =
-    trained.result;
+  const { model, classNames, history, epochHistory } = trained.result;
+  const { settings, best, steps, seconds, stopped, skipped } = trained.result;
   await mkdir(out, { recursive: true });
   await model.save(fileSystem(out));
-  const told = { settings, best, steps, seconds, stopped, skipped, history, part, evaluation };
+  const told = {
+    ...{ settings, best, steps, seconds, stopped, skipped },
+    ...{ epochHistory, history, part, evaluation },
+  };
   await writeWhole({
-    [join(out, 'labels.txt')]: `${classNames.join('\n')}\n`,
+    [join(out, 'labels.txt')]: linesOf(...classNames),
     [join(out, 'history.json')]: `${JSON.stringify(told, null, 1)}\n`,
   });
   const { writeReport } = await import('../../report/write_report');

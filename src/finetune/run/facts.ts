@@ -1,6 +1,7 @@
 /** What every kind of fine-tuning tells of its run. */
 import type { SkippedExample } from '../../data/example_source';
 import type { TrainingHistory } from '../../evaluation/training_history';
+import type { FineTuneEpoch } from '../base/events';
 import type { RunPlan } from '../base/plan';
 import type { Completed, OpenedPlaces } from './complete_run';
 import type { StopReason } from './progress';
@@ -8,8 +9,15 @@ import type { TrainingPlaces } from './training_files';
 
 /** How a training went. */
 export interface RunFacts {
-  /** What was measured as it went, for charts and `report.html`. */
+  /**
+   * What was measured as it went, for charts and `report.html`: a point every few steps, 500 at most, and one at the end of
+   * every epoch, which alone has what the examples for validation told.
+   */
   history: TrainingHistory;
+  /**
+   * An entry for each epoch, as `onEpoch` was told. Of a training that an older version has begun, those since it was resumed.
+   */
+  epochHistory: readonly FineTuneEpoch[];
   /** Numbers in the weights that were trained in the last phase. */
   trainedParameters: number;
   /** Steps taken. */
@@ -32,6 +40,9 @@ export function factsOf(
   { settings }: RunPlan,
   { places }: OpenedPlaces,
 ): RunFacts {
-  const { history, step, seconds, stopped, skipped = [] } = progress;
-  return { history, trainedParameters, steps: step, seconds, stopped, settings, places, skipped };
+  const { history, epochHistory = [], step, seconds, stopped, skipped = [] } = progress;
+  return {
+    ...{ history, epochHistory, trainedParameters, steps: step, seconds },
+    ...{ stopped, settings, places, skipped },
+  };
 }

@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { residentBytes } from '../../common/node';
 import type { SkippedExample } from '../../data/example_source';
 import type { HistoryPoint } from '../../evaluation/training_history';
+import type { FineTuneEpoch } from '../base/events';
 import type { BestScore } from './early_stopping';
 import type { ValidationPoint } from './job';
 
@@ -32,6 +33,8 @@ export interface Progress<Result> {
   /** Spent on steps and validation so far, without pauses between runs. */
   seconds: number;
   history: HistoryPoint[];
+  /** What was told of each epoch; absent in older files. */
+  epochHistory?: FineTuneEpoch[];
   sums: Sums;
   /** The same since the last epoch. */
   epochSums: Sums;
@@ -54,6 +57,7 @@ export function newProgress<Result>(): Progress<Result> {
     phase: 0,
     seconds: 0,
     history: [],
+    epochHistory: [],
     sums: noSums(),
     epochSums: noSums(),
     best: null,

@@ -244,14 +244,9 @@ export class Run<Batch extends StepBatch, Result> {
     progress.epoch++;
     progress.stepInEpoch = 0;
     const isBest = !validated || progress.best?.epoch === progress.epoch;
-    const { onEpoch } = this.options;
-    const answer = await onEpoch?.({
-      ...point,
-      epoch: progress.epoch,
-      epochs: plan.epochs,
-      isBest,
-    });
-    return answer !== false;
+    const told = { ...point, epoch: progress.epoch, epochs: plan.epochs, isBest };
+    (progress.epochHistory ??= []).push(told);
+    return (await this.options.onEpoch?.({ ...told })) !== false;
   }
 
   /** Evaluates the averaged weights, where there are any, and keeps those of the best epoch. */
