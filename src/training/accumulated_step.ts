@@ -93,10 +93,14 @@ export function accumulatedStep<Targets extends Batch>(
           const added = Object.entries(grads).map(([name, gradient]) => {
             // Null where the loss does not depend on the weight.
             if ((gradient as tf.Tensor | null) == null) return null;
-            const sum = sums.get(name);
             const next = tf.mul(gradient, share);
             gradient.dispose();
-            return { name, tensor: sum ? tf.add(sum, next) : next };
+            const sum = sums.get(name);
+            if (!sum) return { name, tensor: next };
+            const tensor = tf.add(sum, next);
+            // At once: at the end of the tidy there would be two more sets of gradients.
+            tf.dispose([next, sum]);
+            return { name, tensor };
           });
           const loss_ = tf.mul(value, share);
           return {
@@ -106,10 +110,7 @@ export function accumulatedStep<Targets extends Batch>(
         });
         mean?.dispose();
         mean = part.mean;
-        for (const { name, tensor } of part.added) {
-          sums.get(name)?.dispose();
-          sums.set(name, tensor);
-        }
+        for (const { name, tensor } of part.added) sums.set(name, tensor);
       }
     });
     applied(

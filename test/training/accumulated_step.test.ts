@@ -1,7 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { accumulatedStep, AdamW, SGD, softmaxCrossEntropy, trainingStep } from 'tfjs-revcol';
-import { memoryPeak } from 'tfjs-revcol';
+import {
+  accumulatedStep,
+  AdamW,
+  createModel,
+  memoryPeak,
+  SGD,
+  softmaxCrossEntropy,
+  trainingStep,
+} from 'tfjs-revcol';
 import { describeBackends, expectClose, expectNoLeak } from '../support/backends';
 import { normalTensor } from '../support/training_step';
 
@@ -173,5 +180,34 @@ describeBackends('a step in parts', () => {
     expect(model.getWeights().flatMap((w) => [...w.dataSync()])).toEqual(before);
     fused.dispose();
     short.dispose();
+  });
+
+  test('keeps one set of gradients beside those of a part', async () => {
+    const image = [32, 32, 3] as [number, number, number];
+    const sizes = { channels: [16, 16, 16, 16], depths: [1, 1, 1, 1] };
+    const revcol = createModel('revcol_tiny', { inputShape: image, numClasses: 2, ...sizes });
+    const [few, y] = [normalTensor([2, ...image], 1), tf.tensor1d([0, 1], 'int32')];
+    const sgd = new SGD({ learningRate: 0 });
+    const peak = async (step: () => tf.Scalar) => {
+      step().dispose();
+      const before = tf.memory().numBytes;
+      const { peakBytes } = await memoryPeak(() => step().dispose());
+      return peakBytes - before;
+    };
+    await expectNoLeak(async () => {
+      const [first, label] = [tf.slice(few, 0, 1), tf.slice(y, 0, 1)];
+      const part = await peak(() =>
+        trainingStep(revcol, sgd, first, (z) => loss(z as tf.Tensor, label)),
+      );
+      const both = await peak(() => accumulatedStep(revcol, sgd, few, y, loss, { microBatch: 1 }));
+      const set = 4 * revcol.countParams();
+      // And, for a moment, a gradient in the share of its part, and its sum.
+      expect(both / part).toBeGreaterThan(1);
+      expect((both - part) / set).toBeLessThan(1.15);
+      tf.dispose([first, label]);
+    });
+    sgd.dispose();
+    revcol.dispose();
+    tf.dispose([few, y]);
   });
 });

@@ -86,11 +86,11 @@ function plannedBytes(
     });
     const averages = ema === false ? 0 : 4 * plan.parameters;
     if (isWhole) return plan.peakBytes + averages;
-    // Sums of gradients, and the examples of the other parts.
+    // Sums of gradients, and the whole batch, of which a part is a copy.
     const [{ shape }] = model.inputs as [tfl.SymbolicTensor];
     const example =
       4 * tf.util.sizeFromShape(shape.slice(1).map((size, i) => size ?? input?.inputSize[i] ?? 1));
-    return plan.peakBytes + averages + 4 * plan.trainedParameters + (batch - part) * example;
+    return plan.peakBytes + averages + 4 * plan.trainedParameters + batch * example;
   } finally {
     parts.undo();
   }
