@@ -66,7 +66,12 @@ const CASES: Record<string, Case[]> = {
       inputs: [IMAGE],
     },
   ],
-  LevelFusion: [{ options: { filters: 9, level: 2, isotropic: true }, inputs: [IMAGE, IMAGE] }],
+  LevelFusion: [
+    {
+      options: { filters: 3, level: 2, isotropic: true, paths: 'norm' },
+      inputs: [IMAGE, IMAGE],
+    },
+  ],
   RevColStem: [{ options: { filters: 9, patchSize: 3 }, inputs: [IMAGE] }],
   RevColHead: [{ options: { units: 9 }, inputs: [IMAGE] }],
   RevColImageDecoder: [
@@ -138,6 +143,10 @@ const CASES: Record<string, Case[]> = {
     },
     {
       options: { channels: [4, 5], depths: [0, 1], output: [0, 2], anchorEvery: 'infinity' },
+      inputs: [IMAGE],
+    },
+    {
+      options: { channels: [4, 4], depths: [0, 1], isotropic: true, fusion: 'norm' },
       inputs: [IMAGE],
     },
   ],

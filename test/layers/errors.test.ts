@@ -362,6 +362,41 @@ const CASES: Record<string, [action: () => unknown, message: string | RegExp]> =
     'LevelFusion: at level 0 the lower operand passes unchanged, but has 3 channels and filters is ' +
       '4; give it 4 channels, or level 1 or more',
   ],
+  'a LayerNorm alone between levels of two widths': [
+    construct({ fusion: 'norm', isotropic: true }),
+    "RevColBackbone: fusion is 'norm', a LayerNorm alone, but level 1 has 6 channels and level 0 has 4; " +
+      'give channels of one width, or leave fusion out',
+  ],
+  'a LayerNorm alone between levels of a pyramid': [
+    apply({ fusion: 'norm', channels: [4, 4] }, IMAGE),
+    "RevColBackbone: fusion is 'norm', a LayerNorm alone, but level 1 is half as high and wide as level " +
+      '0, [null, 4, 4, 4], which takes a convolution; give isotropic: true, or leave fusion out',
+  ],
+  'a column of LayerNorms alone between levels of a pyramid': [
+    () =>
+      layers
+        .reversibleColumn({ channels: [4, 4], depths: [1, 1], fusion: 'norm' })
+        .apply(tf.input({ shape: [4, 4, 4] })),
+    "ReversibleColumn: fusion is 'norm', a LayerNorm alone, but level 1 is half as high and wide as level " +
+      '0, [null, 4, 4, 4], which takes a convolution; give isotropic: true, or leave fusion out',
+  ],
+  'a fusion by a word that there is not': [
+    construct({ fusion: 'normal' as 'norm' }),
+    `RevColBackbone: fusion is "normal"; expected one of 'linear', 'norm'`,
+  ],
+  'a fusion of LayerNorms alone that would have to change a width': [
+    () =>
+      layers
+        .levelFusion({ level: 1, filters: 4, paths: 'norm' })
+        .apply([4, 6].map((width) => tf.input({ shape: [3, width] }))),
+    "LevelFusion: paths is 'norm', a LayerNorm alone, but the upper operand of level 1 has 6 channels and " +
+      "filters is 4; give all 4 channels, or paths: 'linear'",
+  ],
+  'a fusion of LayerNorms alone that would have to halve an image': [
+    () => layers.levelFusion({ level: 1, paths: 'norm' }).apply(tf.input({ shape: IMAGE })),
+    "LevelFusion: paths is 'norm', a LayerNorm alone, but level 1 is half as high and wide as the lower " +
+      "operand [null, 4, 4, 3], which takes a convolution; give isotropic: true, or paths: 'linear'",
+  ],
   'a block of even less than rank 4': [
     () => layers.convNextBlock().apply(tf.input({ shape: [5, 4] })),
     'ConvNextBlock: input shape [null, 5, 4]; expected [batch, height, width, channels] with known ' +

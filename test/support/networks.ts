@@ -42,8 +42,8 @@ export interface Network {
   wild: boolean;
   /** Also those of a user: stock layers with moving statistics or dropout, and a class with both. */
   block: 'convnext' | 'normalized' | 'dropout' | 'own' | 'encoder';
-  /** A user's; for levels of one shape. */
-  fusion?: 'own';
+  /** A user's, or LayerNorms alone; for levels of one shape. */
+  fusion?: 'own' | 'norm';
   /** Absent for images. Levels have one width then, and one shape. */
   tokens?: Tokens;
   /** Which of the stem, the columns and, within them, the functions are frozen; 0 for none. */
@@ -99,7 +99,7 @@ export function tokenNetworks(): fc.Arbitrary<Network> {
     }),
     width: fc.constantFrom(4, 6),
     block: fc.constantFrom<Network['block']>('encoder', 'encoder', ...USERS_BLOCKS),
-    fusion: fc.constantFrom<Network['fusion']>(undefined, 'own'),
+    fusion: fc.constantFrom<Network['fusion']>(undefined, 'own', 'norm'),
     taps: fc.array(fc.nat({ max: 4 }), { minLength: 1, maxLength: 3 }),
     tapped: fc.boolean(),
   });
@@ -107,7 +107,7 @@ export function tokenNetworks(): fc.Arbitrary<Network> {
     ...n,
     ...rest,
     channels: n.channels.map(() => width),
-    topFusion: n.topFusion && rest.fusion === undefined,
+    topFusion: n.topFusion && rest.fusion !== 'own',
     ...(hasStatistics(rest.block) && {
       batch: Math.max(n.batch, 2),
       tokens: { ...rest.tokens, length: Math.max(rest.tokens.length, 4) },
@@ -165,7 +165,7 @@ function kindOf(n: Network): RevColBackboneArgs {
     positions: 'learned',
     sequenceLength: n.tokens.length,
   });
-  return { isotropic: true, stem, fusion: n.fusion && new OwnFusion() };
+  return { isotropic: true, stem, fusion: n.fusion === 'own' ? new OwnFusion() : n.fusion };
 }
 
 export function backboneOf(n: Network, backprop: 'reversible' | 'stored'): RevColBackbone {

@@ -51,13 +51,18 @@ export function blockSpecs(
   ];
 }
 
-/** Weights of one path of a fusion, in the order of `PathWeights`. */
+/**
+ * Weights of one path of a fusion, in the order of `PathWeights`.
+ *
+ * @param kernel null: a LayerNorm alone
+ */
 export function pathSpecs(
   path: 'down' | 'up' | 'top',
-  kernel: number[],
+  kernel: number[] | null,
   channels: number,
 ): WeightSpec[] {
-  return [...kernelAndBias(path, kernel, channels), ...norm(`${path}_norm`, channels)];
+  const projection = kernel ? kernelAndBias(path, kernel, channels) : [];
+  return [...projection, ...norm(`${path}_norm`, channels)];
 }
 
 /** Weights of the stem; `kernel` is `[p, p, in, out]` for images and `[in, out]` otherwise. */

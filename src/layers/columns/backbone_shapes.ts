@@ -5,12 +5,16 @@ import { show } from '../../common/arguments';
 import { type AppliedTo, CheckedLayer } from '../base/checked_layer';
 import { type Axes, FEATURES, IMAGE, requireInput, specOf } from '../base/input_axes';
 import type { ResolvedOptions } from './column_options';
+import { pathsOf } from './fusion_paths';
 import { levelShapes, sameShape } from './level_shapes';
 
 type Layer = tfl.layers.Layer;
 
 /** What decides the shapes in a backbone. */
-export interface BackboneLayout extends Pick<ResolvedOptions, 'block' | 'channels' | 'isotropic'> {
+export interface BackboneLayout extends Pick<
+  ResolvedOptions,
+  'block' | 'channels' | 'fusion' | 'isotropic'
+> {
   stem: Layer;
   /** Whether the stem is a user's. */
   ownStem: boolean;
@@ -32,7 +36,7 @@ export function backboneAxes(stem: Layer, ownStem: boolean): Axes {
 export function backboneShapes(
   owner: string,
   inputShape: tfl.Shape,
-  { stem, ownStem, block, patchSize, channels, isotropic }: BackboneLayout,
+  { stem, ownStem, block, patchSize, channels, isotropic, fusion }: BackboneLayout,
 ): { stem: tfl.Shape; levels: tfl.Shape[] } {
   const given = () => `inputShape ${show(inputShape.slice(1))}`;
   if (!ownStem && block == null && inputShape.length !== 4) {
@@ -47,7 +51,11 @@ export function backboneShapes(
   }
   if (inputShape.length < 2) throw new Error(`${owner}: ${given()}; expected [..., channels]`);
   const shape = stem.computeOutputShape(inputShape) as tfl.Shape;
-  const layout = { channels, isotropic: isotropic ?? shape.length !== 4 };
+  const layout = {
+    channels,
+    isotropic: isotropic ?? shape.length !== 4,
+    paths: pathsOf(fusion),
+  };
   const shrinking = layout.isotropic ? 1 : 2 ** (channels.length - 1);
   const least = (ownStem ? 1 : patchSize) * shrinking;
   const levels = levelShapes(

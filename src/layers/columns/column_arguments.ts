@@ -11,6 +11,16 @@ export function requireSpacing(owner: string, value: unknown): void {
   );
 }
 
+/** Asserts that levels are equally wide, which fusions without projections need. */
+export function requireOneWidth(owner: string, channels: readonly number[]): void {
+  const level = channels.findIndex((c) => c !== channels[0]);
+  if (level < 0) return;
+  throw new Error(
+    `${owner}: fusion is 'norm', a LayerNorm alone, but level ${level} has ${channels[level]} channels and ` +
+      `level 0 has ${channels[0]}; give channels of one width, or leave fusion out`,
+  );
+}
+
 /** Asserts `channels` and `depths` of equal length, at least 2 levels. */
 export function requireLevels(owner: string, channels: unknown, depths: unknown): void {
   if (!Array.isArray(channels) || !Array.isArray(depths)) {

@@ -3,8 +3,15 @@ import type * as tf from '@tensorflow/tfjs-core';
 
 import { requireInteger, requireOneOf, requireRate } from '../../common/arguments';
 import type { OptionNames } from '../../common/options';
-import { requireTemplates, serializeTemplate, type TemplateArg } from '../base/template';
-import { requireLevels } from './column_arguments';
+import {
+  type LayerOrConfig,
+  requireTemplates,
+  serializeTemplate,
+  type TemplateArg,
+  templateOf,
+} from '../base/template';
+import { requireLevels, requireOneWidth } from './column_arguments';
+import { FUSION_PATHS, type FusionPaths, isFusionPaths } from './fusion_paths';
 
 /** What all columns of a backbone share. */
 export interface ColumnOptions {
@@ -26,11 +33,16 @@ export interface ColumnOptions {
    */
   block?: TemplateArg;
   /**
-   * Template of the fusion, or one per level: any layer that takes [lower, upper] (and top, with
+   * What a level does with what it reads of other levels. `'linear'` (default): `LevelFusion` of the paper
+   * (section 2.2, figure 2c), linear layers (between levels of a pyramid convolutions) and LayerNorms.
+   * `'norm'`: LayerNorms alone, for isotropic levels of one width; weights have the same names, without
+   * kernels and biases.
+   *
+   * Or a template of the fusion, or one per level: any layer that takes [lower, upper] (and top, with
    * `topFusion`, at level 0) and gives the level's shape. Used where there is an upper operand;
-   * elsewhere the built-in `LevelFusion` brings the lower one to size. Default: `LevelFusion`.
+   * elsewhere `LevelFusion` of the paper brings the lower one to size.
    */
-  fusion?: TemplateArg;
+  fusion?: FusionPaths | TemplateArg;
   /** `'reversible'` (default) trains without stored activations, `'stored'` with the plain tape. */
   backprop?: 'reversible' | 'stored';
 }
@@ -67,7 +79,8 @@ export function resolveOptions(owner: string, args: ColumnOptions): ResolvedOpti
     backprop: args.backprop ?? 'reversible',
     isotropic: args.isotropic ?? undefined,
     block: args.block ?? undefined,
-    fusion: args.fusion ?? undefined,
+    // As files of versions without the word say it.
+    fusion: args.fusion === 'linear' ? undefined : (args.fusion ?? undefined),
   };
   checkColumnOptions(owner, options);
   return options;
@@ -82,8 +95,18 @@ export function serializeOptions(options: ResolvedOptions): tf.serialization.Con
     depths: [...depths],
     isotropic: isotropic ?? null,
     block: serializeTemplate(block),
-    fusion: serializeTemplate(fusion),
+    fusion: isFusionPaths(fusion) ? fusion : serializeTemplate(fusion),
   };
+}
+
+/** The template of a level's block or fusion; none for a built-in one. */
+export function levelTemplate(
+  options: ResolvedOptions,
+  role: 'block' | 'fusion',
+  level: number,
+): LayerOrConfig | undefined {
+  const arg = options[role];
+  return isFusionPaths(arg) ? undefined : templateOf(arg, level);
 }
 
 /** Stochastic depth rate of each block, `[level][block]`: linear over the column's blocks. */
@@ -102,6 +125,11 @@ function checkColumnOptions(owner: string, options: ResolvedOptions): void {
   requireOneOf(owner, 'backprop', options.backprop, ['reversible', 'stored']);
   for (const name of ['block', 'fusion'] as const) {
     const arg = options[name];
+    if (name === 'fusion' && isFusionPaths(arg)) {
+      requireOneOf(owner, name, arg, FUSION_PATHS);
+      requireOneWidth(owner, options.channels);
+      continue;
+    }
     if (Array.isArray(arg) && arg.length !== options.channels.length) {
       throw new Error(
         `${owner}: ${name} has ${arg.length} templates for ${options.channels.length} levels; give ` +

@@ -16,8 +16,8 @@ import { RevColStem, type RevColStemArgs } from './stem';
  *
  * @param args `columns` (4), `channels` per level ([64, 128, 256, 512]), `depths`: blocks per level
  *   ([2, 2, 4, 2]), `patchSize` of the stem (4), `kernelSize` (3), `dropPathRate` (0), `block`,
- *   `fusion` and `stem`: templates of your own, `backprop` (`'reversible'`), `anchorEvery`
- *   (`'auto'`), `frozen` (none)
+ *   `fusion` and `stem`: templates of your own (or `fusion: 'norm'`, LayerNorms alone between levels of
+ *   one width), `backprop` (`'reversible'`), `anchorEvery` (`'auto'`), `frozen` (none)
  * @throws {Error} when an argument is out of range; when it is applied, if a level would have no pixel
  *   or a block changes the shape
  *
@@ -54,7 +54,7 @@ export function reversibleColumn(args?: ReversibleColumnArgs): ReversibleColumn 
  * (`[batch, ..., channels]` when isotropic). Output: `[batch, h, w, filters]`. float32.
  *
  * @param args `level` (0, where lower passes unchanged), `filters` (those of lower), `isotropic`
- *   (true unless the operands are images)
+ *   (true unless the operands are images), `paths` (`'linear'`, or `'norm'`: LayerNorm alone)
  * @throws {Error} when an argument is out of range, or the operands do not fit each other
  *
  * @example

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
-import { requireInteger, show } from '../../common/arguments';
+import { requireInteger, requireOneOf, show } from '../../common/arguments';
 import { FusionFunction, type PathWeights } from '../../ops/blocks/fusion';
 import { drawSeed } from '../../ops/engine/random';
 import type { LevelFunction } from '../../ops/reversible/level_function';
@@ -12,7 +12,8 @@ import { FEATURES } from '../base/input_axes';
 import { type Shapes, toShapes } from '../base/inputs';
 import type { DifferentiatedLayer } from '../base/level_function_of';
 import type { ProjectingLayer } from '../base/projections';
-import { pathSpecs, type WeightSpec } from '../base/weight_specs';
+import { pathSpecs } from '../base/weight_specs';
+import { FUSION_PATHS, type FusionPaths } from './fusion_paths';
 import { sameShape } from './level_shapes';
 
 const OWNER = 'LevelFusion';
@@ -28,10 +29,22 @@ export type LevelFusionArgs = LayerArgs & {
    * resize. Default: true unless the operands are images (rank 4).
    */
   isotropic?: boolean;
+  /**
+   * What a path does: `'linear'` (default), as in the paper; `'norm'`: LayerNorm alone, for operands as
+   * wide as the level, and no lower one that is larger.
+   */
+  paths?: FusionPaths;
 };
 
 /** Factor by which each level of a pyramid is smaller than the one below. */
 const DOWN = 2;
+
+/** What the operands are called, in their order. */
+const OPERANDS = ['lower', 'upper', 'top'];
+
+/** Weights of a path, in the order of `pathSpecs`. */
+const NORM = ['gamma', 'beta'];
+const PROJECTION_AND_NORM = ['kernel', 'bias', ...NORM];
 
 /**
  * Level fusion (paper section 2.2): `down(lower) + up(upper)`, and `+ up(top)` with a third operand
@@ -42,6 +55,8 @@ const DOWN = 2;
  * - upper and top, from higher levels of the previous column: linear, LayerNorm, nearest resize to
  *   the size of the lowered operand.
  *
+ * With `paths: 'norm'` there is neither convolution nor linear layer.
+ *
  * Input: lower, `[lower]`, `[lower, upper]` or `[lower, upper, top]`, each `[batch, height, width,
  * channels]`, or `[batch, ..., channels]` when isotropic. Output: `[batch, h, w, filters]`. float32.
  */
@@ -51,12 +66,14 @@ export class LevelFusion extends CompositeLayer implements DifferentiatedLayer, 
     filters: true,
     level: true,
     isotropic: true,
+    paths: true,
   } satisfies LayerOptionNames<LevelFusionArgs>;
 
   readonly projections = { down: 'fusion', up: 'fusion', top: 'fusion' } as const;
   private readonly level: number;
   private readonly filters: number | null;
   private readonly isotropic: boolean | null;
+  private readonly pathKind: FusionPaths;
   /** Per operand: its weights' place in the list, or null for none. */
   private readonly paths: (number | null)[] = [];
 
@@ -71,8 +88,10 @@ export class LevelFusion extends CompositeLayer implements DifferentiatedLayer, 
     this.level = args.level ?? 0;
     this.filters = args.filters ?? null;
     this.isotropic = args.isotropic ?? null;
+    this.pathKind = args.paths ?? 'linear';
     requireInteger(OWNER, 'level', this.level, 0);
     if (this.filters != null) requireInteger(OWNER, 'filters', this.filters, 1);
+    requireOneOf(OWNER, 'paths', this.pathKind, FUSION_PATHS);
   }
 
   private isIsotropic(shape: tfl.Shape): boolean {
@@ -114,20 +133,36 @@ export class LevelFusion extends CompositeLayer implements DifferentiatedLayer, 
           `channels and filters is ${filters}; give it ${filters} channels, or level 1 or more`,
       );
     }
+    if (this.pathKind === 'norm') this.requireNormFits(lower, channels, filters);
     const isotropic = this.isIsotropic(lower);
-    const add = (specs: WeightSpec[]) => {
+    const add = (path: 'down' | 'up' | 'top', kernel: number[]) => {
       this.paths.push(this._trainableWeights.length);
-      this.addSpecs(specs);
+      this.addSpecs(pathSpecs(path, this.pathKind === 'norm' ? null : kernel, filters));
     };
     const down = isotropic ? [from, filters] : [DOWN, DOWN, from, filters];
     this.buildOrUndo(inputShape, () => {
       this.paths.length = 0;
       if (this.level === 0) this.paths.push(null);
-      else add(pathSpecs('down', down, filters));
-      channels.slice(1).forEach((c, i) => {
-        add(pathSpecs(i === 0 ? 'up' : 'top', [c, filters], filters));
-      });
+      else add('down', down);
+      channels.slice(1).forEach((c, i) => add(i === 0 ? 'up' : 'top', [c, filters]));
     });
+  }
+
+  /** Asserts that no path has to change a width or a size, which a LayerNorm cannot. */
+  private requireNormFits(lower: tfl.Shape, channels: readonly number[], filters: number): void {
+    const given = `${OWNER}: paths is 'norm', a LayerNorm alone, but `;
+    channels.forEach((c, i) => {
+      if (c === filters) return;
+      throw new Error(
+        `${given}the ${OPERANDS[i]} operand of level ${this.level} has ${c} channels and filters is ` +
+          `${filters}; give all ${filters} channels, or paths: 'linear'`,
+      );
+    });
+    if (!this.shrinks(lower)) return;
+    throw new Error(
+      `${given}level ${this.level} is half as high and wide as the lower operand ${show(lower)}, which ` +
+        `takes a convolution; give isotropic: true, or paths: 'linear'`,
+    );
   }
 
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
@@ -151,8 +186,10 @@ export class LevelFusion extends CompositeLayer implements DifferentiatedLayer, 
     const variables = variablesOf(this._trainableWeights);
     const paths = this.paths.map((start): PathWeights<tf.Variable> | null => {
       if (start == null) return null;
-      const [kernel, bias, gamma, beta] = variables.slice(start, start + 4);
-      return { kernel, bias, gamma, beta } as PathWeights<tf.Variable>;
+      const names = this.pathKind === 'norm' ? NORM : PROJECTION_AND_NORM;
+      return Object.fromEntries(
+        names.map((name, i) => [name, variables[start + i]]),
+      ) as unknown as PathWeights<tf.Variable>;
     });
     return new FusionFunction(paths, trainable);
   }
@@ -164,7 +201,7 @@ export class LevelFusion extends CompositeLayer implements DifferentiatedLayer, 
   }
 
   override getConfig() {
-    const { filters, level, isotropic } = this;
-    return { ...super.getConfig(), filters, level, isotropic };
+    const { filters, level, isotropic, pathKind: paths } = this;
+    return { ...super.getConfig(), filters, level, isotropic, paths };
   }
 }

@@ -2,24 +2,28 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { show } from '../../common/arguments';
+import type { FusionPaths } from './fusion_paths';
 
 /** What decides the shapes of a column's levels. */
 export interface LevelLayout {
   channels: readonly number[];
   /** Levels of equal size instead of a pyramid that halves. */
   isotropic: boolean;
+  /** What fusions do between the levels. */
+  paths: FusionPaths;
 }
 
 /**
  * Shapes of all levels, bottom first, given that of the stem's output.
  *
  * @param advice what to say where a level of a pyramid would have no pixel
- * @throws {Error} then, when a sequence is empty, or when the stem's channels are not level 0's
+ * @throws {Error} then, when a sequence is empty, when the stem's channels are not level 0's, or when
+ *   levels of a pyramid are to be read through a LayerNorm alone
  */
 export function levelShapes(
   owner: string,
   stemShape: tfl.Shape,
-  { channels, isotropic }: LevelLayout,
+  { channels, isotropic, paths }: LevelLayout,
   advice: () => string,
 ): tfl.Shape[] {
   const stemChannels = stemShape[stemShape.length - 1];
@@ -34,6 +38,12 @@ export function levelShapes(
     throw new Error(
       `${owner}: level 0 takes ${show(stemShape)}, which holds nothing; expected at least one ` +
         (stemShape.length === 3 ? 'token in each text' : 'place along every axis'),
+    );
+  }
+  if (paths === 'norm' && !isotropic) {
+    throw new Error(
+      `${owner}: fusion is 'norm', a LayerNorm alone, but level 1 is half as high and wide as level 0, ` +
+        `${show(stemShape)}, which takes a convolution; give isotropic: true, or leave fusion out`,
     );
   }
   return channels.map((c, l) => {

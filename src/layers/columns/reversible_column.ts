@@ -17,18 +17,20 @@ import { firstMask, fittingMask } from '../base/masks';
 import { renameBelow } from '../base/name_scope';
 import { type SequenceKwargs } from '../base/sequence_call';
 import { SequenceLayer } from '../base/sequence_layer';
-import { instantiate, type LayerOrConfig, templateOf } from '../base/template';
+import { instantiate, type LayerOrConfig, type TemplateArg } from '../base/template';
 import { alphaSpec } from '../base/weight_specs';
 import {
   COLUMN_OPTIONS,
   type ColumnOptions,
   dropRates,
+  levelTemplate,
   type ResolvedOptions,
   resolveOptions,
   serializeOptions,
 } from './column_options';
 import { ConvNextBlock } from './convnext_block';
 import { runFirst } from './first_run';
+import { pathsOf } from './fusion_paths';
 import { LevelFusion } from './level_fusion';
 import { levelShapes, requirePrevious, shapeAbove } from './level_shapes';
 import { buildFitting } from './template_fit';
@@ -122,7 +124,7 @@ export class ReversibleColumn extends SequenceLayer {
     return levelShapes(
       OWNER,
       stem,
-      { channels, isotropic },
+      { channels, isotropic, paths: pathsOf(this.options.fusion) },
       () =>
         `input ${show(stem)} with ${channels.length} levels leaves no pixel at the top; give at ` +
         `least ${2 ** (channels.length - 1)} x ${2 ** (channels.length - 1)}`,
@@ -136,13 +138,15 @@ export class ReversibleColumn extends SequenceLayer {
 
   private buildFusion(level: number, operandShapes: tfl.Shape[], shape: tfl.Shape): Layer {
     const path = `level_${level}/fusion`;
-    const template = operandShapes.length > 1 ? templateOf(this.options.fusion, level) : undefined;
+    const template =
+      operandShapes.length > 1 ? levelTemplate(this.options, 'fusion', level) : undefined;
     if (template == null) {
       const layer = new LevelFusion({
         name: path,
         level,
         filters: this.options.channels[level],
         isotropic: this.options.isotropic,
+        paths: pathsOf(this.options.fusion),
       });
       return this.addSublayer(layer, path, oneOrAll(operandShapes));
     }
@@ -151,7 +155,7 @@ export class ReversibleColumn extends SequenceLayer {
 
   private buildBlock(level: number, index: number, shape: tfl.Shape, dropRate: number): Layer {
     const path = `level_${level}/block_${index}`;
-    const template = templateOf(this.options.block, level);
+    const template = levelTemplate(this.options, 'block', level);
     if (template != null) {
       return this.addUserLayer(template, path, [shape], shape, 'block');
     }
@@ -167,7 +171,7 @@ export class ReversibleColumn extends SequenceLayer {
     role: 'block' | 'fusion',
   ): Layer {
     const layer = instantiate(OWNER, template, path);
-    const place = { role, path, given: this.options[role], inputs, expected };
+    const place = { role, path, given: this.options[role] as TemplateArg, inputs, expected };
     buildFitting(OWNER, layer, place, () => {
       this.addSublayer(layer, path, oneOrAll(inputs));
       renameBelow(this.scopedName, path, layer.weights);

@@ -34,70 +34,101 @@ import {
 import { type LevelFunction, type LinearizedFunction } from '../reversible/level_function';
 import { upsampleBackward, upsampledSum, upsampleNearest } from '../upsample';
 
-/** Weights of one path of a fusion: a projection and its LayerNorm, in gradient order. */
-export interface PathWeights<T extends tf.Tensor = tf.Tensor> {
+/** The projection of a path, in gradient order. */
+interface ProjectionWeights<T extends tf.Tensor> {
   /** `[s, s, in, out]` for a patch convolution, `[in, out]` for a linear layer. */
   kernel: T;
   /** `[out]` */
   bias: T;
+}
+
+/**
+ * Weights of one path of a fusion: a projection and its LayerNorm, in gradient order; or the LayerNorm
+ * alone, where the levels have one width.
+ */
+export type PathWeights<T extends tf.Tensor = tf.Tensor> = NormWeights<T> &
+  (ProjectionWeights<T> | { kernel?: undefined; bias?: undefined });
+
+interface NormWeights<T extends tf.Tensor> {
   /** LayerNorm scale, `[out]` */
   gamma: T;
   /** LayerNorm shift, `[out]` */
   beta: T;
 }
 
-function isPatch(w: PathWeights): boolean {
-  return w.kernel.rank === 4;
+function isPatch({ kernel }: ProjectionWeights<tf.Tensor>): boolean {
+  return kernel.rank === 4;
 }
 
 function pathForward(x: tf.Tensor, w: PathWeights): Normalized & { y: tf.Tensor } {
   return tidyAll(() => {
-    const project = isPatch(w) ? patchConvForward : linearForward;
-    const projected = withKernel(w.kernel, (kernel) => project(x, kernel, w.bias));
+    const projected = w.kernel ? projectForward(x, w) : x;
     const { xhat, rstd } = normalize(projected);
-    free(projected);
+    if (projected !== x) free(projected);
     return { xhat, rstd, y: affineForward(xhat, w.gamma, w.beta) };
   });
 }
 
-/**
- * Gradients of a path; frees its activations. `dWeights` is empty when not `trainable`; `dChange` is of
- * what is added to the kernel.
- */
+function projectForward(x: tf.Tensor, w: ProjectionWeights<tf.Tensor>): tf.Tensor {
+  const project = isPatch(w) ? patchConvForward : linearForward;
+  return withKernel(w.kernel, (kernel) => project(x, kernel, w.bias));
+}
+
+/** Gradients of one path, in the order of its weights. */
+interface PathGradients {
+  dx: tf.Tensor;
+  /** Empty when they are not trained. */
+  dWeights: tf.Tensor[];
+  /** Of what is added to the kernel. */
+  dChange: tf.Tensor[];
+}
+
+/** Gradients of a path; frees its activations. */
 function pathBackward(
   dy: tf.Tensor,
   x: tf.Tensor,
   w: PathWeights,
   normalized: Normalized,
   trainable: boolean,
-): { dx: tf.Tensor; dWeights: tf.Tensor[]; dChange: tf.Tensor[] } {
+): PathGradients {
   return tidyAll(() => {
     const norm = trainable ? affineGradients(dy, normalized) : [];
     const dProjected = affineBackwardInput(dy, w.gamma, normalized);
     free(normalized.xhat, normalized.rstd);
-    const dWeights = trainable
-      ? [
-          isPatch(w)
-            ? patchConvBackwardKernel(dProjected, x, w.kernel.shape)
-            : linearBackwardKernel(dProjected, x),
-          linearBackwardBias(dProjected),
-          ...norm,
-        ]
-      : [];
-    const dChange = lowRankGradients(dProjected, () => rowsFor(x, w.kernel), w.kernel);
-    const dx = withKernel(w.kernel, (kernel) =>
-      isPatch(w)
-        ? patchConvBackwardInput(dProjected, kernel, x.shape)
-        : linearBackwardInput(dProjected, kernel),
-    );
-    return { dx, dWeights, dChange };
+    if (!w.kernel) return { dx: dProjected, dWeights: norm, dChange: [] };
+    const { dx, dWeights, dChange } = projectBackward(dProjected, x, w, trainable);
+    return { dx, dWeights: [...dWeights, ...norm], dChange };
   });
 }
 
+function projectBackward(
+  dy: tf.Tensor,
+  x: tf.Tensor,
+  w: ProjectionWeights<tf.Tensor>,
+  trainable: boolean,
+): PathGradients {
+  const dWeights = trainable
+    ? [
+        isPatch(w) ? patchConvBackwardKernel(dy, x, w.kernel.shape) : linearBackwardKernel(dy, x),
+        linearBackwardBias(dy),
+      ]
+    : [];
+  const dChange = lowRankGradients(dy, () => rowsFor(x, w.kernel), w.kernel);
+  const dx = withKernel(w.kernel, (kernel) =>
+    isPatch(w) ? patchConvBackwardInput(dy, kernel, x.shape) : linearBackwardInput(dy, kernel),
+  );
+  return { dx, dWeights, dChange };
+}
+
 function pathComposed(x: tf.Tensor, w: PathWeights): tf.Tensor {
+  if (!w.kernel) return layerNorm(x, w.gamma, w.beta);
   const op = isPatch(w) ? patchConv : linear;
   const project = (u: tf.Tensor, kernel: tf.Tensor) => op(u, kernel, w.bias);
   return layerNorm(projectChanged(project, x, w.kernel), w.gamma, w.beta);
+}
+
+function weightsOf(w: PathWeights<tf.Variable>): tf.Variable[] {
+  return [...(w.kernel ? [w.kernel, w.bias] : []), w.gamma, w.beta];
 }
 
 /** Adds an operand, resizing an image to the height and width of the sum; other ranks are as they are. */
@@ -111,7 +142,7 @@ function addResized(total: tf.Tensor, y: tf.Tensor): tf.Tensor {
  * Level fusion (paper section 2.2, figure 2c): the sum of a path from the level below in the same
  * column (down: strided convolution + LayerNorm, or nothing at level 0), one from the level above
  * in the previous column (up: linear + LayerNorm + nearest resize), and, in the Huge variant's
- * level 0, one from the previous column's top level.
+ * level 0, one from the previous column's top level. A path without a kernel is its LayerNorm alone.
  */
 export class FusionFunction implements LevelFunction {
   readonly weights: readonly tf.Variable[];
@@ -129,8 +160,8 @@ export class FusionFunction implements LevelFunction {
   ) {
     const known = paths.filter((p) => p != null);
     this.weights = [
-      ...(trainable ? known.flatMap((p) => [p.kernel, p.bias, p.gamma, p.beta]) : []),
-      ...lowRankVariables(known.map((p) => p.kernel)),
+      ...(trainable ? known.flatMap(weightsOf) : []),
+      ...lowRankVariables(known.flatMap(({ kernel }) => kernel ?? [])),
     ];
   }
 

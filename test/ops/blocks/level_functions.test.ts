@@ -87,22 +87,22 @@ function plainConvNext(x: tf.Tensor, w: ConvNextWeights, mask: tf.Tensor | null)
   return tf.add(x, mask ? tf.mul(y, mask) : y);
 }
 
+/** @param shape of the kernel; `[out]` for a LayerNorm alone */
 function pathWeights(shape: number[], seed: number): PathWeights<tf.Variable> {
   const out = shape.at(-1) as number;
-  return {
-    kernel: variable(shape, seed),
-    bias: variable([out], seed + 1),
-    gamma: variable([out], seed + 2),
-    beta: variable([out], seed + 3),
-  };
+  const norm = { gamma: variable([out], seed + 2), beta: variable([out], seed + 3) };
+  if (shape.length === 1) return norm;
+  return { kernel: variable(shape, seed), bias: variable([out], seed + 1), ...norm };
 }
 
 type Path = PathWeights<tf.Variable> | null;
 
 function plainPath(x: tf.Tensor, path: Path, like: tf.Tensor | null): tf.Tensor {
   if (!path) return x;
-  const project = path.kernel.rank === 4 ? plainPatchConv : plainLinear;
-  const y = plainLayerNorm(project(x, path.kernel, path.bias), path.gamma, path.beta);
+  const projected = path.kernel
+    ? (path.kernel.rank === 4 ? plainPatchConv : plainLinear)(x, path.kernel, path.bias)
+    : x;
+  const y = plainLayerNorm(projected, path.gamma, path.beta);
   if (!like || x.rank !== 4) return y;
   return plainNearest(y, like.shape[1] as number, like.shape[2] as number);
 }
@@ -199,12 +199,29 @@ describeBackends('functions with gradients of their own equal stock operations',
         [5, 6],
       ],
     ],
+    [
+      'sequences, by LayerNorms alone',
+      [
+        [2, 3, 4],
+        [2, 3, 4],
+        [2, 3, 4],
+      ],
+      [[4], [4], [4]],
+    ],
+    [
+      'images, of which LayerNorms alone are enlarged',
+      [
+        [2, 5, 7, 4],
+        [2, 2, 3, 4],
+      ],
+      [null, [4]],
+    ],
   ];
   test.each(FUSIONS)('fusion of %s', async (_, shapes, kernels) => {
     await expectNoLeak(() =>
       tf.tidy(() => {
         const paths = kernels.map((shape, i) => (shape ? pathWeights(shape, 30 + 10 * i) : null));
-        const variables = paths.flatMap((p) => (p ? [p.kernel, p.bias, p.gamma, p.beta] : []));
+        const variables = paths.flatMap((p) => Object.values(p ?? {}) as tf.Variable[]);
         const xs = shapes.map((shape, i) => normalTensor(shape, 1 + i));
         for (const trainable of [true, false]) {
           const fn = new FusionFunction(paths, trainable);
@@ -224,12 +241,15 @@ describeBackends('functions with gradients of their own equal stock operations',
     expectFreed(new ConvNextFunction(w, 0, false), [x], TRAINING);
     expectFreed(new FusionFunction(paths, true), [x, upper], TRAINING);
     expectFreed(new FusionFunction([null], true), [x], TRAINING);
+    const norms = [pathWeights([4], 5), pathWeights([3], 6)];
+    expectFreed(new FusionFunction(norms.slice(0, 1), true), [x], TRAINING);
+    expectFreed(new FusionFunction([null, norms[1] as Path], false), [upper, upper], TRAINING);
     expectFreed(
       new AutodiffFunction('test', ([y]) => tf.square(y as tf.Tensor), [], []),
       [x],
       TRAINING,
     );
-    const weights = [w, ...paths].flatMap((p) => Object.values(p) as tf.Variable[]);
+    const weights = [w, ...paths, ...norms].flatMap((p) => Object.values(p) as tf.Variable[]);
     tf.dispose([x, upper, ...weights]);
   });
 
