@@ -1,7 +1,8 @@
 /** Reversible columns over tokens, as all models of text have them. */
-import { requireInteger } from '../common/arguments';
+import { requireInteger, requireOneOf } from '../common/arguments';
 import type { OptionNames } from '../common/options';
 import { requireLevels } from '../layers/columns/column_arguments';
+import { FUSION_PATHS, type FusionPaths } from '../layers/columns/fusion_paths';
 import { RevColBackbone, type RevColBackboneArgs } from '../layers/columns/rev_col_backbone';
 import { TransformerEncoderBlock } from '../layers/transformer/encoder_block';
 import type { TransformerBlockOptions } from '../layers/transformer/options';
@@ -24,6 +25,12 @@ export interface TokenOptions
   positions?: 'learned' | 'sinusoidal';
   /** Standard deviation of the blocks' initial kernels. Default 0.02. */
   initializerRange?: number;
+  /**
+   * What a level does with what it reads of other levels: `'linear'` (default), linear layer and LayerNorm
+   * as in the paper (section 2.2, figure 2c); `'norm'`, LayerNorm alone, with which a small language model
+   * learned better.
+   */
+  fusion?: FusionPaths;
 }
 
 /** Their names. */
@@ -44,6 +51,7 @@ export const TOKEN_OPTIONS: OptionNames<TokenOptions> = {
   numHeads: true,
   positions: true,
   initializerRange: true,
+  fusion: true,
 };
 
 /** What models of one text have in common. */
@@ -79,10 +87,11 @@ export function tokenColumns<Vocabulary extends string>(
   options: TokenOptions & Record<Vocabulary, number>,
   { name, vocabulary, ...settings }: ColumnsSettings<Vocabulary>,
 ): RevColBackbone {
-  const { columns = 4, depths = [1, 1, 1, 1] } = options;
+  const { columns = 4, depths = [1, 1, 1, 1], fusion = 'linear' } = options;
   const stem = tokenEmbedding(owner, options, vocabulary);
   const channels = depths.map(() => widthOf(options));
   requireLevels(owner, channels, depths);
+  requireOneOf(owner, 'fusion', fusion, FUSION_PATHS);
   return new RevColBackbone({
     name,
     isotropic: true,
@@ -93,6 +102,7 @@ export function tokenColumns<Vocabulary extends string>(
     backprop: options.backprop,
     anchorEvery: options.anchorEvery,
     stem,
+    fusion,
     block: new TransformerEncoderBlock({ ...blockOptions(options), ...settings }),
   });
 }

@@ -1,6 +1,7 @@
 /** The pieces between a transformer and a RevCol: all together they are the RevCol, and none the transformer. */
 import * as tf from '@tensorflow/tfjs';
 
+import { createLanguageModel } from 'tfjs-revcol';
 import { modelOf, revColModel, transformerModel } from '../../examples/language-model/models';
 import { modelOfPieces, type Pieces } from '../../examples/language-model/pieces';
 import { expectClose, useBackend } from '../support/backends';
@@ -41,17 +42,32 @@ function byName(model: tf.LayersModel): Map<string, tf.LayerVariable> {
   );
 }
 
-test('with all pieces it is a RevCol, by the names of its weights', () => {
-  const revCol = revColModel(SIZE);
+/** Asserts that pieces have the weights of a RevCol and compute what it does; disposes of both. */
+function expectSame(pieces: tf.LayersModel, revCol: tf.LayersModel): void {
   spread(revCol);
-  const pieces = modelOfPieces(SIZE, COLUMNS, 4 * SIZE.width);
   const weights = byName(revCol);
   expect([...byName(pieces).keys()].sort()).toEqual([...weights.keys()].sort());
-  for (const [name, weight] of byName(pieces))
+  for (const [name, weight] of byName(pieces)) {
     weight.write((weights.get(name) as tf.LayerVariable).read());
+  }
   expectClose(outputOf(pieces), outputOf(revCol), 1e-5);
   revCol.dispose();
   pieces.dispose();
+}
+
+test('with all pieces it is a RevCol, by the names of its weights', () => {
+  const revCol = revColModel(SIZE);
+  expectSame(modelOfPieces(SIZE, COLUMNS, 4 * SIZE.width), revCol);
+});
+
+test('with LayerNorms alone it is a RevCol with such fusions', () => {
+  const { vocabulary, width, heads, dropout } = SIZE;
+  const revCol = createLanguageModel({
+    ...{ vocabularySize: vocabulary, width, numHeads: heads, dropout, tieEmbeddings: false },
+    ...COLUMNS,
+    fusion: 'norm',
+  });
+  expectSame(modelOfPieces(SIZE, { ...COLUMNS, paths: 'norm' }, 4 * width), revCol);
 });
 
 test('one level of one column is an ordinary transformer', () => {

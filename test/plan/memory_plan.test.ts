@@ -6,6 +6,7 @@ import {
   AdamW,
   addAdapters,
   createLanguageModel,
+  type CreateLanguageModelOptions,
   createModel,
   createVitModel,
   Lion,
@@ -78,6 +79,20 @@ const make = (more: Partial<PlannedModel>) => ({
   input: images(16),
 });
 
+const languageModel = (more: Partial<CreateLanguageModelOptions>): Case => ({
+  make: () =>
+    createLanguageModel({
+      vocabularySize: 50,
+      width: 16,
+      numHeads: 2,
+      columns: 2,
+      depths: [1, 1],
+      sequenceLength: 16,
+      ...more,
+    }),
+  input: (batch) => tf.fill([batch, 16], 3, 'int32'),
+});
+
 const CASES: Record<string, Case> = {
   reversible: make({}),
   stored: make({ backprop: 'stored' }),
@@ -99,18 +114,8 @@ const CASES: Record<string, Case> = {
       }),
     input: images(32),
   },
-  'of a language model': {
-    make: () =>
-      createLanguageModel({
-        vocabularySize: 50,
-        width: 16,
-        numHeads: 2,
-        columns: 2,
-        depths: [1, 1],
-        sequenceLength: 16,
-      }),
-    input: (batch) => tf.fill([batch, 16], 3, 'int32'),
-  },
+  'of a language model': languageModel({}),
+  'of a language model with LayerNorms alone between levels': languageModel({ fusion: 'norm' }),
   'of stock layers': { make: stockModel, input: images(16) },
   'of a layer that a nested model has as well': {
     make: sharingModel,
