@@ -90,11 +90,14 @@ export function accumulatedStep<Targets extends Batch>(
             start,
           );
           const { value, grads } = optimizer.computeGradients(total, variables);
-          const added = Object.entries(grads).map(([name, gradient]) => {
+          const entries = Object.entries(grads);
+          const last = new Map(entries.map(([name, gradient]) => [gradient, name]));
+          const added = entries.map(([name, gradient]) => {
             // Null where the loss does not depend on the weight.
             if ((gradient as tf.Tensor | null) == null) return null;
             const next = tf.mul(gradient, share);
-            gradient.dispose();
+            // Weights may share one, where an operation gives it for several inputs.
+            if (last.get(gradient) === name) gradient.dispose();
             const sum = sums.get(name);
             if (!sum) return { name, tensor: next };
             const tensor = tf.add(sum, next);

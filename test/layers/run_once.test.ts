@@ -6,8 +6,8 @@ import { describeBackends, expectClose, expectNoLeak } from '../support/backends
 
 const SIDE = 16;
 
-/** A backbone with two levels as outputs, of which one is also given to a layer behind it, and a neck of three. */
-function network(dropPathRate = 0) {
+/** A backbone with two levels as outputs. */
+function pyramid(dropPathRate = 0) {
   const image = tf.input({ shape: [SIDE, SIDE, 3] });
   const backbone = layers.revColBackbone({
     columns: 2,
@@ -17,17 +17,22 @@ function network(dropPathRate = 0) {
     dropPathRate,
   });
   const levels = backbone.apply(image) as tf.SymbolicTensor[];
-  const neck = layers.fpn({ filters: 4, outputs: 3 });
-  const maps = neck.apply(levels) as tf.SymbolicTensor[];
-  const same = tf.layers.activation({ activation: 'linear' }).apply(levels[0] as tf.SymbolicTensor);
-  const outputs = [...levels, same as tf.SymbolicTensor, ...maps];
-  const model = tf.model({ inputs: image, outputs });
   // Layer scales begin at 1e-6, of which nothing that is left out would be seen.
   for (const weight of backbone.weights) {
     if (!/layer_scale$/.test(weight.originalName)) continue;
     tf.tidy(() => (weight.read() as tf.Variable).assign(tf.ones(weight.shape as number[])));
   }
-  return { model, backbone, neck };
+  return { image, backbone, levels };
+}
+
+/** Its levels, of which one is also given to a layer behind it, and a neck of three. */
+function network(dropPathRate = 0) {
+  const { image, backbone, levels } = pyramid(dropPathRate);
+  const neck = layers.fpn({ filters: 4, outputs: 3 });
+  const maps = neck.apply(levels) as tf.SymbolicTensor[];
+  const same = tf.layers.activation({ activation: 'linear' }).apply(levels[0] as tf.SymbolicTensor);
+  const outputs = [...levels, same as tf.SymbolicTensor, ...maps];
+  return { model: tf.model({ inputs: image, outputs }), backbone, neck };
 }
 
 const images = (count = 2) => tf.randomUniform([count, SIDE, SIDE, 3], -1, 1, 'float32', 1);
@@ -106,6 +111,65 @@ describeBackends('layers of several outputs', () => {
       expect(call).toHaveBeenCalledTimes(2);
       const expected = [x, y].flatMap((one) => backbone.apply(one) as tf.Tensor[]);
       expected.forEach((one, i) => expectClose(got[i] as tf.Tensor, one, 1e-6));
+    });
+    model.dispose();
+  });
+
+  it('give nobody what was not made for them: other weights, other modes, what was disposed', () => {
+    const { image, backbone, levels } = pyramid(0.9);
+    const pooled = levels.map(
+      (level) => tf.layers.globalAveragePooling2d({}).apply(level) as tf.SymbolicTensor,
+    );
+    const [low, high] = pooled as [tf.SymbolicTensor, tf.SymbolicTensor];
+    const model = tf.model({ inputs: image, outputs: [high, low] });
+    const change = () => {
+      for (const weight of backbone.weights) {
+        (weight.read() as tf.Variable).assign(tf.add(weight.read(), 0.1));
+      }
+    };
+    tf.tidy(() => {
+      const x = images();
+      const expectPredicted = (got: tf.Tensor, index: number) =>
+        expectClose(got, (model.predict(x) as tf.Tensor[])[index] as tf.Tensor, 1e-6);
+      // An execution without a tidy of its own.
+      model.execute(x, low.name);
+      change();
+      expectPredicted(model.execute(x, high.name) as tf.Tensor, 0);
+      model.execute(x, low.name);
+      const both = model.execute(x, [high.name, low.name]) as tf.Tensor[];
+      both.forEach(expectPredicted);
+      // Whoever looks at a layer of a tensor, and calls it then.
+      expect(levels[0]?.sourceLayer).toBe(backbone);
+      const first = backbone.apply(x) as tf.Tensor[];
+      tf.dispose(first);
+      expect(levels[1]?.sourceLayer).toBe(backbone);
+      const second = backbone.apply(x, { training: true }) as tf.Tensor[];
+      expect(second.some((y) => first.includes(y) || y.isDisposed)).toBe(false);
+    });
+    model.dispose();
+  });
+
+  it('do not train by what another layer of the model has inferred by them', () => {
+    const { image, backbone, levels } = pyramid(0.9);
+    class Teacher extends tf.layers.Layer {
+      static className = 'RunOnceTeacher';
+      override computeOutputShape(shape: tf.Shape) {
+        return (backbone.computeOutputShape(shape) as tf.Shape[])[0] as tf.Shape;
+      }
+      override call(inputs: tf.Tensor | tf.Tensor[]) {
+        return (backbone.apply(inputs) as tf.Tensor[])[0] as tf.Tensor;
+      }
+    }
+    const taught = new Teacher({}).apply(image) as tf.SymbolicTensor;
+    const behind = levels.map(
+      (level) => tf.layers.activation({ activation: 'linear' }).apply(level) as tf.SymbolicTensor,
+    );
+    const model = tf.model({ inputs: image, outputs: [taught, ...behind] });
+    tf.tidy(() => {
+      const x = images(8);
+      const [teacher, student] = model.apply(x, { training: true }) as [tf.Tensor, tf.Tensor];
+      const apart = tf.max(tf.abs(tf.sub(teacher, student)));
+      expect(apart.dataSync()[0]).toBeGreaterThan(1e-3);
     });
     model.dispose();
   });

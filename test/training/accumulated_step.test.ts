@@ -210,4 +210,42 @@ describeBackends('a step in parts', () => {
     revcol.dispose();
     tf.dispose([few, y]);
   });
+
+  test('takes weights that share a gradient', async () => {
+    class Shared extends tf.layers.Layer {
+      static className = 'AccumulatedShared';
+      private both: tf.LayerVariable[] = [];
+      override build() {
+        this.both = ['a', 'b'].map((name) =>
+          this.addWeight(name, [3], 'float32', tf.initializers.ones()),
+        );
+        super.build([]);
+      }
+      override computeOutputShape(shape: tf.Shape) {
+        return shape;
+      }
+      override call(inputs: tf.Tensor | tf.Tensor[]) {
+        const sum = tf.customGrad((...args) => {
+          const [a, b] = args as [tf.Tensor, tf.Tensor];
+          return { value: tf.add(a, b), gradFunc: (dy: tf.Tensor) => [dy, dy] };
+        });
+        const [a, b] = this.both.map((weight) => weight.read()) as [tf.Tensor, tf.Tensor];
+        return tf.add([inputs].flat()[0] as tf.Tensor, sum(a, b));
+      }
+    }
+    const both = tf.sequential({ layers: [new Shared({ inputShape: [3] } as object)] });
+    const [few, y] = [tf.ones([4, 3]), tf.zeros([4, 3])];
+    const sgd = tf.train.sgd(0.1);
+    await expectNoLeak(() => {
+      const squared = (z: tf.Tensor, t: tf.Tensor) =>
+        tf.mean(tf.squaredDifference(z, t)) as tf.Scalar;
+      accumulatedStep(both, sgd, few, y, (z, t) => squared(z as tf.Tensor, t), {
+        microBatch: 2,
+      }).dispose();
+      // dL/dw = 2/3 (1 + 1 + 1) of each weight.
+      for (const w of both.getWeights()) expectClose(w, [0.8, 0.8, 0.8], 1e-6);
+    });
+    both.dispose();
+    tf.dispose([few, y]);
+  });
 });

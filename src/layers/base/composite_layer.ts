@@ -15,7 +15,7 @@ import {
 } from './frozen_parts';
 import { withNameScope } from './name_scope';
 import { kindOf } from './own_classes';
-import { runOnce } from './run_once';
+import { outputsAsked, runOnce } from './run_once';
 import { onModelTrainable, onTrainable } from './trainable_switch';
 import { truncatedNormal } from './truncated_normal';
 import type { WeightSpec } from './weight_specs';
@@ -75,7 +75,17 @@ export abstract class CompositeLayer extends CheckedLayer implements LayerWithPa
   override apply(...[inputs, kwargs]: Parameters<Layer['apply']>): ReturnType<Layer['apply']>;
   override apply(...[inputs, kwargs]: Parameters<Layer['apply']>): ReturnType<Layer['apply']> {
     requireOwnSymbols(kindOf(this), inputs);
-    return runOnce(this, inputs, () => super.apply(inputs, kwargs));
+    return runOnce(this, inputs, kwargs?.['training'] === true, () => super.apply(inputs, kwargs));
+  }
+
+  override get output(): tfl.SymbolicTensor | tfl.SymbolicTensor[] {
+    outputsAsked(this);
+    return super.output;
+  }
+
+  override getOutputAt(index: number): tfl.SymbolicTensor | tfl.SymbolicTensor[] {
+    outputsAsked(this);
+    return super.getOutputAt(index);
   }
 
   /** The layers in it, with the paths that their weights' names have. Once built. */

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { accumulate, tidyAll } from '../engine/tensors';
 import { canAttend, holdsScores } from '../kernels/attention_shape';
-import { ATTENTION, ATTENTION_GRAD, type KernelContract } from '../kernels/contract';
+import { ATTENTION, ATTENTION_GRAD } from '../kernels/contract';
 import { hasKernel, runOwn } from '../kernels/fused';
 import { padTime, sliceTime } from './heads';
 import { maskBias } from './mask';
@@ -12,18 +12,18 @@ import type { AttentionGradients, AttentionOperands, MaskedSettings } from './op
 /** First query of a part, and the one after its last. */
 export type Range = readonly [start: number, end: number];
 
-/** Whether a backend's own kernel can do it, which knows neither dropout nor masks of pairs. */
-function fits(contract: KernelContract, operands: AttentionOperands, s: MaskedSettings): boolean {
+/** Whether kernels can do it, which know neither dropout nor masks of pairs. */
+function fits(operands: AttentionOperands, s: MaskedSettings): boolean {
   const isPlain = s.dropRate === 0 && s.attentionMask == null && s.scale > 0;
   const { query, key, value } = operands;
   const isEmpty = Math.min(query.size, key.size, value.size) === 0;
   const widths = [query, value].map(({ shape }) => (shape[2] as number) / s.numHeads);
-  return isPlain && !isEmpty && hasKernel(contract) && canAttend(widths);
+  return isPlain && !isEmpty && canAttend(widths);
 }
 
 /** Whether the backend in use has kernels for output and gradients that can do it. */
 export function hasOwnKernel(operands: AttentionOperands, settings: MaskedSettings): boolean {
-  return [ATTENTION, ATTENTION_GRAD].every((contract) => fits(contract, operands, settings));
+  return hasKernel(ATTENTION) && hasKernel(ATTENTION_GRAD) && fits(operands, settings);
 }
 
 /** What the kernel takes for queries `[start, end)`: these, the keys that they may see, and how they see them. */
