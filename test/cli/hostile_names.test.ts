@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { createModel, saveCheckpoint } from 'tfjs-revcol';
 import { fileSystem } from 'tfjs-revcol/node';
+import { readClassNames, textOfNames } from '../../src/cli/models/class_names';
 import { writeTrained } from '../../src/cli/train/output';
 import { writeSafetensors } from '../../src/weights/safetensors/writer';
 import { folderOf, plainPng } from '../pictures/folders';
@@ -181,7 +182,18 @@ test('what train writes: names stay one in each line', async () => {
   const scores = { evaluation: null, part: 'none', line: null, content: async () => ({}) };
   await writeTrained(at('trained'), trained as never, scores, []);
   model.dispose();
-  const lines = fs.readFileSync(at('trained/labels.txt'), 'utf8').trimEnd().split('\n');
-  expect(lines).toHaveLength(NAMES.length);
-  expectHarmless(lines.join('\n'));
+  const text = fs.readFileSync(at('trained/labels.txt'), 'utf8');
+  expectHarmless(text);
+  expect(await readClassNames(at('trained/labels.txt'))).toEqual(NAMES);
+});
+
+test.each([
+  ['in lines', ['cat', 'big dog'], 'cat\nbig dog\n'],
+  ['with a space before one', [' cat', 'dog'], '[" cat","dog"]\n'],
+  ['like JSON', ['[cat', 'dog'], '["[cat","dog"]\n'],
+  ['with escapes', ['\u001b[31mcat', 'a\\u001bdog'], '["\\u001b[31mcat","a\\\\u001bdog"]\n'],
+])('names %s come back from the file that has them', async (_, names, expected) => {
+  expect(textOfNames(names)).toBe(expected);
+  fs.writeFileSync(at('names.txt'), textOfNames(names));
+  expect(await readClassNames(at('names.txt'))).toEqual(names);
 });

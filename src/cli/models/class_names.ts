@@ -3,10 +3,12 @@ import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
+import { oneLine } from '../../common/harmless';
 import { ifThere } from '../../common/if_there';
 import { messageOf } from '../../common/messages';
 import { metadataOf } from '../../common/model_metadata';
 import { givenText } from '../base/given_file';
+import { linesOf } from '../base/text';
 
 /**
  * Reads the names of classes: text with a name in each line, a JSON list of names, or a JSON object of
@@ -17,11 +19,22 @@ import { givenText } from '../base/given_file';
  */
 export async function readClassNames(file: string): Promise<string[]> {
   const text = (await givenText(file)).replace(/^\u{feff}/u, '');
-  const names = /^\s*[[{]/.test(text) ? namesOfJson(text, file) : namesOfLines(text);
-  const empty = names.findIndex((name) => name === '');
+  const names = JSON_BEGINS.test(text) ? namesOfJson(text, file) : namesOfLines(text);
+  const empty = names.findIndex((name) => name.trim() === '');
   if (empty >= 0) throw new Error(`${file}: class ${empty} has an empty name`);
   if (names.length === 0) throw new Error(`${file} names no class; expected a name in each line`);
   return names;
+}
+
+/** How text begins that is read as JSON. */
+const JSON_BEGINS = /^\s*[[{]/;
+
+/** Names as text that `readClassNames` reads: one in each line, or a JSON list where a line would not bring a name back. */
+export function textOfNames(names: readonly string[]): string {
+  const lines = linesOf(...names);
+  const read = JSON_BEGINS.test(lines) ? [] : namesOfLines(lines);
+  const isSame = read.length === names.length && read.every((name, i) => name === names[i]);
+  return isSame ? lines : `${oneLine(JSON.stringify(names))}\n`;
 }
 
 /** Files that may name the classes of a model beside its `model.json`, where it does not do so itself. */
@@ -108,7 +121,7 @@ function namesOfJson(text: string, file: string): string[] {
           `${JSON.stringify(name)?.slice(0, 80)} for ${key}`,
       );
     }
-    names[index] = name.trim();
+    names[index] = name;
   }
   return names;
 }

@@ -7,8 +7,8 @@ import { ifThere } from '../../common/if_there';
 import { savedRun } from '../../finetune/run/training_files';
 import { fileSystem } from '../../model_files/file_system';
 import { writeWhole } from '../../model_files/write_whole';
-import { linesOf } from '../base/text';
 import { lastState } from '../models/checkpoint_folder';
+import { textOfNames } from '../models/class_names';
 import { leftOutTable, type Trained, type TrainingScores } from './kind';
 
 /**
@@ -57,7 +57,7 @@ export async function writeTrained(
     ...{ epochHistory, history, part, evaluation },
   };
   await writeWhole({
-    [join(out, 'labels.txt')]: linesOf(...classNames),
+    [join(out, 'labels.txt')]: textOfNames(classNames),
     [join(out, 'history.json')]: `${JSON.stringify(told, null, 1)}\n`,
   });
   const { writeReport } = await import('../../report/write_report');
