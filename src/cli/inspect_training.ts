@@ -81,9 +81,9 @@ export function trainingLines(facts: TrainingFacts): string[] {
   const rate = optimizer.learningRate;
   const isObject = typeof extra === 'object' && extra !== null && !Array.isArray(extra);
   return [
-    `training: saved after ${step} steps; loadTraining or train --resume goes on with it`,
+    `training: saved after ${step} steps; loadTraining goes on with it`,
     `model:    ${model.name}: ${sizes(model)}` +
-      (model.frozen > 0 ? `, ${countText(model.frozen)} of them frozen` : '') +
+      (model.frozen > 0 ? `, ${countText(model.frozen)} values not trained` : '') +
       (adapters ? `, adapters of rank ${adapters.rank}` : ''),
     `optimizer: ${optimizer.className.replace(/^RevCol/, '')}, ${optimizer.iterations} updates` +
       (rate === null ? '' : `, learning rate ${Number(rate.toPrecision(4))}`) +
