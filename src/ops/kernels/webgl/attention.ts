@@ -29,10 +29,13 @@ const summed = (from: string, to: string, body: string): string => `
     v += part;
   }`;
 
-/** Where a texel of the scores, `[batch heads, t, s]`, is: its entry, head, and row pairs of query and key. */
-const SCORE_PLACE = `
+/** Pairs of queries and of keys, of which a texel has one each. */
+const PAIRS = `
   int queryPairs = (sizes.x + 1) / 2;
-  int keyPairs = (sizes.y + 1) / 2;
+  int keyPairs = (sizes.y + 1) / 2;`;
+
+/** Where a texel of the scores, `[batch heads, t, s]`, is: its entry, head, and row pairs of query and key. */
+const SCORE_PLACE = `${PAIRS}
   ivec2 at = here(keyPairs);
   int matrix = at.x / queryPairs;
   int entry = matrix / sizes.z;
@@ -144,15 +147,16 @@ const ALONG: Source = {
   setOutput(vec4(v.x + v.y, 0., isLone(pair, sizes.x) ? 0. : v.z + v.w, 0.));`,
 };
 
+/** Where a texel of the operands, `[batch, rows, width]`, is: its row pair and column pair. */
+const OPERAND_PLACE = `${PAIRS}
+  int width = sizes.z * sizes.w;
+  ivec2 at = here(width);`;
+
 /** P times the heads of B, of which there is a row for each key: `[batch, t, width]`. */
 const ALONG_KEYS: Source = {
   inputs: ['P', 'B'],
   uniforms: { ...SIZES, factor: 'float', causal: 'int' },
-  main: `
-  int queryPairs = (sizes.x + 1) / 2;
-  int keyPairs = (sizes.y + 1) / 2;
-  int width = sizes.z * sizes.w;
-  ivec2 at = here(width);
+  main: `${OPERAND_PLACE}
   int entry = at.x / queryPairs;
   int pair = at.x - entry * queryPairs;
   int row = (entry * sizes.z + at.y / sizes.w) * queryPairs + pair;
@@ -179,11 +183,7 @@ const ALONG_KEYS: Source = {
 const ALONG_QUERIES: Source = {
   inputs: ['P', 'B'],
   uniforms: { ...SIZES, factor: 'float', causal: 'int' },
-  main: `
-  int queryPairs = (sizes.x + 1) / 2;
-  int keyPairs = (sizes.y + 1) / 2;
-  int width = sizes.z * sizes.w;
-  ivec2 at = here(width);
+  main: `${OPERAND_PLACE}
   int entry = at.x / keyPairs;
   int key = at.x - entry * keyPairs;
   int row = (entry * sizes.z + at.y / sizes.w) * queryPairs;
