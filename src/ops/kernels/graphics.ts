@@ -1,4 +1,4 @@
-/** What kernels on webgl and webgpu have in common. */
+/** What kernels of several backends have in common: checks, results of nothing, and, on webgl and webgpu, temporaries. */
 import * as tf from '@tensorflow/tfjs-core';
 
 import { show } from '../../common/arguments';
@@ -51,12 +51,16 @@ export function requireAlike(
   throw new Error(`${name} (${backendName}): shapes are ${shapes.join(', ')}; all must be alike`);
 }
 
-/** Gradients of the half block of an empty batch. */
-export function noGradients(
-  backend: TensorMaker,
+/**
+ * What the gradients of the half block go to.
+ *
+ * @param make makes the tensor of each, of the shape of what it is the gradient of
+ */
+export function halfBlockGradients(
   inputs: InputsOf<typeof RESIDUAL_MLP_GRAD, tf.TensorInfo>,
+  make: (shape: number[]) => tf.TensorInfo,
 ) {
-  const like = ({ shape }: tf.TensorInfo) => zeros(backend, shape);
+  const like = ({ shape }: tf.TensorInfo) => make(shape);
   return {
     du: like(inputs.u),
     dGamma: like(inputs.gamma),

@@ -1,6 +1,7 @@
 /** What all wasm kernels share: tfjs's wasm backend as they see it, and the two forms of a kernel. */
 import * as tf from '@tensorflow/tfjs-core';
 
+import { show } from '../../../common/arguments';
 import type { KernelContract } from '../contract';
 import { assertInputs, type Implementation, implementKernel } from '../fused';
 import type { MemoryHolder } from '../simd_module';
@@ -112,6 +113,32 @@ export function zeros(backend: WasmBackend, shape: number[]): tf.TensorInfo {
   const info = backend.makeOutput(shape, 'float32');
   floats(backend, info).fill(0);
   return info;
+}
+
+/** Addresses of several tensors, which hold until heap is allocated. */
+export function pointers<const Infos extends readonly tf.TensorInfo[]>(
+  backend: WasmBackend,
+  infos: Infos,
+): { -readonly [K in keyof Infos]: number } {
+  return infos.map((info) => pointer(backend, info)) as { -readonly [K in keyof Infos]: number };
+}
+
+/**
+ * Asserts the shape of an operand.
+ *
+ * @param fits whether it will do, where that is not that the shapes are the same
+ */
+export function requireShape(
+  { name }: { readonly name: string },
+  operand: string,
+  { shape }: tf.TensorInfo,
+  expected: number[],
+  fits = tf.util.arraysEqual(shape, expected),
+): void {
+  if (fits) return;
+  throw new Error(
+    `${name} (wasm): ${operand} has shape ${show(shape)}, ${show(expected)} is expected`,
+  );
 }
 
 /** Whether one of several tensors has no element. */

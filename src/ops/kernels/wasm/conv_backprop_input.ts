@@ -5,7 +5,7 @@ import type { SimdKernels } from '../simd_module';
 import {
   floats,
   isAnyEmpty,
-  pointer,
+  pointers,
   tfjsKernel,
   type WasmBackend,
   withScratch,
@@ -68,7 +68,7 @@ function inputGradient(
   const blockBytes = direct ? 0 : block * patch * Float32Array.BYTES_PER_ELEMENT;
   withScratch(backend, simd.BLOCK_SCRATCH.value + blockBytes, (scratch) => {
     const patches = scratch + simd.BLOCK_SCRATCH.value;
-    const [from, weights, to] = [dy, filter, dx].map((info) => pointer(backend, info)) as Triple;
+    const [from, weights, to] = pointers(backend, [dy, filter, dx]);
     const product = (at: number, first: number, count: number): void => {
       const source = from + first * g.outChannels * Float32Array.BYTES_PER_ELEMENT;
       const [k, n] = [g.outChannels, patch];
@@ -86,8 +86,6 @@ function inputGradient(
   });
   return dx;
 }
-
-type Triple = [number, number, number];
 
 function scatter(
   simd: SimdKernels,

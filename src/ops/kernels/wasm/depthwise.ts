@@ -9,14 +9,7 @@ import {
   type KernelContract,
 } from '../contract';
 import { requireAlike } from '../graphics';
-import {
-  isAnyEmpty,
-  pointer,
-  runKernel,
-  type WasmBackend,
-  wasmKernel,
-  withScratch,
-} from './backend';
+import { isAnyEmpty, pointers, requireShape, runKernel, wasmKernel, withScratch } from './backend';
 import { columnSumOf } from './column_sum';
 import { onlyWithSimd, requireSimd } from './only_with_simd';
 
@@ -48,17 +41,13 @@ export const depthwise = onlyWithSimd(
   wasmKernel(DEPTHWISE, (backend, { x, kernel, bias }) => {
     const { image, side, before } = geometryOf(DEPTHWISE, x, kernel);
     const channels = image[3];
-    if (!tf.util.arraysEqual(bias.shape, [channels])) {
-      throw new Error(
-        `${DEPTHWISE.name} (wasm): bias has shape ${show(bias.shape)}, [${channels}] is expected`,
-      );
-    }
+    requireShape(DEPTHWISE, 'bias', bias, [channels]);
     const y = backend.makeOutput(x.shape, 'float32');
     if (isAnyEmpty(x)) return y;
     const simd = requireSimd(backend, DEPTHWISE.name);
     const taps = side * side;
     withScratch(backend, taps * channels * BYTES, (turned) => {
-      const [from, w, start, to] = addresses(backend, [x, kernel, bias, y]);
+      const [from, w, start, to] = pointers(backend, [x, kernel, bias, y]);
       simd.reverseTaps(w, turned, taps, channels);
       simd.depthwise(from, turned, start, to, ...image, side, side - 1 - before, 0, channels);
     });
@@ -74,7 +63,7 @@ export const depthwiseInputGrad = onlyWithSimd(
     const dx = backend.makeOutput(dy.shape, 'float32');
     if (isAnyEmpty(dy)) return dx;
     const simd = requireSimd(backend, DEPTHWISE_INPUT_GRAD.name);
-    const [from, w, start, to] = addresses(backend, [dy, kernel, other, dx]);
+    const [from, w, start, to] = pointers(backend, [dy, kernel, other, dx]);
     simd.depthwise(from, w, start, to, ...image, side, before, channels, channels);
     return dx;
   }),
@@ -90,8 +79,3 @@ export const depthwiseKernelGrad = onlyWithSimd(
     return { dKernel, dBias: columnSumOf(backend, dy) };
   }),
 );
-
-type Four = [number, number, number, number];
-
-const addresses = (backend: WasmBackend, infos: tf.TensorInfo[]): Four =>
-  infos.map((info) => pointer(backend, info)) as Four;

@@ -1,11 +1,10 @@
 /** The steps of the half of a ConvNeXt block after its depthwise convolution, on wasm: rows at a time, in scratch memory. */
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 
-import { show } from '../../../common/arguments';
 import type { KernelContract, RESIDUAL_MLP } from '../contract';
 import type { InputsOf } from '../fused';
 import type { SimdKernels } from '../simd_module';
-import { pointer, sizeOf, type WasmBackend } from './backend';
+import { pointer, requireShape, sizeOf, type WasmBackend } from './backend';
 
 /** Hidden values that are held at a time: what stays in the second-level cache, or little more. */
 const HIDDEN_AT_A_TIME = 1 << 19;
@@ -32,7 +31,7 @@ export interface Half {
 
 /** @throws {Error} when the weights do not fit u or each other */
 export function halfOf(
-  { name }: KernelContract,
+  contract: KernelContract,
   backend: WasmBackend,
   inputs: Inputs,
   epsilon: number,
@@ -50,19 +49,11 @@ export function halfOf(
     layerScale: [c],
   };
   const names = Object.keys(expected) as Weights[];
-  for (const weight of names) {
-    const { shape } = inputs[weight];
-    if (tf.util.arraysEqual(shape, expected[weight])) continue;
-    throw new Error(
-      `${name} (wasm): ${weight} has shape ${show(shape)}, ${show(expected[weight])} is expected`,
-    );
-  }
+  for (const weight of names) requireShape(contract, weight, inputs[weight], expected[weight]);
   const rows = sizeOf(u) / Math.max(1, c);
   const samples = u.shape[0] as number;
-  if (survival && sizeOf(survival) !== samples) {
-    throw new Error(
-      `${name} (wasm): survival has shape ${show(survival.shape)}, [${samples}] is expected`,
-    );
+  if (survival) {
+    requireShape(contract, 'survival', survival, [samples], sizeOf(survival) === samples);
   }
   return {
     rows,

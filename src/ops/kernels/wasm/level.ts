@@ -11,7 +11,15 @@ import {
   UNDO_LEVEL,
 } from '../contract';
 import { requireAlike } from '../graphics';
-import { isAnyEmpty, pointer, sizeOf, wasmKernel, withScratch, zeros } from './backend';
+import {
+  isAnyEmpty,
+  pointers,
+  requireShape,
+  sizeOf,
+  wasmKernel,
+  withScratch,
+  zeros,
+} from './backend';
 import { onlyWithSimd, requireSimd } from './only_with_simd';
 
 /** Values of a row, and rows; a tensor without axes is a row of one. */
@@ -21,11 +29,8 @@ function rowsOf(x: tf.TensorInfo): { rows: number; columns: number } {
 }
 
 /** @throws {Error} when a vector has not one value for each column */
-function requireVector({ name }: KernelContract, vector: tf.TensorInfo, columns: number): void {
-  if (sizeOf(vector) === columns) return;
-  throw new Error(
-    `${name} (wasm): a vector has shape ${show(vector.shape)}, [${columns}] is expected`,
-  );
+function requireVector(contract: KernelContract, vector: tf.TensorInfo, columns: number): void {
+  requireShape(contract, 'a vector', vector, [columns], sizeOf(vector) === columns);
 }
 
 export const scaledSum = onlyWithSimd(
@@ -37,12 +42,7 @@ export const scaledSum = onlyWithSimd(
     else requireAlike(SCALED_SUM, 'wasm', [x, other]);
     const y = backend.makeOutput(x.shape, 'float32');
     if (isAnyEmpty(x)) return y;
-    const [from, by, plus, to] = [x, scale, other, y].map((info) => pointer(backend, info)) as [
-      number,
-      number,
-      number,
-      number,
-    ];
+    const [from, by, plus, to] = pointers(backend, [x, scale, other, y]);
     const simd = requireSimd(backend, SCALED_SUM.name);
     simd.scaledSum(from, by, plus, to, rows, columns, isVector ? 0 : columns, 1);
     return y;
@@ -57,8 +57,7 @@ export const undoLevel = onlyWithSimd(
     const y = backend.makeOutput(c.shape, 'float32');
     if (isAnyEmpty(c)) return y;
     const simd = requireSimd(backend, UNDO_LEVEL.name);
-    const at = (info: tf.TensorInfo) => pointer(backend, info);
-    simd.undoLevel(at(c), at(f), at(alpha), at(y), rows, columns);
+    simd.undoLevel(...pointers(backend, [c, f, alpha, y]), rows, columns);
     return y;
   }),
 );
@@ -72,11 +71,7 @@ export const productSum = onlyWithSimd(
     const sums = backend.makeOutput([columns], 'float32');
     const simd = requireSimd(backend, PRODUCT_SUM.name);
     withScratch(backend, columns * Float64Array.BYTES_PER_ELEMENT, (totals) => {
-      const [first, second, to] = [x, y, sums].map((info) => pointer(backend, info)) as [
-        number,
-        number,
-        number,
-      ];
+      const [first, second, to] = pointers(backend, [x, y, sums]);
       simd.productSum(first, second, to, totals, rows, columns, columns);
     });
     return sums;
@@ -92,8 +87,7 @@ export const doubledSum = onlyWithSimd(
     const y = backend.makeOutput(other.shape, 'float32');
     if (isAnyEmpty(other)) return y;
     const simd = requireSimd(backend, DOUBLED_SUM.name);
-    const at = (info: tf.TensorInfo) => pointer(backend, info);
-    simd.doubledSum(at(x), at(other), at(y), batch * height, width, channels);
+    simd.doubledSum(...pointers(backend, [x, other, y]), batch * height, width, channels);
     return y;
   }),
 );
@@ -106,8 +100,7 @@ export const doubledGrad = onlyWithSimd(
     const dx = backend.makeOutput(shape, 'float32');
     if (isAnyEmpty(dx)) return dx;
     const simd = requireSimd(backend, DOUBLED_GRAD.name);
-    const [from, to] = [pointer(backend, dy), pointer(backend, dx)];
-    simd.doubledGrad(from, to, batch * shape[1], shape[2], channels);
+    simd.doubledGrad(...pointers(backend, [dy, dx]), batch * shape[1], shape[2], channels);
     return dx;
   }),
 );

@@ -5,7 +5,14 @@ import { RESIDUAL_MLP, RESIDUAL_MLP_KEPT } from '../contract';
 import type { InputsOf } from '../fused';
 import { requireAlike } from '../graphics';
 import type { SimdKernels } from '../simd_module';
-import { isAnyEmpty, pointer, type WasmBackend, wasmKernel, withScratch } from './backend';
+import {
+  isAnyEmpty,
+  pointer,
+  pointers,
+  type WasmBackend,
+  wasmKernel,
+  withScratch,
+} from './backend';
 import {
   forRows,
   forSamples,
@@ -39,11 +46,7 @@ function forward(
       number,
     ];
     const block = scratch + bytes;
-    const [from, plus, to] = [u, residual, y].map((info) => pointer(backend, info)) as [
-      number,
-      number,
-      number,
-    ];
+    const [from, plus, to] = pointers(backend, [u, residual, y]);
     const hiddenAt = kept && pointer(backend, kept);
     forRows(half, (first, count) => {
       const offset = BYTES * first * c;

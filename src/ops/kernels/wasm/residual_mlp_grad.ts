@@ -1,19 +1,19 @@
 /** Gradients of the half of a ConvNeXt block after its depthwise convolution, on wasm; only with SIMD. */
 import type * as tf from '@tensorflow/tfjs-core';
 
-import { show } from '../../../common/arguments';
 import { RESIDUAL_MLP_GRAD } from '../contract';
 import type { OutputsOf } from '../fused';
-import { noGradients, requireAlike } from '../graphics';
+import { halfBlockGradients, requireAlike } from '../graphics';
 import type { SimdKernels } from '../simd_module';
 import {
-  floats,
   isAnyEmpty,
   pointer,
+  requireShape,
   sizeOf,
   type WasmBackend,
   wasmKernel,
   withScratch,
+  zeros,
 } from './backend';
 import {
   forRows,
@@ -150,39 +150,17 @@ function throughLayerScale(
   simd.scaledSum(dProjectKernel, at.layerScale, 0, dProjectKernel, m, c, 0, 1);
 }
 
-/** @throws {Error} when what is kept is not what the forward pass gives */
-function requireKept({ rows, m }: Half, kept: tf.TensorInfo | undefined): void {
-  if (!kept || sizeOf(kept) === rows * m) return;
-  throw new Error(
-    `${RESIDUAL_MLP_GRAD.name} (wasm): kept has shape ${show(kept.shape)}, [${rows}, ${m}] is expected`,
-  );
-}
-
 export const residualMlpGrad = onlyWithSimd(
   wasmKernel(RESIDUAL_MLP_GRAD, (backend, inputs, { epsilon }) => {
     const { u, dy, kept } = inputs;
     requireAlike(RESIDUAL_MLP_GRAD, 'wasm', [u, dy]);
     const half = halfOf(RESIDUAL_MLP_GRAD, backend, inputs, epsilon);
-    requireKept(half, kept);
-    if (isAnyEmpty(u)) {
-      const makeTensorInfo = (shape: number[]) => {
-        const info = backend.makeOutput(shape, 'float32');
-        floats(backend, info).fill(0);
-        return info;
-      };
-      return noGradients({ makeTensorInfo }, inputs);
+    if (kept) {
+      const [rows, m] = [half.rows, half.m];
+      requireShape(RESIDUAL_MLP_GRAD, 'kept', kept, [rows, m], sizeOf(kept) === rows * m);
     }
-    const like = ({ shape }: tf.TensorInfo) => backend.makeOutput(shape, 'float32');
-    const outputs = {
-      du: like(u),
-      dGamma: like(inputs.gamma),
-      dBeta: like(inputs.beta),
-      dExpandKernel: like(inputs.expandKernel),
-      dExpandBias: like(inputs.expandBias),
-      dProjectKernel: like(inputs.projectKernel),
-      dProjectBias: like(inputs.projectBias),
-      dLayerScale: like(inputs.layerScale),
-    };
+    if (isAnyEmpty(u)) return halfBlockGradients(inputs, (shape) => zeros(backend, shape));
+    const outputs = halfBlockGradients(inputs, (shape) => backend.makeOutput(shape, 'float32'));
     const simd = requireSimd(backend, RESIDUAL_MLP_GRAD.name);
     withWorkspace(backend, simd, half, kept !== undefined, (workspace) => {
       const at = (info: tf.TensorInfo) => pointer(backend, info);

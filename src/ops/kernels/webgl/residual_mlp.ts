@@ -3,7 +3,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 
 import { RESIDUAL_MLP, RESIDUAL_MLP_GRAD } from '../contract';
 import { type InputsOf } from '../fused';
-import { noGradients, sizeOf, zeros } from '../graphics';
+import { halfBlockGradients, sizeOf, zeros } from '../graphics';
 import { type WebglBackend, webglKernel, withTemporaries } from './backend';
 import { sumOfRows } from './column_sum';
 import { runElementwise } from './elementwise';
@@ -157,7 +157,7 @@ function throughHidden(
 
 export const residualMlpGrad = webglKernel(RESIDUAL_MLP_GRAD, (backend, inputs, { epsilon }) => {
   const { u, dy, gamma, beta, expandKernel, survival } = inputs;
-  if (sizeOf(u) === 0) return noGradients(backend, inputs);
+  if (sizeOf(u) === 0) return halfBlockGradients(inputs, (shape) => zeros(backend, shape));
   return withTemporaries(backend, (temporary) => {
     const stats = temporary(statistics(backend, u, epsilon));
     const h = temporary(normalizedAffine(backend, u, stats, gamma, beta));

@@ -3,7 +3,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 
 import { RESIDUAL_MLP, RESIDUAL_MLP_GRAD } from '../contract';
 import { type InputsOf } from '../fused';
-import { noGradients, sizeOf, zeros } from '../graphics';
+import { halfBlockGradients, sizeOf, zeros } from '../graphics';
 import { type WebgpuBackend, webgpuKernel, withTemporaries } from './backend';
 import { normalizedAffine, normalizeGradient } from './layer_norm';
 import { type Form, multiply, partsFor, PLAIN, type Sizes } from './products';
@@ -164,7 +164,7 @@ function throughHidden(backend: WebgpuBackend, inputs: GradInputs, h: tf.TensorI
 
 export const residualMlpGrad = webgpuKernel(RESIDUAL_MLP_GRAD, (backend, inputs, { epsilon }) => {
   const { u, gamma, beta, expandKernel } = inputs;
-  if (sizeOf(u) === 0) return noGradients(backend, inputs);
+  if (sizeOf(u) === 0) return halfBlockGradients(inputs, (shape) => zeros(backend, shape));
   return withTemporaries(backend, (temporary) => {
     const [h, stats] = normalizedAffine(backend, u, gamma, beta, epsilon).map(temporary) as [
       tf.TensorInfo,
