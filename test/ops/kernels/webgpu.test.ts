@@ -18,7 +18,7 @@ import { upsampleBackward, upsampledSum } from '../../../src/ops/upsample';
 import { describeBackends, expectClose, expectNoLeak } from '../../support/backends';
 import { runs } from '../../support/runs';
 import { normals, normalTensor } from '../../support/training_step';
-import { blockWeights, everything, type Size, SIZES } from './support/block';
+import { blockWeights, EMPTY_IMAGES, everything, type Size, SIZES } from './support/block';
 
 /**
  * Those that webgpu has no program for: attention goes other ways, bytes have four bytes each there, and
@@ -308,12 +308,9 @@ describeBackends(
     });
 
     test('of nothing: no samples, no pixels', async () => {
-      for (const image of [
-        [0, 3, 4, 5],
-        [2, 0, 4, 5],
-      ] as const) {
+      for (const image of EMPTY_IMAGES) {
         await expectNoLeak(async () => {
-          const w = tf.tidy(() => ({ ...blockWeights({ image: [...image], m: 7, k: 3 }) }));
+          const w = tf.tidy(() => ({ ...blockWeights({ image, m: 7, k: 3 }) }));
           const fn = new ConvNextFunction(w, 0.5, true);
           const x = tf.zeros([...image]);
           const [y, output, dx, ...dWeights] = tf.tidy(() => everything(fn, x, x)) as [
